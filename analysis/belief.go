@@ -1,0 +1,280 @@
+package analysis
+
+import (
+	"math"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// prompt is how soon after a reply a reader that was waiting for it goes on.
+const prompt = 10 * time.Millisecond
+
+// judge walks over the batches at the front of the log whose fate is known and says for each caller which reply it
+// got. It models the client's reader: replies that were delivered and not read stand in s.unread, oldest first, and
+// each caller reads the oldest. A caller that gave up leaves its reply there, for the next one to find.
+//
+//  1. A batch's replies go to the end of unread.
+//  2. Each caller of the batch takes the front of unread, if it had arrived when the client wrote its next batch (the
+//     ACK number of that write says so), and if the wait for it was no longer than the client's read timeout.
+//  3. The first caller that could not have got it gave up, and with it the rest of its batch.
+//
+// The number of replies left in unread is what the connection is behind.
+func (s *Session) judge() {
+	st := s.stance()
+	wait := s.patience(st)
+	for s.log.len() > 0 {
+		n := s.headBatch(st)
+		if n == 0 {
+			return
+		}
+		s.judgeBatch(n, st, wait)
+	}
+}
+
+// headBatch returns the length of the first batch of the log, or 0 while its fate is open. A write that follows
+// another faster than this client can have given up belongs to the same batch: it pipelines.
+func (s *Session) headBatch(st Stance) int {
+	n := 1
+	for ; n < s.log.len(); n++ {
+		a, b := s.log.at(n-1), s.log.at(n)
+		if a.Batch == b.Batch {
+			continue
+		}
+		if s.unread.len() > 0 || st.Basis != BasisLearned && st.Basis != BasisNone || !openAt(a, b) || b.Time.Sub(a.EndTime) >= s.group.minGap() {
+			break
+		}
+		b.Batch = a.Batch
+	}
+	if n == s.log.len() && !s.over && !s.forced {
+		return 0
+	}
+	if s.over || s.forced || s.oneSided() {
+		return n
+	}
+	for i := range n {
+		if ex := s.log.at(i); ex.waits() && !ex.Served && !ex.lostReply {
+			return 0
+		}
+	}
+	return n
+}
+
+// openAt reports whether a's reply had not arrived when b was written.
+func openAt(a, b *Exchange) bool {
+	return a.waits() && (!a.Served || b.Ack != reassembly.NoAck && a.Serves.End > b.Ack)
+}
+
+// waits reports whether the caller of a command waits for a reply.
+func (ex *Exchange) waits() bool { return ex.Flags&NoReplyDue == 0 && ex.totalDue > 0 }
+
+// oneSided reports that the server's packets are not in the capture.
+func (s *Session) oneSided() bool {
+	return s.Conn != nil && !s.Conn.Sides[s.client.Other()].Seen
+}
+
+// limits are what the client had received, and when, by the time it went on after a batch.
+type limits struct {
+	ack     int64 // every byte of the server before this place had been delivered
+	time    capture.Time
+	last    bool // nothing of the client follows but its close, if that
+	flat    bool // the next write carries the same ACK number and directly follows
+	next    *Exchange
+	gap     time.Duration
+	certain bool // no bytes were lost around here
+}
+
+func (s *Session) limitsAfter(batch []*Exchange, next *Exchange) limits {
+	l := limits{ack: math.MaxInt64, time: math.MaxInt64, next: next, last: next == nil, certain: true}
+	end := batch[len(batch)-1]
+	switch c := &s.closing[roleClient]; {
+	case next != nil:
+		if next.Ack != reassembly.NoAck {
+			l.ack = next.Ack
+		}
+		l.time = next.Time
+		l.gap = next.Time.Sub(end.EndTime)
+		l.flat = end.End == next.Start && end.Ack == next.Ack && !end.Late && !next.Late && next.Ack != reassembly.NoAck
+		l.certain = next.Flags&(AfterHole|Uncertain) == 0
+	case s.over && (c.fin || c.rst):
+		l.time = c.time
+		if c.fin && c.ack != reassembly.NoAck {
+			l.ack = c.ack
+		}
+		l.gap = c.time.Sub(end.EndTime)
+	}
+	for _, ex := range batch {
+		if ex.Flags&(AfterHole|Uncertain) != 0 {
+			l.certain = false
+		}
+	}
+	return l
+}
+
+// judgeBatch settles the first n entries of the log.
+func (s *Session) judgeBatch(n int, st Stance, wait patience) {
+	batch := s.batchBuf[:0]
+	for i := range n {
+		batch = append(batch, s.log.at(i))
+	}
+	s.batchBuf = batch
+	var next *Exchange
+	if n < s.log.len() {
+		next = s.log.at(n)
+	}
+	if st.reads() && s.Kind == RESP {
+		s.read(batch, s.limitsAfter(batch, next), st, wait)
+	} else {
+		for _, ex := range batch {
+			if ex.Served {
+				ex.Belief = Belief{ex.Index, Likely}
+			}
+		}
+	}
+	for range n {
+		s.emitFront()
+	}
+}
+
+// read lets the callers of a batch read.
+func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
+	for _, ex := range batch {
+		ex.Owed = s.unread.len()
+		if ex.waits() {
+			s.unread.push(ex)
+			ex.refs++
+		}
+	}
+	owed := batch[0].Owed
+	last := batch[len(batch)-1]
+	delivered := last.EndTime
+	level := s.beliefLevel(st, l)
+	gone := false
+	for _, ex := range batch {
+		if !ex.waits() {
+			continue
+		}
+		if gone || s.unread.len() == 0 {
+			ex.Belief = Belief{}
+			continue
+		}
+		r := s.unread.front()
+		why, sure := s.unreadable(r, last, delivered, l, wait)
+		if why != readInTime {
+			gone = true
+			s.gaveUpOn(ex, r, why, l, st, wait, owed)
+			continue
+		}
+		conf := min(level, sure)
+		if l.last && (owed > 0 || s.dirty) && !s.readAtClose(r, l) {
+			conf = Possible
+		}
+		ex.Belief = Belief{Index: r.Index, Confidence: conf}
+		if r != ex {
+			ex.Got = r.Serves
+			s.misread(ex, r, conf, l)
+		}
+		if r.Served && r.Serves.Time > delivered {
+			delivered = r.Serves.Time
+		}
+		s.run.release(s.unread.pop())
+	}
+	if k := s.unread.len(); k > 0 && next(l) {
+		s.reused(l, k, st)
+	}
+	if l.last || l.next.verb == verbReset {
+		s.forget()
+	}
+}
+
+func next(l limits) bool { return l.next != nil && l.next.Flags&NotAwaited == 0 }
+
+// forget ends the wait of those that nobody will serve: the connection is over, or was reset.
+func (s *Session) forget() {
+	for s.unread.len() > 0 {
+		s.run.release(s.unread.pop())
+	}
+}
+
+// whyUnread says why a caller cannot have got a reply.
+type whyUnread uint8
+
+const (
+	readInTime  whyUnread = iota
+	byAck                 // not delivered when the client wrote its next command
+	byHalf                // delivered in part by then
+	byTimeout             // delivered later than the client waits
+	byClose               // not delivered when the client closed
+	byInference           // given up by what followed
+)
+
+// unreadable reports why the caller at the front cannot have read r, and how sure it is that it did otherwise.
+func (s *Session) unreadable(r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, Confidence) {
+	switch {
+	case !r.Served && !r.lostReply:
+		if l.last && !s.closing[roleClient].fin && !s.closing[roleClient].rst {
+			return byClose, Possible
+		}
+		if l.next != nil && !l.flat && !l.certain {
+			return readInTime, Possible // its reply may have been lost
+		}
+		if l.last {
+			return byClose, Strong
+		}
+		return byAck, Strong
+	case r.lostReply:
+		if l.flat && r == last {
+			return byAck, Strong
+		}
+		return readInTime, Possible
+	}
+	if !l.certain || r.Flags&(AfterHole|Uncertain) != 0 {
+		if l.flat && r.Serves.End > l.ack {
+			return byAck, Strong
+		}
+		return readInTime, Possible
+	}
+	if r.Serves.End > l.ack {
+		if l.last {
+			return byClose, Strong
+		}
+		if r.Serves.Start < l.ack {
+			return byHalf, Strong
+		}
+		return byAck, Strong
+	}
+	if l.last && r.Serves.Time > l.time {
+		return byClose, Strong
+	}
+	if r.hypothesis {
+		return byInference, Likely
+	}
+	if last.Flags&Blocks != 0 || r.Flags&Blocks != 0 || r.Serves.Time <= delivered {
+		return readInTime, Strong
+	}
+	return wait.verdict(r, r.Serves.FirstTime.Sub(max(delivered, last.EndTime)))
+}
+
+// readAtClose reports whether the client's close shows that it had read r: it came promptly after it.
+func (s *Session) readAtClose(r *Exchange, l limits) bool {
+	c := &s.closing[roleClient]
+	return r.Served && (c.fin || c.rst) && l.time >= r.Serves.Time && l.time.Sub(r.Serves.Time) < prompt
+}
+
+// beliefLevel is the confidence of what is said of a batch's callers.
+func (s *Session) beliefLevel(st Stance, l limits) Confidence {
+	level := Strong
+	switch {
+	case st.Basis == BasisNone && s.unread.len() == 0:
+		level = Likely
+	case st.Policy == PolicyUnknown:
+		level = Possible
+	case st.Confidence < Strong:
+		level = max(st.Confidence, Possible)
+	}
+	if !l.certain {
+		level = level.Down()
+	}
+	return level
+}

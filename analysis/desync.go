@@ -1,0 +1,292 @@
+package analysis
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Bounds of what is kept in detail of one desynchronised connection; the rest is counted.
+const (
+	maxAbandoned = 8
+	maxVictims   = 5
+)
+
+// Abandonment is a caller that went away without its reply, with the command that came next on the connection.
+type Abandonment struct {
+	Given      Exchange // the command that was given up; Session is nil in a copy
+	Next       Exchange // the first command after it; Index 0: the client closed
+	Why        Why
+	Gap        time.Duration // from the end of the batch to Next
+	Flat       bool          // no byte of the server became readable between the two
+	Owed       int           // replies owed after it
+	Confidence Confidence    // of the fact that it was given up
+	Weakened   bool          // a capture gap lies in the window
+	Learned    time.Duration // shortest gap that this client needs to be accused; 0: none
+}
+
+// Why says how it is known that a caller gave up.
+type Why uint8
+
+// Grounds for an abandonment.
+const (
+	ByAck       Why = iota // its reply had not been delivered when the next command was written
+	ByHalf                 // it had been delivered in part
+	ByTimeout              // it came later than the client waits
+	ByInference            // what followed on the connection shows it
+)
+
+// Desync is what one connection's callers got wrong.
+type Desync struct {
+	Session        *Session // its run-time state, valid during the event only
+	Conn           int64
+	Client, Server netip.AddrPort
+	Stance         Stance
+	Wait           Timeout // the read timeout held against it; T 0: none
+	Library        Library
+
+	Abandoned  []Abandonment
+	Counts     [4]int // abandonments by Why
+	Reuses     int    // commands written while a reply was owed
+	ReusesBy   [4]int // … by the ground of the first abandonment
+	Handshake  int    // abandoned commands of the connection's set-up
+	Victims    []Victim
+	Last       Victim // the last one, if not among Victims
+	NVictims   int
+	Strongest  Confidence // of the victims
+	ByCommand  map[string]int
+	BySaw      map[string]int
+	Quits      int // QUITs whose reader got another command's reply
+	Quit       Abandonment
+	QuitVictim Victim
+	Behind     int
+	Stale      []StaleRead
+	StaleReads int
+	First      capture.Time
+	LastTime   capture.Time
+	Healed     string // how the connection ended its own trouble, if it did
+
+	ground  Why
+	started bool
+	changed bool
+}
+
+func (*Desync) event() {}
+
+// StaleRead is a pair of commands that followed each other faster than any reply can travel: the first was answered
+// from the client's memory.
+type StaleRead struct {
+	First, Second Exchange
+	Gap           time.Duration
+	RTT           time.Duration
+}
+
+func (s *Session) trouble() *Desync {
+	if s.desync == nil {
+		s.desync = &Desync{Conn: s.ID, Client: s.Client, Server: s.Server, ByCommand: map[string]int{}, BySaw: map[string]int{}}
+	}
+	s.desync.changed = true
+	return s.desync
+}
+
+// gaveUpOn notes that the caller of ex went away without r, the oldest unread reply.
+func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, wait patience, owed int) {
+	ex.Belief = Belief{}
+	s.run.summary.Abandoned++
+	if l.next == nil || why == byClose || !l.flat && !l.certain {
+		return
+	}
+	a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: l.flat, Owed: s.unread.len(), Weakened: !l.certain}
+	a.Given.Session, a.Next.Session = nil, nil
+	switch why {
+	case byHalf:
+		a.Why = ByHalf
+	case byTimeout:
+		a.Why = ByTimeout
+	case byInference:
+		a.Why = ByInference
+	}
+	a.Confidence = s.abandonLevel(a, st, wait)
+	if l.next.Flags&NotAwaited != 0 {
+		d := s.trouble()
+		if d.Quit.Given.Index == 0 {
+			d.Quit = a
+		}
+		return
+	}
+	if a.Confidence == Unsaid {
+		s.run.summary.Unsaid++
+		return
+	}
+	d := s.trouble()
+	d.Stance, d.Library = st, s.group.pop.library()
+	if wait.timeout != nil {
+		d.Wait = *wait.timeout
+	}
+	if !d.started {
+		d.started, d.ground, d.First = true, a.Why, ex.Time
+	}
+	if st.Basis == BasisLearned {
+		a.Learned = s.group.minGap()
+	}
+	d.Counts[a.Why]++
+	if ex.Flags&InHandshake != 0 {
+		d.Handshake++
+	}
+	if len(d.Abandoned) < maxAbandoned {
+		d.Abandoned = append(d.Abandoned, a)
+	}
+	d.LastTime = l.next.Time
+}
+
+// abandonLevel is how sure it is that a caller gave up.
+func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confidence {
+	level := Proven
+	switch {
+	case a.Why == ByTimeout:
+		level = min(wait.sure, max(st.Confidence, Possible))
+	case a.Why == ByInference:
+		level = min(Likely, max(st.Confidence, Possible))
+	}
+	switch {
+	case st.Basis == BasisGuessed || st.Confidence >= Likely:
+	case st.Confidence == Possible:
+		level = min(level, Likely)
+	default:
+		return Unsaid
+	}
+	if a.Weakened && !a.Flat {
+		level = level.Down()
+	}
+	return level
+}
+
+// reused notes that the client wrote another command while k replies were owed.
+func (s *Session) reused(l limits, k int, st Stance) {
+	if s.desync == nil || !s.desync.started {
+		return
+	}
+	s.dirty = true
+	s.behind = max(s.behind, k)
+	d := s.desync
+	d.Reuses++
+	d.ReusesBy[d.ground]++
+	d.Behind = max(d.Behind, k)
+	d.LastTime = l.next.Time
+}
+
+// misread notes that the caller of ex got r's reply.
+func (s *Session) misread(ex, r *Exchange, conf Confidence, l limits) {
+	d := s.trouble()
+	v := s.victim(ex, r, conf)
+	if ex.Flags&NotAwaited != 0 {
+		d.Quits++
+		if d.QuitVictim.Index == 0 {
+			d.QuitVictim = v
+		}
+		return
+	}
+	if !d.started {
+		return
+	}
+	d.NVictims++
+	d.Strongest = max(d.Strongest, conf)
+	d.ByCommand[v.Command]++
+	d.BySaw[v.Saw]++
+	d.LastTime = ex.Time
+	d.Last = v
+	if len(d.Victims) < maxVictims {
+		d.Victims = append(d.Victims, v)
+	}
+}
+
+// victim describes a caller that got another command's reply.
+func (s *Session) victim(ex, r *Exchange, conf Confidence) Victim {
+	v := Victim{
+		Index: ex.Index, Command: ex.CommandName(), Key: s.run.Key(ex), Believes: r.Index,
+		Frame: ex.Frame, Time: ex.Time, Confidence: conf, Meant: "none seen", Got: "an older reply",
+	}
+	if ex.Served {
+		v.Serves, v.Meant = ex.Index, s.run.Describe(ex, &ex.Serves)
+	}
+	if r.Served {
+		v.Got = s.run.Describe(r, &r.Serves)
+	}
+	v.Saw = saw(ex, r)
+	return v
+}
+
+// saw says what the program most likely noticed.
+func saw(ex, r *Exchange) string {
+	switch {
+	case !r.Served:
+		return "an unknown reply"
+	case r.Serves.Kind == resp.Null:
+		return "nil"
+	case r.Serves.Kind == resp.Error:
+		if _, ok := resp.ParseRedirect(r.Serves.Text.Raw()); ok {
+			return "redirect"
+		}
+		return "error"
+	case ex.Served && ex.Serves.Kind != r.Serves.Kind && ex.Serves.Kind != resp.Null && ex.Serves.Kind != resp.Error:
+		return "wrong type"
+	case ex.Served && sameReply(&ex.Serves, &r.Serves):
+		return "the same value by luck"
+	}
+	return "wrong value"
+}
+
+func sameReply(a, b *ReplyInfo) bool {
+	return a.Kind == b.Kind && a.N == b.N && a.Text.Whole() && string(a.Text.Raw()) == string(b.Text.Raw())
+}
+
+// CommandName returns the command's name in upper case, with its subcommand where it has one, safe to print.
+func (ex *Exchange) CommandName() string {
+	if ex.Command != nil {
+		return ex.Command.String()
+	}
+	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(32))
+}
+
+// keyWidth is how much of a key is shown.
+const keyWidth = 64
+
+// Key returns the command's first key as it may be printed.
+func (r *Run) Key(ex *Exchange) string {
+	if !ex.HasKey {
+		return ""
+	}
+	if r.o.MaskKeys {
+		return MaskKey(ex.Key.Raw())
+	}
+	return resp.TextOf(ex.Key.Raw()).Short(keyWidth)
+}
+
+// Describe says what a reply is without giving a value away: errors and status lines whole, anything else by type and
+// size, unless values are to be shown.
+func (r *Run) Describe(ex *Exchange, in *ReplyInfo) string {
+	text := resp.TextOf(in.Text.Raw())
+	switch in.Kind {
+	case resp.Null:
+		return "nil"
+	case resp.Integer:
+		if r.o.ShowValues {
+			return fmt.Sprintf("integer %d", in.N)
+		}
+		return "integer"
+	case resp.Simple:
+		return "+" + text.Short(40)
+	case resp.Error:
+		return "-" + text.Short(60)
+	case resp.Array, resp.Map, resp.Set, resp.Push:
+		return fmt.Sprintf("%s of %d", in.Kind, in.N)
+	}
+	if r.o.ShowValues && !ex.secretReply {
+		return fmt.Sprintf("%s %q", in.Kind, text.Short(40))
+	}
+	return fmt.Sprintf("%s, %d bytes", in.Kind, in.Text.Len())
+}

@@ -1,0 +1,47 @@
+// Package detectors holds the rules: one file and one page of documentation each.
+package detectors
+
+import (
+	"embed"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+//go:embed *.md
+var pages embed.FS
+
+// All returns every rule, in the order of their numbers.
+func All() []*analysis.Detector {
+	all := []*analysis.Detector{
+		DirtyReuse(),
+		LateReplyReuse(),
+		OffByK(),
+		QuitMisread(),
+		MovedToSelf(),
+	}
+	for _, d := range all {
+		d.Page = page(d)
+	}
+	return all
+}
+
+// page returns the rule's documentation, from the file that has its name.
+func page(d *analysis.Detector) string {
+	name := strings.ToLower(d.ID) + "_" + strings.ReplaceAll(d.Name, "-", "_") + ".md"
+	b, err := pages.ReadFile(name)
+	if err != nil {
+		return "" // TestPages fails
+	}
+	return string(b)
+}
+
+// Page returns the documentation of the rule with this id, in Markdown, or "".
+func Page(id string) string {
+	for _, d := range All() {
+		if d.ID == id {
+			return d.Page
+		}
+	}
+	return ""
+}

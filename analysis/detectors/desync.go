@@ -1,0 +1,170 @@
+package detectors
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// occurrence makes an occurrence of a desynchronised connection.
+func occurrence(d *analysis.Desync) analysis.Occurrence {
+	o := analysis.Occurrence{
+		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
+		Time: d.First, Last: d.LastTime, Severity: analysis.High,
+	}
+	if d.NVictims > 0 {
+		o.Severity = analysis.Critical
+	}
+	return o
+}
+
+// first returns the first abandonment for one of the given reasons.
+func first(d *analysis.Desync, why ...analysis.Why) *analysis.Abandonment {
+	for i := range d.Abandoned {
+		for _, w := range why {
+			if d.Abandoned[i].Why == w {
+				return &d.Abandoned[i]
+			}
+		}
+	}
+	return nil
+}
+
+// handedOn says what happened at an abandonment, in sentences with their frames.
+func handedOn(r *analysis.Run, d *analysis.Desync, a *analysis.Abandonment) analysis.Example {
+	g, n := &a.Given, &a.Next
+	e := analysis.Example{
+		Conn: d.Conn, Client: d.Client, Server: d.Server, File: r.File(n.File), Time: n.Time,
+		Frames: frames(g.Frame, n.Frame), Victims: d.Victims,
+	}
+	switch a.Why {
+	case analysis.ByAck:
+		reply := "any reply"
+		if g.Served {
+			reply = "the reply"
+		}
+		ack := fmt.Sprintf("ACK %d: no byte of %s had arrived", rel(n.Ack), reply)
+		if g.Served {
+			ack = fmt.Sprintf("ACK %d < %d: no byte of the reply had arrived", rel(n.Ack), rel(g.Serves.End))
+		}
+		e.Facts = append(e.Facts, ack,
+			fmt.Sprintf("%s was sent with ack %d, before any byte of %s's reply", called(n), rel(n.Ack), g.CommandName()))
+	case analysis.ByHalf:
+		e.Facts = append(e.Facts, fmt.Sprintf("ACK %d lies inside the reply [%d,%d): %d bytes of it were still to come",
+			rel(n.Ack), rel(g.Serves.Start), rel(g.Serves.End), g.Serves.End-n.Ack))
+	case analysis.ByTimeout:
+		e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s",
+			ms(g.Serves.FirstTime.Sub(g.EndTime)), g.CommandName(), ms(d.Wait.T)))
+	case analysis.ByInference:
+		e.Facts = append(e.Facts, fmt.Sprintf("the reply took %s; what follows on the connection only fits a caller that had given up",
+			ms(g.Serves.FirstTime.Sub(g.EndTime))))
+	}
+	e.Facts = append(e.Facts, fmt.Sprintf("%s %s (frame %d) was followed by %s (frame %d) after %s without a reply in between",
+		g.CommandName(), r.Key(g), g.Frame, called(n), n.Frame, seconds(a.Gap)))
+	if a.Why == analysis.ByTimeout || a.Why == analysis.ByInference {
+		e.Facts[len(e.Facts)-1] = fmt.Sprintf("%s %s (frame %d) was answered in frame %d; %s (frame %d) came after it on the same connection",
+			g.CommandName(), r.Key(g), g.Frame, g.Serves.Frame, called(n), n.Frame)
+	}
+	if g.AckedFrame > 0 {
+		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel had acknowledged it after %s (frame %d): the network was not the cause",
+			ms(g.AckedTime.Sub(g.EndTime)), g.AckedFrame))
+	}
+	if g.Served && (a.Why == analysis.ByAck || a.Why == analysis.ByHalf) {
+		e.Facts = append(e.Facts, fmt.Sprintf("the late reply came in frame %d, %s after its command and %s after the next one",
+			g.Serves.Frame, seconds(g.Serves.Time.Sub(g.EndTime)), seconds(g.Serves.Time.Sub(n.Time))))
+		e.Frames = frames(g.Frame, n.Frame, g.Serves.Frame)
+	}
+	e.Facts = append(e.Facts, fmt.Sprintf("replies owed to the connection's callers: 0 before, %d after", a.Owed))
+	e.Ladder = ladder(r, a)
+	return e
+}
+
+// ladder lists the packets of an abandonment in time order.
+func ladder(r *analysis.Run, a *analysis.Abandonment) []analysis.Step {
+	g, n := &a.Given, &a.Next
+	steps := []analysis.Step{command(r, g)}
+	if g.AckedFrame > 0 && g.AckedFrame != g.Serves.Frame {
+		steps = append(steps, analysis.Step{Frame: g.AckedFrame, Time: g.AckedTime, Ack: rel(g.End), What: "ACK only",
+			Mark: "the server's kernel has it, " + ms(g.AckedTime.Sub(g.EndTime)) + " later"})
+	}
+	late := analysis.Step{}
+	if g.Served {
+		late = analysis.Step{Frame: g.Serves.Frame, Time: g.Serves.Time, Seq: rel(g.Serves.Start), Ack: rel(g.Serves.K),
+			Length: int(g.Serves.Bytes()), What: r.Describe(g, &g.Serves), Mark: "the reply to " + g.CommandName()}
+	}
+	next := command(r, n)
+	next.Mark = fmt.Sprintf("%s later, on the same connection", seconds(a.Gap))
+	if g.Served && g.Serves.Time < n.Time {
+		return append(steps, late, next)
+	}
+	steps = append(steps, next)
+	if g.Served {
+		late.Mark += ", too late"
+		steps = append(steps, late)
+	}
+	return steps
+}
+
+func command(r *analysis.Run, ex *analysis.Exchange) analysis.Step {
+	return analysis.Step{
+		Frame: ex.Frame, Time: ex.Time, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(ex.End - ex.Start),
+		What: strings.TrimSpace(ex.CommandName() + " " + r.Key(ex)),
+	}
+}
+
+// called names a command with its article-free name.
+func called(ex *analysis.Exchange) string { return ex.CommandName() }
+
+// rel is a stream offset as Wireshark shows it.
+func rel(offset int64) int64 { return offset + 1 }
+
+// frames lists frame numbers without repetition.
+func frames(list ...int64) []int64 {
+	var out []int64
+	for _, f := range list {
+		if f > 0 && (len(out) == 0 || out[len(out)-1] != f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// ms prints a duration in milliseconds with three decimals.
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.3f ms", float64(d)/float64(time.Millisecond))
+}
+
+// seconds prints a duration in the unit that suits it, to the microsecond.
+func seconds(d time.Duration) string {
+	if d < 100*time.Millisecond {
+		return ms(d)
+	}
+	return fmt.Sprintf("%.6f s", d.Seconds())
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func at(t capture.Time) string { return t.Std().Format("15:04:05.000000") }
+
+// closeAdvice is what to change in a client that reuses dirty connections, by library.
+func closeAdvice(library string) string {
+	switch library {
+	case "jedis":
+		return "Jedis before 2.7.3: upgrade to 2.7.3 or later (the cluster retry path released broken connections)."
+	case "redis-py":
+		return "redis-py asyncio before 4.5.4: upgrade; 4.5.4 or 4.4.4 is the first safe release."
+	case "redis-rs":
+		return "redis-rs before 0.27: upgrade."
+	case "go-redis":
+		return "go-redis before December 2020 (v8.4.0): upgrade."
+	}
+	return "Look for the code path that catches the timeout."
+}

@@ -1,0 +1,80 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// DirtyReuse is RS101: a command written while the reply to an earlier one had not reached the client.
+func DirtyReuse() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS101", Name: "dirty-reuse", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "a command was written while the reply to an earlier one was still owed",
+		Params: []analysis.Param{
+			{Name: "min_gap", Default: "max(20ms, 5 x median latency)", Meaning: "shortest silence before the command, where the policy was only learned"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s used again while a reply was still owed", was(f.Connections, "connection"))
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				return "Your client stopped waiting for a reply and then put the connection back to use. The reply still arrives and is " +
+					"handed to whoever uses the connection next. Close the connection after any timeout, cancelled call or I/O error; " +
+					"never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart the processes listed: an affected " +
+					"connection stays wrong until it is closed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
+			}
+			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+				a := first(d, analysis.ByAck)
+				if a == nil || d.Handshake > 0 {
+					return
+				}
+				o := occurrence(d)
+				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
+				o.Count = max(d.ReusesBy[analysis.ByAck], d.Counts[analysis.ByAck])
+				o.Victims, o.Commands = d.BySaw, d.ByCommand
+				o.Evidence = func() analysis.Example {
+					e := handedOn(r.Run(), d, a)
+					e.Facts = append(e.Facts, why(d, a)...)
+					return e
+				}
+				r.Add(o)
+			}}
+		},
+	}
+}
+
+// why says why this is no pipeline and what ended the wait.
+func why(d *analysis.Desync, a *analysis.Abandonment) []string {
+	var facts []string
+	switch d.Stance.Basis {
+	case analysis.BasisGiven:
+		facts = append(facts, "no pipeline: --policy says that this client waits for each reply")
+	case analysis.BasisNamed:
+		facts = append(facts, fmt.Sprintf("no pipeline: the client calls itself %s, which waits for each reply", d.Library.Name))
+	case analysis.BasisGuessed:
+		facts = append(facts, fmt.Sprintf("no pipeline, most likely: the client opens and closes like %s, which waits for each reply", d.Library.Name))
+	case analysis.BasisLearned:
+		facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply; accused from a silence of %s on",
+			d.Stance.Sends, ms(a.Learned)))
+	default:
+		facts = append(facts, fmt.Sprintf("whether this client is supposed to pipeline is not known: %d sends are too few to learn from", d.Stance.Sends))
+	}
+	switch {
+	case d.Wait.Given:
+		facts = append(facts, "read timeout as given: "+ms(d.Wait.T))
+	case d.Wait.T > 0 && a.Gap >= d.Wait.T:
+		facts = append(facts, fmt.Sprintf("the silence fits the client's read timeout of %s (%d waits of this group ended there)", ms(d.Wait.T), d.Wait.N))
+	case d.Wait.T > 0:
+		facts = append(facts, fmt.Sprintf("the silence is shorter than the client's read timeout of %s: not a timeout", ms(d.Wait.T)))
+	}
+	return facts
+}
+
+// was joins a count with its verb: "1 connection was", "38 connections were".
+func was(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return fmt.Sprintf("%d %ss were", n, noun)
+}

@@ -1,0 +1,55 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// LateReplyReuse is RS102: a reply came after its caller had given up, and the connection was used again.
+func LateReplyReuse() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS102", Name: "late-reply-reuse", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "a reply came after its caller had given up, and the connection was used again",
+		Params: []analysis.Param{
+			{Name: "slack", Default: "max(10ms, 3 %)", Meaning: "how much later than the read timeout a reply must come"},
+			{Name: "min_timeout_samples", Default: "3", Meaning: "waits that must have ended at the same length"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s used again after a reply had come too late to be read", was(f.Connections, "connection"))
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				return "The network looks healthy here; only the time shows it: a reply took longer than your client waits, and the connection " +
+					"was kept. The reply stays in its buffer and is handed to whoever uses the connection next. Close the connection after any " +
+					"timeout, cancelled call or I/O error; never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart " +
+					"the processes listed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
+			}
+			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+				a := first(d, analysis.ByTimeout, analysis.ByInference)
+				if a == nil {
+					return
+				}
+				o := occurrence(d)
+				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
+				o.Count = max(d.Counts[analysis.ByTimeout]+d.Counts[analysis.ByInference], 1)
+				o.Victims, o.Commands = d.BySaw, d.ByCommand
+				o.Evidence = func() analysis.Example {
+					e := handedOn(r.Run(), d, a)
+					w := d.Wait
+					switch {
+					case w.Given:
+						e.Facts = append(e.Facts, "read timeout as given: "+ms(w.T))
+					case w.FromDefault:
+						e.Facts = append(e.Facts, "read timeout from the default of "+w.Default+", which one wait of this client equals")
+					case w.T > 0:
+						e.Facts = append(e.Facts, fmt.Sprintf("read timeout measured on %d waits of this group: p5 %s, p50 %s, p75 %s",
+							w.N, ms(w.T), ms(w.P50), ms(w.P75)))
+					}
+					return e
+				}
+				r.Add(o)
+			}}
+		},
+	}
+}

@@ -1,0 +1,61 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// OffByK is RS103: callers got the answers to earlier commands.
+func OffByK() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS103", Name: "off-by-k", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "callers got the answers to earlier commands of their connection",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s got the answer to an earlier command, on %s",
+					plural(f.Count, "caller", "callers"), plural(f.Connections, "connection", "connections"))
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these callers stored "+
+					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", plural(f.Count, "caller", "callers"))
+			}
+			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+				if d.NVictims == 0 {
+					return
+				}
+				o := occurrence(d)
+				o.Severity, o.Confidence, o.Count = analysis.Critical, d.Strongest, d.NVictims
+				o.Victims, o.Commands = d.BySaw, d.ByCommand
+				o.Evidence = func() analysis.Example { return victims(r.Run(), d) }
+				r.Add(o)
+			}}
+		},
+	}
+}
+
+// victims is the table of one connection's misreads.
+func victims(r *analysis.Run, d *analysis.Desync) analysis.Example {
+	e := analysis.Example{Conn: d.Conn, Client: d.Client, Server: d.Server, Victims: d.Victims}
+	if len(d.Victims) > 0 {
+		e.Time = d.Victims[0].Time
+		for _, v := range d.Victims {
+			e.Frames = append(e.Frames, v.Frame)
+		}
+	}
+	shape := "the wire looks perfect: every command is answered before the next, only the readers are behind"
+	if len(d.Abandoned) > 0 {
+		e.File = r.File(d.Abandoned[0].Given.File)
+		if d.Abandoned[0].Why == analysis.ByAck {
+			shape = "commands were written while replies were due"
+		}
+	}
+	e.Facts = append(e.Facts,
+		fmt.Sprintf("at most %s behind; %s", plural(d.Behind, "reply", "replies"), shape),
+		fmt.Sprintf("%s on this connection", plural(d.NVictims, "misread reply", "misread replies")))
+	if d.NVictims > len(d.Victims) {
+		e.Victims = append(e.Victims[:len(e.Victims):len(e.Victims)], d.Last)
+		e.Facts = append(e.Facts, fmt.Sprintf("the last victim is %s %s (frame %d)", d.Last.Command, d.Last.Key, d.Last.Frame))
+	}
+	return e
+}

@@ -1,0 +1,285 @@
+package analysis
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+const reassemblyMidStream = reassembly.MidStream
+
+// Learning a policy from how a group sends.
+const (
+	learnStrong     = 200 // clean sends without an overlap that make lockstep strong
+	learnLikely     = 50  // … likely
+	multiplexEvents = 3   // overlaps with short gaps that make a multiplexer
+	multiplexShare  = 1000
+	multiplexGap    = 5 * time.Millisecond
+	poolSize        = 3 // simultaneous connections that look like a pool
+)
+
+// groupKey tells clients of one kind apart: who, to which server, with which set-up.
+type groupKey struct {
+	client    netip.Addr
+	server    netip.AddrPort
+	signature uint64
+}
+
+// Group is the connections of one client address to one server with the same set-up.
+type Group struct {
+	Client  netip.Addr
+	Server  netip.AddrPort
+	Library Library
+	pop     *Population
+	learned
+	open    int
+	maxOpen int
+}
+
+// learned is what the clean sends of connections say about a client.
+type learned struct {
+	sends     int // clean sends: the first command of a segment
+	overlaps  int // … written before an earlier reply
+	fast      int // … soon after the previous command
+	pipelined int // further commands of a segment
+	latencies medianSketch
+}
+
+// Population is the clients of one kind behind one address, to whatever servers: they share a read timeout.
+type Population struct {
+	Client    netip.Addr
+	Library   Library
+	named     bool
+	async     bool
+	learned   // sum over its groups
+	groups    int
+	samples   []sample
+	dropped   int // samples beyond the bound
+	timeouts  Timeouts
+	estimated int // samples that the estimate has seen
+	maxOpen   int
+	jedis     int // connections closed as Jedis without a password does: QUIT, +OK, RST
+	heals     int // dirty connections closed and replaced at once, as pools do that look for unread bytes
+	repertory [8]uint64
+}
+
+type populationKey struct {
+	client    netip.Addr
+	signature uint64
+}
+
+// Basis of a stance.
+const (
+	BasisNone    StanceBasis = iota // nothing is known
+	BasisLearned                    // from the clean sends of the group
+	BasisGuessed                    // from habits of a library
+	BasisNamed                      // the library gave its name
+	BasisGiven                      // the user said so
+)
+
+// StanceBasis says how a policy was decided.
+type StanceBasis uint8
+
+// Stance is what is believed of a client's policy.
+type Stance struct {
+	Policy     Policy
+	Basis      StanceBasis
+	Confidence Confidence // Unsaid: not even worth an accusation
+	Sends      int
+}
+
+// reads reports whether the client's callers can be modelled as reading one after the other.
+func (st Stance) reads() bool { return st.Policy != PolicyMultiplex && st.Policy != PolicyAsync }
+
+// settled reports whether nothing that follows can change the stance, and no judgement depends on a read timeout.
+func (st Stance) settled() bool {
+	return !st.reads() && st.Basis >= BasisNamed
+}
+
+// send counts one clean send.
+func (g *Group) send(overlap bool, gap time.Duration) {
+	g.learned.send(overlap, gap)
+	g.pop.learned.send(overlap, gap)
+}
+
+func (l *learned) send(overlap bool, gap time.Duration) {
+	l.sends++
+	if overlap {
+		l.overlaps++
+		if gap < multiplexGap {
+			l.fast++
+		}
+	}
+}
+
+// policy learns from clean sends.
+func (l *learned) policy() (Policy, Confidence) {
+	switch {
+	case l.overlaps == 0 && l.sends >= learnStrong:
+		return PolicyLockstep, Strong
+	case l.overlaps == 0 && l.sends >= learnLikely:
+		return PolicyLockstep, Likely
+	case l.fast >= multiplexEvents && l.fast*multiplexShare >= l.sends:
+		return PolicyMultiplex, Likely
+	}
+	return PolicyUnknown, Unsaid
+}
+
+// stance says what policy the session's client has, and how that is known.
+func (s *Session) stance() Stance {
+	if p, ok := s.run.givenPolicy(s.Client.Addr()); ok {
+		return Stance{p, BasisGiven, Strong, 0}
+	}
+	g := s.group
+	if g == nil {
+		return Stance{}
+	}
+	pop := g.pop
+	if pop.async || s.handshake.sentinel {
+		return Stance{PolicyAsync, BasisNamed, Strong, 0}
+	}
+	if pop.named && pop.Library.Policy != PolicyUnknown {
+		return Stance{pop.Library.Policy, BasisNamed, Strong, 0}
+	}
+	l := &g.learned
+	policy, conf := l.policy()
+	if policy == PolicyUnknown {
+		l = &pop.learned
+		policy, conf = l.policy()
+	}
+	if policy == PolicyMultiplex {
+		return Stance{policy, BasisLearned, conf, l.sends}
+	}
+	hint := pop.corroborated()
+	if policy == PolicyLockstep {
+		if pop.maxOpen < poolSize && !hint {
+			conf = Possible // one connection for everything: a multiplexer at low load looks the same
+		} else if pop.maxOpen < poolSize {
+			conf = min(conf, Likely)
+		}
+		return Stance{policy, BasisLearned, conf, l.sends}
+	}
+	if pop.jedis > 0 && l.overlaps == 0 {
+		return Stance{PolicyLockstep, BasisGuessed, Likely, l.sends}
+	}
+	if hint && l.fast == 0 {
+		return Stance{PolicyUnknown, BasisNone, Possible, l.sends}
+	}
+	return Stance{PolicyUnknown, BasisNone, Unsaid, l.sends}
+}
+
+// corroborated reports whether something besides its sends shows that this client waits for each reply: a read timeout
+// of its own, or the habits of a pool.
+func (p *Population) corroborated() bool {
+	return p.jedis > 0 || p.heals > 0 || p.estimate().fixed()
+}
+
+// plainLevel is the confidence of a healthy belief.
+func (g *Group) plainLevel() Confidence {
+	if g.sends >= learnLikely && g.overlaps == 0 {
+		return Strong
+	}
+	return Likely
+}
+
+// minGap is the shortest gap to the previous command that a client of learned policy needs before it is said to have
+// given up: max(20 ms, 5 x median latency).
+func (g *Group) minGap() time.Duration {
+	return max(suspectGap, 5*g.latencies.median())
+}
+
+// opened and closed count simultaneous connections.
+func (g *Group) opened() {
+	g.open++
+	g.maxOpen = max(g.maxOpen, g.open)
+	g.pop.maxOpen = max(g.pop.maxOpen, g.open)
+}
+
+func (g *Group) closed() { g.open-- }
+
+// GaveUp says how a caller showed that it had stopped waiting.
+type GaveUp uint8
+
+// Ways to stop waiting.
+const (
+	GaveUpReuse GaveUp = iota // another command
+	GaveUpQuit                // QUIT or RESET
+	GaveUpClose               // FIN or RST
+)
+
+var gaveUpNames = [...]string{"sent another command", "sent QUIT", "closed the connection"}
+
+// String says what the client did.
+func (g GaveUp) String() string { return gaveUpNames[g] }
+
+// sampleFloor is the shortest silence that counts as waiting for a reply in vain.
+const sampleFloor = 5 * time.Millisecond
+
+// sample is one wait that ended without a reply.
+type sample struct {
+	gap  time.Duration
+	how  GaveUp
+	conn int64
+}
+
+// maxSamples bounds what a population remembers of waits that ended without a reply.
+const maxSamples = 4096
+
+// gaveUp notes that the client went on without the reply to ex.
+func (s *Session) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
+	if ex == nil || s.group == nil || ex.Flags&(Blocks|InHandshake|NotAwaited|NoReplyDue|Uncertain|AfterHole) != 0 || s.mode.subs > 0 {
+		return
+	}
+	p := s.group.pop
+	if len(p.samples) < maxSamples {
+		p.samples = append(p.samples, sample{gap, how, s.ID})
+	} else {
+		p.dropped++
+	}
+	p.learnCommand(ex)
+	s.run.gaveUp(s, ex, gap, how, frame, at)
+}
+
+// learnCommand notes which commands the clients send that have shown their read timeout.
+func (p *Population) learnCommand(ex *Exchange) {
+	i := nameHash(ex)
+	p.repertory[i/64] |= 1 << (i % 64)
+}
+
+func (p *Population) knows(ex *Exchange) bool {
+	i := nameHash(ex)
+	return p.repertory[i/64]&(1<<(i%64)) != 0
+}
+
+// nameHash maps a command's name to a place in Population.repertory.
+func nameHash(ex *Exchange) uint64 {
+	h := uint64(14695981039346656037)
+	for _, b := range []byte(ex.CommandName()) {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return h % 512
+}
+
+// clientClosed notes a close with a reply outstanding, and the habits of closing.
+func (s *Session) clientClosed() {
+	if s.closeSeen {
+		return
+	}
+	s.closeSeen = true
+	p := &s.prev
+	c := &s.closing[roleClient]
+	if s.group == nil || !p.valid {
+		return
+	}
+	if s.awaited() && !s.overtaken && !p.replyBytes && p.ex != nil {
+		if gap := c.time.Sub(p.endTime); gap >= sampleFloor {
+			s.gaveUp(p.ex, gap, GaveUpClose, c.frame, c.time)
+		}
+	}
+	if c.rst && s.mode.quit && s.handshake.commands == 0 && s.Start != reassemblyMidStream || c.rst && c.noTS && s.mode.quit {
+		s.group.pop.jedis++
+	}
+	s.run.clientClosed(s, c.time)
+}

@@ -1,0 +1,37 @@
+package analysis
+
+// queue is a first-in-first-out list of exchanges whose memory is used again.
+type queue struct {
+	items []*Exchange
+	head  int
+}
+
+func (q *queue) len() int           { return len(q.items) - q.head }
+func (q *queue) at(i int) *Exchange { return q.items[q.head+i] }
+func (q *queue) front() *Exchange   { return q.items[q.head] }
+func (q *queue) last() *Exchange    { return q.items[len(q.items)-1] }
+func (q *queue) rest() []*Exchange  { return q.items[q.head:] }
+
+func (q *queue) push(ex *Exchange) {
+	if q.head > 0 && len(q.items) == cap(q.items) {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, ex)
+}
+
+func (q *queue) pop() *Exchange {
+	ex := q.items[q.head]
+	q.items[q.head] = nil
+	q.head++
+	if q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	}
+	return ex
+}
+
+func (q *queue) clear() {
+	clear(q.items)
+	q.items, q.head = q.items[:0], 0
+}

@@ -1,0 +1,221 @@
+package analysis
+
+import (
+	"errors"
+	"time"
+
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// batchGap is the longest pause inside one write of several commands.
+const batchGap = time.Millisecond
+
+// suspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
+// a second command before the reply means a pipeline or a multiplexer.
+const suspectGap = 20 * time.Millisecond
+
+// clientBytes takes what the client sent.
+func (s *Session) clientBytes(seg *reassembly.Segment) {
+	mark := segmentMark{
+		frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, length: seg.Length, seen: true,
+		full: seg.Length >= s.fullSize && seg.Length > 500, late: seg.Late,
+		ts: seg.TSEcr, hasTS: seg.HasTS,
+	}
+	if seg.Length > s.fullSize {
+		s.fullSize = seg.Length
+	}
+	s.begin(roleClient, seg)
+	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
+	req := &s.run.request
+	for s.Kind.decoded() {
+		err := s.requests.Next(req)
+		if errors.Is(err, resp.ErrShort) {
+			break
+		}
+		if err != nil {
+			s.badRequest(seg, err)
+			continue
+		}
+		start := &mark
+		if req.Start < seg.Offset {
+			start = &s.reqStart
+			if !start.seen {
+				start = &mark
+			}
+		}
+		s.command(req, seg, start)
+	}
+	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
+		s.reqStart = mark
+	}
+	s.lastSeg[roleClient] = mark
+	if s.log.len() > maxSessionLog {
+		s.run.capped++
+		s.settleNow()
+	}
+	s.settle()
+}
+
+// command makes an exchange of a request.
+func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *segmentMark) {
+	s.commands++
+	ex := s.run.newExchange()
+	ex.Session, ex.Index = s, s.commands
+	ex.Command = resp.Lookup(req)
+	ex.Call = resp.Summarise(req)
+	name := req.Args[0]
+	ex.Name.Set(name.Bytes, name.Len)
+	if key, ok := ex.Command.FirstKey(req); ok {
+		ex.Key.Set(key.Bytes, key.Len)
+		ex.HasKey = true
+	}
+	ex.Start, ex.End = req.Start, req.End
+	ex.Ack, ex.Late = start.ack, start.late
+	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
+	ex.tsEcr, ex.hasTS = start.ts, start.hasTS
+	ex.Outstanding = s.pending.len()
+	if req.LostBefore > 0 || req.Resynced {
+		s.doubt()
+	}
+	if s.doubtful {
+		ex.Flags |= Uncertain
+	}
+	if s.holes {
+		ex.Flags |= AfterHole
+		s.holes = false
+	}
+	v := verbOf(req)
+	ex.verb, ex.argc = v, req.NArgs
+	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
+	s.mode.request(v, req, ex)
+	ex.totalDue = ex.due
+	if wait, blocks := ex.Command.BlockTimeout(req); blocks {
+		ex.Flags |= Blocks
+		ex.blockFor = wait
+	}
+	s.enrol(v, req, ex)
+	ex.Batch = s.batchOf(ex, start)
+	s.run.commandSent(s, ex, req)
+	s.observeSend(ex, start)
+
+	s.log.push(ex)
+	ex.refs++
+	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
+		s.pending.push(ex)
+		ex.refs++
+	}
+	s.prev = tail{ex: ex, end: ex.End, endTime: ex.EndTime, ack: ex.Ack, batch: ex.Batch, seg: *start, late: ex.Late, valid: true}
+	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
+		s.becomeReplication()
+	}
+}
+
+// batchOf numbers the write that a command belongs to: commands in one segment, or in segments that directly follow
+// one another with no byte from the server between.
+func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
+	p := &s.prev
+	same := p.valid && (p.seg.frame == start.frame && p.seg.file == start.file ||
+		!p.replyBytes && p.ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.endTime) < batchGap || p.seg.full))
+	if !same {
+		s.batches++
+	}
+	return s.batches
+}
+
+// observeSend feeds what the group learns from: whether this client overlaps its commands, and how long it waits
+// before it goes on without a reply. Only the first command of a segment counts, and only the prefix of the connection
+// before anything suspicious: the behaviour of a client that has lost its place says nothing about its design.
+func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
+	p := &s.prev
+	if !p.valid || p.seg.frame == start.frame && p.seg.file == start.file || p.seg.full && p.ack == ex.Ack {
+		if p.valid && ex.Flags&InHandshake == 0 {
+			s.group.pipelined++
+		}
+		return // the same write
+	}
+	overlap := s.awaited()
+	gap := ex.Time.Sub(p.endTime)
+	if overlap && !s.overtaken && flat(p, ex) && gap >= sampleFloor {
+		how := GaveUpReuse
+		if ex.Flags&NotAwaited != 0 {
+			how = GaveUpQuit
+		}
+		s.gaveUp(p.ex, gap, how, ex.Frame, ex.Time)
+	}
+	if overlap && gap >= sampleFloor {
+		s.overtaken = true
+	}
+	if s.suspect || ex.Flags&(InHandshake|NotAwaited|AfterHole|Uncertain|NoReplyDue) != 0 || s.mode.subs > 0 {
+		return
+	}
+	if overlap && gap >= suspectGap {
+		s.suspect = true
+		return
+	}
+	s.group.send(overlap, gap)
+}
+
+// flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
+// one byte of the server became readable between the two writes.
+func flat(p *tail, ex *Exchange) bool {
+	return p.valid && p.end == ex.Start && p.ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
+}
+
+// awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
+func (s *Session) awaited() bool {
+	for _, ex := range s.pending.rest() {
+		if ex.Flags&(Blocks|Uncertain) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// badRequest is a place where the client's bytes are no request.
+func (s *Session) badRequest(seg *reassembly.Segment, err error) {
+	s.run.malformed(s, roleClient, seg, err)
+	s.doubt()
+}
+
+// doubt says that commands or replies may have been missed: from here on the pairing must be anchored anew.
+func (s *Session) doubt() {
+	s.doubtful = true
+	for _, ex := range s.pending.rest() {
+		ex.Flags |= Uncertain | AfterHole
+	}
+	s.anchored = 0
+}
+
+// becomeReplication stops all pairing: what follows is a replication stream.
+func (s *Session) becomeReplication() {
+	s.Kind = Replication
+	for _, ex := range s.pending.rest() {
+		ex.Flags |= NoReplyDue
+		s.run.release(ex)
+	}
+	s.pending.clear()
+}
+
+// begin sets the place of a role's decoder before its first bytes. A stream that is joined in the middle may begin
+// inside a value, unless it begins like one: a request at the start of a segment, or a reply at the very place up to
+// which the client had received everything when it wrote the first command seen (anchor rule A4).
+func (s *Session) begin(who int, seg *reassembly.Segment) {
+	if s.fed[who] {
+		return
+	}
+	s.fed[who] = true
+	mid := s.Start == reassembly.MidStream || seg.Offset > 0
+	if who == roleClient {
+		s.requests.SetOffset(seg.Offset)
+		if mid && looksLike(seg.Payload) != likeRequest {
+			s.requests.Resync()
+		}
+		return
+	}
+	s.answers.SetOffset(seg.Offset)
+	anchored := s.log.len() > 0 && s.log.front().Index == 1 && s.log.front().Ack == seg.Offset
+	if mid && !anchored {
+		s.answers.Resync()
+	}
+}

@@ -1,0 +1,364 @@
+package analysis
+
+import (
+	"cmp"
+	"iter"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Run is one pass over a capture: it owns the sessions, the groups and the memory they share.
+type Run struct {
+	o           Options
+	sessions    pool[Session]
+	exchanges   pool[Exchange]
+	groups      map[groupKey]*Group
+	populations map[populationKey]*Population
+	waiting     []*Session // sessions with exchanges that wait for judgement
+	final       bool
+	capped      int // sessions judged early because the evidence kept for them was at its bound
+	logged      int // exchanges alive
+	stopped     bool
+	yield       func(Event, error) bool
+	ports       map[uint16]bool
+	summary     Summary
+	request     resp.Request
+	reply       resp.Reply
+	info        ReplyInfo
+	closes      recentCloses
+	conns       []*ConnSummary
+	keepConns   bool
+	sent        Sent
+	answered    Answered
+	control     Control
+	marks       map[int64][]string // rules by connection, for the conns command
+}
+
+// Summary counts what a run has seen.
+type Summary struct {
+	Connections int64 // all TCP connections
+	RESP        int64 // of these, with Redis traffic
+	Encrypted   int64
+	Unparsed    int64
+	Replication int64
+	MidStream   int64 // RESP connections without a SYN
+	OneSided    int64
+	Commands    int64
+	Replies     int64
+	Pushes      int64
+	First, Last capture.Time
+	Abandoned   int64 // callers that gave up, on connections of any policy
+	Unsaid      int64 // observations too weak to be printed
+	Capped      int64 // times that a bound of evidence was reached
+}
+
+// NewRun prepares a pass.
+func NewRun(o *Options) *Run {
+	r := &Run{groups: map[groupKey]*Group{}, populations: map[populationKey]*Population{}, ports: map[uint16]bool{}}
+	if o != nil {
+		r.o = *o
+	}
+	if r.o.MaxExamples == 0 {
+		r.o.MaxExamples = 5
+	}
+	for _, p := range r.o.Ports {
+		r.ports[p] = true
+	}
+	return r
+}
+
+// Events turns segments into events. One call a Run.
+func Events(segments iter.Seq2[*reassembly.Segment, error], o *Options) iter.Seq2[Event, error] {
+	return NewRun(o).Events(segments)
+}
+
+// Events turns segments into events. One call a Run. Read errors are passed on in their place; they do not end the
+// stream.
+func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		r.yield = yield
+		for seg, err := range segments {
+			if err != nil {
+				if !yield(nil, err) {
+					return
+				}
+				continue
+			}
+			r.take(seg)
+			if r.stopped {
+				return
+			}
+		}
+		r.finish()
+	}
+}
+
+func (r *Run) take(seg *reassembly.Segment) {
+	s, _ := seg.Conn.Tag.(*Session)
+	if s == nil {
+		if seg.End != reassembly.NotEnded {
+			return
+		}
+		s = r.sessions.get()
+		s.reset(r, seg.Conn)
+		seg.Conn.Tag = s
+		r.summary.Connections++
+		if !s.roleKnown {
+			s.decideRole(seg)
+		}
+		if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
+			r.reopened(s, seg.Time)
+		}
+		r.emit(&Opened{s, seg})
+	}
+	if r.summary.First == 0 || seg.Time < r.summary.First {
+		r.summary.First = seg.Time
+	}
+	r.summary.Last = max(r.summary.Last, seg.Time)
+	s.segment(seg)
+}
+
+// finish judges what still waits: now everything is known that will ever be.
+func (r *Run) finish() {
+	r.final = true
+	slices.SortFunc(r.waiting, func(a, b *Session) int { return cmp.Compare(a.ID, b.ID) })
+	for _, s := range r.waiting {
+		if r.stopped {
+			return
+		}
+		s.settleNow()
+		r.retire(s)
+	}
+	r.waiting = nil
+	slices.SortFunc(r.conns, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func (r *Run) emit(e Event) {
+	if !r.stopped && !r.yield(e, nil) {
+		r.stopped = true
+	}
+}
+
+// Summary returns the counts so far.
+func (r *Run) Summary() Summary {
+	s := r.summary
+	s.Capped = int64(r.capped)
+	return s
+}
+
+func (r *Run) serverPort(p uint16) bool { return r.ports[p] }
+
+func (r *Run) givenPolicy(client netip.Addr) (Policy, bool) {
+	if p, ok := r.o.Policies[client]; ok {
+		return p, true
+	}
+	p, ok := r.o.Policies[netip.Addr{}]
+	return p, ok
+}
+
+func (r *Run) givenTimeout(client netip.Addr) (time.Duration, bool) {
+	if t, ok := r.o.ReadTimeouts[client]; ok {
+		return t, true
+	}
+	t, ok := r.o.ReadTimeouts[netip.Addr{}]
+	return t, ok
+}
+
+// pool hands out records and takes them back.
+type pool[T any] struct {
+	free []*T
+	slab []T
+}
+
+func (p *pool[T]) get() *T {
+	if n := len(p.free); n > 0 {
+		x := p.free[n-1]
+		p.free = p.free[:n-1]
+		return x
+	}
+	if len(p.slab) == 0 {
+		p.slab = make([]T, 64)
+	}
+	x := &p.slab[0]
+	p.slab = p.slab[1:]
+	return x
+}
+
+func (p *pool[T]) put(x *T) { p.free = append(p.free, x) }
+
+func (r *Run) newExchange() *Exchange {
+	r.logged++
+	ex := r.exchanges.get()
+	*ex = Exchange{}
+	return ex
+}
+
+// release gives up one hold on an exchange; the last one returns it to the pool.
+func (r *Run) release(ex *Exchange) {
+	if ex.refs--; ex.refs <= 0 {
+		r.logged--
+		r.exchanges.put(ex)
+	}
+}
+
+// await lists a session whose exchanges wait for judgement. If more evidence is kept than allowed, the session with
+// the most of it is judged at once.
+func (r *Run) await(s *Session) {
+	r.waiting = append(r.waiting, s)
+	if r.logged < maxLog {
+		return
+	}
+	r.capped++
+	big := s
+	for _, w := range r.waiting {
+		if w.log.len() > big.log.len() {
+			big = w
+		}
+	}
+	big.settleNow()
+}
+
+func (r *Run) unawait(s *Session) {
+	for i, w := range r.waiting {
+		if w == s {
+			last := len(r.waiting) - 1
+			r.waiting[i] = r.waiting[last]
+			r.waiting = r.waiting[:last]
+			return
+		}
+	}
+}
+
+// groupOf finds or makes the group that a session belongs to.
+func (r *Run) groupOf(s *Session) *Group {
+	h := &s.handshake
+	pk := populationKey{s.Client.Addr(), h.signature}
+	p := r.populations[pk]
+	if p == nil {
+		p = &Population{Client: s.Client.Addr()}
+		r.populations[pk] = p
+	}
+	if h.named && !p.named {
+		p.named, p.Library = true, h.library
+	} else if h.library.Name != "" && p.Library.Name == "" {
+		p.Library = h.library
+	}
+	p.async = p.async || h.sentinel
+	gk := groupKey{s.Client.Addr(), s.Server, h.signature}
+	g := r.groups[gk]
+	if g == nil {
+		g = &Group{Client: gk.client, Server: gk.server, pop: p}
+		r.groups[gk] = g
+		p.groups++
+	}
+	g.opened()
+	return g
+}
+
+// settled hands out an exchange whose belief is final.
+func (r *Run) settled(s *Session, ex *Exchange) {
+	r.emit(ex)
+}
+
+func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
+	r.summary.Commands++
+	if s.commands == 1 {
+		r.summary.RESP++
+		if s.Start == reassembly.MidStream {
+			r.summary.MidStream++
+		}
+	}
+	r.sent = Sent{s, ex, req}
+	r.emit(&r.sent)
+}
+
+func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
+	r.summary.Replies++
+	if s.group != nil && ex.Flags&Blocks == 0 {
+		s.group.latencies.add(ex.Serves.FirstTime.Sub(ex.EndTime))
+	}
+	r.answered = Answered{s, ex, reply, ex.contradiction}
+	r.emit(&r.answered)
+}
+
+func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
+	r.control = Control{s, seg, s.role(seg.From) == roleClient}
+	r.emit(&r.control)
+}
+
+func (r *Run) gaveUp(s *Session, ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
+	r.emit(&WaitEnded{s, ex, gap, how, frame, at})
+}
+
+func (r *Run) odd(s *Session, kind OddityKind, reply *resp.Reply, info *ReplyInfo) {
+	r.emit(&Oddity{Session: s, What: kind, Reply: reply, Info: info, Frame: info.Frame, File: info.File, Time: info.Time, Offset: info.Start})
+}
+
+func (r *Run) pushed(s *Session, reply *resp.Reply, info *ReplyInfo) {
+	r.summary.Pushes++
+	r.odd(s, PushMessage, reply, info)
+}
+
+func (r *Run) malformed(s *Session, who int, seg *reassembly.Segment, err error) {
+	kind := BadReply
+	if who == roleClient {
+		kind = BadRequest
+	}
+	r.emit(&Oddity{Session: s, What: kind, Text: err.Error(), Frame: seg.Frame, File: seg.File, Time: seg.Time, Offset: seg.Offset, Sample: seg.Payload})
+}
+
+// ended takes leave of a connection.
+func (r *Run) ended(s *Session) {
+	switch s.Kind {
+	case TLS:
+		r.summary.Encrypted++
+	case Unparsed:
+		r.summary.Unparsed++
+	case Replication:
+		r.summary.Replication++
+	}
+	if s.group != nil {
+		s.group.closed()
+	}
+	r.emit(&Ended{s})
+}
+
+// marked notes that a rule has something to say of a connection.
+func (r *Run) marked(conn int64, rule string) {
+	if !r.keepConns || conn == 0 {
+		return
+	}
+	if r.marks == nil {
+		r.marks = map[int64][]string{}
+	}
+	if !slices.Contains(r.marks[conn], rule) {
+		r.marks[conn] = append(r.marks[conn], rule)
+	}
+}
+
+// KeepConns asks for Conns, before the events begin.
+func (r *Run) KeepConns() { r.keepConns = true }
+
+// Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
+func (r *Run) Conns() []*ConnSummary {
+	for _, c := range r.conns {
+		c.Findings = slices.Sorted(slices.Values(r.marks[c.ID]))
+		if c.group != nil {
+			c.complete(r)
+		}
+	}
+	return r.conns
+}
+
+// File names a capture file for evidence.
+func (r *Run) File(file int32) string {
+	if r.o.FileName == nil {
+		return ""
+	}
+	return r.o.FileName(file)
+}

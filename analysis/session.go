@@ -1,0 +1,271 @@
+package analysis
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Session is what is known of one connection: its roles, its mode, the commands that wait for a reply, and the
+// exchanges that are not yet judged. It lives from the first packet of the connection until the last exchange of it has
+// been emitted.
+type Session struct {
+	Conn   *reassembly.Conn // nil after the connection's end; ID, Client and the rest below stay
+	ID     int64
+	Client netip.AddrPort
+	Server netip.AddrPort
+	Start  reassembly.Start
+	End    reassembly.End
+	First  capture.Time
+	Last   capture.Time
+	RoleBy Basis
+	Kind   Kind
+	Lost   [2]int64 // bytes never captured: what the client sent, what the server sent
+
+	run         *Run
+	client      reassembly.Side
+	roleKnown   bool
+	over        bool // no more segments
+	group       *Group
+	mode        mode
+	handshake   handshake
+	commands    int // sent
+	replies     int // in-band
+	pushes      int
+	batches     int32
+	dirty       bool
+	behind      int
+	accepted    int // replies that the server sent before it had any command
+	unsolicit   int
+	lateReplies int // replies later than the population's timeout
+	promptLate  int // of these, followed at once by the next command
+
+	requests resp.RequestDecoder
+	answers  resp.ReplyDecoder
+	pending  queue // commands whose reply is due, oldest first
+	log      queue // commands not yet settled, oldest first
+	unread   queue // belief: replies owed to callers that had given up, oldest first
+	acked    int   // log entries from the front that the server's kernel has acknowledged
+	prev     tail  // the last command sent, and what followed it
+	desync   *Desync
+	batchBuf []*Exchange
+	fed      [2]bool
+	fullSize int         // largest segment of the client
+	reqStart segmentMark // the segment that began a request which is not yet whole
+
+	suspect   bool // something suspicious happened: what follows teaches nothing about the client's design
+	overtaken bool // a command was written while a reply was due
+	doubtful  bool // the pairing is not certain since bytes were lost
+	holes     bool // lost bytes since the last command
+	holed     [2]bool
+	anchored  int  // replies that fitted since the pairing was in doubt
+	waiting   bool // in the run's list of sessions that wait for judgement
+	forced    bool // judge with what is known
+	closeSeen bool
+	listed    bool
+
+	contradictions    int
+	unanchoredReplies int
+	undecided         int
+
+	minRTT   time.Duration // fastest kernel acknowledgement of a command
+	lastSeg  [2]segmentMark
+	closing  [2]closeMark
+	ackSeen  [2]int64 // highest ACK number sent by each role: what it had received
+	replySeg segmentMark
+	partial  replyProgress
+}
+
+// Role indexes what client and server did.
+const (
+	roleClient = 0
+	roleServer = 1
+)
+
+// Basis says how something about a connection was decided.
+type Basis uint8
+
+// Grounds for a decision, weakest first.
+const (
+	NoBasis Basis = iota
+	ByBytes       // from the first payload
+	ByPort        // from the port numbers
+	BySYN         // from the handshake of TCP
+)
+
+var basisNames = [...]string{"", "bytes", "port", "syn"}
+
+// String returns the word that every output uses.
+func (b Basis) String() string { return basisNames[b] }
+
+// segmentMark is where and when a role's last segment with new bytes was.
+type segmentMark struct {
+	frame  int64
+	file   int32
+	time   capture.Time
+	ack    int64
+	length int
+	full   bool // as large as the largest so far: more of the same write may follow
+	seen   bool
+	late   bool
+	hasTS  bool
+	ts     uint32 // TSecr
+}
+
+// closeMark is a role's FIN or RST.
+type closeMark struct {
+	fin, rst bool
+	frame    int64
+	time     capture.Time
+	ack      int64
+	noTS     bool // an RST without timestamps on a connection that uses them: SO_LINGER 0
+}
+
+// tail describes the end of what the client last sent.
+type tail struct {
+	ex         *Exchange // nil once it has been settled
+	end        int64
+	endTime    capture.Time
+	ack        int64
+	batch      int32
+	seg        segmentMark
+	late       bool
+	valid      bool
+	replyBytes bool // a server byte was delivered after it
+}
+
+// replyProgress is the reply whose bytes are arriving.
+type replyProgress struct {
+	k       int64
+	first   capture.Time
+	last    capture.Time
+	maxGap  time.Duration
+	frame   int64
+	started bool
+}
+
+func (s *Session) reset(run *Run, c *reassembly.Conn) {
+	pending, log, unread := s.pending, s.log, s.unread
+	pending.clear()
+	log.clear()
+	unread.clear()
+	*s = Session{run: run, Conn: c, ID: c.ID, Start: c.Start, First: c.First, pending: pending, log: log, unread: unread}
+	s.ackSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
+}
+
+// role returns which role a side plays.
+func (s *Session) role(side reassembly.Side) int {
+	if side == s.client {
+		return roleClient
+	}
+	return roleServer
+}
+
+func (s *Session) setClient(side reassembly.Side, by Basis) {
+	s.client, s.roleKnown, s.RoleBy = side, true, by
+	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
+}
+
+// segment takes the next segment of the connection.
+func (s *Session) segment(seg *reassembly.Segment) {
+	if seg.End != reassembly.NotEnded {
+		s.end(seg)
+		return
+	}
+	s.Last = seg.Time
+	if !s.roleKnown {
+		s.decideRole(seg)
+	}
+	who := s.role(seg.From)
+	if seg.Missing > 0 {
+		s.hole(who, seg.Missing)
+	}
+	if seg.Ack != reassembly.NoAck && who == roleServer {
+		s.kernelAck(seg)
+	}
+	if seg.Length > 0 {
+		if s.Kind == Undecided {
+			s.decideKind(who, seg)
+		}
+		if s.Kind.decoded() {
+			if who == roleClient {
+				s.clientBytes(seg)
+			} else {
+				s.serverBytes(seg)
+			}
+		}
+	}
+	if seg.Ack > s.ackSeen[who] {
+		s.ackSeen[who] = seg.Ack
+	}
+	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0 {
+		s.control(who, seg)
+	}
+}
+
+// kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
+func (s *Session) kernelAck(seg *reassembly.Segment) {
+	for s.acked < s.log.len() {
+		ex := s.log.at(s.acked)
+		if ex.End > seg.Ack {
+			return
+		}
+		ex.AckedTime, ex.AckedFrame = seg.Time, seg.Frame
+		if seg.HasTS {
+			ex.ackedTS = seg.TSVal
+		}
+		if rtt := seg.Time.Sub(ex.EndTime); rtt >= 0 && !ex.Late && (s.minRTT == 0 || rtt < s.minRTT) {
+			s.minRTT = max(rtt, time.Microsecond)
+		}
+		s.acked++
+	}
+}
+
+// control notes openings, closings and retransmissions.
+func (s *Session) control(who int, seg *reassembly.Segment) {
+	m := &s.closing[who]
+	if seg.Flags&reassembly.FIN != 0 && !m.fin && !m.rst {
+		*m = closeMark{fin: true, frame: seg.Frame, time: seg.Time, ack: seg.Ack}
+	}
+	if seg.Flags&reassembly.RST != 0 && !m.rst {
+		m.rst, m.noTS = true, !seg.HasTS || seg.TSVal == 0
+		if !m.fin {
+			m.frame, m.time, m.ack = seg.Frame, seg.Time, seg.Ack
+		}
+	}
+	if who == roleClient && (m.fin || m.rst) && s.Kind.decoded() {
+		s.clientClosed()
+	}
+	s.run.controlled(s, seg)
+}
+
+// end closes the session: the connection's last word has been said.
+func (s *Session) end(seg *reassembly.Segment) {
+	s.over, s.End = true, seg.End
+	if seg.Time > s.Last {
+		s.Last = seg.Time
+	}
+	c := s.Conn
+	if !s.roleKnown {
+		s.setClient(reassembly.A, NoBasis)
+	}
+	s.Lost[roleClient] = c.Sides[s.client].Lost
+	s.Lost[roleServer] = c.Sides[s.client.Other()].Lost
+	if s.Kind.decoded() {
+		s.finishReplies()
+	}
+	if s.run.ended(s); s.log.len() > 0 {
+		s.settle()
+	}
+	s.Conn = nil
+	c.Tag = nil
+	if !s.waiting {
+		s.run.retire(s)
+	} else if s.log.len() == 0 {
+		s.run.unawait(s)
+		s.run.retire(s)
+	}
+}

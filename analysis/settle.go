@@ -1,0 +1,127 @@
+package analysis
+
+// Bounds of the evidence that is kept while it is not yet known how long a client waits, and whether it pipelines.
+const (
+	// maxSessionLog is how many commands of one connection may wait for judgement.
+	maxSessionLog = 1 << 13
+	// maxLog is how many may wait in all, at about 700 bytes each.
+	maxLog = 1 << 15
+)
+
+// settle judges what can be judged now. Plain batches need no knowledge of the group; anything else waits until the
+// group is known, and so does what follows it on the connection.
+func (s *Session) settle() {
+	if !s.waiting && s.plain() {
+		return
+	}
+	if !s.waiting {
+		s.waiting = true
+		s.run.await(s)
+	}
+	if s.run.final || s.run.o.Live || s.stance().settled() {
+		s.judge()
+		if s.log.len() <= 1 && s.unread.len() == 0 && !s.over {
+			s.waiting = false
+			s.run.unawait(s)
+		}
+	}
+}
+
+// plain settles the batches at the front of the log that need no knowledge of the group: nothing is owed, every reply
+// arrived before the next write, and none took as long as any client might wait. It reports whether nothing is left
+// that does need it.
+func (s *Session) plain() bool {
+	for s.log.len() > 0 {
+		if s.unread.len() > 0 || s.Kind != RESP {
+			return s.Kind != RESP && s.emitUnjudged()
+		}
+		first := s.log.front()
+		n := 1
+		for n < s.log.len() && s.log.at(n).Batch == first.Batch {
+			n++
+		}
+		if n == s.log.len() && !s.over {
+			return s.log.len() < maxSessionLog
+		}
+		for i := range n {
+			if !s.plainExchange(s.log.at(i)) {
+				return false
+			}
+		}
+		last := s.log.at(n - 1)
+		if n < s.log.len() && openAt(last, s.log.at(n)) || n == s.log.len() && s.openAtClose(last) {
+			return false
+		}
+		for range n {
+			ex := s.log.front()
+			if ex.waits() {
+				ex.Belief = Belief{ex.Index, s.plainLevel()}
+			}
+			s.emitFront()
+		}
+	}
+	return true
+}
+
+func (s *Session) plainExchange(ex *Exchange) bool {
+	if ex.Flags&(Uncertain|AfterHole) != 0 {
+		return false
+	}
+	if !ex.waits() {
+		return true
+	}
+	return ex.Served && (ex.Flags&Blocks != 0 ||
+		ex.Serves.FirstTime.Sub(ex.EndTime) < suspectGap && ex.Serves.MaxGap < suspectGap)
+}
+
+// emitUnjudged hands out the exchanges of a connection on which nobody reads in turn: subscribers, MONITOR,
+// replication. It reports true: nothing waits for judgement.
+func (s *Session) emitUnjudged() bool {
+	for s.log.len() > 0 {
+		ex := s.log.front()
+		if ex.waits() && !ex.Served && !s.over && s.log.len() < maxSessionLog && s.Kind != Replication {
+			return true
+		}
+		if ex.Served {
+			ex.Belief = Belief{ex.Index, Likely}
+		}
+		s.emitFront()
+	}
+	return true
+}
+
+// openAtClose reports whether the end of the connection leaves it open what the last caller got.
+func (s *Session) openAtClose(ex *Exchange) bool {
+	if !ex.waits() {
+		return false
+	}
+	c := &s.closing[roleClient]
+	return !ex.Served || (c.fin || c.rst) && ex.Serves.Time > c.time
+}
+
+func (s *Session) plainLevel() Confidence {
+	if s.group == nil {
+		return Likely
+	}
+	return s.group.plainLevel()
+}
+
+// emitFront hands the front of the log out.
+func (s *Session) emitFront() {
+	ex := s.log.pop()
+	if s.acked > 0 {
+		s.acked--
+	}
+	if s.prev.ex == ex {
+		s.prev.ex = nil
+	}
+	s.run.settled(s, ex)
+	s.run.release(ex)
+}
+
+// settleNow judges with what is known: the bound on evidence was reached, or the run is over.
+func (s *Session) settleNow() {
+	s.forced = true
+	s.judge()
+	s.forced = false
+}

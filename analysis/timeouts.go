@@ -1,0 +1,194 @@
+package analysis
+
+import (
+	"slices"
+	"time"
+)
+
+// minTimeoutSamples is how many waits must have ended at the same length before that length is a read timeout.
+const minTimeoutSamples = 3
+
+// Timeout is a read timeout that a population has shown: waits without a reply that ended after the same time.
+type Timeout struct {
+	T             time.Duration // 5th percentile of the cluster: timers are late, never early
+	P50, P75, P95 time.Duration
+	N             int
+	Default       string // the library default that it equals, if any
+	FromDefault   bool   // too few samples: believed only because it equals a default
+	Given         bool   // the user said so
+}
+
+// Timeouts is what is known of how long a population waits.
+type Timeouts struct {
+	Values       []Timeout     // the most frequent first
+	Cancelled    bool          // waits end after all kinds of times: calls are cancelled from above
+	N            int           // samples in all
+	P5, P50, P75 time.Duration // of all samples
+}
+
+func (t *Timeouts) fixed() bool { return len(t.Values) > 0 && !t.Values[0].FromDefault }
+
+// defaults are the read timeouts that libraries come with.
+var defaults = []struct {
+	t    time.Duration
+	name string
+}{
+	{500 * time.Millisecond, "redis-rs async"},
+	{time.Second, "redis-rb 5"},
+	{2 * time.Second, "Jedis"},
+	{3 * time.Second, "go-redis v8/v9"},
+	{5 * time.Second, "redis-rb 4, StackExchange.Redis, recent redis-py, node-redis and go-redis"},
+	{60 * time.Second, "Lettuce and PHP"},
+}
+
+func defaultNamed(t time.Duration) string {
+	for _, d := range defaults {
+		if over := t - d.t; over >= 0 && over <= max(20*time.Millisecond, d.t/100) {
+			return d.name
+		}
+	}
+	return ""
+}
+
+// estimate infers the read timeouts of a population from its samples: the densest window of width max(2 ms, 1 %) that
+// holds at least three of them and the better part of what is there; then the same among the rest, for a second
+// population behind the same address. Samples without such a window mean cancellation.
+func (p *Population) estimate() *Timeouts {
+	if p.estimated == len(p.samples) {
+		return &p.timeouts
+	}
+	p.estimated = len(p.samples)
+	gaps := make([]time.Duration, 0, len(p.samples))
+	for _, x := range p.samples {
+		gaps = append(gaps, x.gap)
+	}
+	slices.Sort(gaps)
+	t := &p.timeouts
+	*t = Timeouts{N: len(gaps), P5: percentile(gaps, 5), P50: percentile(gaps, 50), P75: percentile(gaps, 75)}
+	rest := gaps
+	for len(t.Values) < maxTimeouts {
+		lo, hi := densest(rest)
+		if hi-lo < minTimeoutSamples || (hi-lo)*clusterShare < len(rest)*2 {
+			break
+		}
+		// Timers are late, never early: what came sooner was something else.
+		if lo*earlyShare > len(rest) && len(t.Values) == 0 && lo >= minTimeoutSamples {
+			if l, h := densest(rest[:lo]); (h-l)*clusterShare < lo*2 {
+				break
+			}
+		}
+		c := rest[lo:hi]
+		v := Timeout{T: percentile(c, 5), P50: percentile(c, 50), P75: percentile(c, 75), P95: percentile(c, 95), N: len(c)}
+		v.Default = defaultNamed(v.T)
+		t.Values = append(t.Values, v)
+		rest = slices.Concat(rest[:lo], rest[hi:])
+	}
+	if len(t.Values) == 0 && len(gaps) > 0 && len(gaps) < minTimeoutSamples {
+		if name := defaultNamed(gaps[0]); name != "" {
+			t.Values = append(t.Values, Timeout{T: gaps[0], P50: gaps[0], P75: gaps[0], P95: gaps[0], N: 1, Default: name, FromDefault: true})
+		}
+	}
+	t.Cancelled = len(t.Values) == 0 && len(gaps) >= 5
+	return t
+}
+
+const (
+	maxTimeouts  = 3
+	clusterShare = 5  // a cluster holds at least 2/5 of the samples that are left
+	earlyShare   = 10 // at most a tenth of them may be shorter
+)
+
+// densest returns the bounds of the window of width max(2 ms, 1 %) that holds the most of the sorted gaps.
+func densest(gaps []time.Duration) (lo, hi int) {
+	j := 0
+	for i := range gaps {
+		width := max(2*time.Millisecond, gaps[i]/100)
+		for j < len(gaps) && gaps[j]-gaps[i] <= width {
+			j++
+		}
+		if j-i > hi-lo {
+			lo, hi = i, j
+		}
+	}
+	return lo, hi
+}
+
+func percentile(sorted []time.Duration, p int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[(len(sorted)-1)*p/100]
+}
+
+// patience is how long the callers of one connection wait.
+type patience struct {
+	t, slack time.Duration
+	sure     Confidence
+	timeout  *Timeout
+}
+
+// slackOf is how much later than T a reply must be before it was certainly too late.
+func slackOf(t time.Duration) time.Duration { return max(10*time.Millisecond, t*3/100) }
+
+// patience returns the read timeout to hold the session's replies against, or none: the population has shown none, or
+// this connection demonstrably waits longer.
+func (s *Session) patience(st Stance) patience {
+	if t, ok := s.run.givenTimeout(s.Client.Addr()); ok {
+		return patience{t, slackOf(t), Strong, &Timeout{T: t, Given: true}}
+	}
+	if s.group == nil || !st.reads() {
+		return patience{}
+	}
+	ts := s.group.pop.estimate()
+	if len(ts.Values) == 0 {
+		return patience{}
+	}
+	best := &ts.Values[0]
+	for i := range ts.Values {
+		if ts.Values[i].T > best.T {
+			best = &ts.Values[i] // several populations: the most patient one accuses nobody
+		}
+	}
+	w := patience{best.T, slackOf(best.T), Strong, best}
+	if best.FromDefault {
+		w.sure = Likely
+	}
+	if s.vetoes(w) {
+		return patience{}
+	}
+	return w
+}
+
+// vetoes reports whether this connection shows that it waits longer than w: replies later than that were followed
+// promptly by the next command, twice or more, so somebody was waiting for them.
+func (s *Session) vetoes(w patience) bool {
+	late, soon := s.lateReplies, s.promptLate
+	for i := range s.log.len() {
+		ex := s.log.at(i)
+		if !ex.Served || ex.Flags&Blocks != 0 || ex.Serves.FirstTime.Sub(ex.EndTime) <= w.t+w.slack {
+			continue
+		}
+		if !s.group.pop.knows(ex) {
+			return true // no client of this kind was ever seen to give up on this command
+		}
+		late++
+		if i+1 < s.log.len() {
+			if d := s.log.at(i + 1).Time.Sub(ex.Serves.Time); d >= 0 && d < prompt {
+				soon++
+			}
+		}
+	}
+	return soon >= 2 && soon*2 >= late
+}
+
+// verdict holds the silence before a reply against the read timeout.
+func (w patience) verdict(r *Exchange, silence time.Duration) (whyUnread, Confidence) {
+	silence = max(silence, r.Serves.MaxGap)
+	switch {
+	case w.t == 0 || silence <= w.t:
+		return readInTime, Strong
+	case silence > w.t+w.slack:
+		return byTimeout, w.sure
+	}
+	return readInTime, Possible // the grey band: a timer may be that late
+}

@@ -1,0 +1,71 @@
+package capture
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"os"
+)
+
+// stream is one open input with the packet that it stands at.
+type stream struct {
+	origin
+	w       *window
+	r       reader
+	closers []io.Closer
+	cur     Packet
+	runMax  Time // latest time of the packets so far: the place of cur in a merge
+	loaded  bool // cur is a packet that has not been delivered
+}
+
+// openStream recognises the input and makes it ready to deliver. It owns file, which may be nil, also on failure; other
+// readers remain their owner's to close.
+func openStream(f io.Reader, file *os.File, info *FileInfo, o Options, size int) (*stream, error) {
+	s := &stream{origin: origin{info: info}, w: newWindow(f, size), runMax: math.MinInt64}
+	if file != nil {
+		s.closers = append(s.closers, file)
+	}
+	head, err := s.w.peek(4)
+	if err != nil && err != io.EOF {
+		s.close()
+		return nil, s.ended(err, 0, 0, "magic number", len(head))
+	}
+	if c := compressionOf(head); c != "" {
+		info.Compression = c
+		limit := o.MaxDecompressed
+		if limit <= 0 {
+			limit = DefaultMaxDecompressed
+		}
+		seen := bytes.Clone(s.w.buf[s.w.r:s.w.w])
+		z := newInflater(io.MultiReader(bytes.NewReader(seen), f), c, limit)
+		s.closers = append([]io.Closer{z}, s.closers...)
+		s.w = newWindow(z, size)
+	}
+	if s.r, err = newReader(s.w, &s.origin, o); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// advance goes to the next packet. The packet before is no longer valid.
+func (s *stream) advance() error {
+	s.loaded = false
+	if err := s.r.next(&s.cur); err != nil {
+		if err != io.EOF && s.info.Err == nil {
+			s.info.Err = err
+		}
+		return err
+	}
+	s.info.record(&s.cur, s.runMax)
+	s.runMax = max(s.runMax, s.cur.Time)
+	s.loaded = true
+	return nil
+}
+
+func (s *stream) close() {
+	for _, c := range s.closers {
+		c.Close()
+	}
+	s.closers = nil
+}

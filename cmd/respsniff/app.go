@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// app is what every command shares: the streams, the environment, and the flags of the root command.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            func(name string) (string, bool)
+
+	quiet   bool
+	verbose bool
+	config  string
+	memory  byteSize
+}
+
+// defaultMemory is what --memory-limit says where it is not given: the soft limit that the garbage collector holds.
+const defaultMemory = 512 << 20
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "respsniff",
+		Short: "Find Redis clients that read another command's reply, in packet captures",
+		Long: `respsniff reads captures of Redis traffic and says which replies were read by the wrong caller,
+which client and which connection did it, and why. Begin with: respsniff analyze FILE`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.settings(cmd); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			debug.SetMemoryLimit(int64(a.memory))
+			return nil
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	a.memory = defaultMemory
+	f := root.PersistentFlags()
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no warnings on stderr")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "more on stderr: what was decided about each input")
+	f.StringVar(&a.config, "config", "", "`FILE` of settings, keys as the flags (default: respsniff/config.yaml in the user's config directory)")
+	f.Var(&a.memory, "memory-limit", "soft limit for memory, e.g. 512MiB")
+	root.AddCommand(
+		newAnalyzeCommand(a),
+		newPairsCommand(a),
+		newConnsCommand(a),
+		newExplainCommand(a),
+		newDumpCommand(a),
+		newGenerateCommand(a),
+		newVersionCommand(a),
+		newManCommand(),
+	)
+	for _, c := range root.Commands() {
+		classify(c)
+	}
+	return root
+}
+
+// classify makes what c refuses in its arguments a usage error, and an error of its run without a code a fault of this
+// program.
+func classify(c *cobra.Command) {
+	if args := c.Args; args != nil {
+		c.Args = func(cmd *cobra.Command, names []string) error {
+			if err := args(cmd, names); err != nil {
+				return &exitError{exitUsage, fmt.Errorf("%s: %w", cmd.Name(), err)}
+			}
+			return nil
+		}
+	}
+	if act := c.RunE; act != nil {
+		c.RunE = func(cmd *cobra.Command, names []string) error {
+			err := act(cmd, names)
+			var coded *exitError
+			if err == nil || errors.As(err, &coded) {
+				return err
+			}
+			return &exitError{exitInternal, err}
+		}
+	}
+}
+
+// warn prints one line on stderr unless --quiet.
+func (a *app) warn(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(fmt.Sprintf(format, args...)))
+	}
+}
+
+// say prints one line on stderr with --verbose.
+func (a *app) say(format string, args ...any) {
+	if a.verbose {
+		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(fmt.Sprintf(format, args...)))
+	}
+}

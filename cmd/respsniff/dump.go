@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// dumpOptions are the flags of the debugger.
+type dumpOptions struct {
+	input  inputFlags
+	filter filterFlags
+	output outputFlags
+	stage  string
+}
+
+func newDumpCommand(a *app) *cobra.Command {
+	var o dumpOptions
+	cmd := &cobra.Command{
+		Use:   "dump --stage packets|segments|values|exchanges FILE...",
+		Short: "Print what one stage of the analysis made of a capture",
+		Long: `Dump prints the output of any stage of the analysis, one line an item: the debugger of respsniff, and what a
+bug report attaches. Values are not shown, only their types and lengths.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			print, ok := dumpStages[o.stage]
+			if !ok {
+				return usagef("--stage %q: want packets, segments, values or exchanges", o.stage)
+			}
+			o.output.clock, o.output.specs = "abs", []string{"text"}
+			if err := o.output.check([]report.Format{report.Text}); err != nil {
+				return err
+			}
+			if err := o.filter.check(o.output.location); err != nil {
+				return err
+			}
+			p, err := openPipeline(a, names, &o.input, o.output.location)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			buf := bufio.NewWriterSize(a.stdout, 1<<16)
+			if err := print(cmd.Context(), p, &o.filter, buf); err != nil {
+				return err
+			}
+			if err := buf.Flush(); err != nil {
+				return err
+			}
+			if !p.document().Complete {
+				return &exitError{code: exitIncomplete}
+			}
+			return nil
+		},
+	}
+	o.input.add(cmd)
+	o.filter.add(cmd, false)
+	o.output.addZone(cmd)
+	cmd.Flags().StringVar(&o.stage, "stage", "exchanges", "packets, segments, values or exchanges")
+	must(cmd.RegisterFlagCompletionFunc("stage", cobra.FixedCompletions([]string{"packets", "segments", "values", "exchanges"}, cobra.ShellCompDirectiveNoFileComp)))
+	return cmd
+}
+
+var dumpStages = map[string]func(context.Context, *pipeline, *filterFlags, io.Writer) error{
+	"packets":   dumpPackets,
+	"segments":  dumpSegments,
+	"values":    dumpValues,
+	"exchanges": dumpExchanges,
+}
+
+func dumpPackets(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
+	for packet, err := range p.progress.pass(ctx, p.source.Packets()) {
+		if err != nil {
+			return err
+		}
+		if err := f.begin(p.progress.first); err != nil {
+			return err
+		}
+		if !f.overlaps(packet.Time, packet.Time) {
+			continue
+		}
+		_, err := fmt.Fprintf(w, "%s file=%d frame=%d link=%d len=%d cap=%d\n",
+			report.Stamp(packet.Time), packet.File, packet.Frame, packet.Link, packet.Length, len(packet.Data))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dumpSegments(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
+	for s, err := range p.assembler.Segments(p.progress.pass(ctx, p.source.Packets())) {
+		if err != nil {
+			return err
+		}
+		if ok, err := wantedSegment(p, f, s); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
+		if _, err := io.WriteString(w, segmentLine(s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wantedSegment(p *pipeline, f *filterFlags, s *reassembly.Segment) (bool, error) {
+	if err := f.begin(p.progress.first); err != nil {
+		return false, err
+	}
+	a, b := s.Conn.Ends[reassembly.A], s.Conn.Ends[reassembly.B]
+	return f.overlaps(s.Time, s.Time) && (f.connection(s.Conn.ID, a, b) || f.connection(s.Conn.ID, b, a)), nil
+}
+
+var endWords = [...]string{"", "fin", "rst", "reused", "evicted", "capture"}
+
+func segmentLine(s *reassembly.Segment) string {
+	from, to := s.Conn.Ends[s.From], s.Conn.Ends[s.From.Other()]
+	if s.End != reassembly.NotEnded {
+		return fmt.Sprintf("%s conn=%d end=%s\n", report.Stamp(s.Time), s.Conn.ID, endWords[s.End])
+	}
+	ack := "-"
+	if s.Ack != reassembly.NoAck {
+		ack = fmt.Sprint(s.Ack)
+	}
+	line := fmt.Sprintf("%s conn=%d frame=%d %v>%v %s off=%d len=%d cap=%d ack=%s win=%d", report.Stamp(s.Time), s.Conn.ID,
+		s.Frame, from, to, flagText(s.Flags), s.Offset, s.Length, len(s.Payload), ack, s.Window)
+	for _, mark := range []struct {
+		on   bool
+		word string
+	}{
+		{s.Missing > 0, fmt.Sprintf(" missing=%d", s.Missing)}, {s.Repeated > 0, fmt.Sprintf(" repeated=%d", s.Repeated)},
+		{s.Late, " late"}, {s.Conflict, " conflict"}, {s.Probe, " probe"},
+		{s.HasTS, fmt.Sprintf(" tsval=%d tsecr=%d", s.TSVal, s.TSEcr)},
+	} {
+		if mark.on {
+			line += mark.word
+		}
+	}
+	return line + "\n"
+}
+
+// flagText writes flags as tcpdump does, for instance "P." for PSH and ACK.
+func flagText(f reassembly.Flags) string {
+	text := ""
+	for _, x := range []struct {
+		flag reassembly.Flags
+		mark string
+	}{{reassembly.FIN, "F"}, {reassembly.SYN, "S"}, {reassembly.RST, "R"}, {reassembly.PSH, "P"}, {reassembly.URG, "U"}, {reassembly.ACK, "."}} {
+		if f&x.flag != 0 {
+			text += x.mark
+		}
+	}
+	return "[" + text + "]"
+}
+
+func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
+	for event, err := range only(p.events(ctx), f) {
+		if err != nil {
+			return err
+		}
+		if err := f.begin(p.progress.first); err != nil {
+			return err
+		}
+		line := ""
+		switch e := event.(type) {
+		case *analysis.Exchange:
+			if f.overlaps(e.Time, e.Time) {
+				line = exchangeLine(p, e)
+			}
+		case *analysis.ConnSummary:
+			line = fmt.Sprintf("%s conn=%d over start=%s end=%s protocol=%s role-by=%s commands=%d replies=%d policy=%s\n",
+				report.Stamp(e.Last), e.ID, e.Start, e.End, e.Protocol, e.RoleBy, e.Commands, e.Replies, e.Policy)
+		}
+		if _, err := io.WriteString(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exchangeLine(p *pipeline, e *analysis.Exchange) string {
+	row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File))
+	line := fmt.Sprintf("%s conn=%d #%d %s frame=%d stream=[%d,%d) ack=%d batch=%d outstanding=%d owed=%d", row.Time, row.Conn,
+		row.Index, row.Command, row.Frame, e.Start, e.End, e.Ack, e.Batch, e.Outstanding, e.Owed)
+	if row.Key != nil {
+		line += fmt.Sprintf(" key=%s", *row.Key)
+	}
+	for _, flag := range row.Flags {
+		line += " " + flag
+	}
+	if e.Late {
+		line += " late"
+	}
+	if s := row.Serves; s != nil {
+		line += fmt.Sprintf(" | serves %s frame=%d %s stream=[%d,%d) k=%d", s.Kind, s.Frame, s.Time, e.Serves.Start, e.Serves.End, e.Serves.K)
+		if s.Error != "" {
+			line += fmt.Sprintf(" %q", s.Error)
+		}
+	}
+	if b := row.Believes; b != nil {
+		line += fmt.Sprintf(" | believes #%d %s", b.Index, b.Confidence)
+	}
+	return line + "\n"
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/scenario"
+)
+
+// maxScenario bounds a scenario file, in bytes: it is written by hand.
+const maxScenario = 1 << 20
+
+func newGenerateCommand(a *app) *cobra.Command {
+	var path string
+	var force, ng bool
+	cmd := &cobra.Command{
+		Use:   "generate SCENARIO | -",
+		Short: "Make a capture from a written conversation",
+		Long: `Generate makes a capture of a conversation that is written as text: who sends what, and when. It is what the
+tests of respsniff are made of, and a way to show a fault in a bug report without showing data.`,
+		Example: `  respsniff generate late-reply.txt -o late-reply.pcap`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if path == "" {
+				return usagef("generate: give -o OUT.pcap, or -o - for standard output")
+			}
+			s, err := a.readScenario(args[0])
+			if err != nil {
+				return err
+			}
+			write := func(w io.Writer) error { return writeScenario(w, s, ng) }
+			if path == "-" {
+				return write(a.stdout)
+			}
+			if err := writeFile(path, force, write); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&path, "output", "o", "", "`FILE` to write, - for standard output")
+	f.BoolVar(&force, "force", false, "overwrite the file")
+	f.BoolVar(&ng, "pcapng", false, "write pcapng")
+	return cmd
+}
+
+func (a *app) readScenario(name string) (*scenario.Scenario, error) {
+	in := a.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxScenario+1))
+	if err != nil {
+		return nil, unreadable(fmt.Errorf("%s: %w", name, err))
+	}
+	if len(text) > maxScenario {
+		return nil, unreadable(fmt.Errorf("%s: larger than %d bytes: not a scenario", name, maxScenario))
+	}
+	s, err := scenario.Parse(name, text)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return s, nil
+}
+
+// writePacket writes one packet into a capture file.
+type writePacket func(p capture.Packet) error
+
+func writeScenario(w io.Writer, s *scenario.Scenario, ng bool) error {
+	var out writePacket
+	var buf bytes.Buffer
+	for p, err := range s.Packets() {
+		if err != nil {
+			return unreadable(err)
+		}
+		if out == nil {
+			if out, err = newPacketWriter(&buf, p.Link, ng); err != nil {
+				return err
+			}
+		}
+		if err := out(p); err != nil {
+			return err
+		}
+	}
+	if out == nil {
+		if _, err := newPacketWriter(&buf, capture.LinkEthernet, ng); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(buf.Bytes())
+	return err
+}
+
+func newPacketWriter(w io.Writer, link capture.LinkType, ng bool) (writePacket, error) {
+	if ng {
+		out, err := capture.NewWriter(w, capture.WriterOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return func(p capture.Packet) error { return out.Write(p, "") }, nil
+	}
+	out, err := capture.NewPcapWriter(w, capture.PcapOptions{Link: link})
+	if err != nil {
+		return nil, err
+	}
+	return out.Write, nil
+}

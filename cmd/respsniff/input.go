@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// inputFlags say what is read and what is already known about it.
+type inputFlags struct {
+	ports           []uint
+	readTimeouts    []string
+	policies        []string
+	drops           string
+	date            string
+	maxDecompressed byteSize
+	showValues      bool
+	mask            []string
+	params          []string
+}
+
+func (in *inputFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`; tells the roles where the capture does not, and leaves out others; repeatable")
+	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "known read timeout, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
+	f.StringArrayVar(&in.policies, "policy", nil, "known policy, `[IP=]WORD`: lockstep, pipelines, multiplex or async; repeatable")
+	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")
+	f.StringVar(&in.date, "date", "", "`YYYY-MM-DD` of times in text captures that lack it")
+	in.maxDecompressed = 0
+	f.Var(&in.maxDecompressed, "max-decompressed", "most bytes that one compressed file may unfold to (0: the built-in limit)")
+	f.BoolVar(&in.showValues, "show-values", false, "show values in evidence; secrets are never shown")
+	f.StringSliceVar(&in.mask, "mask", nil, "replace `keys,addresses` by stable tokens")
+	f.StringArrayVar(&in.params, "param", nil, "parameter of a rule, `RULE.NAME=VALUE`; repeatable")
+	must(cmd.RegisterFlagCompletionFunc("mask", cobra.FixedCompletions([]string{"keys", "addresses"}, cobra.ShellCompDirectiveNoFileComp)))
+	cmd.ValidArgsFunction = nil
+}
+
+// captureOptions says how files are read.
+func (in *inputFlags) captureOptions(a *app, zone *time.Location) (capture.Options, error) {
+	o := capture.Options{Stdin: a.stdin, MaxDecompressed: int64(in.maxDecompressed), Location: zone}
+	if in.date != "" {
+		day, err := time.ParseInLocation(time.DateOnly, in.date, zone)
+		if err != nil {
+			return o, usagef("--date %s: want YYYY-MM-DD", in.date)
+		}
+		o.Date = day
+	}
+	return o, nil
+}
+
+// masks reports whether --mask names what.
+func (in *inputFlags) masks(what string) bool {
+	for _, m := range in.mask {
+		if m == what {
+			return true
+		}
+	}
+	return false
+}
+
+// analysisOptions says what is known beforehand.
+func (in *inputFlags) analysisOptions() (analysis.Options, error) {
+	var o analysis.Options
+	for _, p := range in.ports {
+		if p == 0 || p > 65535 {
+			return o, usagef("--port %d: want 1 to 65535", p)
+		}
+		o.Ports = append(o.Ports, uint16(p))
+	}
+	o.ReadTimeouts = map[netip.Addr]time.Duration{}
+	for _, spec := range in.readTimeouts {
+		who, word, err := perClient(spec)
+		if err != nil {
+			return o, usagef("--read-timeout %s: %v", spec, err)
+		}
+		d, err := time.ParseDuration(word)
+		if err != nil || d <= 0 {
+			return o, usagef("--read-timeout %s: want a duration such as 300ms", spec)
+		}
+		o.ReadTimeouts[who] = d
+	}
+	o.Policies = map[netip.Addr]analysis.Policy{}
+	for _, spec := range in.policies {
+		who, word, err := perClient(spec)
+		if err != nil {
+			return o, usagef("--policy %s: %v", spec, err)
+		}
+		p, ok := analysis.ParsePolicy(word)
+		if !ok {
+			return o, usagef("--policy %s: want lockstep, pipelines, multiplex or async", spec)
+		}
+		o.Policies[who] = p
+	}
+	for _, m := range in.mask {
+		if m != "keys" && m != "addresses" {
+			return o, usagef("--mask %s: want keys, addresses or both", m)
+		}
+	}
+	if in.drops != "" {
+		if n, err := strconv.ParseInt(strings.TrimSpace(in.drops), 10, 64); err == nil && n >= 0 {
+			o.Drops = n
+		} else if d, ok := capture.ParseDrops(in.drops); ok {
+			o.Drops, o.Seen = dropsOf(d)
+		} else {
+			return o, usagef("--drops %s: want a number, or tcpdump's line \"N packets dropped by kernel\"", in.drops)
+		}
+	}
+	o.ShowValues = in.showValues
+	o.MaskKeys = in.masks("keys")
+	for _, p := range in.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || !strings.Contains(name, ".") {
+			return o, usagef("--param %s: want RULE.NAME=VALUE", p)
+		}
+		if o.Params == nil {
+			o.Params = map[string]string{}
+		}
+		o.Params[strings.ToLower(name)] = value
+	}
+	return o, nil
+}
+
+// perClient splits [IP=]WORD; the zero address stands for every client.
+func perClient(spec string) (who netip.Addr, word string, err error) {
+	before, after, found := strings.Cut(spec, "=")
+	if !found {
+		return netip.Addr{}, spec, nil
+	}
+	who, err = netip.ParseAddr(strings.Trim(before, "[]"))
+	if err != nil {
+		return who, "", fmt.Errorf("%q is not an IP address", before)
+	}
+	return who.Unmap(), after, nil
+}

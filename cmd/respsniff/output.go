@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// outputFlags say what is written, where, and how people see it.
+type outputFlags struct {
+	specs []string
+	force bool
+	color string
+	clock string
+	zone  string
+
+	outputs  []output
+	location *time.Location
+	style    report.ClockStyle
+}
+
+// output is one -o.
+type output struct {
+	format report.Format
+	path   string // "": standard output
+}
+
+func (o *outputFlags) add(cmd *cobra.Command, formats []report.Format) {
+	words := make([]string, len(formats))
+	for i, f := range formats {
+		words[i] = string(f)
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.specs, "output", "o", []string{"text"}, "`FORMAT[=PATH]`, repeatable: "+strings.Join(words, ", "))
+	f.BoolVar(&o.force, "force", false, "overwrite output files")
+	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
+	f.StringVar(&o.clock, "time", "abs", "times in text: abs, rel, delta or epoch")
+	o.addZone(cmd)
+	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoSpace)))
+	must(cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("time", cobra.FixedCompletions([]string{"abs", "rel", "delta", "epoch"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func (o *outputFlags) addZone(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.zone, "tz", "Local", "time zone of text, of --since and of captures in text form: Local, UTC or Area/City")
+}
+
+// must is for mistakes that only a programmer can make.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// check reads the flags and refuses what could only fail after a long run.
+func (o *outputFlags) check(formats []report.Format) error {
+	location, err := time.LoadLocation(o.zone)
+	if err != nil {
+		return usagef("--tz %s: want Local, UTC or a name such as Europe/Berlin", o.zone)
+	}
+	o.location = location
+	if o.style, err = report.ParseClockStyle(cmp.Or(o.clock, "abs")); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if !slices.Contains([]string{"", "auto", "always", "never"}, o.color) {
+		return usagef("--color %s: want auto, always or never", o.color)
+	}
+	paths := map[string]bool{}
+	for _, spec := range o.specs {
+		word, path, _ := strings.Cut(spec, "=")
+		format, err := report.ParseFormat(word)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		if !slices.Contains(formats, format) {
+			return usagef("-o %s: this command cannot write %s", spec, word)
+		}
+		if path == "-" {
+			path = ""
+		}
+		if paths[path] {
+			return usagef("-o %s: two outputs go to %s", spec, cmp.Or(path, "standard output"))
+		}
+		paths[path] = true
+		if path != "" && !o.force {
+			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+				return usagef("-o %s: the file exists: choose another name or give --force", spec)
+			}
+		}
+		o.outputs = append(o.outputs, output{format, path})
+	}
+	return nil
+}
+
+// options gives what the writers need for one output.
+func (o *outputFlags) options(a *app, out output) report.Options {
+	return report.Options{
+		Color: out.path == "" && a.colored(o.color),
+		Clock: report.Clock{Style: o.style, Zone: o.location},
+		Page:  rulePage,
+	}
+}
+
+// write writes the document in every format asked for.
+func (o *outputFlags) write(a *app, d *report.Document) error {
+	for _, out := range o.outputs {
+		options := o.options(a, out)
+		if out.path == "" {
+			if err := report.Write(a.stdout, out.format, d, options); err != nil {
+				return fmt.Errorf("standard output: %w", err)
+			}
+			continue
+		}
+		err := writeFile(out.path, o.force, func(w io.Writer) error { return report.Write(w, out.format, d, options) })
+		if err != nil {
+			return unreadable(err)
+		}
+	}
+	return nil
+}
+
+// writeFile makes a file with what fill writes, readable by its owner only. The file appears whole or not at all, and
+// never replaces another unless force is set. What exists and is not a regular file (a pipe, /dev/null) is written to.
+func writeFile(path string, force bool, fill func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fill(f), f.Close())
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".respsniff-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if err := errors.Join(fill(tmp), tmp.Close()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if force {
+		return os.Rename(tmp.Name(), path)
+	}
+	err = os.Link(tmp.Name(), path) // unlike a rename, fails where path exists
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// A file system without hard links: create the name first, so that it cannot be another's.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Rename(tmp.Name(), path))
+}
+
+// colored decides about colour on standard output (https://no-color.org, https://bixense.com/clicolors).
+func (a *app) colored(choice string) bool {
+	switch choice {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	if v, ok := a.env("NO_COLOR"); ok && v != "" {
+		return false
+	}
+	if v, ok := a.env("CLICOLOR_FORCE"); ok && v != "" && v != "0" {
+		return true
+	}
+	if v, _ := a.env("TERM"); v == "dumb" {
+		return false
+	}
+	return isTerminal(a.stdout)
+}
+
+// rowOutput opens the destination of pairs and conns, which write one format as rows come.
+func (o *outputFlags) rowOutput(a *app) (w io.Writer, done func(failed error) error, err error) {
+	if len(o.outputs) != 1 {
+		return nil, nil, usagef("one -o only: rows are written as they come")
+	}
+	out := o.outputs[0]
+	if out.path == "" {
+		return a.stdout, func(failed error) error { return failed }, nil
+	}
+	pr, pw := io.Pipe()
+	result := make(chan error, 1)
+	go func() {
+		err := writeFile(out.path, o.force, func(w io.Writer) error {
+			_, err := io.Copy(w, pr)
+			return err
+		})
+		pr.CloseWithError(cmp.Or(err, io.ErrClosedPipe))
+		result <- err
+	}()
+	return pw, func(failed error) error {
+		pw.CloseWithError(failed)
+		err := <-result
+		if failed != nil {
+			return failed
+		}
+		if err != nil {
+			return unreadable(err)
+		}
+		return nil
+	}, nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+var rowFormats = []report.Format{report.Text, report.JSON, report.NDJSON, report.CSV}
+
+// rowOptions are the flags of the commands that print rows as they come.
+type rowOptions struct {
+	input           inputFlags
+	filter          filterFlags
+	output          outputFlags
+	allowIncomplete bool
+}
+
+func (o *rowOptions) add(cmd *cobra.Command) {
+	o.input.add(cmd)
+	o.filter.add(cmd, false)
+	o.output.add(cmd, rowFormats)
+	cmd.Flags().BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+}
+
+func newPairsCommand(a *app) *cobra.Command {
+	var o rowOptions
+	cmd := &cobra.Command{
+		Use:   "pairs FILE... | DIR | -",
+		Short: "Print every command with the reply the server meant and the reply its caller got",
+		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant for it.
+BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the connection.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return o.rows(cmd.Context(), a, names, "exchanges", pairRows)
+		},
+	}
+	o.add(cmd)
+	return cmd
+}
+
+// pairRows writes the exchanges as they settle.
+func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowWriter) error {
+	for event, err := range only(p.events(ctx), f) {
+		if err != nil {
+			return err
+		}
+		e, ok := event.(*analysis.Exchange)
+		if !ok {
+			continue
+		}
+		if err := f.begin(p.progress.first); err != nil {
+			return err
+		}
+		row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File))
+		key := ""
+		if row.Key != nil {
+			key = *row.Key
+		}
+		if !f.exchange(row.Command, key, e.Time) {
+			continue
+		}
+		out.Start(p.progress.first)
+		if err := out.Row(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows opens the pipeline and writes the rows that produce makes.
+func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list string,
+	produce func(context.Context, *pipeline, *filterFlags, *report.RowWriter) error,
+) error {
+	if err := o.output.check(rowFormats); err != nil {
+		return err
+	}
+	if err := o.filter.check(o.output.location); err != nil {
+		return err
+	}
+	p, err := openPipeline(a, names, &o.input, o.output.location)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	w, done, err := o.output.rowOutput(a)
+	if err != nil {
+		return err
+	}
+	complete := false
+	err = done(func() error {
+		out, err := report.NewRowWriter(w, o.output.outputs[0].format, list,
+			report.Clock{Style: o.output.style, Zone: o.output.location})
+		if err != nil {
+			return err
+		}
+		if err := produce(ctx, p, &o.filter, out); err != nil {
+			return err
+		}
+		complete = p.document().Complete
+		return out.Close(complete)
+	}())
+	if err != nil {
+		return err
+	}
+	if !complete && !o.allowIncomplete {
+		return &exitError{code: exitIncomplete}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// pipeline holds the stages of one run over one capture. Its methods turn what the stages know at the end into the
+// parts of a report.
+type pipeline struct {
+	app       *app
+	source    *capture.Source
+	progress  progress
+	assembler *reassembly.Assembler
+	run       *analysis.Run
+	detectors []*analysis.Detector
+	drops     int64 // from --drops
+	clients   map[netip.Addr]bool
+	servers   map[netip.AddrPort]bool
+}
+
+// openPipeline opens the captures. Without a readable one it fails.
+func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location) (*pipeline, error) {
+	o, err := in.analysisOptions()
+	if err != nil {
+		return nil, err
+	}
+	co, err := in.captureOptions(a, zone)
+	if err != nil {
+		return nil, err
+	}
+	source, err := capture.Open(names, co)
+	if err != nil {
+		return nil, unreadable(hint(err))
+	}
+	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: o.Drops}
+	p.progress.a = a
+	o.FileName = p.fileName
+	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})
+	p.run = analysis.NewRun(&o)
+	return p, nil
+}
+
+func (p *pipeline) close() {
+	if err := p.source.Close(); err != nil {
+		p.app.warn("%v", err)
+	}
+}
+
+// events runs the stages up to the events, of all connections.
+func (p *pipeline) events(ctx context.Context) iter.Seq2[analysis.Event, error] {
+	packets := p.progress.pass(ctx, p.source.Packets())
+	segments := p.assembler.Segments(packets)
+	return p.census(p.run.Events(segments))
+}
+
+// hint adds what to do to an error of opening captures.
+func hint(err error) error {
+	switch {
+	case errors.Is(err, capture.ErrNotCapture):
+		return fmt.Errorf("%w\nwant pcap, pcapng (also gzip or zstd) or 'tcpdump -X' text", err)
+	case errors.Is(err, capture.ErrLimit):
+		return fmt.Errorf("%w\nraise --max-decompressed if the file can be trusted", err)
+	}
+	return err
+}
+
+func (p *pipeline) fileName(file int32) string {
+	files := p.source.Files()
+	if file < 0 || int(file) >= len(files) {
+		return ""
+	}
+	return files[file].Name
+}
+
+// shownFile names a file in rows, where several were read.
+func (p *pipeline) shownFile(file int32) string {
+	if len(p.source.Files()) < 2 {
+		return ""
+	}
+	return p.fileName(file)
+}
+
+// document gives everything but the findings, when the stages have run.
+func (p *pipeline) document() *report.Document {
+	d := &report.Document{Tool: report.Tool{Name: "respsniff", Version: version()}, Complete: true}
+	for _, f := range p.source.Files() {
+		in := report.Input{
+			File: f.Name, Format: f.Format, Packets: f.Packets, Bytes: f.Bytes, Snaplen: f.Snaplen, First: f.First, Last: f.Last,
+			KernelDrops: kernelDrops(f.Drops), Notes: f.Notes,
+		}
+		if f.Compression != "" {
+			in.Format = f.Compression + "+" + in.Format
+		}
+		for _, l := range f.LinkTypes {
+			in.LinkTypes = append(in.LinkTypes, fmt.Sprint(l))
+		}
+		if f.Err != nil {
+			in.Error = f.Err.Error()
+			in.Cut = errors.Is(f.Err, capture.ErrCut)
+			d.Complete = false
+		}
+		d.Input = append(d.Input, in)
+	}
+	for _, err := range p.progress.faults {
+		p.app.warn("%v", err)
+		d.Complete = false
+	}
+	if p.progress.stopped {
+		d.Warnings = append(d.Warnings, "interrupted: the rest of the capture was not read")
+		d.Complete = false
+	}
+	for _, i := range p.source.Ignored() {
+		p.app.say("%s: left out: %s", i.Name, i.Reason)
+	}
+	d.Quality, d.Summary = p.quality(), p.summary()
+	if len(d.Quality.LimitsReached) > 0 {
+		d.Complete = false
+	}
+	return d
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// verdictFlags decide the exit code.
+type verdictFlags struct {
+	failOn          string
+	allowIncomplete bool
+
+	never bool // --fail-on none
+	level analysis.Severity
+}
+
+func (v *verdictFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&v.failOn, "fail-on", "high", "least severity that makes the exit code 1: none, low, medium, high or critical")
+	f.BoolVar(&v.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	must(cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"none", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func (v *verdictFlags) check() error {
+	if v.failOn == "none" {
+		v.never = true
+		return nil
+	}
+	level, ok := analysis.ParseSeverity(v.failOn)
+	if !ok || level == analysis.Info {
+		return usagef("--fail-on %s: want none, low, medium, high or critical", v.failOn)
+	}
+	v.level = level
+	return nil
+}
+
+// exit gives the exit code of a run that was reported.
+func (v *verdictFlags) exit(d *report.Document) error {
+	switch {
+	case !v.never && d.Reaches(v.level):
+		return &exitError{code: exitFindings}
+	case d.Quality.Failed > 0:
+		return &exitError{code: exitInternal}
+	case !d.Complete && !v.allowIncomplete:
+		return &exitError{code: exitIncomplete}
+	}
+	return nil
+}
+
+// accept applies the baseline.
+func (v *verdictFlags) accept(*app, *report.Document) error { return nil }
+
+// exitOrder ranks exit codes from harmless to decisive: findings win over all.
+var exitOrder = []int{exitClean, exitIncomplete, exitUsage, exitInternal, exitFindings}
+
+// worseOf prints what next says and keeps the code that decides.
+func worseOf(a *app, worst, next error) error {
+	var w, n *exitError
+	if next == nil {
+		return worst
+	}
+	if !errors.As(next, &n) {
+		n = &exitError{exitInternal, next}
+	}
+	if n.err != nil {
+		a.warn("%v", n.err)
+	}
+	if errors.As(worst, &w) && rankExit(w.code) >= rankExit(n.code) {
+		return worst
+	}
+	return &exitError{code: n.code}
+}
+
+func rankExit(code int) int {
+	for i, c := range exitOrder {
+		if c == code {
+			return i
+		}
+	}
+	return len(exitOrder)
+}

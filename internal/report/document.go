@@ -1,0 +1,151 @@
+package report
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// SchemaVersion is the version of the JSON forms. Fields are only ever added within one version.
+const SchemaVersion = 1
+
+// Document is a whole run: what was read, how much of the truth it holds, and what was found.
+type Document struct {
+	Tool     Tool
+	Complete bool // all input was read whole and no limit was reached: a clean result can be trusted
+	Input    []Input
+	Quality  Quality
+	Summary  Summary
+	// Findings are ranked, worst first. RS9xx speak of the capture itself.
+	Findings []analysis.Finding
+	// Suppressed are findings that a baseline accepts.
+	Suppressed []Suppressed
+	// Warnings are about the run: expired baseline entries, unreadable files, limits.
+	Warnings []string
+	// Series feed the figures of the HTML report; nil without.
+	Series *Series
+}
+
+// Tool names the program that made a Document.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Input is one file that was read.
+type Input struct {
+	File        string
+	Format      string // "pcap", "pcapng", "text", ..., with "gzip+" or "zstd+" before it
+	Packets     int64
+	Bytes       int64
+	LinkTypes   []string
+	Snaplen     int // 0: unlimited or unknown
+	First, Last capture.Time
+	KernelDrops int64
+	Cut         bool   // the file ends inside a record
+	Error       string // why reading stopped, with the place
+	Notes       []string
+}
+
+// Quality counts what the capture lost or hid. The RS9xx findings say what follows from it.
+type Quality struct {
+	KernelDrops   int64    `json:"kernel_drops"`   // packets that the kernel dropped, as the file or --drops says
+	LostBytes     int64    `json:"lost_bytes"`     // stream bytes that were acknowledged and never captured
+	Holes         int64    `json:"holes"`          // places where they are missing
+	CutPackets    int64    `json:"cut_packets"`    // packets longer than the snapshot length
+	Snaplen       int      `json:"snaplen"`        // longest captured length of those, 0 without
+	Duplicates    int64    `json:"duplicates"`     // packets captured twice (SPAN, -i any)
+	Backwards     int64    `json:"backwards"`      // frames out of time order
+	Undecodable   int64    `json:"undecodable"`    // packets that no decoder understood
+	MidStream     int64    `json:"mid_stream"`     // connections that began before the capture
+	OneSided      int64    `json:"one_sided"`      // connections with one direction only
+	Encrypted     int64    `json:"encrypted"`      // TLS connections
+	Unparsed      int64    `json:"unparsed"`       // connections that are not RESP
+	Failed        int64    `json:"failed"`         // connections whose analysis failed inside
+	LimitsReached []string `json:"limits_reached"` // each names the limit and how often
+	Weakened      bool     `json:"weakened"`       // some finding has a gap in its window
+}
+
+// Perfect reports whether the capture itself hides nothing that was noticed.
+func (q *Quality) Perfect() bool {
+	return q.KernelDrops == 0 && q.LostBytes == 0 && q.Holes == 0 && q.CutPackets == 0 && q.Undecodable == 0 &&
+		q.OneSided == 0 && q.Encrypted == 0 && q.Unparsed == 0 && q.Failed == 0 && q.MidStream == 0 && len(q.LimitsReached) == 0
+}
+
+// Summary counts what went by.
+type Summary struct {
+	Packets     int64
+	Connections int64
+	Redis       int64 // connections that spoke RESP
+	Commands    int64
+	Replies     int64
+	Clients     int64
+	Servers     int64
+	First, Last capture.Time
+	Unsaid      int64 // claims whose confidence is below one half: counted, not printed
+}
+
+// Duration returns the time that the capture spans.
+func (s *Summary) Duration() time.Duration { return s.Last.Sub(s.First) }
+
+// Suppressed is a finding that a baseline accepts, with who accepted it and why.
+type Suppressed struct {
+	Rule        string `json:"rule"`
+	Fingerprint string `json:"fingerprint"`
+	Reason      string `json:"reason"`
+	Owner       string `json:"owner"`
+	Until       string `json:"until,omitempty"`
+}
+
+// Worst returns the highest severity among the findings that speak of the traffic, and false where there are none.
+func (d *Document) Worst() (analysis.Severity, bool) {
+	worst, found := analysis.Info, false
+	for i := range d.Findings {
+		if f := &d.Findings[i]; !IsQuality(f.Rule) {
+			worst, found = max(worst, f.Severity), true
+		}
+	}
+	return worst, found
+}
+
+// Reaches reports whether a finding has at least severity s. RS9xx count too: --fail-on low makes a lossy capture fail.
+func (d *Document) Reaches(s analysis.Severity) bool {
+	for i := range d.Findings {
+		if d.Findings[i].Severity >= s {
+			return true
+		}
+	}
+	return false
+}
+
+// IsQuality reports whether a rule speaks of the capture, not of the traffic.
+func IsQuality(rule string) bool { return len(rule) == 5 && rule[:3] == "RS9" }
+
+// split parts the findings into those about the capture and those about the traffic, in order.
+func (d *Document) split() (quality, traffic []*analysis.Finding) {
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		if IsQuality(f.Rule) {
+			quality = append(quality, f)
+		} else {
+			traffic = append(traffic, f)
+		}
+	}
+	return quality, traffic
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return Printable(a.Unmap().String())
+}
+
+func addrPortText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return Printable(netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String())
+}

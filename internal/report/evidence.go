@@ -1,0 +1,213 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// finding prints the paragraph of evidence of one finding.
+func (t *textWriter) finding(n int, f *analysis.Finding) {
+	head := fmt.Sprintf("-- %d. %s %s ", n, Printable(f.Rule), Printable(f.Name))
+	tail := fmt.Sprintf(" %s, %s --", f.Severity, orDash(f.Confidence.String()))
+	t.printf("\n%s%s%s\n", t.bold(head), strings.Repeat("-", max(2, textWidth-runes(head)-runes(tail))), t.paint(f.Severity, tail))
+	t.print(hang("", "", Printable(f.Title)+".", textWidth))
+	t.field("Who", t.who(f))
+	t.field("When", t.when(f))
+	if s := tallyText(f.Victims); s != "" {
+		t.field("Callers saw", s)
+	}
+	if s := tallyText(f.Commands); s != "" {
+		t.field("Commands", s)
+	}
+	for i := range f.Examples {
+		t.example(i+1, f, &f.Examples[i])
+	}
+	if len(f.Examples) > 0 {
+		t.print("\n")
+	}
+	for i, note := range f.Notes {
+		label := "Judged"
+		if i > 0 {
+			label = ""
+		}
+		t.field(label, Printable(note))
+	}
+	if f.Remedy != "" {
+		t.field("What to do", Printable(f.Remedy))
+	}
+	t.field("Fingerprint", Printable(f.Fingerprint)+"; more: respsniff explain "+Printable(f.Rule))
+}
+
+const (
+	fieldIndent = "  "
+	fieldWidth  = 13 // "Fingerprint" and two spaces
+)
+
+func (t *textWriter) field(label, text string) {
+	if text == "" {
+		return
+	}
+	t.print(hang(fmt.Sprintf("%s%-*s", fieldIndent, fieldWidth, label), strings.Repeat(" ", len(fieldIndent)+fieldWidth), text, textWidth))
+}
+
+func (t *textWriter) who(f *analysis.Finding) string {
+	who := addrText(f.Client)
+	var about []string
+	for _, s := range []string{f.Library, f.Policy} {
+		if s != "" {
+			about = append(about, Printable(s))
+		}
+	}
+	if len(about) > 0 {
+		who += " (" + strings.Join(about, ", ") + ")"
+	}
+	if f.Server.IsValid() {
+		if who != "" {
+			who += " -> "
+		}
+		who += addrPortText(f.Server)
+	}
+	if f.Connections > 0 {
+		who += ", " + count(int64(f.Connections), "connection")
+	}
+	return strings.TrimPrefix(who+", "+count(int64(f.Count), "time"), ", ")
+}
+
+func (t *textWriter) when(f *analysis.Finding) string {
+	if f.First == 0 {
+		return ""
+	}
+	c := t.o.Clock
+	text := c.Full(f.First, 0)
+	if f.Last > f.First {
+		text += " to " + c.Short(f.Last, f.First)
+	}
+	if zone := c.ZoneName(f.First); zone != "" {
+		text += " " + zone
+	}
+	return text
+}
+
+func (t *textWriter) example(n int, f *analysis.Finding, e *analysis.Example) {
+	head := fmt.Sprintf("Example %d of %s: connection %d, %s", n, group(int64(max(f.Count, n))), e.Conn, endpoints(e.Client, e.Server))
+	if e.Confidence != analysis.Unsaid && e.Confidence != f.Confidence {
+		head += " (" + e.Confidence.String() + ")"
+	}
+	t.print("\n" + hang("  ", "    ", head, textWidth))
+	for _, fact := range e.Facts {
+		t.print(hang("    - ", "      ", Printable(fact), textWidth))
+	}
+	t.ladder(e)
+	t.victims(e.Victims)
+	if len(e.Frames) > 0 {
+		t.print(hang("    Frames  ", "            ", framesText(e.Frames)+" of "+orDash(Printable(e.File)), textWidth))
+	}
+	if e.Filter != "" {
+		t.printf("    %s\n", TsharkLine(e.File, e.Filter))
+	}
+}
+
+// ladder prints the packets that matter, oldest first.
+func (t *textWriter) ladder(e *analysis.Example) {
+	if len(e.Ladder) == 0 {
+		return
+	}
+	t.print("\n")
+	tab := &table{
+		head:  []string{"FRAME", "TIME", "GAP", "", "SEQ", "ACK", "LEN", "WHAT"},
+		right: []bool{true, false, true, false, true, true, true},
+	}
+	var before capture.Time
+	for i := range e.Ladder {
+		s := &e.Ladder[i]
+		gap := ""
+		if before != 0 {
+			gap = "+" + briefGap(s.Time.Sub(before))
+		}
+		arrow := "<- server"
+		if s.FromClient {
+			arrow = "client ->"
+		}
+		ack := "-"
+		if s.Ack >= 0 {
+			ack = itoa(s.Ack)
+		}
+		what := Printable(s.What)
+		if s.Mark != "" {
+			what += "  << " + Printable(s.Mark)
+		}
+		tab.rows = append(tab.rows, []string{itoa(s.Frame), t.o.Clock.Short(s.Time, before), gap, arrow, itoa(s.Seq), ack,
+			itoa(int64(s.Length)), what})
+		before = s.Time
+	}
+	t.table(tab, "    ")
+}
+
+// victims prints the two columns: what the server meant for each command, and what its caller got.
+func (t *textWriter) victims(victims []analysis.Victim) {
+	if len(victims) == 0 {
+		return
+	}
+	t.print("\n")
+	tab := &table{head: []string{"COMMAND", "SURE", "THE SERVER MEANT", "ITS CALLER GOT"}}
+	for i := range victims {
+		v := &victims[i]
+		command := fmt.Sprintf("#%d %s", v.Index, Shorten(strings.TrimSpace(Printable(v.Command+" "+v.Key)), 34))
+		got := replyText(v.Believes, v.Got)
+		if v.Saw != "" {
+			got += " [" + Printable(v.Saw) + "]"
+		}
+		tab.rows = append(tab.rows, []string{command, v.Confidence.String(), Shorten(replyText(v.Serves, v.Meant), 28), got})
+	}
+	t.table(tab, "    ")
+	t.print("\n")
+}
+
+func replyText(index int, what string) string {
+	switch {
+	case index == 0 && what == "":
+		return "no reply"
+	case index == 0:
+		return Printable(what)
+	case what == "":
+		return fmt.Sprintf("reply #%d", index)
+	}
+	return fmt.Sprintf("reply #%d: %s", index, Printable(what))
+}
+
+func tallyText(ts []analysis.Tally) string {
+	words := make([]string, len(ts))
+	for i, t := range ts {
+		words[i] = fmt.Sprintf("%s %s", Printable(t.Label), group(int64(t.Count)))
+	}
+	return strings.Join(words, ", ")
+}
+
+// TsharkLine returns the command that shows the frames of an example, ready for a POSIX shell.
+func TsharkLine(file, filter string) string {
+	if file == "" {
+		file = "FILE"
+	}
+	return "tshark -r " + shellQuote(file) + " -Y " + shellQuote(filter)
+}
+
+// shellQuote puts s, made printable, in single quotes unless it is a plain word.
+func shellQuote(s string) string {
+	s = Printable(s)
+	plain := s != "" && s[0] != '-'
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%", r)) {
+			plain = false
+		}
+	}
+	if plain {
+		return s
+	}
+	if s != "" && s[0] == '-' {
+		s = "./" + s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

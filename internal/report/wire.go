@@ -1,0 +1,415 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// The wire types are the JSON forms, field by field as schema.json states them. All their strings are printable.
+
+type documentWire struct {
+	Type          string         `json:"type,omitempty"` // "summary" in NDJSON, where findings stand on lines of their own
+	SchemaVersion int            `json:"schema_version"`
+	Tool          *Tool          `json:"tool,omitempty"`
+	Complete      bool           `json:"complete"`
+	Input         []inputWire    `json:"input"`
+	Quality       Quality        `json:"quality"`
+	Summary       summaryWire    `json:"summary"`
+	Findings      *[]findingWire `json:"findings,omitempty"`
+	Suppressed    []Suppressed   `json:"suppressed,omitempty"`
+	Warnings      []string       `json:"warnings,omitempty"`
+	Series        *Series        `json:"series,omitempty"`
+}
+
+type inputWire struct {
+	File        string   `json:"file"`
+	Format      string   `json:"format,omitempty"`
+	Packets     int64    `json:"packets"`
+	Bytes       int64    `json:"bytes"`
+	LinkTypes   []string `json:"link_types,omitempty"`
+	Snaplen     int      `json:"snaplen,omitempty"`
+	First       *Stamp   `json:"first,omitempty"`
+	Last        *Stamp   `json:"last,omitempty"`
+	KernelDrops int64    `json:"kernel_drops,omitempty"`
+	Cut         bool     `json:"cut,omitempty"`
+	Error       string   `json:"error,omitempty"`
+	Notes       []string `json:"notes,omitempty"`
+}
+
+type summaryWire struct {
+	Packets     int64          `json:"packets"`
+	Connections int64          `json:"connections"`
+	Redis       int64          `json:"redis_connections"`
+	Commands    int64          `json:"commands"`
+	Replies     int64          `json:"replies"`
+	Clients     int64          `json:"clients"`
+	Servers     int64          `json:"servers"`
+	First       *Stamp         `json:"first,omitempty"`
+	Last        *Stamp         `json:"last,omitempty"`
+	Seconds     float64        `json:"seconds"`
+	Unsaid      int64          `json:"unsaid"`
+	Findings    map[string]int `json:"findings"` // by severity
+}
+
+type findingWire struct {
+	Type        string        `json:"type"`
+	Rule        string        `json:"rule"`
+	Name        string        `json:"name"`
+	Severity    string        `json:"severity"`
+	Confidence  string        `json:"confidence"`
+	Number      float64       `json:"confidence_number"`
+	Title       string        `json:"title"`
+	Fingerprint string        `json:"fingerprint"`
+	Client      string        `json:"client,omitempty"`
+	Server      string        `json:"server,omitempty"`
+	Library     string        `json:"library,omitempty"`
+	Policy      string        `json:"policy,omitempty"`
+	First       *Stamp        `json:"first,omitempty"`
+	Last        *Stamp        `json:"last,omitempty"`
+	Count       int           `json:"count"`
+	Connections int           `json:"connections"`
+	Examples    []exampleWire `json:"examples"`
+	VictimsBy   []tallyWire   `json:"victims_by,omitempty"`
+	CommandsBy  []tallyWire   `json:"commands_by,omitempty"`
+	Notes       []string      `json:"notes,omitempty"`
+	Weakened    bool          `json:"weakened,omitempty"`
+	Causes      []string      `json:"causes,omitempty"`
+	Remedy      string        `json:"remedy"`
+}
+
+type tallyWire struct {
+	Label string `json:"label"`
+	Count int    `json:"count"`
+}
+
+type exampleWire struct {
+	Conn       int64        `json:"conn"`
+	Client     string       `json:"client,omitempty"`
+	Server     string       `json:"server,omitempty"`
+	File       string       `json:"file"`
+	Time       *Stamp       `json:"time,omitempty"`
+	Frames     []int64      `json:"frames"`
+	Facts      []string     `json:"facts"`
+	Filter     string       `json:"filter"`
+	Confidence string       `json:"confidence,omitempty"`
+	Victims    []victimWire `json:"victims"`
+	Ladder     []stepWire   `json:"ladder,omitempty"`
+}
+
+// victimWire gives null for "no reply seen" and "the caller got none".
+type victimWire struct {
+	Index      int    `json:"index"`
+	Command    string `json:"command"`
+	Key        string `json:"key,omitempty"`
+	Serves     *int   `json:"serves"`
+	Believes   *int   `json:"believes"`
+	Confidence string `json:"confidence"`
+	Frame      int64  `json:"frame,omitempty"`
+	Time       *Stamp `json:"time,omitempty"`
+	Meant      string `json:"meant,omitempty"`
+	Got        string `json:"got,omitempty"`
+	Saw        string `json:"saw,omitempty"`
+}
+
+type stepWire struct {
+	Frame      int64  `json:"frame"`
+	Time       *Stamp `json:"time,omitempty"`
+	FromClient bool   `json:"from_client"`
+	Seq        int64  `json:"seq"`
+	Ack        *int64 `json:"ack"`
+	Length     int    `json:"length"`
+	What       string `json:"what"`
+	Mark       string `json:"mark,omitempty"`
+}
+
+func (d *Document) wire() documentWire {
+	w := documentWire{
+		SchemaVersion: SchemaVersion, Complete: d.Complete, Quality: d.Quality, Series: d.Series,
+		Suppressed: d.Suppressed, Warnings: printables(d.Warnings), Input: []inputWire{},
+	}
+	if d.Tool.Name != "" {
+		w.Tool = &Tool{Name: Printable(d.Tool.Name), Version: Printable(d.Tool.Version)}
+	}
+	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
+	for i := range d.Input {
+		in := &d.Input[i]
+		w.Input = append(w.Input, inputWire{
+			File: Printable(in.File), Format: Printable(in.Format), Packets: in.Packets, Bytes: in.Bytes,
+			LinkTypes: printables(in.LinkTypes), Snaplen: in.Snaplen, First: stamp(in.First), Last: stamp(in.Last),
+			KernelDrops: in.KernelDrops, Cut: in.Cut, Error: Printable(in.Error), Notes: printables(in.Notes),
+		})
+	}
+	s := &d.Summary
+	w.Summary = summaryWire{
+		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
+		Clients: s.Clients, Servers: s.Servers, First: stamp(s.First), Last: stamp(s.Last),
+		Seconds: s.Duration().Seconds(), Unsaid: s.Unsaid, Findings: map[string]int{},
+	}
+	for sev := analysis.Info; sev <= analysis.Critical; sev++ {
+		w.Summary.Findings[sev.String()] = 0
+	}
+	for i := range d.Findings {
+		w.Summary.Findings[d.Findings[i].Severity.String()]++
+	}
+	return w
+}
+
+func wireFinding(f *analysis.Finding) findingWire {
+	w := findingWire{
+		Type: "finding", Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(),
+		Confidence: f.Confidence.String(), Number: f.Confidence.Number(), Title: Printable(f.Title),
+		Fingerprint: Printable(f.Fingerprint), Client: addrText(f.Client), Server: addrPortText(f.Server),
+		Library: Printable(f.Library), Policy: Printable(f.Policy), First: stamp(f.First), Last: stamp(f.Last),
+		Count: f.Count, Connections: f.Connections, Notes: printables(f.Notes), Weakened: f.Weakened,
+		Causes: printables(f.Causes), Remedy: Printable(f.Remedy),
+		VictimsBy: wireTallies(f.Victims), CommandsBy: wireTallies(f.Commands), Examples: []exampleWire{},
+	}
+	for i := range f.Examples {
+		w.Examples = append(w.Examples, wireExample(&f.Examples[i]))
+	}
+	return w
+}
+
+func wireExample(e *analysis.Example) exampleWire {
+	w := exampleWire{
+		Conn: e.Conn, Client: addrPortText(e.Client), Server: addrPortText(e.Server), File: Printable(e.File),
+		Time: stamp(e.Time), Frames: orEmpty(e.Frames), Facts: orEmpty(printables(e.Facts)), Filter: Printable(e.Filter),
+		Confidence: e.Confidence.String(), Victims: []victimWire{},
+	}
+	for i := range e.Victims {
+		v := &e.Victims[i]
+		w.Victims = append(w.Victims, victimWire{
+			Index: v.Index, Command: Printable(v.Command), Key: Printable(v.Key), Serves: index(v.Serves),
+			Believes: index(v.Believes), Confidence: v.Confidence.String(), Frame: v.Frame, Time: stamp(v.Time),
+			Meant: Printable(v.Meant), Got: Printable(v.Got), Saw: Printable(v.Saw),
+		})
+	}
+	for i := range e.Ladder {
+		s := &e.Ladder[i]
+		step := stepWire{
+			Frame: s.Frame, Time: stamp(s.Time), FromClient: s.FromClient, Seq: s.Seq, Length: s.Length,
+			What: Printable(s.What), Mark: Printable(s.Mark),
+		}
+		if s.Ack >= 0 {
+			step.Ack = &s.Ack
+		}
+		w.Ladder = append(w.Ladder, step)
+	}
+	return w
+}
+
+func wireTallies(ts []analysis.Tally) []tallyWire {
+	var w []tallyWire
+	for _, t := range ts {
+		w = append(w, tallyWire{Printable(t.Label), t.Count})
+	}
+	return w
+}
+
+// document is the inverse of wire; what it does not know it ignores, as additive changes demand.
+func (w *documentWire) document() (*Document, error) {
+	if w.SchemaVersion != SchemaVersion {
+		return nil, fmt.Errorf("schema_version %d: this program reads version %d", w.SchemaVersion, SchemaVersion)
+	}
+	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series}
+	if w.Tool != nil {
+		d.Tool = *w.Tool
+	}
+	for _, in := range w.Input {
+		d.Input = append(d.Input, Input{
+			File: in.File, Format: in.Format, Packets: in.Packets, Bytes: in.Bytes, LinkTypes: in.LinkTypes, Snaplen: in.Snaplen,
+			First: moment(in.First), Last: moment(in.Last), KernelDrops: in.KernelDrops, Cut: in.Cut, Error: in.Error, Notes: in.Notes,
+		})
+	}
+	s := w.Summary
+	d.Summary = Summary{
+		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
+		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Unsaid: s.Unsaid,
+	}
+	if w.Findings != nil {
+		for i := range *w.Findings {
+			f, err := (*w.Findings)[i].finding()
+			if err != nil {
+				return nil, fmt.Errorf("finding %d: %w", i+1, err)
+			}
+			d.Findings = append(d.Findings, f)
+		}
+	}
+	return d, nil
+}
+
+func (w *findingWire) finding() (analysis.Finding, error) {
+	f := analysis.Finding{
+		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Library: w.Library, Policy: w.Policy,
+		First: moment(w.First), Last: moment(w.Last), Count: w.Count, Connections: w.Connections, Notes: w.Notes,
+		Weakened: w.Weakened, Causes: w.Causes, Remedy: w.Remedy, Victims: tallies(w.VictimsBy), Commands: tallies(w.CommandsBy),
+	}
+	var ok bool
+	if f.Severity, ok = analysis.ParseSeverity(w.Severity); !ok {
+		return f, fmt.Errorf("unknown severity %q", w.Severity)
+	}
+	var err error
+	if f.Confidence, err = confidence(w.Confidence); err != nil {
+		return f, err
+	}
+	if f.Client, err = parseAddr(w.Client); err != nil {
+		return f, err
+	}
+	if f.Server, err = parseAddrPort(w.Server); err != nil {
+		return f, err
+	}
+	for i := range w.Examples {
+		e, err := w.Examples[i].example()
+		if err != nil {
+			return f, fmt.Errorf("example %d: %w", i+1, err)
+		}
+		f.Examples = append(f.Examples, e)
+	}
+	return f, nil
+}
+
+func (w *exampleWire) example() (analysis.Example, error) {
+	e := analysis.Example{
+		Conn: w.Conn, File: w.File, Time: moment(w.Time), Frames: w.Frames, Facts: w.Facts, Filter: w.Filter,
+	}
+	var err error
+	if e.Client, err = parseAddrPort(w.Client); err != nil {
+		return e, err
+	}
+	if e.Server, err = parseAddrPort(w.Server); err != nil {
+		return e, err
+	}
+	if e.Confidence, err = confidence(w.Confidence); err != nil {
+		return e, err
+	}
+	for _, v := range w.Victims {
+		c, err := confidence(v.Confidence)
+		if err != nil {
+			return e, err
+		}
+		e.Victims = append(e.Victims, analysis.Victim{
+			Index: v.Index, Command: v.Command, Key: v.Key, Serves: deref(v.Serves), Believes: deref(v.Believes), Frame: v.Frame,
+			Time: moment(v.Time), Meant: v.Meant, Got: v.Got, Saw: v.Saw, Confidence: c,
+		})
+	}
+	for _, s := range w.Ladder {
+		step := analysis.Step{
+			Frame: s.Frame, Time: moment(s.Time), FromClient: s.FromClient, Seq: s.Seq, Ack: -1, Length: s.Length,
+			What: s.What, Mark: s.Mark,
+		}
+		if s.Ack != nil {
+			step.Ack = *s.Ack
+		}
+		e.Ladder = append(e.Ladder, step)
+	}
+	return e, nil
+}
+
+// MarshalJSON gives one document with its findings.
+func (d *Document) MarshalJSON() ([]byte, error) {
+	w := d.wire()
+	fs := make([]findingWire, 0, len(d.Findings))
+	for i := range d.Findings {
+		fs = append(fs, wireFinding(&d.Findings[i]))
+	}
+	w.Findings = &fs
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. Unknown fields are ignored.
+func (d *Document) UnmarshalJSON(text []byte) error {
+	var w documentWire
+	if err := json.Unmarshal(text, &w); err != nil {
+		return err
+	}
+	got, err := w.document()
+	if err != nil {
+		return err
+	}
+	*d = *got
+	return nil
+}
+
+func confidence(word string) (analysis.Confidence, error) {
+	if word == "" {
+		return analysis.Unsaid, nil
+	}
+	c, ok := analysis.ParseConfidence(word)
+	if !ok {
+		return 0, fmt.Errorf("unknown confidence %q", word)
+	}
+	return c, nil
+}
+
+func parseAddr(s string) (netip.Addr, error) {
+	if s == "" {
+		return netip.Addr{}, nil
+	}
+	return netip.ParseAddr(s)
+}
+
+func parseAddrPort(s string) (netip.AddrPort, error) {
+	if s == "" {
+		return netip.AddrPort{}, nil
+	}
+	return netip.ParseAddrPort(s)
+}
+
+func tallies(ws []tallyWire) []analysis.Tally {
+	var ts []analysis.Tally
+	for _, w := range ws {
+		ts = append(ts, analysis.Tally{Label: w.Label, Count: w.Count})
+	}
+	return ts
+}
+
+func stamp(t capture.Time) *Stamp {
+	if t == 0 {
+		return nil
+	}
+	s := Stamp(t)
+	return &s
+}
+
+func moment(s *Stamp) capture.Time {
+	if s == nil {
+		return 0
+	}
+	return capture.Time(*s)
+}
+
+func index(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+func deref(p *int) int {
+	if p == nil {
+		return 0
+	}
+	return *p
+}
+
+func printables(ss []string) []string {
+	if ss == nil {
+		return nil
+	}
+	out := make([]string, len(ss))
+	for i, s := range ss {
+		out[i] = Printable(s)
+	}
+	return out
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

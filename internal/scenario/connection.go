@@ -1,0 +1,130 @@
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// connOptions is how a connection's two kernels and the path between them behave. Pairs are client, server.
+type connOptions struct {
+	rtt          time.Duration
+	isn          [2]uint32
+	isnSet       bool
+	ttl          [2]int
+	mss          [2]int
+	window       [2]int // bytes
+	ackDelay     [2]time.Duration
+	midstream    bool
+	noTimestamps bool
+	noIPID       bool
+	gso          bool
+}
+
+// defaultOptions are those of two hosts in one data centre. The client delays acknowledgements as Linux does in an
+// interactive session; the server's kernel answers before a stalled process would.
+var defaultOptions = connOptions{
+	rtt:      200 * time.Microsecond,
+	ttl:      [2]int{64, 64},
+	mss:      [2]int{1460, 1460},
+	window:   [2]int{65535 << windowScale, 65535 << windowScale},
+	ackDelay: [2]time.Duration{40 * time.Millisecond, 100 * time.Microsecond},
+}
+
+// windowScale is the shift count of RFC 7323 that every SYN offers. With it a window holds the largest filler that a
+// scenario sensibly sends at once, so that no sender waits.
+const windowScale = 10
+
+// set reads one option: key=value, or key alone.
+func (o *connOptions) set(key, value string) error {
+	bad := fmt.Errorf("%s: %q is no proper value", key, value)
+	switch key {
+	case "midstream":
+		o.midstream = true
+	case "notimestamps":
+		o.noTimestamps = true
+	case "noipid":
+		o.noIPID = true
+	case "gso":
+		o.gso = true
+	case "rtt":
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 {
+			return bad
+		}
+		o.rtt = d
+	case "acks":
+		for i, v := range both(value) {
+			d, err := time.ParseDuration(v)
+			if err != nil || d < 0 {
+				return bad
+			}
+			o.ackDelay[i] = d
+		}
+	case "isn":
+		for i, v := range both(value) {
+			n, err := strconv.ParseUint(v, 10, 32)
+			if err != nil {
+				return bad
+			}
+			o.isn[i] = uint32(n)
+		}
+		o.isnSet = true
+	case "ttl", "mss", "window":
+		limits := map[string]struct {
+			to       *[2]int
+			min, max int
+		}{"ttl": {&o.ttl, 1, 255}, "mss": {&o.mss, 64, 65000}, "window": {&o.window, 0, 65535 << windowScale}}[key]
+		for i, v := range both(value) {
+			n, err := strconv.Atoi(v)
+			if err != nil || n < limits.min || n > limits.max {
+				return bad
+			}
+			limits.to[i] = n
+		}
+	default:
+		return fmt.Errorf("unknown option %q", key)
+	}
+	if value != "" && (key == "midstream" || key == "notimestamps" || key == "noipid" || key == "gso") {
+		return fmt.Errorf("%s takes no value", key)
+	}
+	return nil
+}
+
+// both splits client/server; one value stands for both.
+func both(value string) [2]string {
+	a, b, ok := strings.Cut(value, "/")
+	if !ok {
+		b = a
+	}
+	return [2]string{a, b}
+}
+
+// connection is a declared connection.
+type connection struct {
+	connOptions
+	name     string
+	number   int
+	ends     [2]netip.AddrPort
+	commands int
+
+	used     bool // a statement has named it
+	synSeen  bool // one of them was SYN
+	lastAt   time.Duration
+	lastFrom side
+	firstAt  time.Duration
+}
+
+// segmentSize is the largest payload of one segment from a side.
+func (c *connection) segmentSize(from side) int {
+	n := min(c.mss[from], c.mss[from.other()])
+	if !c.noTimestamps {
+		n -= timestampLength
+	}
+	if c.gso {
+		n *= max(1, 64000/n)
+	}
+	return n
+}

@@ -1,0 +1,158 @@
+package reassembly
+
+import (
+	"cmp"
+	"iter"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Assembler turns packets into segments. It serves one goroutine and one sequence of packets.
+type Assembler struct {
+	options Options
+	ports   *[1 << 16 / 64]uint64 // bit set of Options.Ports, nil for all
+	stats   Stats
+
+	decoder decoder
+	clock   packetClock
+	flows   slabs
+	table   table
+	timers  timers
+	recent  recent
+	pool    pool
+	ended   []remembered // oldest first from endedAt on
+	endedAt int
+	hand    uint32 // of flows.idlest
+
+	segment Segment // the one being handed out
+	packet  packet
+	yield   func(*Segment, error) bool
+	stopped bool // the consumer wants no more
+}
+
+// remembered is a flow whose End was handed out. The flow may have been used again: then its number differs.
+type remembered struct {
+	index uint32
+	id    int64
+}
+
+// New returns an Assembler.
+func New(o Options) *Assembler {
+	a := &Assembler{options: o.withDefaults()}
+	if len(o.Ports) > 0 {
+		a.ports = new([1 << 16 / 64]uint64)
+		for _, p := range o.Ports {
+			a.ports[p/64] |= 1 << (p % 64)
+		}
+	}
+	a.decoder.stats = &a.stats
+	a.decoder.seed = rand.Uint64() // so that no capture can be made that fills one place of the table
+	a.table.flows = &a.flows
+	a.table.grow()
+	return a
+}
+
+// Segments returns the segments of all TCP connections in packets; o may be nil. See Assembler.Segments.
+func Segments(packets iter.Seq2[capture.Packet, error], o *Options) iter.Seq2[*Segment, error] {
+	if o == nil {
+		o = &Options{}
+	}
+	return New(*o).Segments(packets)
+}
+
+// Segments returns the segments of all TCP connections in packets, in the order that Segment documents. Each connection
+// yields one last Segment whose End is set; its Conn is used again for another connection once the consumer asks for
+// the next segment. A segment is borrowed until then, too.
+//
+// An error from packets is handed on, with no segment, and reading goes on as long as packets has more. When packets
+// ends, what still waits is handed out and every open connection ends with EndCapture. A packet without data and
+// without length is a tick: it moves the clock on.
+//
+// The sequence can be walked once.
+func (a *Assembler) Segments(packets iter.Seq2[capture.Packet, error]) iter.Seq2[*Segment, error] {
+	return func(yield func(*Segment, error) bool) {
+		a.yield = yield
+		for p, err := range packets {
+			if err != nil {
+				a.stopped = !yield(nil, err)
+			} else {
+				a.take(&p)
+			}
+			if a.stopped {
+				return
+			}
+		}
+		a.finish()
+	}
+}
+
+// Stats returns the counts so far.
+func (a *Assembler) Stats() Stats { return a.stats }
+
+func (a *Assembler) take(p *capture.Packet) {
+	late, stepped := a.clock.advance(p.Time)
+	if stepped {
+		a.stats.ClockSteps++
+	} else if late > a.options.ReorderWindow {
+		a.stats.Backwards++
+	}
+	for len(a.timers) > 0 && a.timers[0].due <= a.clock.reading && !a.stopped {
+		a.fire(a.timers[0])
+	}
+	if a.stopped || (len(p.Data) == 0 && p.Length == 0) {
+		return
+	}
+	a.stats.Packets++
+	if !a.decoder.decode(p, &a.packet) {
+		return
+	}
+	if a.ports != nil && !a.wanted(a.packet.src.Port()) && !a.wanted(a.packet.dst.Port()) {
+		a.stats.Filtered++
+		return
+	}
+	a.tcp(p)
+}
+
+func (a *Assembler) wanted(port uint16) bool { return a.ports[port/64]>>(port%64)&1 != 0 }
+
+// fire handles the timer of f: a hole has waited long enough, or a closed connection has lingered.
+func (a *Assembler) fire(f *flow) {
+	a.timers.clear(f)
+	if f.backlog != nil {
+		a.drain(f, false)
+		return
+	}
+	if f.closed() {
+		a.close(f, EndCapture)
+	}
+}
+
+// finish hands out what waits and ends every connection, in order of their numbers.
+func (a *Assembler) finish() {
+	var live []*flow
+	a.flows.all(func(f *flow) {
+		if f.state == flowLive {
+			live = append(live, f)
+		}
+	})
+	slices.SortFunc(live, func(x, y *flow) int { return cmp.Compare(x.conn.ID, y.conn.ID) })
+	for _, f := range live {
+		a.close(f, EndCapture)
+		if a.stopped {
+			return
+		}
+	}
+}
+
+// emit hands a.segment to the consumer.
+func (a *Assembler) emit() {
+	if a.stopped {
+		return
+	}
+	if a.segment.End == NotEnded {
+		a.stats.Segments++
+	}
+	a.stopped = !a.yield(&a.segment, nil)
+}

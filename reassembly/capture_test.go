@@ -1,0 +1,133 @@
+package reassembly
+
+import (
+	"io"
+	"iter"
+	"os"
+	"testing"
+
+	"github.com/google/gopacket/pcapgo"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// readPcap reads a classic pcap file that the tests trust.
+func readPcap(tb testing.TB, path string) []capture.Packet {
+	tb.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	r, err := pcapgo.NewReader(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var packets []capture.Packet
+	for {
+		data, ci, err := r.ReadPacketData()
+		if err == io.EOF {
+			return packets
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		packets = append(packets, capture.Packet{
+			Time: capture.TimeOf(ci.Timestamp), Frame: int64(len(packets) + 1),
+			Link: capture.LinkType(r.LinkType()), Length: ci.Length, Data: data,
+		})
+	}
+}
+
+// from hands out packets.
+func from(packets []capture.Packet) iter.Seq2[capture.Packet, error] {
+	return func(yield func(capture.Packet, error) bool) {
+		for _, p := range packets {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// stream is one connection as put together by a test.
+type stream struct {
+	Conn  Conn
+	Bytes [2][]byte
+	End   End
+	Lost  [2]int64
+	Segs  []Segment // without payload
+}
+
+// assemble runs packets through an Assembler, checks what Segment promises, and returns the connections in order of
+// their ends, with the bytes of both directions; missing and cut bytes are put in as zeros.
+func assemble(tb testing.TB, packets []capture.Packet, o Options) ([]*stream, Stats) {
+	tb.Helper()
+	a := New(o)
+	byID := map[int64]*stream{}
+	var done []*stream
+	place := map[int64]*[2]int64{}
+	started := map[int64]*[2]bool{}
+	for seg, err := range a.Segments(from(packets)) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		id := seg.Conn.ID
+		s := byID[id]
+		if s == nil {
+			s = &stream{}
+			byID[id], place[id], started[id] = s, new([2]int64), new([2]bool)
+		}
+		if s.End != NotEnded {
+			tb.Fatalf("connection %d goes on after its end: %+v", id, seg)
+		}
+		s.Conn = *seg.Conn
+		if seg.End != NotEnded {
+			s.End = seg.End
+			done = append(done, s)
+			continue
+		}
+		s.Segs = append(s.Segs, *seg)
+		s.Segs[len(s.Segs)-1].Payload = nil
+		at, begun := &place[id][seg.From], &started[id][seg.From]
+		if !*begun {
+			*begun, *at = true, seg.Offset-seg.Missing
+		}
+		fin := int64(0) // a FIN handed out before takes one place
+		if seg.Offset == *at+seg.Missing+1 {
+			fin = 1
+		}
+		if seg.Offset != *at+seg.Missing+fin {
+			tb.Fatalf("frame %d: offset %d after place %d with %d missing", seg.Frame, seg.Offset, *at, seg.Missing)
+		}
+		if len(seg.Payload) > seg.Length || seg.Length < 0 || seg.Missing < 0 {
+			tb.Fatalf("frame %d: %d bytes of %d, %d missing", seg.Frame, len(seg.Payload), seg.Length, seg.Missing)
+		}
+		*at = seg.Offset + int64(seg.Length)
+		if other := seg.From.Other(); seg.Ack != NoAck && !seg.Late && started[id][other] && seg.Flags&RST == 0 &&
+			seg.Ack > place[id][other]+1 {
+			tb.Fatalf("frame %d: acknowledges %d, place is %d, %+v", seg.Frame, seg.Ack, place[id][other], seg)
+		}
+		s.Lost[seg.From] += seg.Missing
+		if int64(len(s.Bytes[seg.From]))+seg.Missing < 1<<26 {
+			b := append(s.Bytes[seg.From], make([]byte, seg.Missing)...)
+			b = append(b, seg.Payload...)
+			s.Bytes[seg.From] = append(b, make([]byte, seg.Length-len(seg.Payload))...)
+		}
+	}
+	for id, s := range byID {
+		if s.End == NotEnded {
+			tb.Fatalf("connection %d has no end", id)
+		}
+		for side := range s.Lost {
+			if s.Lost[side] != s.Conn.Sides[side].Lost {
+				tb.Fatalf("connection %d side %d: %d bytes missing, Lost says %d", id, side, s.Lost[side], s.Conn.Sides[side].Lost)
+			}
+		}
+	}
+	st := a.Stats()
+	if st.Buffered != 0 {
+		tb.Fatalf("%d bytes still queued at the end", st.Buffered)
+	}
+	return done, st
+}

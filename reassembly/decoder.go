@@ -1,0 +1,125 @@
+package reassembly
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// maxLayers bounds the headers, tunnels included, that a packet may wear before TCP.
+const maxLayers = 24
+
+// layer says what the bytes that come next are.
+type layer uint8
+
+const (
+	layerDone layer = iota // not a packet of interest; the decoder has counted why
+	layerEthernet
+	layerEtherType // the type is in decoder.etherType
+	layerIP        // version by nibble
+	layerIPv4
+	layerIPv6
+	layerTransport // the protocol is in decoder.proto
+	layerPPP
+	layerPPPoE
+	layerMPLS
+)
+
+// decoder walks from the link layer to TCP. It keeps nothing between packets but fragments.
+type decoder struct {
+	stats     *Stats
+	fragments fragments
+	seed      uint64
+
+	// Of the packet at hand.
+	now       capture.Time
+	missing   int    // bytes behind data that were not captured
+	etherType uint16 // for layerEtherType
+	proto     uint8  // for layerTransport
+	v6        bool
+	src, dst  netip.Addr
+	srcKey    uint64
+	dstKey    uint64
+	ipid      uint16
+	ttl       uint8
+}
+
+// decode finds the TCP packet in p. What it is not, it counts in Stats.
+func (d *decoder) decode(p *capture.Packet, out *packet) bool {
+	data := p.Data
+	d.missing = max(0, p.Length-len(data))
+	d.now = p.Time
+	if d.missing > 0 {
+		d.stats.Truncated++
+		d.stats.SnapLen = max(d.stats.SnapLen, len(data))
+	}
+	next, data := d.link(p.Link, data)
+	for range maxLayers {
+		switch next {
+		case layerDone:
+			return false
+		case layerEthernet:
+			next, data = d.ethernet(data)
+		case layerEtherType:
+			next, data = d.byEtherType(data)
+		case layerIP:
+			next = d.byVersion(data)
+		case layerIPv4:
+			next, data = d.ipv4(data)
+		case layerIPv6:
+			next, data = d.ipv6(data)
+		case layerPPP:
+			next, data = d.ppp(data)
+		case layerPPPoE:
+			next, data = d.pppoe(data)
+		case layerMPLS:
+			next, data = d.mpls(data)
+		case layerTransport:
+			if d.proto == protoTCP {
+				return d.tcp(data, out)
+			}
+			next, data = d.transport(data)
+		}
+	}
+	d.stats.Undecodable[TooDeep]++
+	return false
+}
+
+func (d *decoder) fault(f Fault) (layer, []byte) {
+	d.stats.Undecodable[f]++
+	return layerDone, nil
+}
+
+// skip steps over n header bytes, which must have been captured.
+func skip(data []byte, n int) []byte { return data[min(n, len(data)):] }
+
+func (d *decoder) tcp(data []byte, out *packet) bool {
+	if f, ok := decodeTCP(data, d.missing, out); !ok {
+		d.stats.Undecodable[f]++
+		return false
+	}
+	src, dst := binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
+	out.src, out.dst = netip.AddrPortFrom(d.src, src), netip.AddrPortFrom(d.dst, dst)
+	out.hash = d.mix(d.srcKey, src) + d.mix(d.dstKey, dst)
+	out.ipid, out.ttl = d.ipid, d.ttl
+	if d.v6 {
+		d.stats.IPv6++
+	} else {
+		d.stats.IPv4++
+	}
+	return true
+}
+
+// Multipliers of wyhash, odd and with as many ones as zeros.
+const (
+	mixA = 0xa0761d6478bd642f
+	mixB = 0xe7037ed1a0b428db
+)
+
+// mix hashes one end; the sum over both ends is the same in both directions.
+func (d *decoder) mix(addr uint64, port uint16) uint32 {
+	hi, lo := bits.Mul64(addr^d.seed, (uint64(port)<<32|mixA)^d.seed>>7)
+	return uint32((hi ^ lo) >> 16)
+}

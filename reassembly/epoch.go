@@ -1,0 +1,165 @@
+package reassembly
+
+import (
+	"github.com/respsniff/respsniff/capture"
+)
+
+// open begins a connection with the packet at hand and returns it with the side that sent the packet.
+func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
+	if a.flows.used >= a.options.MaxConns {
+		a.makeRoom()
+	}
+	f := a.flows.take()
+	f.hash = p.hash
+	f.active = a.clock.reading
+	a.stats.Conns++
+	c := &f.conn
+	c.ID = a.stats.Conns
+	c.First, c.Last = t, t
+	from := A
+	switch p.flags & (SYN | ACK) {
+	case SYN:
+		c.Start = Handshake
+	case SYN | ACK:
+		c.Start = HandshakeB
+		from = B
+	default:
+		f.forming = p.flags&RST == 0
+	}
+	c.Ends[from], c.Ends[from.Other()] = p.src, p.dst
+	a.table.insert(f)
+	return f, from
+}
+
+// makeRoom gives up a connection: one that has ended, else the idlest.
+func (a *Assembler) makeRoom() {
+	if a.forgetOldest() {
+		return
+	}
+	if f := a.flows.idlest(&a.hand, a.clock.reading); f != nil {
+		a.stats.Evicted++
+		a.close(f, EndEvicted)
+		if f.state == flowEnded {
+			a.forget(f)
+		}
+	}
+}
+
+// close hands out what waits on f, then its End: how it closed, else otherwise. f stays in the table for a while to
+// swallow late packets.
+func (a *Assembler) close(f *flow, otherwise End) {
+	if f.backlog != nil {
+		a.drain(f, true)
+	}
+	a.timers.clear(f)
+	if a.stopped {
+		return
+	}
+	end := f.end(otherwise)
+	at := a.clock.latest
+	if end == EndFIN || end == EndRST {
+		at = f.conn.Last
+	}
+	a.segment = Segment{Conn: &f.conn, End: end, Time: at, Ack: NoAck}
+	a.emit()
+	f.conn.Tag = nil
+	f.state = flowEnded
+	a.remember(f)
+}
+
+func (a *Assembler) remember(f *flow) {
+	if len(a.ended)-a.endedAt >= maxEnded {
+		a.forgetOldest()
+	}
+	if a.endedAt > maxEnded {
+		a.ended = append(a.ended[:0], a.ended[a.endedAt:]...)
+		a.endedAt = 0
+	}
+	a.ended = append(a.ended, remembered{f.index, f.conn.ID})
+}
+
+// forgetOldest frees the connection that ended first and reports whether there was one.
+func (a *Assembler) forgetOldest() bool {
+	for a.endedAt < len(a.ended) {
+		r := a.ended[a.endedAt]
+		a.endedAt++
+		if f := a.flows.at(r.index); f.state == flowEnded && f.conn.ID == r.id {
+			a.forget(f)
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Assembler) forget(f *flow) {
+	a.table.remove(f)
+	a.flows.give(f)
+}
+
+// reopen tells whether p, sent by side s, begins another connection between the ends of f.
+func (a *Assembler) reopen(f *flow, s Side, p *packet, t capture.Time) bool {
+	h, peer := &f.half[s], &f.half[s.Other()]
+	sides := &f.conn.Sides
+	switch p.flags & (SYN | ACK | RST) {
+	case SYN:
+		if !h.based { // simultaneous open (RFC 9293 section 3.5)
+			return f.closed() || f.state == flowEnded
+		}
+		return !f.matches(s, p.seq+1) && !a.early(f, s, p, t)
+	case SYN | ACK:
+		answers := peer.based && p.ack-sides[s.Other()].FirstSeq <= 0xffff // data with the SYN may be acknowledged too
+		switch {
+		case !h.based:
+			return !answers && !f.forming
+		case f.matches(s, p.seq+1), a.early(f, s, p, t):
+			return false
+		case answers && peer.syn && sides[A].Bytes+sides[B].Bytes == 0 && !f.closed() && f.state == flowLive:
+			f.rebase(s, p.seq+1) // the server forgot its first answer, as SYN cookies make it
+			h.syn = true
+			return false
+		}
+		return true
+	}
+	if p.length == 0 || p.flags&RST != 0 || !h.based {
+		return false
+	}
+	idle := a.clock.reading - f.active
+	distance := f.offset(s, p.seq, h.next) - h.next
+	if f.closed() || f.state == flowEnded {
+		return idle > int64(farIdle) && (distance < -farOff || distance > farOff)
+	}
+	if idle <= int64(farIdleLive) || (distance >= -farOffLive && distance <= farOffLive) || !peer.based {
+		return false
+	}
+	acked := f.offset(s.Other(), p.ack, peer.next) - peer.next
+	return acked < -farOffLive || acked > farOffLive
+}
+
+// matches says that first is the sequence number of offset 0 of side s.
+func (f *flow) matches(s Side, first uint32) bool { return f.conn.Sides[s].FirstSeq == first }
+
+// maxEarly is how far before the first captured byte a SYN may lie that stands in the file behind it.
+const maxEarly = 1 << 18
+
+// early says that p is the SYN of f itself, which began in the middle because the file has it out of order.
+func (a *Assembler) early(f *flow, s Side, p *packet, t capture.Time) bool {
+	if f.half[s].syn || f.state != flowLive {
+		return false
+	}
+	before := f.conn.Sides[s].FirstSeq - (p.seq + 1)
+	return before <= maxEarly && t.Sub(f.conn.First) <= a.options.ReorderWindow
+}
+
+// formed ends the time in which a connection without SYN waits for packets before its first, and reports whether it
+// has ended.
+func (a *Assembler) formed(f *flow, force bool) bool {
+	b := f.backlog
+	due := b.head.at + int64(a.options.ReorderWindow)
+	if !force && due > a.clock.reading && b.arrivals < int64(a.options.ReorderPackets) && !a.overfull(b) &&
+		!(f.half[A].syn && f.half[B].syn) {
+		a.timers.set(f, due)
+		return false
+	}
+	f.forming = false
+	return true
+}

@@ -1,0 +1,163 @@
+package reassembly
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Bounds of IP reassembly. TCP is hardly ever fragmented outside tunnels, so they are small.
+const (
+	maxFragmented    = 256              // packets in the making
+	maxFragments     = 64               // fragments of one packet
+	maxFragmentBytes = 4 << 20          // held by all
+	fragmentTimeout  = 30 * time.Second // RFC 8200 section 4.5 allows 60, Linux takes 30 for IPv4
+	maxIPPayload     = 65535
+)
+
+// fragmentKey names the packet that fragments belong to (RFC 791 section 3.2, RFC 8200 section 4.5). proto is 0 for
+// IPv6, whose first fragment alone counts.
+type fragmentKey struct {
+	src, dst netip.Addr
+	id       uint32
+	proto    uint8
+}
+
+// span is a half-open range of bytes.
+type span struct{ from, to int }
+
+// fragmented is a packet in the making.
+type fragmented struct {
+	data  []byte
+	spans []span // captured so far, disjoint
+	have  int    // bytes in spans
+	total int    // length of the payload, -1 until the last fragment is seen
+	proto uint8  // what the first fragment says
+	since capture.Time
+	bad   bool // overlap or cut: whatever follows is dropped with it (RFC 5722)
+	order int64
+}
+
+// fragments joins IP fragments. Memory is bounded by the constants above; the oldest gives way.
+type fragments struct {
+	parts map[fragmentKey]*fragmented
+	bytes int
+	next  int64
+}
+
+// fragment takes one fragment in; the fragment that completes its packet yields the payload of the whole.
+func (d *decoder) fragment(key fragmentKey, from int, more bool, data []byte) (layer, []byte) {
+	d.stats.FragmentsIn++
+	f := &d.fragments
+	if f.parts == nil {
+		f.parts = make(map[fragmentKey]*fragmented)
+	}
+	p := f.parts[key]
+	if p != nil && (d.now.Sub(p.since) > fragmentTimeout || p.since.Sub(d.now) > fragmentTimeout) {
+		d.drop(key, p)
+		p = nil
+	}
+	if p == nil {
+		if len(f.parts) >= maxFragmented {
+			d.dropOldest()
+		}
+		p = &fragmented{total: -1, since: d.now, order: f.next}
+		f.next++
+		f.parts[key] = p
+	}
+	if p.bad {
+		return layerDone, nil
+	}
+	if p.holds(from, data) {
+		return layerDone, nil
+	}
+	if !p.add(from, more, data, d.missing) {
+		p.bad = true
+		f.bytes -= cap(p.data)
+		p.data, p.spans = nil, nil
+		d.stats.FragmentsDropped++
+		return layerDone, nil
+	}
+	if from == 0 {
+		p.proto = d.proto
+	}
+	before := cap(p.data)
+	p.store(from, data)
+	f.bytes += cap(p.data) - before
+	for f.bytes > maxFragmentBytes && len(f.parts) > 1 {
+		d.dropOldest()
+	}
+	if p.total < 0 || p.have < p.total || f.parts[key] != p {
+		return layerDone, nil
+	}
+	f.bytes -= cap(p.data)
+	delete(f.parts, key)
+	d.stats.FragmentsJoined++
+	d.proto, d.missing = p.proto, 0
+	return layerTransport, p.data[:p.total]
+}
+
+// holds tells an exact copy, which SPAN ports make, from an overlap.
+func (p *fragmented) holds(from int, data []byte) bool {
+	to := from + len(data)
+	return slices.Contains(p.spans, span{from, to}) && bytes.Equal(p.data[from:to], data)
+}
+
+// add checks that a fragment fits those already held and notes it.
+func (p *fragmented) add(from int, more bool, data []byte, missing int) bool {
+	to := from + len(data)
+	if missing > 0 || to > maxIPPayload || len(p.spans) >= maxFragments || (more && len(data)%8 != 0) || len(data) == 0 {
+		return false
+	}
+	if !more {
+		if p.total >= 0 && p.total != to {
+			return false
+		}
+		p.total = to
+	}
+	if p.total >= 0 && to > p.total {
+		return false
+	}
+	for _, s := range p.spans {
+		if from < s.to && s.from < to {
+			return false
+		}
+		if p.total >= 0 && s.to > p.total {
+			return false
+		}
+	}
+	p.spans = append(p.spans, span{from, to})
+	p.have += len(data)
+	return true
+}
+
+func (p *fragmented) store(from int, data []byte) {
+	if to := from + len(data); to > len(p.data) {
+		p.data = append(p.data, make([]byte, to-len(p.data))...)
+	}
+	copy(p.data[from:], data)
+}
+
+func (d *decoder) drop(key fragmentKey, p *fragmented) {
+	if !p.bad {
+		d.stats.FragmentsDropped++
+	}
+	d.fragments.bytes -= cap(p.data)
+	delete(d.fragments.parts, key)
+}
+
+func (d *decoder) dropOldest() {
+	var oldest fragmentKey
+	var which *fragmented
+	for k, p := range d.fragments.parts {
+		if which == nil || p.order < which.order {
+			oldest, which = k, p
+		}
+	}
+	if which != nil {
+		d.drop(oldest, which)
+	}
+}

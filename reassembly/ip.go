@@ -1,0 +1,152 @@
+package reassembly
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// IP protocol numbers and IPv6 extension headers.
+const (
+	protoHopByHop = 0
+	protoIPIP     = 4
+	protoTCP      = 6
+	protoUDP      = 17
+	protoIPv6     = 41
+	protoRouting  = 43
+	protoFragment = 44
+	protoGRE      = 47
+	protoAH       = 51
+	protoDestOpts = 60
+	protoMobility = 135
+	protoHIP      = 139
+	protoShim6    = 140
+	protoMPLS     = 137
+)
+
+const (
+	ipv4Header = 20
+	ipv6Header = 40
+)
+
+func (d *decoder) byVersion(data []byte) layer {
+	if len(data) == 0 {
+		d.stats.Undecodable[ShortIP]++
+		return layerDone
+	}
+	switch data[0] >> 4 {
+	case 4:
+		return layerIPv4
+	case 6:
+		return layerIPv6
+	}
+	d.stats.Undecodable[BadIP]++
+	return layerDone
+}
+
+// clip cuts data to the length that the IP header gives, which drops Ethernet padding and trailers, and works out what
+// of it was not captured.
+func (d *decoder) clip(data []byte, length int) []byte {
+	if len(data) > length {
+		data = data[:length]
+	}
+	d.missing = length - len(data)
+	return data
+}
+
+func (d *decoder) ipv4(data []byte) (layer, []byte) {
+	if len(data) < ipv4Header {
+		return d.fault(ShortIP)
+	}
+	header := int(data[0]&15) * 4
+	if data[0]>>4 != 4 || header < ipv4Header {
+		return d.fault(BadIP)
+	}
+	if len(data) < header {
+		return d.fault(ShortIP)
+	}
+	total := int(binary.BigEndian.Uint16(data[2:]))
+	if total == 0 { // segmentation left to the NIC, or above 64 KiB (BIG TCP)
+		total = len(data) + d.missing
+	}
+	if total < header {
+		return d.fault(BadIP)
+	}
+	src, dst := binary.BigEndian.Uint32(data[12:]), binary.BigEndian.Uint32(data[16:])
+	d.v6 = false
+	d.src, d.dst = netip.AddrFrom4([4]byte(data[12:16])), netip.AddrFrom4([4]byte(data[16:20]))
+	d.srcKey, d.dstKey = uint64(src), uint64(dst)
+	d.ipid = binary.BigEndian.Uint16(data[4:])
+	d.ttl = data[8]
+	d.proto = data[9]
+	fragment := binary.BigEndian.Uint16(data[6:])
+	data = d.clip(data[header:], total-header)
+	if fragment&0x3fff == 0 {
+		return layerTransport, data
+	}
+	return d.fragment(fragmentKey{src: d.src, dst: d.dst, id: uint32(d.ipid), proto: d.proto},
+		int(fragment&0x1fff)*8, fragment&0x2000 != 0, data)
+}
+
+func (d *decoder) ipv6(data []byte) (layer, []byte) {
+	if len(data) < ipv6Header {
+		return d.fault(ShortIP)
+	}
+	if data[0]>>4 != 6 {
+		return d.fault(BadIP)
+	}
+	length := int(binary.BigEndian.Uint16(data[4:]))
+	d.v6 = true
+	d.src, d.dst = netip.AddrFrom16([16]byte(data[8:24])), netip.AddrFrom16([16]byte(data[24:40]))
+	d.srcKey = binary.BigEndian.Uint64(data[8:])*mixB ^ binary.BigEndian.Uint64(data[16:])
+	d.dstKey = binary.BigEndian.Uint64(data[24:])*mixB ^ binary.BigEndian.Uint64(data[32:])
+	d.ipid = 0
+	d.ttl = data[7]
+	d.proto = data[6]
+	data = data[ipv6Header:]
+	if length == 0 { // jumbogram (RFC 2675) or BIG TCP: the rest of the packet
+		length = len(data) + d.missing
+	}
+	return layerTransport, d.clip(data, length)
+}
+
+// transport steps over what may stand between IP and TCP: extension headers and tunnels.
+func (d *decoder) transport(data []byte) (layer, []byte) {
+	switch d.proto {
+	case protoHopByHop, protoRouting, protoDestOpts, protoMobility, protoHIP, protoShim6, protoAH:
+		if len(data) < 8 {
+			return d.fault(ShortIP)
+		}
+		n := (int(data[1]) + 1) * 8
+		if d.proto == protoAH { // counted in words, minus 2 (RFC 4302 section 2.2)
+			n = (int(data[1]) + 2) * 4
+		}
+		if n > len(data) {
+			return d.fault(ShortIP)
+		}
+		d.proto = data[0]
+		return layerTransport, data[n:]
+	case protoFragment:
+		if len(data) < 8 {
+			return d.fault(ShortIP)
+		}
+		d.proto = data[0]
+		place := binary.BigEndian.Uint16(data[2:])
+		id := binary.BigEndian.Uint32(data[4:])
+		data = data[8:]
+		if place&0xfff9 == 0 { // an atomic fragment, whole (RFC 6946)
+			return layerTransport, data
+		}
+		return d.fragment(fragmentKey{src: d.src, dst: d.dst, id: id}, int(place&0xfff8), place&1 != 0, data)
+	case protoIPIP, protoIPv6:
+		d.stats.Tunnels[IPIP]++
+		return layerIP, data
+	case protoMPLS:
+		return layerMPLS, data
+	case protoGRE:
+		return d.gre(data)
+	case protoUDP:
+		return d.udp(data)
+	}
+	d.stats.NonTCP++
+	return layerDone, nil
+}

@@ -1,0 +1,217 @@
+package reassembly
+
+import (
+	"encoding/binary"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// EtherTypes of the IEEE registry, and the Linux values that cooked captures hold in their place.
+const (
+	etherIPv4     = 0x0800
+	etherVLAN     = 0x8100
+	etherQinQ     = 0x88a8
+	etherQinQOld  = 0x9100
+	etherQinQOld2 = 0x9200
+	etherTEB      = 0x6558 // Ethernet in GRE and Geneve
+	etherPPP      = 0x880b
+	etherIPv6     = 0x86dd
+	etherMPLS     = 0x8847
+	etherMPLSUp   = 0x8848
+	etherPPPoE    = 0x8864
+	etherERSPAN   = 0x88be // types I and II
+	etherERSPAN3  = 0x22eb
+
+	minEtherType = 0x0600 // below it is the length of an 802.3 frame
+)
+
+// Sizes of link layer headers.
+const (
+	ethernetHeader = 14
+	vlanTag        = 4
+	sllHeader      = 16
+	sll2Header     = 20
+	nullHeader     = 4
+	snapHeader     = 8
+	pppoeHeader    = 6
+	mplsLabel      = 4
+)
+
+func (d *decoder) link(link capture.LinkType, data []byte) (layer, []byte) {
+	switch link {
+	case capture.LinkEthernet:
+		return d.ethernet(data)
+	case capture.LinkSLL:
+		if len(data) < sllHeader {
+			return d.fault(ShortLink)
+		}
+		d.etherType = binary.BigEndian.Uint16(data[14:])
+		return layerEtherType, data[sllHeader:]
+	case capture.LinkSLL2:
+		if len(data) < sll2Header {
+			return d.fault(ShortLink)
+		}
+		d.etherType = binary.BigEndian.Uint16(data)
+		return layerEtherType, data[sll2Header:]
+	case capture.LinkNull, capture.LinkLoop:
+		return d.null(data)
+	case capture.LinkRaw, capture.LinkRawOld, capture.LinkRawBSD:
+		return layerIP, data
+	case capture.LinkIPv4:
+		return layerIPv4, data
+	case capture.LinkIPv6:
+		return layerIPv6, data
+	case capture.LinkPPP:
+		return layerPPP, data
+	case capture.LinkPPPHDLC:
+		return d.hdlc(data)
+	case capture.LinkPPPoE:
+		return layerPPPoE, data
+	}
+	return d.fault(UnknownLink)
+}
+
+func (d *decoder) ethernet(data []byte) (layer, []byte) {
+	if len(data) < ethernetHeader {
+		return d.fault(ShortLink)
+	}
+	d.etherType = binary.BigEndian.Uint16(data[12:])
+	if d.etherType == etherIPv4 {
+		return layerIPv4, data[ethernetHeader:]
+	}
+	return layerEtherType, data[ethernetHeader:]
+}
+
+func (d *decoder) byEtherType(data []byte) (layer, []byte) {
+	switch d.etherType {
+	case etherIPv4:
+		return layerIPv4, data
+	case etherIPv6:
+		return layerIPv6, data
+	case etherVLAN, etherQinQ, etherQinQOld, etherQinQOld2:
+		if len(data) < vlanTag {
+			return d.fault(ShortLink)
+		}
+		d.stats.Tunnels[VLAN]++
+		d.etherType = binary.BigEndian.Uint16(data[2:])
+		return layerEtherType, data[vlanTag:]
+	case etherMPLS, etherMPLSUp:
+		return layerMPLS, data
+	case etherPPPoE:
+		return layerPPPoE, data
+	case etherTEB:
+		return layerEthernet, data
+	case etherPPP:
+		return layerPPP, data
+	}
+	// 802.2 LLC with SNAP and an all-zero OUI: an EtherType follows (RFC 1042).
+	if d.etherType < minEtherType && len(data) >= snapHeader && binary.BigEndian.Uint32(data) == 0xaaaa0300 &&
+		data[4]|data[5] == 0 {
+		d.etherType = binary.BigEndian.Uint16(data[6:])
+		if d.etherType < minEtherType {
+			return d.fault(BadLink)
+		}
+		return layerEtherType, data[snapHeader:]
+	}
+	d.stats.NonIP++
+	return layerDone, nil
+}
+
+// null reads the address family that BSD loopback (DLT_NULL, in the byte order of the capturing host) and OpenBSD
+// loopback (DLT_LOOP, in network order) put first. Families are below 256, so the order shows.
+func (d *decoder) null(data []byte) (layer, []byte) {
+	if len(data) < nullHeader {
+		return d.fault(ShortLink)
+	}
+	family := binary.BigEndian.Uint32(data)
+	if family > 0xffff {
+		family = binary.LittleEndian.Uint32(data)
+	}
+	switch family {
+	case 2: // AF_INET
+		return layerIPv4, data[nullHeader:]
+	case 10, 24, 28, 30: // AF_INET6 on Linux, NetBSD/OpenBSD, FreeBSD, macOS
+		return layerIPv6, data[nullHeader:]
+	}
+	d.stats.NonIP++
+	return layerDone, nil
+}
+
+// ppp reads a PPP protocol field (RFC 1661), with or without the HDLC framing bytes of RFC 1662 and with either length
+// of the field.
+func (d *decoder) ppp(data []byte) (layer, []byte) {
+	if len(data) >= 2 && data[0] == 0xff && data[1] == 0x03 {
+		data = data[2:]
+	}
+	if len(data) < 2 {
+		return d.fault(ShortLink)
+	}
+	protocol := uint16(data[0])
+	if protocol&1 != 0 {
+		data = data[1:]
+	} else {
+		protocol = protocol<<8 | uint16(data[1])
+		data = data[2:]
+	}
+	switch protocol {
+	case 0x0021:
+		return layerIPv4, data
+	case 0x0057:
+		return layerIPv6, data
+	case 0x0281, 0x0283:
+		return layerMPLS, data
+	}
+	d.stats.NonIP++
+	return layerDone, nil
+}
+
+// hdlc reads LINKTYPE_PPP_HDLC, which is PPP or Cisco HDLC by its first byte.
+func (d *decoder) hdlc(data []byte) (layer, []byte) {
+	if len(data) < 4 {
+		return d.fault(ShortLink)
+	}
+	if data[0] != 0x0f && data[0] != 0x8f {
+		return layerPPP, data
+	}
+	d.etherType = binary.BigEndian.Uint16(data[2:])
+	return layerEtherType, data[4:]
+}
+
+// pppoe reads the session header of RFC 2516.
+func (d *decoder) pppoe(data []byte) (layer, []byte) {
+	if len(data) < pppoeHeader {
+		return d.fault(ShortLink)
+	}
+	if data[0] != 0x11 {
+		return d.fault(BadLink)
+	}
+	if data[1] != 0 { // discovery
+		d.stats.NonIP++
+		return layerDone, nil
+	}
+	d.stats.Tunnels[PPPoE]++
+	return layerPPP, data[pppoeHeader:]
+}
+
+// mpls steps over one label stack entry (RFC 3032). What lies under the last one is not announced: IP by its version,
+// a zero nibble is the control word of an Ethernet pseudowire (RFC 4385), anything else Ethernet.
+func (d *decoder) mpls(data []byte) (layer, []byte) {
+	if len(data) < mplsLabel+1 {
+		return d.fault(ShortLink)
+	}
+	bottom := data[2]&1 != 0
+	data = data[mplsLabel:]
+	if !bottom {
+		return layerMPLS, data
+	}
+	d.stats.Tunnels[MPLS]++
+	switch data[0] >> 4 {
+	case 4:
+		return layerIPv4, data
+	case 6:
+		return layerIPv6, data
+	case 0:
+		return layerEthernet, skip(data, mplsLabel)
+	}
+	return layerEthernet, data
+}

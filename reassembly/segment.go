@@ -1,0 +1,134 @@
+// Package reassembly turns packets into connections and the ordered TCP segments of both directions, as a passive
+// observer can know them. It knows nothing of what the bytes mean.
+package reassembly
+
+import (
+	"net/netip"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Side is one end of a connection: an index into Conn.Ends.
+type Side uint8
+
+// The two sides. A is the end that opened the connection where its SYN was seen, else the sender of the first packet.
+const (
+	A Side = 0
+	B Side = 1
+)
+
+// Other returns the opposite side.
+func (s Side) Other() Side { return s ^ 1 }
+
+// Flags are the TCP flags of RFC 9293 section 3.1, in wire order.
+type Flags uint8
+
+// TCP flags.
+const (
+	FIN Flags = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+)
+
+// End says why nothing more follows on a connection.
+type End uint8
+
+// Ways for a connection to end.
+const (
+	NotEnded   End = iota
+	EndFIN         // both sides sent FIN
+	EndRST         // one side sent RST
+	EndReused      // the same addresses and ports opened anew
+	EndEvicted     // the connection table was full
+	EndCapture     // the capture ended first
+)
+
+// NoAck stands in Segment.Ack where the packet carried no ACK flag.
+const NoAck = int64(-1) << 63
+
+// Segment is one TCP segment, handed out in this order: within a direction by stream offset, across directions in
+// capture order, except that whatever waits for a hole to fill waits together with all that follows it on its
+// connection. It is borrowed: valid until the next one is asked for.
+type Segment struct {
+	Conn  *Conn
+	From  Side
+	Flags Flags
+	End   End // if not NotEnded, this is the last word on Conn and there is no packet behind it: only Conn and Time are set
+
+	Time  capture.Time
+	Frame int64 // in its file
+	File  int32
+
+	// Offset is the place of the first new byte in the sender's stream. 0 is the byte after the SYN, or, where no
+	// SYN was seen, the first byte or first acknowledged place that was; earlier places are negative.
+	Offset int64
+	// Length counts the new bytes of this segment, from the IP header: the capture may hold fewer. 0 for a segment
+	// that carries only control information or only bytes that were seen before.
+	Length int
+	// Payload is the captured part of the Length new bytes, from Offset on.
+	Payload []byte
+	// Missing counts the bytes directly before Offset that were sent and acknowledged, or waited for in vain, and
+	// never captured.
+	Missing int64
+	// Ack is the sender's acknowledgement number as an offset in the other side's stream, or NoAck. For new bytes it is
+	// the one of the first captured copy.
+	Ack int64
+	// Late says that later bytes of this direction had been captured before this segment, so that it may be a
+	// retransmission whose original was lost: its Ack may be newer than that of the first transmission.
+	Late bool
+	// Repeated counts payload bytes that had been captured before (retransmission, keep-alive byte, SPAN duplicate).
+	Repeated int
+	// Conflict says that repeated bytes differed from what was captured first; the first copy counts.
+	Conflict bool
+	// Probe says that this is a keep-alive or zero-window probe: at most one byte, at the place before the next one due.
+	Probe bool
+
+	RawSeq, RawAck uint32 // as in the packet
+	Window         uint32 // advertised, scaled where the handshake was seen
+	TTL            uint8  // or IPv6 hop limit
+	IPID           uint16 // 0 for IPv6
+	HasTS          bool   // TCP timestamps present (RFC 7323)
+	TSVal, TSEcr   uint32
+}
+
+// Conn is one TCP connection between two ends: from a SYN, or the first packet seen, to its end. The same addresses
+// and ports used again are another Conn.
+type Conn struct {
+	ID    int64             // from 1, in order of first packets
+	Ends  [2]netip.AddrPort // indexed by Side
+	Start Start
+	First capture.Time
+	Last  capture.Time
+	Sides [2]SideStats // what each side sent
+
+	// Tag belongs to the consumer, which hangs its own state on the connection; nil at first.
+	Tag any
+}
+
+// Start says how a connection came into view.
+type Start uint8
+
+// Ways for a connection to come into view.
+const (
+	MidStream  Start = iota // no SYN was seen
+	Handshake               // the SYN was seen
+	HandshakeB              // only the SYN-ACK was seen; side A is the one it was sent to
+)
+
+// SideStats counts what one side of a connection sent.
+type SideStats struct {
+	Packets  int64
+	Bytes    int64  // stream bytes handed out
+	Lost     int64  // stream bytes that were never captured
+	Cut      int64  // stream bytes beyond the snapshot length
+	Repeated int64  // stream bytes captured more than once
+	FirstSeq uint32 // raw sequence number of offset 0
+	Seen     bool   // any packet of this side was captured
+}
+
+// Rel converts an offset of side s's stream to the relative sequence number that Wireshark shows: it counts the SYN as
+// 0 and the first byte as 1, also where the SYN was not captured.
+func (c *Conn) Rel(offset int64) int64 { return offset + 1 }

@@ -1,0 +1,81 @@
+package reassembly
+
+// Stats counts what an Assembler has met: what the capture held, hid and lost.
+type Stats struct {
+	Packets  int64 // packets taken in
+	Segments int64 // segments handed out, final ones not counted
+	Conns    int64 // TCP connections opened
+
+	IPv4, IPv6  int64 // TCP packets by the IP version next to TCP
+	NonIP       int64 // ARP, STP, LLDP and the like
+	NonTCP      int64 // IP that carries neither TCP nor a tunnel known here
+	Filtered    int64 // TCP packets outside Options.Ports
+	Undecodable [Faults]int64
+	Tunnels     [Tunnels]int64
+
+	FragmentsIn      int64 // IP fragments seen
+	FragmentsJoined  int64 // packets put together from fragments
+	FragmentsDropped int64 // packets given up: overlap, cut payload, timeout or a bound reached
+
+	Truncated int64 // packets that the snapshot length cut
+	SnapLen   int   // captured bytes of the longest of them, 0 if none
+
+	Duplicates   int64 // exact copies dropped (SPAN, `-i any`)
+	Reordered    int64 // segments captured after later bytes of their direction: reordering or retransmission after loss
+	Backwards    int64 // frames more than ReorderWindow earlier than one before them
+	ClockSteps   int64 // steps of the clock by more than an hour, either way
+	OutOfWindow  int64 // packets whose sequence number fits no window of their connection; their payload is dropped
+	AfterEnd     int64 // late packets of connections whose End had been handed out; dropped
+	LostBytes    int64 // stream bytes never captured
+	Holes        int64 // runs of such bytes
+	CutBytes     int64 // stream bytes beyond the snapshot length
+	Evicted      int64 // connections that ended with EndEvicted
+	HoleCaps     int64 // times a hole was closed early because a bound on queued packets or bytes was reached
+	Buffered     int   // bytes queued behind holes now
+	PeakBuffered int   // the most there were
+}
+
+// Fault is a reason why a packet could not be decoded.
+type Fault uint8
+
+// Faults of packets.
+const (
+	UnknownLink Fault = iota // a link type that is not decoded here
+	ShortLink                // link layer header cut off
+	BadLink                  // link layer header that contradicts itself
+	ShortIP                  // IP or IPv6 extension header cut off
+	BadIP                    // wrong version, header length or total length
+	ShortTCP                 // TCP header cut off
+	BadTCP                   // data offset below 5 words or beyond the packet
+	BadTunnel                // tunnel header cut off or contradicting itself
+	TooDeep                  // more nested layers than maxLayers
+	Faults                   // number of faults
+)
+
+// String returns the fault in words.
+func (f Fault) String() string {
+	return [...]string{"unknown link type", "short link layer", "bad link layer", "short IP header", "bad IP header",
+		"short TCP header", "bad TCP header", "bad tunnel header", "layers nested too deep", "?"}[min(f, Faults)]
+}
+
+// Tunnel is a kind of encapsulation met on the way to TCP.
+type Tunnel uint8
+
+// Encapsulations.
+const (
+	VLAN Tunnel = iota
+	MPLS
+	PPPoE
+	IPIP // IP in IP, 6in4 and their relatives
+	GRE
+	ERSPAN
+	VXLAN
+	Geneve
+	GTPU
+	Tunnels // number of kinds
+)
+
+// String returns the encapsulation's name.
+func (t Tunnel) String() string {
+	return [...]string{"VLAN", "MPLS", "PPPoE", "IP-in-IP", "GRE", "ERSPAN", "VXLAN", "Geneve", "GTP-U", "?"}[min(t, Tunnels)]
+}

@@ -1,0 +1,204 @@
+package reassembly
+
+import (
+	"github.com/respsniff/respsniff/capture"
+)
+
+// tcp takes in the decoded packet: finds its connection, works out its place in the stream, and hands it out or queues
+// it.
+func (a *Assembler) tcp(cp *capture.Packet) {
+	p := &a.packet
+	f, s := a.table.find(p.hash, p.src, p.dst)
+	switch {
+	case f == nil:
+		f, s = a.open(p, cp.Time)
+	case a.reopen(f, s, p, cp.Time):
+		if f.state == flowLive {
+			a.close(f, EndReused)
+		}
+		if a.stopped {
+			return
+		}
+		a.forget(f)
+		f, s = a.open(p, cp.Time)
+	}
+	if a.stopped {
+		return
+	}
+	if f.state == flowEnded {
+		a.stats.AfterEnd++
+		return
+	}
+	seen := a.recent.see(f.conn.ID, s, p, cp.Time)
+	if seen == copied {
+		a.stats.Duplicates++
+		f.conn.Sides[s].Repeated += int64(p.length)
+		return
+	}
+	a.arrive(f, s, cp, seen == conflict)
+}
+
+// arrive places the packet at hand in the stream of side s of f.
+func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
+	p := &a.packet
+	h, peer := &f.half[s], &f.half[s.Other()]
+	side := &f.conn.Sides[s]
+	f.active = a.clock.reading
+	if cp.Time > f.conn.Last {
+		f.conn.Last = cp.Time
+	}
+	side.Packets++
+	seq := p.seq
+	if p.flags&SYN != 0 {
+		seq++
+		if !h.syn {
+			h.syn, h.scaled, h.scale = true, p.hasScale, p.scale
+			if s = a.adopt(f, s); h != &f.half[s] {
+				h, peer, side = &f.half[s], &f.half[s.Other()], &f.conn.Sides[s]
+			}
+		}
+	}
+	a.base(f, s, seq)
+	side.Seen = true
+
+	off := f.offset(s, seq, h.next)
+	if f.forming && off < h.next && h.next-off <= maxEarly && (p.length > 1 || h.next-off > 1) {
+		h.next = off
+	}
+	length, payload := p.length, p.payload
+	if p.flags&RST != 0 { // a RST may carry text for people (RFC 9293 section 3.5.3), which is not of the stream
+		length, payload = 0, nil
+	}
+	if off-h.next > maxWindow || h.next-off > maxWindow {
+		if p.flags&RST == 0 {
+			a.stats.OutOfWindow++
+		}
+		off, length, payload = h.next, 0, nil
+	}
+	ack := NoAck
+	if p.flags&ACK != 0 {
+		ref := max(peer.next, peer.acked)
+		ack = f.offset(s.Other(), p.ack, ref)
+		switch {
+		case ack-ref > maxWindow || ref-ack > maxWindow:
+			a.stats.OutOfWindow++
+			ack = NoAck
+		case ack > peer.acked:
+			peer.acked = ack
+		}
+	}
+
+	seg := &a.segment
+	*seg = Segment{
+		Conn: &f.conn, From: s, Flags: p.flags,
+		Time: cp.Time, Frame: cp.Frame, File: cp.File,
+		Offset: off, Length: length, Payload: payload, Ack: ack, Conflict: differs,
+		RawSeq: p.seq, RawAck: p.ack, Window: uint32(p.window), TTL: p.ttl, IPID: p.ipid,
+		HasTS: p.hasTS, TSVal: p.tsVal, TSEcr: p.tsEcr,
+	}
+	if h.scaled && peer.scaled && p.flags&SYN == 0 {
+		seg.Window <<= h.scale
+	}
+	seg.Probe = length <= 1 && off == h.high-1 && p.flags&(SYN|FIN|RST) == 0 && side.Packets > 1
+	end := off + int64(length)
+	if length > 0 && end > h.next && max(off, h.next) < h.high {
+		seg.Late = true
+		a.stats.Reordered++
+	}
+	if end > h.high {
+		h.high = end
+	}
+
+	if f.backlog == nil {
+		if _, waits := f.waits(seg); !waits && !f.forming {
+			a.deliver(f)
+			a.lingers(f)
+			return
+		}
+		f.backlog = a.pool.backlog()
+	}
+	a.queue(f)
+	a.drain(f, false)
+}
+
+// base fixes what is still unknown of where the two streams start: at the SYN, else at the first byte seen or the first
+// place acknowledged.
+func (a *Assembler) base(f *flow, s Side, seq uint32) {
+	p := &a.packet
+	h := &f.half[s]
+	switch {
+	case !h.based:
+		f.rebase(s, seq)
+		h.bare = p.flags&SYN == 0 && p.length == 0
+	case !f.conn.Sides[s].Seen && h.next == 0 && p.flags&RST == 0:
+		// Until now only the peer's ACK told of this side: bytes before that place are still new.
+		if off := f.offset(s, seq, 0); off < 0 && off > -maxWindow {
+			h.next, h.high = off, off
+		}
+	}
+	if peer := &f.half[s.Other()]; p.flags&ACK != 0 && !peer.based {
+		f.rebase(s.Other(), p.ack)
+		peer.bare = true
+	}
+}
+
+// adopt takes in the first SYN of side s and returns which side that is then.
+func (a *Assembler) adopt(f *flow, s Side) Side {
+	p := &a.packet
+	opener := s
+	if p.flags&ACK != 0 {
+		opener = s.Other()
+	}
+	if f.forming && opener != A {
+		f.swap()
+		s = s.Other()
+		opener = A
+	}
+	h := &f.half[s]
+	if h.based {
+		if by := f.offset(s, p.seq+1, h.next); f.forming && by != 0 && by >= -maxEarly && by <= 0 {
+			f.backlog.shift(s, by)
+			f.conn.Sides[s].FirstSeq = p.seq + 1
+			h.next, h.high, h.acked = 0, h.high-by, h.acked-by
+		}
+		if !f.matches(s, p.seq+1) {
+			return s
+		}
+		h.bare = false
+	}
+	switch {
+	case opener != A:
+	case s == A:
+		f.conn.Start = Handshake
+	case f.conn.Start == MidStream:
+		f.conn.Start = HandshakeB
+	}
+	return s
+}
+
+// waits tells whether seg must wait, and for which side's bytes: those directly before its own, or those of the peer
+// that it acknowledges.
+func (f *flow) waits(seg *Segment) (Side, bool) {
+	h := &f.half[seg.From]
+	if seg.Offset > h.next && !f.probeStart(seg.From, seg.Offset) {
+		return seg.From, true
+	}
+	o := seg.From.Other()
+	if seg.Ack > f.half[o].next && !f.probeStart(o, seg.Ack) {
+		return o, true
+	}
+	return A, false
+}
+
+// probeStart recognises that the first packet of side s was a keep-alive probe, one place before the next byte due, so
+// that its place is one too low and no byte is missing; it corrects that.
+func (f *flow) probeStart(s Side, place int64) bool {
+	h := &f.half[s]
+	if !h.bare || h.syn || f.conn.Sides[s].Bytes > 0 || place-h.next != 1 {
+		return false
+	}
+	h.bare = false
+	h.next = place
+	h.high = max(h.high, place)
+	return true
+}

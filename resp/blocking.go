@@ -1,0 +1,56 @@
+package resp
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// block says where the timeout of a blocking command stands and in which unit.
+type block uint8
+
+const (
+	blockNever block = iota
+	blockFirstSeconds
+	blockLastSeconds
+	blockLastMillis
+	blockOption // milliseconds behind BLOCK, which may be missing
+)
+
+// BlockTimeout says whether the request may make the server wait before it answers, and for how long at most: 0 is for
+// ever. A timeout that was not captured counts as for ever. Inside a transaction or script nothing blocks.
+func (c *Command) BlockTimeout(req *Request) (d time.Duration, blocks bool) {
+	if c == nil || c.block == blockNever {
+		return 0, false
+	}
+	var a Arg
+	unit := time.Second
+	switch c.block {
+	case blockFirstSeconds:
+		a, _ = req.arg(1)
+	case blockLastSeconds:
+		a = req.Last
+	case blockLastMillis:
+		a, unit = req.Last, time.Millisecond
+	case blockOption:
+		unit = time.Millisecond
+		found := false
+		for i := 1; i+1 < len(req.Args) && !equalFold(req.Args[i].Bytes, "STREAMS"); i++ {
+			if equalFold(req.Args[i].Bytes, "BLOCK") {
+				a, found = req.Args[i+1], true
+				break
+			}
+		}
+		if !found {
+			return 0, false
+		}
+	}
+	if !a.Whole() || a.Len > 32 {
+		return 0, true
+	}
+	f, err := strconv.ParseFloat(string(a.Bytes), 64)
+	if err != nil || !(f > 0) || f*float64(unit) >= math.MaxInt64 {
+		return 0, true
+	}
+	return time.Duration(f * float64(unit)), true
+}

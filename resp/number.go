@@ -1,0 +1,54 @@
+package resp
+
+// Limits on declared sizes. They bound framing mistakes, not memory, which never follows a declared size.
+const (
+	// MaxBulk is the longest bulk string taken for real. Redis allows 512 MB unless proto-max-bulk-len is raised.
+	MaxBulk = 4 << 30
+	// MaxCount is the largest element count taken for real in an aggregate.
+	MaxCount = 1 << 32
+	// maxMultibulk is the largest argument count that a server takes (INT_MAX).
+	maxMultibulk = 1<<31 - 1
+)
+
+// header reads an unsigned decimal and its CRLF at the start of b. used is 0 where b does not begin with a whole one of
+// at most 12 digits; parseInt then decides.
+func header(b []byte) (n int64, used int) {
+	i := 0
+	for ; i < len(b) && i < 12; i++ {
+		c := b[i] - '0'
+		if c > 9 {
+			break
+		}
+		n = n*10 + int64(c)
+	}
+	if i == 0 || i+1 >= len(b) || b[i] != '\r' || b[i+1] != '\n' || b[0] == '0' && i > 1 {
+		return 0, 0
+	}
+	return n, i + 2
+}
+
+// parseInt reads a decimal as string2ll of Redis does: no leading zeros, no plus sign, no spaces, 64 bits.
+func parseInt(b []byte) (int64, bool) {
+	neg := len(b) > 0 && b[0] == '-'
+	if neg {
+		b = b[1:]
+	}
+	if len(b) == 0 || len(b) > 19 || b[0] == '0' && (len(b) > 1 || neg) {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range b {
+		c -= '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	if neg {
+		if n > 1<<63 {
+			return 0, false
+		}
+		return -int64(n), true
+	}
+	return int64(n), n < 1<<63
+}

@@ -1,0 +1,391 @@
+package resp
+
+import "bytes"
+
+// ReplyDecoder decodes the server's direction of one connection, RESP2 and RESP3 alike. The zero value is ready and reads
+// from offset 0. It holds about 100 bytes while no reply is split between segments.
+//
+// Use it in this order: Gap where bytes are missing, Feed, then Next until it returns ErrShort.
+type ReplyDecoder struct {
+	in   input
+	part *replyPart
+}
+
+// replyPhase says what the next byte is.
+type replyPhase uint8
+
+const (
+	repMarker replyPhase = iota // a type byte
+	repLine                     // in the line that a type byte begins
+	repBody                     // in a string or its CRLF
+	repChunk                    // in the line ";<n>" of a streamed string
+)
+
+// replyState is where in a reply a decoder stands.
+type replyState struct {
+	phase  replyPhase
+	marker byte
+	chunk  bool   // the string being read is one chunk of a streamed string
+	cut    bool   // the bytes of the string that follow are not adjacent to those kept
+	cr     bool   // the last byte of the unfinished line was CR
+	elem   bool   // the value being read is the last of Elems
+	begun  bool   // a reply is open
+	skip   uint64 // values still to be stepped over below MaxDepth
+	at     int64  // stream offset of the type byte
+	left   int64  // bytes of a string and its CRLF still to come
+	line   int64  // length of the line so far, type byte included
+}
+
+// replyPart is a reply that is split between segments.
+type replyPart struct {
+	replyState
+	rep       Reply
+	saved     int    // elements of rep whose text is safe in rep.buf
+	text      []byte // kept beginning of the unfinished line or string
+	abandoned bool
+}
+
+// Feed gives the next bytes of the stream, borrowed until Next has returned ErrShort. unseen counts further bytes of the
+// stream directly behind p that the capture did not hold (snapshot length). Bytes of an earlier Feed that were not yet
+// read are given up as lost.
+func (d *ReplyDecoder) Feed(p []byte, unseen int) {
+	d.in.feed(p, unseen, d.part != nil)
+	if d.in.lost {
+		d.part = nil
+	}
+}
+
+// Gap says that the n bytes before the next Feed were never captured. Where they lie wholly in a string whose length is
+// known, or in its CRLF, the reply goes on and is marked Opaque; else it is given up.
+func (d *ReplyDecoder) Gap(n int64) {
+	if n <= 0 {
+		return
+	}
+	if d.in.drop() {
+		d.part = nil
+	}
+	d.in.last = n
+	d.hole(n)
+}
+
+// Resync says that the next byte may stand inside a reply, as in a capture that begins in mid-stream.
+func (d *ReplyDecoder) Resync() {
+	d.part, d.in.lost, d.in.last = nil, true, 0
+}
+
+// SetOffset sets the stream offset of the next byte fed; it may be negative. Call it before the first Feed.
+func (d *ReplyDecoder) SetOffset(off int64) { d.in.setOffset(off) }
+
+// Offset returns the stream offset of the next byte to be read.
+func (d *ReplyDecoder) Offset() int64 { return d.in.offset() }
+
+// Lost says that the decoder is between a hole or a syntax error and the next boundary.
+func (d *ReplyDecoder) Lost() bool { return d.in.lost }
+
+// Partial returns the stream offset at which an incomplete reply began, if one is open.
+func (d *ReplyDecoder) Partial() (start int64, ok bool) {
+	if d.part == nil {
+		return 0, false
+	}
+	return d.part.rep.Start, true
+}
+
+// Open describes the incomplete reply, if one is open.
+func (d *ReplyDecoder) Open() (OpenReply, bool) {
+	q := d.part
+	if q == nil {
+		return OpenReply{}, false
+	}
+	o := OpenReply{Start: q.rep.Start, Kind: q.rep.Kind, Received: int64(q.rep.Elements)}
+	if q.rep.Kind.Aggregate() {
+		o.Declared = q.rep.N
+		if q.rep.Kind == Map {
+			o.Declared *= 2
+		}
+		if len(q.rep.stack) > 0 && q.rep.stack[0].left < 0 {
+			o.Declared = -1
+		}
+		o.Boundary = q.phase == repMarker && len(q.rep.stack) == 1 && q.skip == 0
+	}
+	return o, true
+}
+
+// Abandon closes the open reply where the stream stands: what follows begins a new one. It serves arrays of which the
+// server wrote fewer elements than it announced. The next call of Next returns the reply as far as it came, marked
+// Abandoned. Abandon reports whether one was open.
+func (d *ReplyDecoder) Abandon() bool {
+	if d.part == nil {
+		return false
+	}
+	d.part.abandoned = true
+	return true
+}
+
+// Next fills rep with the next reply or push. It returns nil, ErrShort when all bytes fed are consumed, or a
+// *SyntaxError, after which it goes on at the next plausible boundary.
+func (d *ReplyDecoder) Next(rep *Reply) error {
+	rep.reset()
+	if q := d.part; q != nil && q.abandoned {
+		q.rep.Abandoned = true
+		return d.finish(rep, &q.rep)
+	}
+	for {
+		err := d.run(rep)
+		if err != ErrShort {
+			return err
+		}
+		d.in.done()
+		n := d.in.takeUnseen()
+		if n == 0 {
+			return ErrShort
+		}
+		d.hole(n)
+	}
+}
+
+func (d *ReplyDecoder) hole(n int64) {
+	d.in.base += n
+	if q := d.part; q != nil && q.phase == repBody && !q.abandoned && n <= q.left {
+		q.left -= n
+		q.cut, q.rep.Opaque = true, true
+		return
+	}
+	d.part, d.in.lost = nil, true
+}
+
+// run reads until a reply is whole, the segment is used up, or the syntax is broken.
+func (d *ReplyDecoder) run(rep *Reply) error {
+	var st replyState
+	v := rep
+	if d.part != nil {
+		st, v = d.part.replyState, &d.part.rep
+	}
+	for {
+		b := d.in.rest()
+		switch st.phase {
+		case repMarker:
+			if d.in.lost {
+				if !d.seek(b, v) {
+					return ErrShort
+				}
+				b = d.in.rest()
+			}
+			if len(b) == 0 {
+				if st.begun {
+					d.spill(rep, &st)
+				}
+				return ErrShort
+			}
+			st.at, st.marker = d.in.offset(), b[0]
+			if !st.begun {
+				st.begun = true
+				v.Start, v.LostBefore = st.at, st.at-d.in.framed
+			}
+			if !knownMarker(b[0]) && b[0] != '.' {
+				d.in.pos++
+				return d.fault(st.at, "invalid reply type byte "+quoteByte(b[0]))
+			}
+			st.phase, st.line, st.cr = repLine, 0, false
+
+		case repLine, repChunk:
+			if st.phase == repChunk && st.line == 0 && len(b) > 0 {
+				if st.at = d.in.offset(); b[0] != ';' {
+					d.in.pos++
+					return d.fault(st.at, "expected ';', got "+quoteByte(b[0]))
+				}
+			}
+			if n, used := d.quick(b, &st); used > 0 {
+				d.in.pos += used
+				if whole, err := d.counted(rep, v, &st, n); whole || err != nil {
+					return err
+				}
+				continue
+			}
+			line, ok, msg := d.takeLine(b, v, &st)
+			if msg != "" {
+				return d.fault(st.at, msg)
+			}
+			if !ok {
+				d.spill(rep, &st)
+				return ErrShort
+			}
+			if whole, err := d.accept(rep, v, &st, line); whole || err != nil {
+				return err
+			}
+
+		case repBody:
+			if int64(len(b)) < st.left {
+				if bad := badEnd(b, st.left); bad {
+					return d.badBody(&st, b)
+				}
+				d.spill(rep, &st)
+				return ErrShort
+			}
+			if badEnd(b, st.left) {
+				return d.badBody(&st, b)
+			}
+			d.in.pos += int(st.left)
+			d.setText(v, &st, b[:max(st.left-2, 0)])
+			if st.chunk {
+				st.phase, st.line, st.cr, st.left = repChunk, 0, false, 0
+				continue
+			}
+			if d.closeValue(v, &st) {
+				return d.finish(rep, v)
+			}
+		}
+	}
+}
+
+// badEnd says whether the CRLF behind a string, as far as b holds it, is anything else. left counts from b[0].
+func badEnd(b []byte, left int64) bool {
+	n := int64(len(b))
+	if n == 0 {
+		return false
+	}
+	if left >= 2 && n > left-2 && b[left-2] != '\r' {
+		return true
+	}
+	return left >= 1 && n >= left && b[left-1] != '\n'
+}
+
+func (d *ReplyDecoder) badBody(st *replyState, b []byte) error {
+	skip := int(max(st.left-2, 0))
+	at := d.in.offset() + int64(skip)
+	d.in.pos += min(skip+1, len(b))
+	return d.fault(at, "string is not followed by CRLF")
+}
+
+// quick reads a line that is a plain count or length, the common case.
+func (d *ReplyDecoder) quick(b []byte, st *replyState) (n int64, used int) {
+	if st.line != 0 || len(b) == 0 || b[0] != '$' && b[0] != '*' && b[0] != '%' && b[0] != '~' && b[0] != '>' {
+		return 0, 0
+	}
+	if n, used = header(b[1:]); used == 0 || n > maxMultibulk {
+		return 0, 0
+	}
+	return n, used + 1
+}
+
+// takeLine returns the line without type byte and CRLF and consumes it. ok is false where b does not hold its end.
+func (d *ReplyDecoder) takeLine(b []byte, v *Reply, st *replyState) (line []byte, ok bool, msg string) {
+	limit := int64(maxHeader * 2)
+	free := st.marker == '+' || st.marker == '-'
+	switch {
+	case st.phase == repChunk:
+	case st.marker == '+':
+		limit = MaxStatus
+	case st.marker == '-' || st.marker == '(':
+		limit = MaxLine
+	}
+	from, end := 0, -1
+	for {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			break
+		}
+		i += from
+		if i > 0 && b[i-1] == '\r' || i == 0 && st.cr {
+			end = i
+			break
+		}
+		if !free {
+			d.in.pos += i
+			return nil, false, "line ends in LF without CR"
+		}
+		v.OddLine = true
+		from = i + 1
+	}
+	if end < 0 {
+		if st.line+int64(len(b)) > limit {
+			d.in.pos += min(len(b), int(limit))
+			return nil, false, "line too long"
+		}
+		return nil, false, ""
+	}
+	total := st.line + int64(end) - 2
+	if total+1 > limit {
+		d.in.pos += end + 1
+		return nil, false, "line too long"
+	}
+	d.in.pos += end + 1
+	if st.line == 0 {
+		line = b[1 : end-1]
+	} else {
+		q := d.part
+		q.text = append(q.text, b[:min(end, max(0, MaxText-len(q.text)))]...)
+		line = q.text[:min(int64(len(q.text)), total)]
+	}
+	if free && bytes.IndexByte(line, '\r') >= 0 {
+		v.OddLine = true
+	}
+	return line, true, ""
+}
+
+// spill makes the reply outlive its segment: kept bytes are copied, and the segment is consumed.
+func (d *ReplyDecoder) spill(rep *Reply, st *replyState) {
+	b := d.in.rest()
+	q := d.part
+	if q == nil {
+		if q = rep.part; q == nil {
+			q = &replyPart{}
+		}
+		rep.part = nil
+		elems, stack, buf, text := q.rep.Elems[:0], q.rep.stack[:0], q.rep.buf[:0], q.text[:0]
+		*q = replyPart{rep: *rep, text: text}
+		q.rep.Elems = append(elems, rep.Elems...)
+		q.rep.stack = append(stack, rep.stack...)
+		q.rep.buf = append(buf, rep.buf...)
+		if len(rep.Text) > 0 {
+			q.rep.Text = q.rep.own(rep.Text)
+		}
+		d.part = q
+	}
+	for i := q.saved; i < len(q.rep.Elems); i++ {
+		e := &q.rep.Elems[i]
+		if len(e.Text) > 0 {
+			e.Text = q.rep.own(e.Text)
+		}
+	}
+	q.saved = len(q.rep.Elems)
+	switch st.phase {
+	case repLine, repChunk:
+		if st.line == 0 {
+			q.text = q.text[:0]
+			if len(b) > 0 {
+				q.text = append(q.text, b[1:min(len(b), MaxText+1)]...)
+			}
+		} else {
+			q.text = append(q.text, b[:min(len(b), MaxText-len(q.text))]...)
+		}
+		st.line += int64(len(b))
+		if len(b) > 0 {
+			st.cr = b[len(b)-1] == '\r'
+		}
+	case repBody:
+		q.rep.addText(st, b[:max(0, min(int64(len(b)), st.left-2))])
+		st.left -= int64(len(b))
+	}
+	q.replyState = *st
+	d.in.pos = len(d.in.p)
+}
+
+// finish hands the whole reply over. The memory of a split reply becomes the Reply's own.
+func (d *ReplyDecoder) finish(rep, v *Reply) error {
+	v.End = d.in.offset()
+	d.in.framed = v.End
+	v.Doubtful = d.in.doubt
+	if q := d.part; q != nil {
+		d.part = nil
+		old := *rep
+		*rep = q.rep
+		q.rep = Reply{Elems: old.Elems[:0], stack: old.stack[:0], buf: old.buf[:0]}
+		rep.part = q
+	}
+	return nil
+}
+
+func (d *ReplyDecoder) fault(at int64, msg string) error {
+	d.part, d.in.lost = nil, true
+	return &SyntaxError{Offset: at, Msg: msg}
+}

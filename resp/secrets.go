@@ -1,0 +1,106 @@
+package resp
+
+import "bytes"
+
+// Secrets says which arguments of the request hold passwords or keys, as a bit mask over their indexes (bit 63 stands for
+// index 63 and all beyond), and whether its reply may hold some. Such text is never to be printed.
+func Secrets(req *Request) (args uint64, reply bool) {
+	if len(req.Args) < 2 {
+		return 0, len(req.Args) == 1 && equalFold(req.Args[0].Bytes, "MONITOR")
+	}
+	name, sub := req.Args[0].Bytes, req.Args[1].Bytes
+	switch {
+	case equalFold(name, "AUTH"):
+		return from(1), false
+	case equalFold(name, "HELLO"):
+		return behind(req, 1, "AUTH", 2), false
+	case equalFold(name, "MIGRATE"):
+		return behind(req, 6, "AUTH", 1) | behind(req, 6, "AUTH2", 2), false
+	case equalFold(name, "ACL"):
+		switch {
+		case equalFold(sub, "SETUSER"):
+			return from(3), false
+		case equalFold(sub, "GETUSER"), equalFold(sub, "LIST"), equalFold(sub, "GENPASS"):
+			return 0, true
+		}
+	case equalFold(name, "CONFIG"):
+		switch {
+		case equalFold(sub, "SET"):
+			for i := 2; i < req.NArgs; i += 2 {
+				// An option beyond those kept may be any.
+				if a, ok := req.arg(i); !ok || secretOption(a.Bytes) {
+					args |= bit(i + 1)
+				}
+			}
+			return args, false
+		case equalFold(sub, "GET"):
+			for i := 2; i < len(req.Args); i++ {
+				reply = reply || asksSecret(req.Args[i].Bytes)
+			}
+			return 0, reply || req.NArgs > MaxArgs
+		}
+	case equalFold(name, "SENTINEL"):
+		switch {
+		case equalFold(sub, "SET"):
+			for i := 3; i < req.NArgs; i += 2 {
+				if a, ok := req.arg(i); !ok || secretOption(a.Bytes) {
+					args |= bit(i + 1)
+				}
+			}
+			return args, false
+		case equalFold(sub, "CONFIG") && len(req.Args) > 2:
+			for i := 3; i < req.NArgs; i++ {
+				if a, ok := req.arg(i); !ok || secretOption(a.Bytes) {
+					args |= bit(i + 1)
+				}
+				if a, ok := req.arg(i); ok {
+					reply = reply || asksSecret(a.Bytes)
+				}
+			}
+			return args, reply
+		}
+	case equalFold(name, "MODULE") && (equalFold(sub, "LOADEX") || equalFold(sub, "LOAD")):
+		return from(3), false
+	}
+	return 0, false
+}
+
+// secretOptions are the settings of Redis and Sentinel whose value is a secret.
+var secretOptions = []string{
+	"requirepass", "masterauth", "primaryauth", "masteruser", "primaryuser", "tls-key-file-pass", "tls-client-key-file-pass",
+	"auth-pass", "auth-user", "sentinel-pass", "sentinel-user", "user", "rename-command",
+}
+
+func secretOption(b []byte) bool {
+	for _, o := range secretOptions {
+		if bytes.EqualFold(b, []byte(o)) {
+			return true
+		}
+	}
+	return bytes.Contains(bytes.ToLower(b), []byte("pass"))
+}
+
+// asksSecret says whether a pattern of CONFIG GET may match a secret setting: any pattern with a wildcard may.
+func asksSecret(pattern []byte) bool {
+	return bytes.ContainsAny(pattern, "*?[\\") || secretOption(pattern)
+}
+
+// behind marks the n arguments behind each standing of a word from the given index on, and all arguments that were not
+// kept where it may stand among them.
+func behind(req *Request, at int, word string, n int) (mask uint64) {
+	for i := at; i < len(req.Args); i++ {
+		if equalFold(req.Args[i].Bytes, word) {
+			for j := 1; j <= n; j++ {
+				mask |= bit(i + j)
+			}
+		}
+	}
+	if req.NArgs > len(req.Args) {
+		mask |= from(len(req.Args))
+	}
+	return mask
+}
+
+func bit(i int) uint64 { return 1 << min(i, 63) }
+
+func from(i int) uint64 { return ^uint64(0) << i }
