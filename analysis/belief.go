@@ -167,8 +167,8 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			continue
 		}
 		conf := min(level, sure)
-		if l.last && (owed > 0 || s.dirty) && !s.readAtClose(r, l) {
-			conf = Possible
+		if l.last && (owed > 0 || s.dirty) && r.Served && !s.readAtClose(r, l) {
+			conf = min(conf, wait.lastLevel(r.Serves.FirstTime.Sub(delivered)))
 		}
 		ex.Belief = Belief{Index: r.Index, Confidence: conf}
 		if r != ex {
@@ -253,7 +253,7 @@ func (s *Session) unreadable(r, last *Exchange, delivered capture.Time, l limits
 	if last.Flags&Blocks != 0 || r.Flags&Blocks != 0 || r.Serves.Time <= delivered {
 		return readInTime, Strong
 	}
-	return wait.verdict(r, r.Serves.FirstTime.Sub(max(delivered, last.EndTime)))
+	return wait.verdict(r, r.Serves.FirstTime.Sub(max(delivered, last.EndTime)), l)
 }
 
 // readAtClose reports whether the client's close shows that it had read r: it came promptly after it.

@@ -20,10 +20,10 @@ type Timeout struct {
 
 // Timeouts is what is known of how long a population waits.
 type Timeouts struct {
-	Values       []Timeout     // the most frequent first
-	Cancelled    bool          // waits end after all kinds of times: calls are cancelled from above
-	N            int           // samples in all
-	P5, P50, P75 time.Duration // of all samples
+	Values            []Timeout     // the most frequent first
+	Cancelled         bool          // waits end after all kinds of times: calls are cancelled from above
+	N                 int           // samples in all
+	P5, P50, P75, P95 time.Duration // of all samples
 }
 
 func (t *Timeouts) fixed() bool { return len(t.Values) > 0 && !t.Values[0].FromDefault }
@@ -64,7 +64,7 @@ func (p *Population) estimate() *Timeouts {
 	}
 	slices.Sort(gaps)
 	t := &p.timeouts
-	*t = Timeouts{N: len(gaps), P5: percentile(gaps, 5), P50: percentile(gaps, 50), P75: percentile(gaps, 75)}
+	*t = Timeouts{N: len(gaps), P5: percentile(gaps, 5), P50: percentile(gaps, 50), P75: percentile(gaps, 75), P95: percentile(gaps, 95)}
 	rest := gaps
 	for len(t.Values) < maxTimeouts {
 		lo, hi := densest(rest)
@@ -77,9 +77,16 @@ func (p *Population) estimate() *Timeouts {
 				break
 			}
 		}
+		v := Timeout{T: percentile(rest[lo:hi], 5)}
+		for hi < len(rest) && rest[hi] <= v.T+slackOf(v.T) {
+			hi++ // the same timer, fired late
+		}
 		c := rest[lo:hi]
-		v := Timeout{T: percentile(c, 5), P50: percentile(c, 50), P75: percentile(c, 75), P95: percentile(c, 95), N: len(c)}
+		v.P50, v.P75, v.P95, v.N = percentile(c, 50), percentile(c, 75), percentile(c, 95), len(c)
 		v.Default = defaultNamed(v.T)
+		if len(t.Values) > 0 && v.T*2 < t.Values[0].T*3 && v.T*3 > t.Values[0].T*2 {
+			break // no population of its own: the tail of the first
+		}
 		t.Values = append(t.Values, v)
 		rest = slices.Concat(rest[:lo], rest[hi:])
 	}
@@ -125,6 +132,7 @@ type patience struct {
 	t, slack time.Duration
 	sure     Confidence
 	timeout  *Timeout
+	waits    *Timeouts // all that is known of the population's waits
 }
 
 // slackOf is how much later than T a reply must be before it was certainly too late.
@@ -134,14 +142,14 @@ func slackOf(t time.Duration) time.Duration { return max(10*time.Millisecond, t*
 // this connection demonstrably waits longer.
 func (s *Session) patience(st Stance) patience {
 	if t, ok := s.run.givenTimeout(s.Client.Addr()); ok {
-		return patience{t, slackOf(t), Strong, &Timeout{T: t, Given: true}}
+		return patience{t, slackOf(t), Strong, &Timeout{T: t, P75: t, Given: true}, nil}
 	}
 	if s.group == nil || !st.reads() {
 		return patience{}
 	}
 	ts := s.group.pop.estimate()
 	if len(ts.Values) == 0 {
-		return patience{}
+		return patience{waits: ts}
 	}
 	best := &ts.Values[0]
 	for i := range ts.Values {
@@ -149,12 +157,12 @@ func (s *Session) patience(st Stance) patience {
 			best = &ts.Values[i] // several populations: the most patient one accuses nobody
 		}
 	}
-	w := patience{best.T, slackOf(best.T), Strong, best}
+	w := patience{best.T, slackOf(best.T), Strong, best, ts}
 	if best.FromDefault {
 		w.sure = Likely
 	}
 	if s.vetoes(w) {
-		return patience{}
+		return patience{waits: ts}
 	}
 	return w
 }
@@ -181,14 +189,38 @@ func (s *Session) vetoes(w patience) bool {
 	return soon >= 2 && soon*2 >= late
 }
 
-// verdict holds the silence before a reply against the read timeout.
-func (w patience) verdict(r *Exchange, silence time.Duration) (whyUnread, Confidence) {
+// verdict holds the silence before a reply against the read timeout. Between T and T plus slack the timer may or may
+// not have fired. There it counts what came next: a client that says goodbye had not got its reply, one that goes on
+// promptly had, and else the lateness of the population's timers decides.
+func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnread, Confidence) {
 	silence = max(silence, r.Serves.MaxGap)
 	switch {
 	case w.t == 0 || silence <= w.t:
 		return readInTime, Strong
 	case silence > w.t+w.slack:
 		return byTimeout, w.sure
+	case l.next == nil:
+		return readInTime, Possible
+	case l.next.Flags&NotAwaited != 0:
+		return byTimeout, min(w.sure, Likely)
 	}
-	return readInTime, Possible // the grey band: a timer may be that late
+	if after := l.next.Time.Sub(r.Serves.Time); silence < w.timeout.P75 || after < prompt {
+		return readInTime, Possible
+	}
+	return byTimeout, min(w.sure, Likely)
+}
+
+// lastLevel is how sure it is that the last caller of a connection read a reply that came after silence. Nothing that
+// follows shows it, so the waits of the others must: callers that all wait for a fixed time had not given up before
+// it, and of callers that are cancelled none was ever seen to give up sooner than the 5th percentile.
+func (w patience) lastLevel(silence time.Duration) Confidence {
+	switch {
+	case w.t > 0 && silence <= w.t:
+		return w.sure
+	case w.t > 0 || w.waits == nil || !w.waits.Cancelled || silence > w.waits.P95:
+		return Possible
+	case silence < w.waits.P5:
+		return Strong
+	}
+	return Likely
 }

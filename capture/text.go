@@ -12,8 +12,7 @@ const formatText = "tcpdump text"
 // Bounds of reading text.
 const (
 	maxTextLine = 64 << 10 // longer lines are read in parts
-	// maxPreamble is how much may come before the first packet line, or between two, until the text is taken for
-	// something else.
+	// maxPreamble is how much may come before the first packet until the text is taken for something else.
 	maxPreamble = 1 << 20
 	// maxDropText is how much of a line is searched for statistics.
 	maxDropText = 512
@@ -35,7 +34,7 @@ type textReader struct {
 	frame   int64
 	bare    int64 // header lines without hex so far
 	packets int64
-	noise   int64 // bytes since the last line that was understood
+	noise   int64 // bytes since the last line that was understood, before the first packet
 
 	open    bool   // a header line or hex has begun a packet
 	counted bool   // it has a frame number: its header line is one that only tcpdump prints, or hex has come
@@ -85,7 +84,7 @@ func (r *textReader) next(p *Packet) error {
 		}
 		if isHex || isHead {
 			r.noise = 0
-		} else if r.noise += int64(n); r.noise > maxPreamble && len(r.data) == 0 {
+		} else if r.noise += int64(n); r.noise > maxPreamble && r.packets == 0 && len(r.data) == 0 {
 			return r.refuse()
 		}
 		r.lastWhole = whole
@@ -105,7 +104,7 @@ func (r *textReader) header(h header) error {
 	if h.sure && r.packets == 0 && r.bare >= maxBare {
 		return r.refuse()
 	}
-	r.open, r.counted, r.head = true, h.sure, h
+	r.open, r.counted, r.head, r.gap = true, h.sure, h, false
 	if h.sure {
 		r.time = r.times.resolve(h, r.w.buf[r.w.r:r.w.w])
 		r.frame++
@@ -207,10 +206,7 @@ func (r *textReader) finish(p *Packet, err error) error {
 // refuse ends a text in which no packets are.
 func (r *textReader) refuse() error {
 	r.ended = true
-	switch {
-	case r.packets > 0:
-		return r.in.limit(r.frame, r.w.offset(), fmt.Sprintf("no packet line in %d bytes of text", maxPreamble))
-	case r.bare > 0:
+	if r.bare > 0 {
 		return r.in.notCapture(noBytes)
 	}
 	return r.in.notCapture("is not a capture: text without tcpdump packet lines")

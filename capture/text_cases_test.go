@@ -140,6 +140,7 @@ func TestTextShapes(t *testing.T) {
 		{"log lines between", one + hexes + "2019-05-26 09:16:26.801 ERROR [redis] Read timed out\n" + one + hexes, []capture.Packet{good, second}, ""},
 		{"only hex follows", one + hexes + hexes, []capture.Packet{good, second}, "hex without a packet line"},
 		{"a row is missing", one + rows[0] + strings.Join(rows[2:], ""), []capture.Packet{gap}, "hex lines are missing"},
+		{"the first row is missing", one + rows[1] + one + hexes, []capture.Packet{second}, "hex lines are missing"},
 		{"long line", strings.Repeat("x", 200_000) + "\n" + one + hexes, []capture.Packet{good}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

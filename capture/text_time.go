@@ -173,7 +173,7 @@ func guessRelative(ahead []byte) relativeTimes {
 		last = s.clock
 		grown++
 	}
-	if grown > enough {
+	if grown > 1000 {
 		return sinceFirst
 	}
 	return sincePrevious

@@ -19,7 +19,6 @@ func (a *Assembler) deliver(f *flow) {
 		seg.Late = false
 		seg.Payload = nil
 	} else {
-		seg.Missing, h.lost = h.lost, 0
 		side.Bytes += int64(seg.Length)
 		if cut := int64(seg.Length - len(seg.Payload)); cut > 0 {
 			side.Cut += cut
@@ -29,6 +28,7 @@ func (a *Assembler) deliver(f *flow) {
 	if seg.Ack > f.half[seg.From.Other()].next {
 		seg.Late = true
 	}
+	seg.Missing, h.lost = h.lost, 0
 	seg.Offset = h.next
 	h.next += int64(seg.Length)
 	if seg.Flags&FIN != 0 && !h.fin && end == h.next {
@@ -84,13 +84,16 @@ func (a *Assembler) drain(f *flow, force bool) {
 			a.discard(w)
 			continue
 		}
-		s, waits := f.waits(&w.seg)
+		s, place, waits := f.waits(&w.seg)
 		if !waits {
 			a.deliverWaiting(f, w)
 			continue
 		}
 		if fill := a.lowest(b, s); fill != nil && fill.seg.Offset <= f.half[s].next {
 			a.deliverWaiting(f, fill)
+			continue
+		}
+		if f.probeStart(s, place) {
 			continue
 		}
 		limit, due := a.patience(f, s, w)
@@ -106,7 +109,7 @@ func (a *Assembler) drain(f *flow, force bool) {
 		if force {
 			limit = noLimit
 		}
-		a.giveUp(f, s, w, limit)
+		a.giveUp(f, s, w, place, limit)
 	}
 	if a.stopped {
 		return
@@ -238,16 +241,12 @@ func (a *Assembler) deliverPart(f *flow, w, first *waiting) {
 	a.deliver(f)
 }
 
-// giveUp closes the hole in side s's stream that w waits for, up to limit.
-func (a *Assembler) giveUp(f *flow, s Side, w *waiting, limit int64) {
+// giveUp closes the hole before place in side s's stream that w waits for, but not beyond limit.
+func (a *Assembler) giveUp(f *flow, s Side, w *waiting, place, limit int64) {
 	h, side := &f.half[s], &f.conn.Sides[s]
-	place := w.seg.Ack
-	if w.seg.From == s {
-		place = w.seg.Offset
-	}
-	follows := false // what comes next out of the backlog is the segment behind the hole, which tells of it
+	follows := false // the segment behind the hole comes out of the backlog next, and tells of it
 	if lowest := a.lowest(f.backlog, s); lowest != nil && lowest.seg.Offset <= place {
-		follows = lowest == w || lowest.seg.Offset < place
+		follows = (lowest == w || lowest.seg.Offset < place) && lowest.seg.Ack <= f.half[s.Other()].next
 		place = lowest.seg.Offset
 	}
 	if limit < place {

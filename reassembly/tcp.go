@@ -62,7 +62,7 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	side.Seen = true
 
 	off := f.offset(s, seq, h.next)
-	if f.forming && off < h.next && h.next-off <= maxEarly && (p.length > 1 || h.next-off > 1) {
+	if f.forming && p.length > 0 && off < h.next && h.next-off <= maxEarly {
 		h.next = off
 	}
 	length, payload := p.length, p.payload
@@ -110,7 +110,7 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	}
 
 	if f.backlog == nil {
-		if _, waits := f.waits(seg); !waits && !f.forming {
+		if _, _, waits := f.waits(seg); !waits && !f.forming {
 			a.deliver(f)
 			a.lingers(f)
 			return
@@ -129,8 +129,11 @@ func (a *Assembler) base(f *flow, s Side, seq uint32) {
 	switch {
 	case !h.based:
 		f.rebase(s, seq)
-		h.bare = p.flags&SYN == 0 && p.length == 0
-	case !f.conn.Sides[s].Seen && h.next == 0 && p.flags&RST == 0:
+		if p.flags&(SYN|RST) == 0 {
+			h.bare = p.length == 0
+			f.forming = f.forming || f.half[s.Other()].syn
+		}
+	case !f.conn.Sides[s].Seen && h.next == 0 && p.length > 0:
 		// Until now only the peer's ACK told of this side: bytes before that place are still new.
 		if off := f.offset(s, seq, 0); off < 0 && off > -maxWindow {
 			h.next, h.high = off, off
@@ -138,7 +141,9 @@ func (a *Assembler) base(f *flow, s Side, seq uint32) {
 	}
 	if peer := &f.half[s.Other()]; p.flags&ACK != 0 && !peer.based {
 		f.rebase(s.Other(), p.ack)
-		peer.bare = true
+		if h.syn && p.flags&(SYN|RST) == 0 { // the SYN-ACK, which would tell for certain, may stand behind in the file
+			f.forming = true
+		}
 	}
 }
 
@@ -176,18 +181,16 @@ func (a *Assembler) adopt(f *flow, s Side) Side {
 	return s
 }
 
-// waits tells whether seg must wait, and for which side's bytes: those directly before its own, or those of the peer
-// that it acknowledges.
-func (f *flow) waits(seg *Segment) (Side, bool) {
-	h := &f.half[seg.From]
-	if seg.Offset > h.next && !f.probeStart(seg.From, seg.Offset) {
-		return seg.From, true
+// waits tells whether seg must wait, for which side's bytes, and up to which place: for those directly before its own,
+// or for those of the peer that it acknowledges.
+func (f *flow) waits(seg *Segment) (s Side, place int64, waits bool) {
+	if s = seg.From; seg.Offset > f.half[s].next {
+		return s, seg.Offset, true
 	}
-	o := seg.From.Other()
-	if seg.Ack > f.half[o].next && !f.probeStart(o, seg.Ack) {
-		return o, true
+	if s = s.Other(); seg.Ack > f.half[s].next {
+		return s, seg.Ack, true
 	}
-	return A, false
+	return A, 0, false
 }
 
 // probeStart recognises that the first packet of side s was a keep-alive probe, one place before the next byte due, so

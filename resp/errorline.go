@@ -44,9 +44,15 @@ var errorNames = []struct{ before, after string }{
 // "ERR wrong number of arguments for 'config|get' command". For an unknown subcommand it is the name of the
 // subcommand alone. Compare without regard to case.
 func NamedCommand(line []byte) (name []byte, ok bool) {
+	line = bytes.TrimPrefix(line, []byte("-"))
+	class := errorClass(line)
+	if string(class) != "ERR" && string(class) != "NOPERM" || len(line) < len(class)+1 {
+		return nil, false
+	}
+	line = line[len(class)+1:]
 	for _, t := range errorNames {
 		i := bytes.Index(line, []byte(t.before))
-		if i < 0 {
+		if i < 0 || i > 0 && class[0] == 'E' {
 			continue
 		}
 		rest := line[i+len(t.before):]

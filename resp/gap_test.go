@@ -151,7 +151,7 @@ func TestReplyGap(t *testing.T) {
 	if resynced == 0 || opaque == 0 {
 		t.Error("nothing was tested")
 	}
-	if wrong*20 > resynced {
+	if wrong*200 > resynced {
 		t.Errorf("%d wrong boundaries in %d resynchronisations", wrong, resynced)
 	}
 }

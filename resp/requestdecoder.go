@@ -143,6 +143,9 @@ func (d *RequestDecoder) run(req *Request) error {
 
 		case reqCount, reqLength:
 			at := d.in.offset()
+			if d.part != nil {
+				at -= int64(len(d.part.line))
+			}
 			n, err := d.number(b, &st)
 			if err != nil {
 				if err == ErrShort {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -23,7 +24,7 @@ type inputFlags struct {
 	maxDecompressed byteSize
 	showValues      bool
 	mask            []string
-	params          []string
+	params          map[string]*string // of the rules, by "rs101.min_gap"
 }
 
 func (in *inputFlags) add(cmd *cobra.Command) {
@@ -33,13 +34,17 @@ func (in *inputFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&in.policies, "policy", nil, "known policy, `[IP=]WORD`: lockstep, pipelines, multiplex or async; repeatable")
 	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")
 	f.StringVar(&in.date, "date", "", "`YYYY-MM-DD` of times in text captures that lack it")
-	in.maxDecompressed = 0
 	f.Var(&in.maxDecompressed, "max-decompressed", "most bytes that one compressed file may unfold to (0: the built-in limit)")
 	f.BoolVar(&in.showValues, "show-values", false, "show values in evidence; secrets are never shown")
 	f.StringSliceVar(&in.mask, "mask", nil, "replace `keys,addresses` by stable tokens")
-	f.StringArrayVar(&in.params, "param", nil, "parameter of a rule, `RULE.NAME=VALUE`; repeatable")
+	in.params = map[string]*string{}
+	for _, d := range detectors.All() {
+		for _, p := range d.Params {
+			name := strings.ToLower(d.ID) + "." + p.Name
+			in.params[name] = f.String(name, "", fmt.Sprintf("%s; `VALUE`, default %s", p.Meaning, p.Default))
+		}
+	}
 	must(cmd.RegisterFlagCompletionFunc("mask", cobra.FixedCompletions([]string{"keys", "addresses"}, cobra.ShellCompDirectiveNoFileComp)))
-	cmd.ValidArgsFunction = nil
 }
 
 // captureOptions says how files are read.
@@ -114,15 +119,13 @@ func (in *inputFlags) analysisOptions() (analysis.Options, error) {
 	}
 	o.ShowValues = in.showValues
 	o.MaskKeys = in.masks("keys")
-	for _, p := range in.params {
-		name, value, ok := strings.Cut(p, "=")
-		if !ok || !strings.Contains(name, ".") {
-			return o, usagef("--param %s: want RULE.NAME=VALUE", p)
+	for name, value := range in.params {
+		if *value != "" {
+			if o.Params == nil {
+				o.Params = map[string]string{}
+			}
+			o.Params[name] = *value
 		}
-		if o.Params == nil {
-			o.Params = map[string]string{}
-		}
-		o.Params[strings.ToLower(name)] = value
 	}
 	return o, nil
 }

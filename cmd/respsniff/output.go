@@ -103,13 +103,20 @@ func (o *outputFlags) check(formats []report.Format) error {
 	return nil
 }
 
+// allExamples is more than the analysis keeps of any finding.
+const allExamples = 1000
+
 // options gives what the writers need for one output.
 func (o *outputFlags) options(a *app, out output) report.Options {
-	return report.Options{
+	options := report.Options{
 		Color: out.path == "" && a.colored(o.color),
 		Clock: report.Clock{Style: o.style, Zone: o.location},
 		Page:  rulePage,
 	}
+	if a.verbose {
+		options.MaxExamples = allExamples
+	}
+	return options
 }
 
 // write writes the document in every format asked for.

@@ -22,8 +22,12 @@ func (t *textWriter) finding(n int, f *analysis.Finding) {
 	if s := tallyText(f.Commands); s != "" {
 		t.field("Commands", s)
 	}
-	for i := range f.Examples {
+	shown := min(len(f.Examples), t.o.maxExamples())
+	for i := range shown {
 		t.example(i+1, f, &f.Examples[i])
+	}
+	if more := len(f.Examples) - shown; more > 0 {
+		t.printf("\n  %s in -o json, or with -v.\n", count(int64(more), "more example"))
 	}
 	if len(f.Examples) > 0 {
 		t.print("\n")

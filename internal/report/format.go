@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
 )
 
 // Format is a way to write a Document.
@@ -43,6 +45,9 @@ type Options struct {
 	Color       bool
 	Clock       Clock
 	MaxFindings int // how many findings people are shown; 20
+	MaxExamples int // how many examples of each finding text shows; 2
+	// Fails says which findings make a run fail, for the formats that CI reads; nil: high and critical ones.
+	Fails func(*analysis.Finding) bool
 	// Page gives a rule's page in Markdown, for the formats that carry help texts; nil without.
 	Page func(rule string) string
 }
@@ -54,6 +59,20 @@ func (o *Options) maxFindings() int {
 	return 20
 }
 
+func (o *Options) maxExamples() int {
+	if o.MaxExamples > 0 {
+		return o.MaxExamples
+	}
+	return 2
+}
+
+func (o *Options) fails(f *analysis.Finding) bool {
+	if o.Fails != nil {
+		return o.Fails(f)
+	}
+	return f.Severity >= analysis.High
+}
+
 // Write writes d to w in one format.
 func Write(w io.Writer, f Format, d *Document, o Options) error {
 	switch f {
@@ -63,6 +82,16 @@ func Write(w io.Writer, f Format, d *Document, o Options) error {
 		return WriteJSON(w, d)
 	case NDJSON:
 		return WriteNDJSON(w, d)
+	case JUnit:
+		return WriteJUnit(w, d, o)
+	case GitHub:
+		return WriteGitHub(w, d)
+	case Markdown:
+		return WriteMarkdown(w, d, o)
+	case HTML:
+		return WriteHTML(w, d, o)
+	case SARIF:
+		return WriteSARIF(w, d, o)
 	case CSV:
 		return WriteCSV(w, d)
 	}

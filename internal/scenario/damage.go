@@ -169,7 +169,8 @@ func ShuffleFileOrder(seed uint64) Damage {
 	}
 }
 
-// Snap cuts packets to n captured bytes, as tcpdump -s does.
+// Snap cuts packets to n captured bytes, as tcpdump -s does. It comes last: where n cuts headers, other damages pass
+// the packet unchanged.
 func Snap(n int) Damage {
 	return func(packets []capture.Packet) []capture.Packet {
 		out := slices.Clone(packets)

@@ -1,0 +1,3 @@
+package report
+import "io"
+func WriteHTML(w io.Writer, d *Document, o Options) error { return nil }

@@ -1,0 +1,201 @@
+package reassembly
+
+import (
+	"errors"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+func TestEviction(t *testing.T) {
+	var list []pk
+	list = append(list, hello()...)
+	for i := range 5000 {
+		list = append(list, pk{ms: 10 + float64(i), from: "a", flags: SYN, seq: -1, port: uint16(1000 + i)})
+		if i%10 == 0 {
+			list = append(list, pk{ms: 10 + float64(i), from: "a", flags: ACK, seq: int64(i), data: "0123456789"})
+		}
+	}
+	conns, st := assemble(t, build(list), Options{MaxConns: 100})
+	if len(conns) != 5001 || st.Evicted != 5001-100 {
+		t.Errorf("%d connections, %d evicted", len(conns), st.Evicted)
+	}
+	for _, c := range conns {
+		if c.Conn.ID == 1 && (c.End != EndCapture || len(c.Bytes[A]) != 5000) {
+			t.Errorf("the active connection ended with %d after %d bytes", c.End, len(c.Bytes[A]))
+		}
+	}
+}
+
+// A flood of closed connections leaves a bounded number behind, also where time stands still.
+func TestEndedAreForgotten(t *testing.T) {
+	a := New(Options{})
+	packets := func(yield func(capture.Packet, error) bool) {
+		for i := range 3 * maxEnded {
+			for _, p := range build([]pk{
+				{from: "a", flags: SYN, seq: -1, port: uint16(1 + i)},
+				{from: "b", flags: RST | ACK, seq: -1, ack: 0, port: uint16(1 + i)},
+			}) {
+				p.Time = p.Time.Add(time.Duration(i) * 10 * time.Millisecond)
+				if !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
+	ends := 0
+	for seg := range a.Segments(packets) {
+		if seg.End == EndRST {
+			ends++
+		}
+	}
+	if ends != 3*maxEnded || len(a.flows.slab)*slabSize > maxEnded+2*slabSize || cap(a.ended) > 8*maxEnded {
+		t.Errorf("%d ends, %d flows, %d remembered", ends, len(a.flows.slab)*slabSize, cap(a.ended))
+	}
+}
+
+// Holes on every connection stay within the bounds, and reaching one is counted.
+func TestHoleBounds(t *testing.T) {
+	data := string(make([]byte, 1000))
+	list := hello()
+	for i := range 5000 {
+		list = append(list, pk{ms: 3, from: "a", flags: ACK, seq: 1000 + int64(i)*2000, data: data})
+	}
+	for _, o := range []Options{{MaxHolePackets: 100}, {MaxHoleBytes: 50000}, {MaxBuffered: 100000}, {}} {
+		conns, st := assemble(t, build(list), o)
+		o = o.withDefaults()
+		limit := min(o.MaxBuffered, o.MaxHolePackets*1400, 2*o.MaxHoleBytes) + 4096
+		if st.HoleCaps == 0 || st.PeakBuffered > limit || len(conns[0].Bytes[A]) != 5000*2000 {
+			t.Errorf("%+v: reached %d times, peak %d of %d, %d bytes", o, st.HoleCaps, st.PeakBuffered, limit, len(conns[0].Bytes[A]))
+		}
+	}
+}
+
+// A hole on a connection that falls silent is closed by the time that passes on others.
+func TestOthersMoveTheClock(t *testing.T) {
+	list := hello(
+		pk{ms: 3, from: "a", flags: ACK, seq: 3, data: "two"},
+		pk{ms: 4, from: "b", flags: ACK, seq: 0, ack: 6, data: "+OK"},
+		pk{ms: 60, from: "a", flags: SYN, seq: -1, port: 7},
+		pk{ms: 70, from: "a", flags: SYN, seq: -1, port: 8},
+	)
+	want := lines(helloLines + `a4 3+3 ack 0 missing 3 two
+		b5 0+3 ack 6 +OK
+		#2 a6 0+0 syn
+		#3 a7 0+0 syn
+		CAPTURE
+		#2 CAPTURE
+		#3 CAPTURE`)
+	if got := show(build(list), Options{}); got != want {
+		t.Errorf("got %s", got)
+	}
+	tick := append(build(list[:5]), capture.Packet{Time: capture.Time(1e18 + 2e8)})
+	n := 0
+	for seg := range Segments(from(tick), nil) {
+		if n++; n == 4 && (seg.Missing != 3 || seg.End != NotEnded) {
+			t.Errorf("%+v", seg)
+		}
+	}
+}
+
+func TestClockSteps(t *testing.T) {
+	list := hello(
+		pk{ms: 7.2e6, from: "a", flags: ACK, seq: 0, data: "one"}, // two hours later: no time passes
+		pk{ms: 3, from: "a", flags: ACK, seq: 6, data: "three"},   // and back
+		pk{ms: 4, from: "b", flags: ACK, seq: 0, ack: 11, data: "+OK"},
+		pk{ms: 200, from: "b", flags: ACK, seq: 3, ack: 11, data: "+OK"},
+		pk{ms: 100, from: "a", flags: ACK, seq: 11, ack: 0, data: "four"},
+	)
+	conns, st := assemble(t, build(list), Options{})
+	if st.ClockSteps != 2 || st.Backwards != 1 || st.LostBytes != 3 || len(conns[0].Bytes[A]) != 15 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestPorts(t *testing.T) {
+	list := hello(pk{ms: 3, from: "a", flags: SYN, seq: -1, port: 4711})
+	for _, c := range []struct {
+		ports []uint16
+		conns int
+	}{{nil, 2}, {[]uint16{6379}, 2}, {[]uint16{4711}, 1}, {[]uint16{1}, 0}} {
+		if conns, _ := assemble(t, build(list), Options{Ports: c.ports}); len(conns) != c.conns {
+			t.Errorf("ports %v: %d connections", c.ports, len(conns))
+		}
+	}
+}
+
+// A failed read is handed on, and what was seen until then still ends.
+func TestReadError(t *testing.T) {
+	broken := errors.New("broken")
+	packets := func(yield func(capture.Packet, error) bool) {
+		for _, p := range build(hello()) {
+			if !yield(p, nil) {
+				return
+			}
+		}
+		yield(capture.Packet{}, broken)
+	}
+	var failed, ended bool
+	for seg, err := range Segments(packets, nil) {
+		if err != nil {
+			failed = errors.Is(err, broken) && seg == nil
+		} else if seg.End == EndCapture {
+			ended = failed
+		}
+	}
+	if !failed || !ended {
+		t.Errorf("failed %v, ended %v", failed, ended)
+	}
+}
+
+// The consumer may stop anywhere.
+func TestStop(t *testing.T) {
+	packets := build(hello(
+		pk{ms: 3, from: "a", flags: ACK, seq: 3, data: "two"},
+		pk{ms: 4, from: "b", flags: ACK, seq: 0, ack: 6, data: "+OK"},
+		pk{ms: 5, from: "a", flags: SYN, seq: 500},
+		pk{ms: 6, from: "b", flags: RST | ACK, seq: 0, ack: 501},
+	))
+	for stop := range 10 {
+		n := 0
+		for range Segments(from(packets), nil) {
+			if n++; n > stop {
+				break
+			}
+		}
+	}
+}
+
+func TestWindowScale(t *testing.T) {
+	scale := func(n byte) []byte { return []byte{1, 3, 3, n, 2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0} }
+	var packets []capture.Packet
+	for i, ip := range [][]byte{
+		ipv4Bytes(addrA, addrB, protoTCP, 1, tcpBytes(40000, 6379, 99, 0, SYN, scale(7), nil)),
+		ipv4Bytes(addrB, addrA, protoTCP, 2, tcpBytes(6379, 40000, 199, 100, SYN|ACK, scale(3), nil)),
+		ipv4Bytes(addrA, addrB, protoTCP, 3, tcpBytes(40000, 6379, 100, 200, ACK, nil, nil)),
+	} {
+		packets = append(packets, capture.Packet{Time: capture.Time(i), Link: capture.LinkRaw, Length: len(ip), Data: ip})
+	}
+	want := []uint32{500, 500, 500 << 7}
+	for seg := range Segments(from(packets), nil) {
+		if seg.End != NotEnded {
+			break
+		}
+		if seg.Window != want[0] || (seg.Flags&SYN != 0) != seg.HasTS || seg.HasTS && (seg.TSVal != 1 || seg.TSEcr != 2) {
+			t.Errorf("%+v", seg)
+		}
+		want = want[1:]
+	}
+}
+
+// Captures with hundreds of thousands of connections must fit in memory.
+func TestConnectionSize(t *testing.T) {
+	if size := unsafe.Sizeof(flow{}) + 2*unsafe.Sizeof(entry{}); size > 384 {
+		t.Errorf("a connection takes %d bytes", size)
+	}
+	if size := unsafe.Sizeof(waiting{}); size > waitingSize {
+		t.Errorf("a waiting segment takes %d bytes, accounted %d", size, waitingSize)
+	}
+}
