@@ -176,4 +176,10 @@ func TestPcapLargePacket(t *testing.T) {
 		string(got[4].Data) != "c" {
 		t.Fatalf("%d packets, errors %v", len(got), errs)
 	}
+	// Offsets count on when the window has slid.
+	_, _, errs = read(t, append(b, 1, 2, 3))
+	var f *capture.FormatError
+	if len(errs) != 1 || !errors.As(errs[0], &f) || f.Offset != int64(len(b)) || !f.Cut {
+		t.Errorf("errors %v, want a cut at byte %d", errs, len(b))
+	}
 }

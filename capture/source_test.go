@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,6 +137,46 @@ func TestErrorsBesidePackets(t *testing.T) {
 	if len(files) != 3 || !errors.Is(files[0].Err, capture.ErrCut) || files[1].Err != nil ||
 		!errors.Is(files[2].Err, fs.ErrNotExist) {
 		t.Errorf("files %+v", files)
+	}
+}
+
+// TestErrorBeforeFirstPacket: files are looked at twice, their errors are said once.
+func TestErrorBeforeFirstPacket(t *testing.T) {
+	dir := t.TempDir()
+	n := ng{binary.BigEndian}
+	write(t, dir, "a", join(n.section(), n.iface(1, 0), n.block(6), n.enhanced(0, 1, 3, "abc")))
+	write(t, dir, "b", join(n.section(), n.iface(1, 0), n.block(6)))
+	write(t, dir, "c", smallPcap(1))
+	packets, files, errs := collect(t, capture.Options{}, dir)
+	if got := places(packets, files); got != "c:1 a:2" || len(errs) != 2 {
+		t.Errorf("packets %s, errors %v", got, errs)
+	}
+}
+
+// TestRingMemory: of files that were read through nothing large is kept.
+func TestRingMemory(t *testing.T) {
+	dir := t.TempDir()
+	const files = 300
+	for i := range files {
+		write(t, dir, strconv.Itoa(i), smallPcap(int64(i)))
+	}
+	s, err := capture.Open([]string{dir}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n := 0
+	for range s.Packets() {
+		if n++; n == files {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+		}
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); n != files || grown > 8<<20 {
+		t.Errorf("%d packets, heap grown by %d KiB", n, grown>>10)
 	}
 }
 

@@ -63,9 +63,17 @@ func (s *stream) advance() error {
 	return nil
 }
 
+// close also gives up the window: a ring has many files, of which the Source keeps only what is known of them.
 func (s *stream) close() {
 	for _, c := range s.closers {
 		c.Close()
 	}
 	s.closers = nil
+	s.w, s.r, s.loaded = nil, finished{}, false
+	s.cur.Data = nil
 }
+
+// finished is the reader of a closed stream.
+type finished struct{}
+
+func (finished) next(*Packet) error { return io.EOF }

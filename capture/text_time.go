@@ -173,7 +173,7 @@ func guessRelative(ahead []byte) relativeTimes {
 		last = s.clock
 		grown++
 	}
-	if grown > 1000 {
+	if grown > enough {
 		return sinceFirst
 	}
 	return sincePrevious

@@ -11,6 +11,7 @@ type half struct {
 
 	based  bool // SideStats.FirstSeq holds
 	syn    bool // the SYN was seen
+	moved  bool // something was handed out: offset 0 and next stay where they are
 	fin    bool // FIN was handed out and counts in next
 	bare   bool // based on a packet without payload and without SYN: it may have been a keep-alive probe
 	scaled bool // the SYN had a window scale option

@@ -30,6 +30,7 @@ func (a *Assembler) deliver(f *flow) {
 	}
 	seg.Missing, h.lost = h.lost, 0
 	seg.Offset = h.next
+	h.moved = true
 	h.next += int64(seg.Length)
 	if seg.Flags&FIN != 0 && !h.fin && end == h.next {
 		h.fin = true
@@ -253,6 +254,7 @@ func (a *Assembler) giveUp(f *flow, s Side, w *waiting, place, limit int64) {
 		place, follows = limit, false
 	}
 	lost := place - h.next
+	h.moved = true
 	h.next = place
 	h.high = max(h.high, place)
 	h.lost += lost

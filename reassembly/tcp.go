@@ -62,7 +62,7 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	side.Seen = true
 
 	off := f.offset(s, seq, h.next)
-	if f.forming && p.length > 0 && off < h.next && h.next-off <= maxEarly {
+	if f.forming && !h.moved && p.length > 0 && off < h.next && h.next-off <= maxEarly {
 		h.next = off
 	}
 	length, payload := p.length, p.payload
@@ -133,7 +133,7 @@ func (a *Assembler) base(f *flow, s Side, seq uint32) {
 			h.bare = p.length == 0
 			f.forming = f.forming || f.half[s.Other()].syn
 		}
-	case !f.conn.Sides[s].Seen && h.next == 0 && p.length > 0:
+	case !f.conn.Sides[s].Seen && !h.moved && p.length > 0:
 		// Until now only the peer's ACK told of this side: bytes before that place are still new.
 		if off := f.offset(s, seq, 0); off < 0 && off > -maxWindow {
 			h.next, h.high = off, off
@@ -154,14 +154,14 @@ func (a *Assembler) adopt(f *flow, s Side) Side {
 	if p.flags&ACK != 0 {
 		opener = s.Other()
 	}
-	if f.forming && opener != A {
+	if f.forming && opener != A && !f.half[A].moved && !f.half[B].moved {
 		f.swap()
 		s = s.Other()
 		opener = A
 	}
 	h := &f.half[s]
 	if h.based {
-		if by := f.offset(s, p.seq+1, h.next); f.forming && by != 0 && by >= -maxEarly && by <= 0 {
+		if by := f.offset(s, p.seq+1, h.next); f.forming && !h.moved && f.backlog != nil && by != 0 && by >= -maxEarly && by <= 0 {
 			f.backlog.shift(s, by)
 			f.conn.Sides[s].FirstSeq = p.seq + 1
 			h.next, h.high, h.acked = 0, h.high-by, h.acked-by

@@ -35,7 +35,11 @@ func (c *Command) BlockTimeout(req *Request) (d time.Duration, blocks bool) {
 	case blockOption:
 		unit = time.Millisecond
 		found := false
-		for i := 1; i+1 < len(req.Args) && !equalFold(req.Args[i].Bytes, "STREAMS"); i++ {
+		i := 1
+		if equalFold(req.Args[0].Bytes, "XREADGROUP") {
+			i = 4 // behind GROUP group consumer
+		}
+		for ; i+1 < len(req.Args) && !equalFold(req.Args[i].Bytes, "STREAMS"); i++ {
 			if equalFold(req.Args[i].Bytes, "BLOCK") {
 				a, found = req.Args[i+1], true
 				break

@@ -25,6 +25,7 @@ type callFlags uint8
 const (
 	callEcho  callFlags = 1 << iota // the reply repeats text
 	callPong                        // the reply is PONG
+	callOK                          // the status is OK
 	callPairs                       // an array reply has an even number of elements
 )
 
@@ -135,6 +136,7 @@ func (c *Call) set(req *Request) {
 	if req.NArgs > MaxArgs {
 		return
 	}
+	c.flags |= callOK
 	kinds := Kinds(Simple)
 	for i := 3; i < len(req.Args); i++ {
 		switch o := req.Args[i].Bytes; {
@@ -146,6 +148,7 @@ func (c *Call) set(req *Request) {
 		case !isOption(o):
 			// A newer option that is not known here may change anything.
 			if !equalFold(req.Args[i-1].Bytes, "IFEQ") && !isNumber(o) {
+				c.flags &^= callOK
 				return
 			}
 		}
@@ -253,7 +256,7 @@ func (c Call) Allows(r *Reply) (ok bool, reason string) {
 	case Error:
 		return c.allowsError(cmd, r)
 	case Simple:
-		if cmd.Flags&OnlyOK != 0 && string(r.Text) != "OK" {
+		if (cmd.Flags&OnlyOK != 0 || c.flags&callOK != 0) && string(r.Text) != "OK" {
 			return false, cmd.String() + " returns OK and no other status"
 		}
 		if c.flags&callPong != 0 && string(r.Text) != "PONG" {
@@ -291,8 +294,6 @@ func (c Call) never(cmd *Command, r *Reply) string {
 		return name + " does not return " + kind + " in RESP" + string('0'+rune(c.Proto))
 	case all.Has(r.Kind):
 		return name + " with these arguments never returns " + kind
-	case r.Kind == Null:
-		return name + " never returns null"
 	}
 	return name + " never returns " + kind
 }

@@ -49,7 +49,7 @@ func TestLookup(t *testing.T) {
 func TestKeys(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"GET k", "k"}, {"MGET a b c", "a b c"}, {"MSET a 1 b 2", "a b"}, {"PING x", ""}, {"DEL a b", "a b"}, {"BLPOP a b 0", "a b"},
-		{"EVAL s 2 a b c", "a b"}, {"EVAL s 0 a", ""}, {"EVALSHA s x a", ""}, {"FCALL f 1 k v", "k"}, {"EVAL s 9 a b", "a b"},
+		{"EVAL s 2 a b c", "a b"}, {"EVAL s 0 a", ""}, {"EVALSHA s x a", ""}, {"FCALL f 1 k v", "k"}, {"EVAL s 9 a b", ""},
 		{"XREAD COUNT 2 STREAMS a b 0 0", "a b"}, {"XREADGROUP GROUP g c BLOCK 0 STREAMS s >", "s"}, {"XREAD BLOCK 0", ""},
 		{"SORT k BY w_* GET # STORE d", "k d"}, {"SORT k", "k"}, {"ZUNIONSTORE d 2 a b WEIGHTS 1 2", "d a b"}, {"ZUNION 2 a b", "a b"},
 		{"LMPOP 2 a b LEFT", "a b"}, {"BLMPOP 0 1 a LEFT", "a"}, {"BZMPOP 0 2 a b MIN", "a b"}, {"SINTERCARD 2 a b", "a b"},

@@ -55,6 +55,8 @@ func (k Kind) phrase() string {
 		return "a verbatim string"
 	case Array:
 		return "an array"
+	case Null:
+		return "null"
 	}
 	return "a " + k.String()
 }

@@ -57,7 +57,7 @@ func Secrets(req *Request) (args uint64, reply bool) {
 					reply = reply || asksSecret(a.Bytes)
 				}
 			}
-			return args, reply
+			return args, reply && !equalFold(req.Args[2].Bytes, "SET")
 		}
 	case equalFold(name, "MODULE") && (equalFold(sub, "LOADEX") || equalFold(sub, "LOAD")):
 		return from(3), false

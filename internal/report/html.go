@@ -1,3 +1,224 @@
 package report
-import "io"
-func WriteHTML(w io.Writer, d *Document, o Options) error { return nil }
+
+import (
+	"bufio"
+	"crypto/sha256"
+	_ "embed" // the template and the style sheet
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+//go:embed report.html.tmpl
+var htmlTemplate string
+
+//go:embed report.css
+var htmlStyle string
+
+// page is what the template sees. All its strings are printable; html/template escapes them for their place.
+type page struct {
+	Title, Word, Sentence string
+	Level                 string // class of the verdict
+	Policy                string // Content-Security-Policy
+	Style                 template.CSS
+	Inputs                []field
+	Quality               []field
+	Findings              []htmlFinding
+	More                  int
+	Chain                 *chainFigure
+	Owed                  []namedPlot
+	Open                  *plotFigure
+	Latency               []namedPlot
+	Suppressed            []string
+	Blind                 string
+	Tool                  string
+}
+
+type field struct{ Label, Text string }
+
+type namedPlot struct {
+	Name string
+	Plot *plotFigure
+}
+
+type htmlFinding struct {
+	N                                       int
+	Rule, Name, Severity, Confidence, Title string
+	Client, Server, Count, Connections      string
+	Fields                                  []field
+	Examples                                []htmlExample
+	Weakened                                bool
+	Remedy, Fingerprint                     string
+	Page                                    string
+}
+
+type htmlExample struct {
+	Head    string
+	Facts   []string
+	Ladder  *ladderFigure
+	Steps   [][]string
+	Victims [][]string
+	Frames  string
+	Command string
+}
+
+// WriteHTML writes one file that needs no network and no script: a strict policy allows its own style sheet, by hash,
+// and nothing else.
+func WriteHTML(w io.Writer, d *Document, o Options) error {
+	if o.Clock.Start == 0 {
+		o.Clock.Start = d.Summary.First
+	}
+	t, err := template.New("report").Parse(htmlTemplate)
+	if err != nil {
+		return err
+	}
+	buf := bufio.NewWriter(w)
+	if err := t.Execute(buf, newPage(d, o)); err != nil {
+		return err
+	}
+	return buf.Flush()
+}
+
+func newPage(d *Document, o Options) *page {
+	word, sentence := Verdict(d)
+	hash := sha256.Sum256([]byte(htmlStyle))
+	p := &page{
+		Title: "respsniff: " + word, Word: word, Sentence: sentence, Level: "ok", Style: template.CSS(htmlStyle), Blind: blindSpots,
+		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'",
+		Tool:   strings.TrimSpace("respsniff " + Printable(d.Tool.Version)),
+	}
+	if worst, found := d.Worst(); found {
+		p.Level = worst.String()
+	}
+	t := &textWriter{d: d, o: o}
+	p.Inputs = htmlInputs(d, o.Clock)
+	quality, traffic := d.split()
+	for _, f := range quality {
+		p.Quality = append(p.Quality, field{Printable(f.Rule + " " + f.Name), Printable(strings.Join(append([]string{f.Title}, f.Notes...), " "))})
+	}
+	for _, limit := range d.Quality.LimitsReached {
+		p.Quality = append(p.Quality, field{"Limit", Printable(limit)})
+	}
+	for _, warning := range d.Warnings {
+		p.Quality = append(p.Quality, field{"Warning", Printable(warning)})
+	}
+	shown := traffic[:min(len(traffic), o.maxFindings())]
+	p.More = len(traffic) - len(shown)
+	for i, f := range shown {
+		p.Findings = append(p.Findings, newHTMLFinding(i+1, f, t))
+	}
+	p.Chain = newChain(Chain(shown), o.Clock)
+	for _, s := range d.Suppressed {
+		p.Suppressed = append(p.Suppressed, Printable(fmt.Sprintf("%s %s: %s (%s)", s.Rule, s.Fingerprint, s.Reason, s.Owner)))
+	}
+	if s := d.Series; s != nil {
+		for i := range s.Owed[:min(len(s.Owed), maxFigureLines)] {
+			x := &s.Owed[i]
+			p.Owed = append(p.Owed, namedPlot{Printable(fmt.Sprintf("Connection %d, %s -> %s", x.Conn, x.Client, x.Server)), owedFigure(x, o.Clock)})
+		}
+		p.Open = openFigure(s.Open[:min(len(s.Open), maxFigureLines)])
+		for i := range s.Latency[:min(len(s.Latency), maxFigureLines)] {
+			if plot := latencyFigure(&s.Latency[i]); plot != nil {
+				p.Latency = append(p.Latency, namedPlot{Printable(s.Latency[i].Client), plot})
+			}
+		}
+	}
+	return p
+}
+
+func htmlInputs(d *Document, c Clock) []field {
+	var fields []field
+	for i := range d.Input {
+		in := &d.Input[i]
+		if i == maxInputs {
+			fields = append(fields, field{"", fmt.Sprintf("and %s", count(int64(len(d.Input)-maxInputs), "more file"))})
+			break
+		}
+		text := Printable(in.File) + ": " + count(in.Packets, "packet")
+		if in.Error != "" {
+			text += "; NOT WHOLE: " + Printable(in.Error)
+		}
+		fields = append(fields, field{"Read", text})
+	}
+	s := &d.Summary
+	if s.First != 0 {
+		fields = append(fields, field{"Time", strings.TrimSpace(c.Full(s.First, 0) + " " + c.ZoneName(s.First) + ", for " + Gap(s.Duration()))})
+	}
+	return append(fields, field{"Traffic", trafficText(s)})
+}
+
+func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
+	h := htmlFinding{
+		N: n, Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(), Confidence: orDash(f.Confidence.String()),
+		Title: Printable(f.Title), Client: orDash(addrText(f.Client)), Server: orDash(addrPortText(f.Server)), Count: group(int64(f.Count)),
+		Connections: group(int64(f.Connections)), Weakened: f.Weakened, Remedy: Printable(f.Remedy), Fingerprint: Printable(f.Fingerprint),
+	}
+	for _, x := range []field{{"Who", t.who(f)}, {"When", t.when(f)}, {"Callers saw", tallyText(f.Victims)}, {"Commands", tallyText(f.Commands)}} {
+		if x.Text != "" {
+			h.Fields = append(h.Fields, x)
+		}
+	}
+	for _, note := range f.Notes {
+		h.Fields = append(h.Fields, field{"Judged", Printable(note)})
+	}
+	if t.o.Page != nil {
+		h.Page = t.o.Page(f.Rule)
+	}
+	for i := range f.Examples {
+		h.Examples = append(h.Examples, newHTMLExample(i+1, &f.Examples[i], t.o.Clock))
+	}
+	return h
+}
+
+func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
+	h := htmlExample{
+		Head:  fmt.Sprintf("Example %d: connection %d, %s", n, e.Conn, endpoints(e.Client, e.Server)),
+		Facts: printables(e.Facts), Ladder: newLadder(e, c), Frames: framesText(e.Frames) + " of " + orDash(Printable(e.File)),
+	}
+	if e.Filter != "" {
+		h.Command = TsharkLine(e.File, e.Filter)
+	}
+	var before capture.Time
+	for i := range e.Ladder {
+		s := &e.Ladder[i]
+		who, ack := "server", "-"
+		if s.FromClient {
+			who = "client"
+		}
+		if s.Ack >= 0 {
+			ack = itoa(s.Ack)
+		}
+		h.Steps = append(h.Steps, []string{itoa(s.Frame), c.Short(s.Time, before), who, itoa(s.Seq), ack, itoa(int64(s.Length)), Printable(s.What), Printable(s.Mark)})
+		before = s.Time
+	}
+	for i := range e.Victims {
+		v := &e.Victims[i]
+		got := replyText(v.Believes, v.Got)
+		if v.Saw != "" {
+			got += " [" + Printable(v.Saw) + "]"
+		}
+		h.Victims = append(h.Victims, []string{fmt.Sprintf("#%d %s", v.Index, strings.TrimSpace(Printable(v.Command+" "+v.Key))),
+			replyText(v.Serves, v.Meant), got, v.Confidence.String()})
+	}
+	return h
+}
+
+func newChain(links []*analysis.Finding, c Clock) *chainFigure {
+	if len(links) < 2 {
+		return nil
+	}
+	f := &chainFigure{Width: figureWidth, Height: chainStep*len(links) - (chainStep - chainBox) + 4}
+	for i, x := range links {
+		y := 2 + chainStep*i
+		f.Links = append(f.Links, chainLink{
+			Y: y, TextY: y + 18, TitleY: y + 35, EndY: y + chainBox, NextY: y + chainStep, Time: c.Short(x.First, 0), Class: x.Severity.String(),
+			Name: Printable(x.Rule + " " + x.Name), Title: Shorten(Printable(x.Title), 92), Last: i == len(links)-1,
+		})
+	}
+	return f
+}

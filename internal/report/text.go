@@ -101,9 +101,13 @@ func (t *textWriter) inputs() {
 		}
 		t.print(hang("Time      ", "          ", text+", for "+Gap(s.Duration()), textWidth))
 	}
-	t.print(hang("Traffic   ", "          ", fmt.Sprintf("%s, %s of Redis: %s, %s, %s, %s",
+	t.print(hang("Traffic   ", "          ", trafficText(s), textWidth))
+}
+
+func trafficText(s *Summary) string {
+	return fmt.Sprintf("%s, %s of Redis: %s, %s, %s, %s",
 		count(s.Connections, "connection"), group(s.Redis), count(s.Commands, "command"), countAs(s.Replies, "reply", "replies"),
-		count(s.Clients, "client"), count(s.Servers, "server")), textWidth))
+		count(s.Clients, "client"), count(s.Servers, "server"))
 }
 
 // maxInputs bounds the files that the first screen lists.

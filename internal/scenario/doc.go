@@ -43,6 +43,10 @@
 //	link ethernet|vlan|qinq|sll|sll2|null|raw
 //	vantage client|server
 //	base 2026-01-02T03:04:05Z                the time of second 0
+//	damage NAME ARGUMENT...                  what happens to the packets afterwards, in this order; see ParseDamage:
+//	                         drop 0.05 7 (share, seed)  bursts 0.1 5 7  lose 12 (frame)  start 30 (frame)  snap 96
+//	                         duplicate 0.5  reorder 0.3  shuffle  resegment 4 (pieces)  coalesce  spurious 0.1
+//	                         only-client  only-server  vantage 2ms  notimestamps  noipid  ipv6  rerecord  sll2 (a link)
 //	read-timeout, policy, option KEY=VALUE   collected for the caller, see Scenario
 //
 // A connection opens by itself just before its first statement, unless that is SYN or the connection is midstream.
@@ -72,6 +76,9 @@
 //
 // # Expectations
 //
+// Of RS1xx to RS4xx a run must report what is wanted, may report what is allowed, and nothing else. What it reports of
+// RS9xx, the quality of the capture, is only checked where it is wanted.
+//
 // A comment that begins with "want" names what the tool must report because of this line, one that stands alone what
 // it must report at all:
 //
@@ -81,7 +88,7 @@
 //
 // The confidence is the least that will do. Statements of their own:
 //
-//	silent                            nothing of RS1xx to RS4xx may be reported
+//	silent                            the point is that nothing is wanted, or nothing of the rule it is about
 //	allow RS109 RS210                 may be reported beside what is wanted
 //	believes c1 5 <- 4 [strong]       the caller of c1's command 5 got the reply of command 4, or none
 //	serves c1 5 <- 5                  the reply the server meant

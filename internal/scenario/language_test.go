@@ -2,9 +2,12 @@ package scenario
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/respsniff/respsniff/capture"
 )
 
 const head = "conn c1 10.0.0.1:40001 -> 10.0.0.2:6379\n"
@@ -40,6 +43,9 @@ func TestErrorsCarryTheirLine(t *testing.T) {
 		{"reply to a FIN", head + "c1 > FIN => +OK", "2: => needs a request"},
 		{"server SYN", head + "c1 < SYN", "2: the client sends the SYN"},
 		{"bad time", head + "+5parsecs c1 > PING", "2: "},
+		{"unknown damage", "damage earthquake", "1: damage \"earthquake\" is none of drop"},
+		{"damage without its number", "damage snap", "1: damage snap n: n is missing"},
+		{"damage beyond all", "damage drop 1.5", "1: damage drop p seed: \"1.5\" is no share"},
 		{"bad vantage", "vantage moon", "1: vantage is client or server"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,6 +149,37 @@ serves c1 2 <- 2`)
 	}
 	if !mustParse(t, "silent").Silent || !mustParse(t, "want nothing").Silent {
 		t.Error("silent is not")
+	}
+}
+
+func TestDamageStatement(t *testing.T) {
+	plain := mustParse(t, head+"repeat 20 { c1 > GET k{i} => $v }").List()
+	for _, form := range damageForms {
+		args := strings.NewReplacer("p", "0.5", "n", "3", "d", "30ms", "seed", "1").Replace(form.args)
+		if form.name == "bursts" {
+			args = "0.5 3 1"
+		}
+		s := mustParse(t, "damage "+form.name+" "+args+"\n"+head+"repeat 20 { c1 > GET k{i} => $v }")
+		var streamed []string
+		for p := range s.Packets() {
+			streamed = append(streamed, p.Time.Std().String()+string(p.Data))
+		}
+		var listed, before []string
+		for _, p := range s.List() {
+			listed = append(listed, p.Time.Std().String()+string(p.Data))
+		}
+		for _, p := range plain {
+			before = append(before, p.Time.Std().String()+string(p.Data))
+		}
+		if !slices.Equal(streamed, listed) {
+			t.Errorf("%s: Packets and List differ", form.name)
+		}
+		if slices.Equal(listed, before) && form.name != "coalesce" {
+			t.Errorf("%s %s changes nothing", form.name, args)
+		}
+	}
+	if p := mustParse(t, "damage sll2\n"+head+"c1 > PING").List()[0]; p.Link != capture.LinkSLL2 {
+		t.Errorf("damage sll2 leaves link %d", p.Link)
 	}
 }
 

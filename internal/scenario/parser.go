@@ -205,6 +205,13 @@ func (p *parser) header(key string, args []string) {
 			p.fail("option takes KEY=VALUE")
 		}
 		p.s.Options[k] = v
+	case "damage":
+		d, err := ParseDamage(strings.Join(args, " "))
+		if err != nil {
+			p.fail("%v", err)
+			return
+		}
+		p.s.damages = append(p.s.damages, d)
 	case "silent":
 		p.s.Silent = true
 		if len(args) > 0 {

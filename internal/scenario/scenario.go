@@ -11,7 +11,8 @@ import (
 // Scenario is a parsed conversation with what it must cause.
 type Scenario struct {
 	Name string
-	// Silent says that nothing of RS1xx to RS4xx may be reported, except what Allow names.
+	// Silent says that nothing of RS1xx to RS4xx may be reported, except what Wants and Allow name. Where it is not set
+	// that holds too: it marks a scenario whose point is the silence.
 	Silent bool
 	Wants  []Want
 	Allow  []string // rules that may be reported beside the wanted ones
@@ -29,6 +30,7 @@ type Scenario struct {
 	vantage side
 	conns   []*connection
 	actions []action
+	damages []Damage
 }
 
 // Conn is a connection of a scenario.

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// TestHTMLPolicyAllowsItsOwnStyle recomputes the hash from the page as a browser reads it.
+func TestHTMLPolicyAllowsItsOwnStyle(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteHTML(&b, hostileDocument("x"), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	z := html.NewTokenizer(bytes.NewReader(b.Bytes()))
+	policy, style, inStyle := "", "", false
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			break
+		}
+		token := z.Token()
+		switch {
+		case token.Data == "meta":
+			for _, a := range token.Attr {
+				if a.Key == "content" && strings.HasPrefix(a.Val, "default-src") {
+					policy = a.Val
+				}
+			}
+		case kind == html.TextToken && inStyle:
+			style += token.Data
+		}
+		inStyle = kind == html.StartTagToken && token.Data == "style"
+	}
+	sum := sha256.Sum256([]byte(style))
+	want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	if policy != want {
+		t.Errorf("policy %q\nwant   %q", policy, want)
+	}
+	if strings.Contains(style, "@import") || strings.Contains(style, "url(") {
+		t.Error("the style sheet loads something")
+	}
+}
+
+func TestHTMLHasFiguresAndTheirTables(t *testing.T) {
+	d := sample()
+	d.Series = hostileDocument("198.18.0.2").Series
+	var b bytes.Buffer
+	if err := WriteHTML(&b, d, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	out := b.String()
+	checkHTML(t, "sample", out)
+	if n := strings.Count(out, "<svg"); n != 5 {
+		t.Errorf("%d figures, want the chain, a ladder, debt, connections and latency", n)
+	}
+	for _, text := range []string{"300.3 ms later, no byte in between", "T = 0.015 ms", "The numbers", "What this tool cannot see", "tshark -r a.pcap"} {
+		if !strings.Contains(out, text) {
+			t.Errorf("the page lacks %q", text)
+		}
+	}
+	if strings.Contains(out, "ZgotmplZ") || strings.Contains(out, "NaN") {
+		t.Error("a value was refused by the template or is not a number")
+	}
+	if len(out) > 2<<20 {
+		t.Errorf("%d bytes", len(out))
+	}
+}

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Bounds of a Recorder. Beyond them the figures show less; the findings are not touched.
+const (
+	maxOwedConns   = 512     // connections whose debt is followed
+	maxOwedPoints  = 240     // states of each
+	maxSpans       = 1 << 17 // connections in the figure of open connections
+	maxFigureLines = 8       // clients in a figure
+	maxLatency     = 64      // clients with a latency histogram
+	openSteps      = 160     // points of a line of open connections
+)
+
+// latencyBounds are the lower ends of the histogram's bins, in microseconds: 1, 2 and 5 of each decade.
+var latencyBounds = []int64{0, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 20e3, 50e3, 100e3, 200e3, 500e3, 1e6, 2e6, 5e6, 10e6}
+
+// Recorder gathers the Series while the events of a run pass by.
+type Recorder struct {
+	owed     map[int64]*OwedSeries
+	spans    []span
+	latency  map[netip.Addr]*LatencySeries
+	timeouts map[netip.Addr]map[time.Duration]bool
+}
+
+type span struct {
+	client      netip.Addr
+	first, last capture.Time
+}
+
+// NewRecorder returns an empty Recorder.
+func NewRecorder() *Recorder {
+	return &Recorder{
+		owed: map[int64]*OwedSeries{}, latency: map[netip.Addr]*LatencySeries{}, timeouts: map[netip.Addr]map[time.Duration]bool{},
+	}
+}
+
+// Conn takes a connection's summary.
+func (r *Recorder) Conn(c *analysis.ConnSummary) {
+	if len(r.spans) < maxSpans {
+		r.spans = append(r.spans, span{c.Client.Addr(), c.First, c.Last})
+	}
+	if c.ReadTimeout > 0 && r.latency[c.Client.Addr()] != nil {
+		set := r.timeouts[c.Client.Addr()]
+		if set == nil {
+			set = map[time.Duration]bool{}
+			r.timeouts[c.Client.Addr()] = set
+		}
+		if len(set) < maxFigureLines {
+			set[c.ReadTimeout.Round(100*time.Microsecond)] = true
+		}
+	}
+}
+
+// Exchange takes an exchange of the connection conn; e is not kept.
+func (r *Recorder) Exchange(e *analysis.Exchange, conn int64, client, server netip.AddrPort) {
+	r.debt(e, conn, client, server)
+	if !e.Served || e.Flags&analysis.Blocks != 0 {
+		return
+	}
+	l := r.latency[client.Addr()]
+	if l == nil {
+		if len(r.latency) >= maxLatency {
+			return
+		}
+		l = &LatencySeries{Client: addrText(client.Addr()), BoundsUS: latencyBounds, Counts: make([]int64, len(latencyBounds))}
+		r.latency[client.Addr()] = l
+	}
+	us := max(0, e.Serves.FirstTime.Sub(e.EndTime).Microseconds())
+	bin, exact := slices.BinarySearch(latencyBounds, us)
+	if !exact {
+		bin--
+	}
+	l.Counts[bin]++
+}
+
+// debt follows a connection from its first sign of trouble on.
+func (r *Recorder) debt(e *analysis.Exchange, conn int64, client, server netip.AddrPort) {
+	s := r.owed[conn]
+	if s == nil {
+		if e.Owed == 0 && e.Belief.Index == e.Index || len(r.owed) >= maxOwedConns {
+			return
+		}
+		s = &OwedSeries{Conn: conn, Client: addrPortText(client), Server: addrPortText(server)}
+		r.owed[conn] = s
+	}
+	if len(s.Points) < maxOwedPoints {
+		s.Points = append(s.Points, OwedPoint{Stamp(e.Time), e.Outstanding, e.Owed})
+	}
+}
+
+// Series returns what figures of the findings need.
+func (r *Recorder) Series(findings []analysis.Finding) *Series {
+	s := &Series{Open: r.open()}
+	wanted := map[int64]bool{}
+	for i := range findings[:min(len(findings), 20)] {
+		for j := range findings[i].Examples {
+			wanted[findings[i].Examples[j].Conn] = true
+		}
+	}
+	for _, conn := range slices.Sorted(maps.Keys(wanted)) {
+		if o := r.owed[conn]; o != nil && len(s.Owed) < maxFigureLines {
+			slices.SortStableFunc(o.Points, func(a, b OwedPoint) int { return cmp.Compare(a.Time, b.Time) })
+			s.Owed = append(s.Owed, *o)
+		}
+	}
+	for _, client := range slices.SortedFunc(maps.Keys(r.latency), netip.Addr.Compare) {
+		l := r.latency[client]
+		for _, t := range slices.Sorted(maps.Keys(r.timeouts[client])) {
+			l.ReadTimeoutMS = append(l.ReadTimeoutMS, float64(t)/1e6)
+		}
+		if len(s.Latency) < maxFigureLines {
+			s.Latency = append(s.Latency, *l)
+		}
+	}
+	return s
+}
+
+// open counts the connections of the clients with the most, over time.
+func (r *Recorder) open() []OpenSeries {
+	if len(r.spans) == 0 {
+		return nil
+	}
+	from, to := r.spans[0].first, r.spans[0].last
+	byClient := map[netip.Addr][]span{}
+	for _, sp := range r.spans {
+		from, to = min(from, sp.first), max(to, sp.last)
+		byClient[sp.client] = append(byClient[sp.client], sp)
+	}
+	clients := slices.SortedFunc(maps.Keys(byClient), func(a, b netip.Addr) int {
+		return cmp.Or(cmp.Compare(len(byClient[b]), len(byClient[a])), a.Compare(b))
+	})
+	step := max(1, to.Sub(from)/openSteps)
+	var series []OpenSeries
+	for _, client := range clients[:min(len(clients), maxFigureLines)] {
+		delta := make([]int, openSteps+2)
+		for _, sp := range byClient[client] {
+			delta[sp.first.Sub(from)/step]++
+			delta[min(int(sp.last.Sub(from)/step)+1, openSteps+1)]--
+		}
+		s := OpenSeries{Client: addrText(client)}
+		n := 0
+		for i, d := range delta {
+			n += d
+			if d != 0 || i == 0 {
+				s.Points = append(s.Points, OpenPoint{Stamp(from.Add(step * time.Duration(i))), n})
+			}
+		}
+		series = append(series, s)
+	}
+	return series
+}

@@ -1,0 +1,211 @@
+package resp
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/respsniff/respsniff/internal/testcap"
+)
+
+// wire is one connection of a capture: the segments of each direction in sequence order.
+type wire struct {
+	port     uint16 // of the client
+	segments [2][][]byte
+	next     [2]uint32
+	early    [2]map[uint32][]byte
+}
+
+// connections reads a classic pcap of Ethernet frames in the plainest way: what these captures hold, and no more.
+func connections(t *testing.T, name string) []*wire {
+	t.Helper()
+	b, err := os.ReadFile(testcap.Path(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	var all []*wire
+	open := map[string]*wire{}
+	for b = b[24:]; len(b) >= 16; {
+		n := le.Uint32(b[8:])
+		p := b[16 : 16+n]
+		b = b[16+n:]
+		var tcp []byte
+		var src, dst string
+		switch ip := p[14:]; binary.BigEndian.Uint16(p[12:]) {
+		case 0x0800:
+			src, dst = string(ip[12:16]), string(ip[16:20])
+			tcp = ip[int(ip[0]&15)*4 : binary.BigEndian.Uint16(ip[2:])]
+		case 0x86dd:
+			src, dst = string(ip[8:24]), string(ip[24:40])
+			tcp = ip[40 : 40+int(binary.BigEndian.Uint16(ip[4:]))]
+			if ip[6] != 6 {
+				continue
+			}
+		default:
+			continue
+		}
+		src, dst = src+string(tcp[0:2]), dst+string(tcp[2:4])
+		seq, flags := binary.BigEndian.Uint32(tcp[4:]), tcp[13]
+		payload := tcp[int(tcp[12]>>4)*4:]
+		if flags&2 != 0 {
+			if flags&16 == 0 {
+				w := &wire{port: binary.BigEndian.Uint16(tcp), early: [2]map[uint32][]byte{{}, {}}}
+				w.next[0] = seq + 1
+				open[src+dst] = w
+				all = append(all, w)
+			} else if w := open[dst+src]; w != nil {
+				w.next[1] = seq + 1
+			}
+			continue
+		}
+		side, w := 0, open[src+dst]
+		if w == nil {
+			side, w = 1, open[dst+src]
+		}
+		if w == nil || len(payload) == 0 {
+			continue
+		}
+		if int32(seq-w.next[side]) >= 0 {
+			w.early[side][seq] = payload
+		}
+		for {
+			p, ok := w.early[side][w.next[side]]
+			if !ok {
+				break
+			}
+			delete(w.early[side], w.next[side])
+			w.segments[side] = append(w.segments[side], p)
+			w.next[side] += uint32(len(p))
+		}
+	}
+	return all
+}
+
+// TestCapturedReplies decodes real conversations, whose clients checked and counted each reply.
+func TestCapturedReplies(t *testing.T) {
+	for _, name := range []string{"04_resp3", "04_multi", "04_large", "04_binary", "04_tracking", "04_reply", "04_auth", "04_misc"} {
+		t.Run(name, func(t *testing.T) {
+			var truth struct {
+				Connections []struct {
+					Port    uint16 `json:"lport"`
+					Name    string `json:"name"`
+					Replies int    `json:"replies"`
+					Pushes  int    `json:"pushes"`
+				} `json:"connections"`
+			}
+			b, err := os.ReadFile(testcap.Path(t, name+".truth.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(b, &truth); err != nil {
+				t.Fatal(err)
+			}
+			byPort := map[uint16]*wire{}
+			for _, w := range connections(t, name+".pcap") {
+				byPort[w.port] = w
+			}
+			for _, c := range truth.Connections {
+				w := byPort[c.Port]
+				if w == nil {
+					t.Errorf("%s: no connection from port %d", c.Name, c.Port)
+					continue
+				}
+				var d ReplyDecoder
+				var rep Reply
+				replies, pushes := 0, 0
+				for _, p := range w.segments[1] {
+					d.Feed(p, 0)
+					for {
+						err := d.Next(&rep)
+						if err == ErrShort {
+							break
+						}
+						if err != nil || rep.LostBefore != 0 || rep.Resynced || rep.OddLine {
+							t.Fatalf("%s: %v %s", c.Name, err, rep.show())
+						}
+						if rep.Kind == Push {
+							pushes++
+						} else {
+							replies++
+						}
+					}
+				}
+				if replies != c.Replies || pushes != c.Pushes {
+					t.Errorf("%s: %d replies and %d pushes, want %d and %d", c.Name, replies, pushes, c.Replies, c.Pushes)
+				}
+				if _, ok := d.Partial(); ok {
+					t.Errorf("%s: a reply is left open", c.Name)
+				}
+			}
+		})
+	}
+}
+
+// TestCapturedPairsAreAllowed pairs replies with requests in order on healthy connections: no pair may contradict the
+// table.
+func TestCapturedPairsAreAllowed(t *testing.T) {
+	pairs, unknown := 0, map[string]int{}
+	for _, name := range []string{
+		"04_multi", "04_large", "04_binary", "04_resp3", "04_auth", "04_ioredis", "04_goredis_pipeline", "04_cluster_moved_cli", "04_inline_nc",
+		"01f_jedis262_timeouts_only", "02d_redispy455_asyncio_fixed", "04_sentinel",
+	} {
+		for _, w := range connections(t, name+".pcap") {
+			var rd RequestDecoder
+			var pd ReplyDecoder
+			var req Request
+			var rep Reply
+			var calls []Call
+			var lines []string
+			simple := true
+			for _, p := range w.segments[0] {
+				rd.Feed(p, 0)
+				for err := rd.Next(&req); err != ErrShort; err = rd.Next(&req) {
+					if err != nil {
+						break
+					}
+					if len(calls) == 0 && req.NArgs == 1 && len(req.Name()) > 20 {
+						simple = false
+					}
+					cmd := Lookup(&req)
+					if cmd == nil {
+						unknown[string(req.Name())]++
+					}
+					if cmd.Is(ManyReplies) || cmd != nil && (cmd.Name == "CLIENT|REPLY" || cmd.Name == "REPLCONF") {
+						simple = false
+					}
+					calls = append(calls, Summarise(&req))
+					lines = append(lines, req.show())
+				}
+			}
+			if !simple {
+				continue
+			}
+			i := 0
+			for _, p := range w.segments[1] {
+				pd.Feed(p, 0)
+				for err := pd.Next(&rep); err != ErrShort; err = pd.Next(&rep) {
+					if err != nil {
+						t.Fatalf("%s port %d: %v", name, w.port, err)
+					}
+					if rep.Kind == Push || i >= len(calls) {
+						continue
+					}
+					queued := rep.Kind == Simple && string(rep.Text) == "QUEUED"
+					protocol := rep.Kind == Error && strings.HasPrefix(string(rep.Text), "ERR Protocol error")
+					if ok, why := calls[i].Allows(&rep); !ok && !queued && !protocol {
+						t.Errorf("%s port %d: %s\n<- %s\n%s", name, w.port, lines[i], rep.show(), why)
+					}
+					i++
+					pairs++
+				}
+			}
+		}
+	}
+	t.Logf("%d pairs, unknown commands %v", pairs, unknown)
+	if pairs < 20000 {
+		t.Errorf("only %d pairs", pairs)
+	}
+}
