@@ -12,10 +12,12 @@ const reassemblyMidStream = reassembly.MidStream
 
 // Learning a policy from how a group sends.
 const (
-	learnStrong     = 200 // clean sends without an overlap that make lockstep strong
-	learnLikely     = 50  // … likely
-	multiplexEvents = 3   // overlaps with short gaps that make a multiplexer
-	multiplexShare  = 1000
+	learnSends      = 200  // clean sends without an overlap that say something by their number
+	learnSome       = 20   // … and the least that say anything
+	expectStrong    = 6.0  // overlaps expected of independent callers, none seen: chance 0.25 %
+	expectLikely    = 3.0  // … 5 %
+	multiplexEvents = 3    // overlaps with short gaps that make a multiplexer
+	multiplexShare  = 1000 // … if they are at least one in so many sends
 	multiplexGap    = 5 * time.Millisecond
 	poolSize        = 3 // simultaneous connections that look like a pool
 )
@@ -44,6 +46,7 @@ type learned struct {
 	overlaps  int // … written before an earlier reply
 	fast      int // … soon after the previous command
 	pipelined int // further commands of a segment
+	expected  float64 // overlaps that independent callers at this rate would have caused
 	latencies medianSketch
 }
 
@@ -99,13 +102,19 @@ func (st Stance) settled() bool {
 }
 
 // send counts one clean send.
-func (g *Group) send(overlap bool, gap time.Duration) {
-	g.learned.send(overlap, gap)
-	g.pop.learned.send(overlap, gap)
+func (g *Group) send(overlap bool, gap, latency time.Duration) {
+	g.learned.send(overlap, gap, latency)
+	g.pop.learned.send(overlap, gap, latency)
 }
 
-func (l *learned) send(overlap bool, gap time.Duration) {
+// send counts a send that came gap after the one before it, whose reply took latency. Callers that share a connection
+// and know nothing of one another would have written into the time of that reply with the chance latency/gap, so the
+// sum of these is the number of overlaps that a multiplexer would have shown by now.
+func (l *learned) send(overlap bool, gap, latency time.Duration) {
 	l.sends++
+	if latency > 0 && gap > 0 {
+		l.expected += min(1, float64(latency)/float64(gap))
+	}
 	if overlap {
 		l.overlaps++
 		if gap < multiplexGap {
@@ -114,15 +123,19 @@ func (l *learned) send(overlap bool, gap time.Duration) {
 	}
 }
 
-// policy learns from clean sends.
-func (l *learned) policy() (Policy, Confidence) {
+// policy learns from clean sends. That a client never overlapped says nothing by itself: a multiplexer with little to
+// do looks the same. What counts is how many overlaps independent callers would have caused at that rate.
+func (l *learned) policy(pool bool) (Policy, Confidence) {
 	switch {
-	case l.overlaps == 0 && l.sends >= learnStrong:
-		return PolicyLockstep, Strong
-	case l.overlaps == 0 && l.sends >= learnLikely:
-		return PolicyLockstep, Likely
 	case l.fast >= multiplexEvents && l.fast*multiplexShare >= l.sends:
 		return PolicyMultiplex, Likely
+	case l.overlaps > 0 || l.sends < learnSome:
+	case l.sends >= learnSome && l.expected >= expectStrong, l.sends >= learnSends && pool && l.expected >= expectLikely:
+		return PolicyLockstep, Strong
+	case l.expected >= expectLikely, l.sends >= learnSends && pool:
+		return PolicyLockstep, Likely
+	case l.sends >= learnSends:
+		return PolicyLockstep, Possible
 	}
 	return PolicyUnknown, Unsaid
 }
@@ -143,31 +156,25 @@ func (s *Session) stance() Stance {
 	if pop.named && pop.Library.Policy != PolicyUnknown {
 		return Stance{pop.Library.Policy, BasisNamed, Strong, 0}
 	}
+	pool := pop.maxOpen >= poolSize
 	l := &g.learned
-	policy, conf := l.policy()
-	if policy == PolicyUnknown {
-		l = &pop.learned
-		policy, conf = l.policy()
-	}
-	if policy == PolicyMultiplex {
-		return Stance{policy, BasisLearned, conf, l.sends}
+	policy, conf := l.policy(pool)
+	if wide, c := pop.learned.policy(pool); policy != PolicyMultiplex && (wide == PolicyMultiplex || c > conf) {
+		l, policy, conf = &pop.learned, wide, c
 	}
 	hint := pop.corroborated()
-	if policy == PolicyLockstep {
-		if pop.maxOpen < poolSize && !hint {
-			conf = Possible // one connection for everything: a multiplexer at low load looks the same
-		} else if pop.maxOpen < poolSize {
-			conf = min(conf, Likely)
-		}
-		return Stance{policy, BasisLearned, conf, l.sends}
-	}
-	if pop.jedis > 0 && l.overlaps == 0 {
+	switch {
+	case policy == PolicyMultiplex:
+	case policy == PolicyLockstep && hint:
+		conf = max(conf, Likely)
+	case policy == PolicyUnknown && pop.jedis > 0 && l.overlaps == 0:
 		return Stance{PolicyLockstep, BasisGuessed, Likely, l.sends}
-	}
-	if hint && l.fast == 0 {
+	case policy == PolicyUnknown && hint && l.fast == 0:
 		return Stance{PolicyUnknown, BasisNone, Possible, l.sends}
+	case policy == PolicyUnknown:
+		return Stance{PolicyUnknown, BasisNone, Unsaid, l.sends}
 	}
-	return Stance{PolicyUnknown, BasisNone, Unsaid, l.sends}
+	return Stance{policy, BasisLearned, conf, l.sends}
 }
 
 // corroborated reports whether something besides its sends shows that this client waits for each reply: a read timeout
@@ -178,7 +185,7 @@ func (p *Population) corroborated() bool {
 
 // plainLevel is the confidence of a healthy belief.
 func (g *Group) plainLevel() Confidence {
-	if g.sends >= learnLikely && g.overlaps == 0 {
+	if g.overlaps == 0 && g.expected >= expectLikely {
 		return Strong
 	}
 	return Likely

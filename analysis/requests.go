@@ -153,7 +153,11 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 		s.suspect = true
 		return
 	}
-	s.group.send(overlap, gap)
+	latency := time.Duration(0)
+	if p.ex != nil && p.ex.Served {
+		latency = p.ex.Serves.FirstTime.Sub(p.ex.EndTime)
+	}
+	s.group.send(overlap, gap, latency)
 }
 
 // flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not

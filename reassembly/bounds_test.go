@@ -2,6 +2,8 @@ package reassembly
 
 import (
 	"errors"
+	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 	"unsafe"
@@ -70,6 +72,55 @@ func TestHoleBounds(t *testing.T) {
 		if st.HoleCaps == 0 || st.PeakBuffered > limit || len(conns[0].Bytes[A]) != 5000*2000 {
 			t.Errorf("%+v: reached %d times, peak %d of %d, %d bytes", o, st.HoleCaps, st.PeakBuffered, limit, len(conns[0].Bytes[A]))
 		}
+	}
+}
+
+// A segment larger than an IP packet, as the NIC's offloading makes it, and the snapshot length.
+func TestSuperSegment(t *testing.T) {
+	ip := ipv4Bytes(addrA, addrB, protoTCP, 1, tcpBytes(40000, 6379, 1, 1, ACK, nil, make([]byte, 150000)))
+	ip[2], ip[3] = 0, 0
+	for _, snap := range []int{len(ip), 1000, 40} {
+		p := []capture.Packet{{Link: capture.LinkRaw, Length: len(ip), Data: ip[:snap]}}
+		conns, st := assemble(t, p, Options{})
+		seg := conns[0].Segs[0]
+		if seg.Length != 150000 || conns[0].Conn.Sides[A].Cut != int64(len(ip)-snap) || st.CutBytes != int64(len(ip)-snap) {
+			t.Errorf("snap %d: length %d, %+v", snap, seg.Length, st)
+		}
+		if (snap < len(ip)) != (st.Truncated == 1 && st.SnapLen == snap) {
+			t.Errorf("snap %d: %d truncated at %d", snap, st.Truncated, st.SnapLen)
+		}
+	}
+}
+
+// The table agrees with a map through growth and removal.
+func TestTable(t *testing.T) {
+	flows := &slabs{}
+	table := table{flows: flows}
+	table.grow()
+	r := rand.New(rand.NewPCG(1, 1))
+	type key struct{ src, dst netip.AddrPort }
+	have := map[key]*flow{}
+	for i := range 20000 {
+		k := key{netip.AddrPortFrom(addrA, uint16(r.IntN(3000))), netip.AddrPortFrom(addrB, 1)}
+		hash := uint32(k.src.Port()) % 700 * 0x01000193 // many share a hash
+		f, side := table.find(hash, k.src, k.dst)
+		back, other := table.find(hash, k.dst, k.src)
+		if f != have[k] || back != f || f != nil && (side != A || other != B) {
+			t.Fatalf("step %d: found %v, want %v", i, f, have[k])
+		}
+		if f == nil {
+			f = flows.take()
+			f.hash, f.conn.Ends = hash, [2]netip.AddrPort{k.src, k.dst}
+			table.insert(f)
+			have[k] = f
+		} else {
+			table.remove(f)
+			flows.give(f)
+			delete(have, k)
+		}
+	}
+	if table.used != len(have) || flows.used != len(have) {
+		t.Errorf("%d and %d used, want %d", table.used, flows.used, len(have))
 	}
 }
 

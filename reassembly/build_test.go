@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -166,5 +165,3 @@ func show(packets []capture.Packet, o Options) string {
 	}
 	return b.String()
 }
-
-const sec = float64(time.Second / time.Millisecond)

@@ -49,6 +49,7 @@ func decodeTCP(data []byte, missing int, p *packet) (Fault, bool) {
 	p.window = binary.BigEndian.Uint16(data[14:])
 	p.length = len(data) + missing - header
 	p.hasTS, p.hasScale = false, false
+	p.tsVal, p.tsEcr = 0, 0
 	captured := min(header, len(data))
 	p.payload = data[captured:]
 	if header >= 32 && captured >= 32 && binary.BigEndian.Uint32(data[20:]) == alignedTS {

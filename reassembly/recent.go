@@ -6,7 +6,10 @@ import (
 
 // recentSize is the number of packets remembered to tell copies from retransmissions: some milliseconds of the fastest
 // capture.
-const recentSize = 1 << 13
+const (
+	recentBits = 13
+	recentSize = 1 << recentBits
+)
 
 // sighting is what is remembered of a packet.
 type sighting struct {
@@ -36,32 +39,40 @@ const (
 	conflict         // the same place in the stream with other bytes
 )
 
+// see compares the packet at hand with those remembered and remembers it.
 func (r *recent) see(conn int64, s Side, p *packet, t capture.Time) verdict {
-	hasData := uint32(0)
+	key := p.seq * 2
+	hash := uint32(0)
 	if p.length > 0 {
-		hasData = 1
+		key++
+		hash = sample(p.payload)
 	}
-	at := (uint32(conn)*2+uint32(s))*0x9e3779b1 ^ (p.seq*2+hasData)*0x85ebca77 ^ uint32(p.flags&(SYN|FIN|RST))<<20
-	e := &r[at>>(32-13)]
-	now := sighting{
-		time: t, conn: uint32(conn), side: s, seq: p.seq, ack: p.ack, ts: p.tsVal, length: uint32(p.length),
-		captured: uint32(len(p.payload)), ipid: p.ipid, window: p.window, flags: p.flags,
-	}
-	if p.length > 0 {
-		now.sample = sample(p.payload)
-	}
+	at := (uint32(conn)*2+uint32(s))*0x9e3779b1 ^ key*0x85ebca77 ^ uint32(p.flags&(SYN|FIN|RST))<<20
+	e := &r[at>>(32-recentBits)]
 	v := fresh
-	if e.conn == now.conn && e.side == s && e.seq == p.seq && e.length == now.length && e.captured == now.captured {
-		age := t.Sub(e.time)
-		switch {
-		case e.sample != now.sample:
-			v = conflict
-			now.sample = e.sample
-		case age <= duplicateWindow && age >= -duplicateWindow && e.ack == p.ack && e.flags == p.flags &&
-			e.ipid == p.ipid && e.window == p.window && e.ts == p.tsVal:
-			v = copied
+	if e.seq == p.seq && e.conn == uint32(conn) && e.side == s && e.length == uint32(p.length) &&
+		e.captured == uint32(len(p.payload)) {
+		v = e.compare(p, hash, t)
+		if v == conflict {
+			hash = e.sample
 		}
 	}
-	*e = now
+	e.time = t
+	e.conn, e.side = uint32(conn), s
+	e.seq, e.ack, e.ts = p.seq, p.ack, p.tsVal
+	e.sample, e.length, e.captured = hash, uint32(p.length), uint32(len(p.payload))
+	e.ipid, e.window, e.flags = p.ipid, p.window, p.flags
 	return v
+}
+
+// compare tells what p, of the same place and length, is against e.
+func (e *sighting) compare(p *packet, hash uint32, t capture.Time) verdict {
+	if e.sample != hash {
+		return conflict
+	}
+	if age := t.Sub(e.time); age > duplicateWindow || age < -duplicateWindow || e.ack != p.ack || e.flags != p.flags ||
+		e.ipid != p.ipid || e.window != p.window || e.ts != p.tsVal {
+		return fresh
+	}
+	return copied
 }

@@ -52,18 +52,27 @@ const NoAck = int64(-1) << 63
 // Segment is one TCP segment, handed out in this order: within a direction by stream offset, across directions in
 // capture order, except that whatever waits for a hole to fill waits together with all that follows it on its
 // connection. It is borrowed: valid until the next one is asked for.
+//
+// A segment that is not Late never acknowledges a place beyond what was handed out before it, bytes told as Missing
+// included. Where acknowledged bytes were never captured and none of their direction waits behind them, a segment that
+// no packet stands for tells of the loss: Length and Flags 0, Ack NoAck, From the side whose bytes are lost, Offset the
+// place behind them, and Time and Frame of the packet that acknowledged them, which follows. A packet whose middle had
+// been captured before comes as two segments of the same Frame.
 type Segment struct {
 	Conn  *Conn
 	From  Side
 	Flags Flags
-	End   End // if not NotEnded, this is the last word on Conn and there is no packet behind it: only Conn and Time are set
+	// End, if not NotEnded, says that this is the last word on Conn and that there is no packet behind it: only Conn
+	// and Time are set. Time is that of the connection's last packet after FIN or RST, else the capture's time so far.
+	End End
 
 	Time  capture.Time
 	Frame int64 // in its file
 	File  int32
 
-	// Offset is the place of the first new byte in the sender's stream. 0 is the byte after the SYN, or, where no
-	// SYN was seen, the first byte or first acknowledged place that was; earlier places are negative.
+	// Offset is the place of the first new byte in the sender's stream: the end of all that was handed out or told as
+	// Missing, also where the packet lies before it (RawSeq tells). 0 is the byte after the SYN, or, where no SYN was
+	// seen, the first byte or first acknowledged place that was; earlier places are negative. A FIN takes one place.
 	Offset int64
 	// Length counts the new bytes of this segment, from the IP header: the capture may hold fewer. 0 for a segment
 	// that carries only control information or only bytes that were seen before.
@@ -71,17 +80,19 @@ type Segment struct {
 	// Payload is the captured part of the Length new bytes, from Offset on.
 	Payload []byte
 	// Missing counts the bytes directly before Offset that were sent and acknowledged, or waited for in vain, and
-	// never captured.
+	// never captured. The sum over a side's segments is SideStats.Lost. A FIN that was lost counts as one byte.
 	Missing int64
 	// Ack is the sender's acknowledgement number as an offset in the other side's stream, or NoAck. For new bytes it is
 	// the one of the first captured copy.
 	Ack int64
-	// Late says that later bytes of this direction had been captured before this segment, so that it may be a
-	// retransmission whose original was lost: its Ack may be newer than that of the first transmission.
+	// Late says that later bytes of this direction, or an acknowledgement of this segment's, had been captured before
+	// it, so that it may be a retransmission whose original was lost: its Ack may be newer than that of the first
+	// transmission, and may acknowledge what is handed out only after it.
 	Late bool
 	// Repeated counts payload bytes that had been captured before (retransmission, keep-alive byte, SPAN duplicate).
 	Repeated int
-	// Conflict says that repeated bytes differed from what was captured first; the first copy counts.
+	// Conflict says that repeated bytes differed from what was captured first; the first copy counts. It is seen only
+	// where both copies are at hand: a retransmission with the same borders soon after, or bytes that still wait.
 	Conflict bool
 	// Probe says that this is a keep-alive or zero-window probe: at most one byte, at the place before the next one due.
 	Probe bool
@@ -100,8 +111,8 @@ type Conn struct {
 	ID    int64             // from 1, in order of first packets
 	Ends  [2]netip.AddrPort // indexed by Side
 	Start Start
-	First capture.Time
-	Last  capture.Time
+	First capture.Time // of the first packet in the file
+	Last  capture.Time // the latest of all packets
 	Sides [2]SideStats // what each side sent
 
 	// Tag belongs to the consumer, which hangs its own state on the connection; nil at first.
@@ -120,8 +131,8 @@ const (
 
 // SideStats counts what one side of a connection sent.
 type SideStats struct {
-	Packets  int64
-	Bytes    int64  // stream bytes handed out
+	Packets  int64  // exact copies not counted
+	Bytes    int64  // stream bytes handed out, with those of Cut
 	Lost     int64  // stream bytes that were never captured
 	Cut      int64  // stream bytes beyond the snapshot length
 	Repeated int64  // stream bytes captured more than once

@@ -52,3 +52,36 @@ func parseInt(b []byte) (int64, bool) {
 	}
 	return int64(n), n < 1<<63
 }
+
+// parsePlus reads an integer with a plus sign, which the protocol allows and Redis never writes.
+func parsePlus(line []byte) (int64, bool) {
+	if len(line) < 2 || line[0] != '+' || line[1] == '-' {
+		return 0, false
+	}
+	return parseInt(line[1:])
+}
+
+// isDouble checks the text of a double by its characters: digits, sign, point, exponent, inf, nan.
+func isDouble(line []byte) bool {
+	for _, c := range line {
+		switch {
+		case c >= '0' && c <= '9', c == '+', c == '-', c == '.', c == 'e', c == 'E':
+		case c == 'i', c == 'n', c == 'f', c == 'a':
+		default:
+			return false
+		}
+	}
+	return len(line) > 0
+}
+
+func isBignum(line []byte) bool {
+	if len(line) > 1 && (line[0] == '-' || line[0] == '+') {
+		line = line[1:]
+	}
+	for _, c := range line {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(line) > 0
+}

@@ -1,7 +1,5 @@
 package resp
 
-import "bytes"
-
 // ReplyDecoder decodes the server's direction of one connection, RESP2 and RESP3 alike. The zero value is ready and reads
 // from offset 0. It holds about 100 bytes while no reply is split between segments.
 //
@@ -34,15 +32,6 @@ type replyState struct {
 	at     int64  // stream offset of the type byte
 	left   int64  // bytes of a string and its CRLF still to come
 	line   int64  // length of the line so far, type byte included
-}
-
-// replyPart is a reply that is split between segments.
-type replyPart struct {
-	replyState
-	rep       Reply
-	saved     int    // elements of rep whose text is safe in rep.buf
-	text      []byte // kept beginning of the unfinished line or string
-	abandoned bool
 }
 
 // Feed gives the next bytes of the stream, borrowed until Next has returned ErrShort. unseen counts further bytes of the
@@ -122,9 +111,20 @@ func (d *ReplyDecoder) Abandon() bool {
 }
 
 // Next fills rep with the next reply or push. It returns nil, ErrShort when all bytes fed are consumed, or a
-// *SyntaxError, after which it goes on at the next plausible boundary.
+// *SyntaxError, after which it goes on at the next plausible boundary. Unless it returns nil, rep holds nothing of use.
 func (d *ReplyDecoder) Next(rep *Reply) error {
-	rep.reset()
+	if d.part == nil {
+		if len(d.in.p) == d.in.pos && d.in.unseen == 0 {
+			d.in.done()
+			return ErrShort
+		}
+		rep.reset()
+		if !d.in.lost && d.whole(rep) {
+			return nil
+		}
+	} else {
+		rep.reset()
+	}
 	if q := d.part; q != nil && q.abandoned {
 		q.rep.Abandoned = true
 		return d.finish(rep, &q.rep)
@@ -254,135 +254,6 @@ func (d *ReplyDecoder) badBody(st *replyState, b []byte) error {
 	at := d.in.offset() + int64(skip)
 	d.in.pos += min(skip+1, len(b))
 	return d.fault(at, "string is not followed by CRLF")
-}
-
-// quick reads a line that is a plain count or length, the common case.
-func (d *ReplyDecoder) quick(b []byte, st *replyState) (n int64, used int) {
-	if st.line != 0 || len(b) == 0 || b[0] != '$' && b[0] != '*' && b[0] != '%' && b[0] != '~' && b[0] != '>' {
-		return 0, 0
-	}
-	if n, used = header(b[1:]); used == 0 || n > maxMultibulk {
-		return 0, 0
-	}
-	return n, used + 1
-}
-
-// takeLine returns the line without type byte and CRLF and consumes it. ok is false where b does not hold its end.
-func (d *ReplyDecoder) takeLine(b []byte, v *Reply, st *replyState) (line []byte, ok bool, msg string) {
-	limit := int64(maxHeader * 2)
-	free := st.marker == '+' || st.marker == '-'
-	switch {
-	case st.phase == repChunk:
-	case st.marker == '+':
-		limit = MaxStatus
-	case st.marker == '-' || st.marker == '(':
-		limit = MaxLine
-	}
-	from, end := 0, -1
-	for {
-		i := bytes.IndexByte(b[from:], '\n')
-		if i < 0 {
-			break
-		}
-		i += from
-		if i > 0 && b[i-1] == '\r' || i == 0 && st.cr {
-			end = i
-			break
-		}
-		if !free {
-			d.in.pos += i
-			return nil, false, "line ends in LF without CR"
-		}
-		v.OddLine = true
-		from = i + 1
-	}
-	if end < 0 {
-		if st.line+int64(len(b)) > limit {
-			d.in.pos += min(len(b), int(limit))
-			return nil, false, "line too long"
-		}
-		return nil, false, ""
-	}
-	total := st.line + int64(end) - 2
-	if total+1 > limit {
-		d.in.pos += end + 1
-		return nil, false, "line too long"
-	}
-	d.in.pos += end + 1
-	if st.line == 0 {
-		line = b[1 : end-1]
-	} else {
-		q := d.part
-		q.text = append(q.text, b[:min(end, max(0, MaxText-len(q.text)))]...)
-		line = q.text[:min(int64(len(q.text)), total)]
-	}
-	if free && bytes.IndexByte(line, '\r') >= 0 {
-		v.OddLine = true
-	}
-	return line, true, ""
-}
-
-// spill makes the reply outlive its segment: kept bytes are copied, and the segment is consumed.
-func (d *ReplyDecoder) spill(rep *Reply, st *replyState) {
-	b := d.in.rest()
-	q := d.part
-	if q == nil {
-		if q = rep.part; q == nil {
-			q = &replyPart{}
-		}
-		rep.part = nil
-		elems, stack, buf, text := q.rep.Elems[:0], q.rep.stack[:0], q.rep.buf[:0], q.text[:0]
-		*q = replyPart{rep: *rep, text: text}
-		q.rep.Elems = append(elems, rep.Elems...)
-		q.rep.stack = append(stack, rep.stack...)
-		q.rep.buf = append(buf, rep.buf...)
-		if len(rep.Text) > 0 {
-			q.rep.Text = q.rep.own(rep.Text)
-		}
-		d.part = q
-	}
-	for i := q.saved; i < len(q.rep.Elems); i++ {
-		e := &q.rep.Elems[i]
-		if len(e.Text) > 0 {
-			e.Text = q.rep.own(e.Text)
-		}
-	}
-	q.saved = len(q.rep.Elems)
-	switch st.phase {
-	case repLine, repChunk:
-		if st.line == 0 {
-			q.text = q.text[:0]
-			if len(b) > 0 {
-				q.text = append(q.text, b[1:min(len(b), MaxText+1)]...)
-			}
-		} else {
-			q.text = append(q.text, b[:min(len(b), MaxText-len(q.text))]...)
-		}
-		st.line += int64(len(b))
-		if len(b) > 0 {
-			st.cr = b[len(b)-1] == '\r'
-		}
-	case repBody:
-		q.rep.addText(st, b[:max(0, min(int64(len(b)), st.left-2))])
-		st.left -= int64(len(b))
-	}
-	q.replyState = *st
-	d.in.pos = len(d.in.p)
-}
-
-// finish hands the whole reply over. The memory of a split reply becomes the Reply's own.
-func (d *ReplyDecoder) finish(rep, v *Reply) error {
-	v.End = d.in.offset()
-	d.in.framed = v.End
-	v.Doubtful = d.in.doubt
-	if q := d.part; q != nil {
-		d.part = nil
-		old := *rep
-		*rep = q.rep
-		q.rep = Reply{Elems: old.Elems[:0], stack: old.stack[:0], buf: old.buf[:0]}
-		rep.part = q
-	}
-	return nil
 }
 
 func (d *ReplyDecoder) fault(at int64, msg string) error {

@@ -1,7 +1,5 @@
 package resp
 
-import "bytes"
-
 // RequestDecoder decodes the client's direction of one connection. The zero value is ready and reads from offset 0. It
 // holds about 100 bytes while no request is split between segments.
 //
@@ -30,15 +28,6 @@ type requestState struct {
 	index int   // of the current argument
 	size  int   // its declared length
 	left  int64 // bytes of it and its CRLF still to come
-}
-
-// requestPart is a request that is split between segments.
-type requestPart struct {
-	requestState
-	req   Request
-	saved int    // arguments of req whose bytes are safe in req.buf
-	cur   int    // where in req.buf the current argument begins
-	line  []byte // beginning of an unfinished line
 }
 
 // Feed gives the next bytes of the stream, borrowed until Next has returned ErrShort. unseen counts further bytes of the
@@ -90,8 +79,17 @@ func (d *RequestDecoder) Partial() (start int64, ok bool) {
 }
 
 // Next fills req with the next request. It returns nil, ErrShort when all bytes fed are consumed, or a *SyntaxError,
-// after which it goes on at the next plausible boundary.
+// after which it goes on at the next plausible boundary. Unless it returns nil, req holds nothing of use.
 func (d *RequestDecoder) Next(req *Request) error {
+	if d.part == nil {
+		if len(d.in.p) == d.in.pos && d.in.unseen == 0 {
+			d.in.done()
+			return ErrShort
+		}
+		if !d.in.lost && d.whole(req) {
+			return nil
+		}
+	}
 	req.reset()
 	for {
 		err := d.run(req)
@@ -203,201 +201,4 @@ func (d *RequestDecoder) run(req *Request) error {
 			return d.finish(req, v)
 		}
 	}
-}
-
-// argument returns the current argument, whose last byte lies in b.
-func (d *RequestDecoder) argument(b []byte, st *requestState) Arg {
-	a := Arg{Len: st.size}
-	body := b[:max(st.left-2, 0)]
-	q := d.part
-	if q == nil || !st.cut && int64(len(body)) == int64(st.size) {
-		a.Bytes = body
-		return a
-	}
-	if st.index >= MaxArgs && st.index != q.req.NArgs-1 {
-		return a
-	}
-	q.keep(body, st)
-	a.Bytes = q.req.buf[q.cur:len(q.req.buf):len(q.req.buf)]
-	if q.saved == len(q.req.Args) {
-		q.saved++
-	}
-	return a
-}
-
-// keep appends bytes of the current argument to what is kept of it.
-func (q *requestPart) keep(body []byte, st *requestState) {
-	if st.cut || st.index >= MaxArgs && st.index != q.req.NArgs-1 {
-		return
-	}
-	room := MaxArg - (len(q.req.buf) - q.cur)
-	q.req.buf = append(q.req.buf, body[:min(room, len(body))]...)
-}
-
-// spill makes the request outlive its segment: kept bytes are copied, and the segment is consumed.
-func (d *RequestDecoder) spill(req *Request, st *requestState, line bool) {
-	b := d.in.rest()
-	q := d.part
-	if q == nil {
-		if q = req.part; q == nil {
-			q = &requestPart{}
-		}
-		req.part = nil
-		args, buf, text := q.req.Args[:0], q.req.buf[:0], q.line[:0]
-		*q = requestPart{req: *req, line: text}
-		q.req.Args = append(args, req.Args...)
-		q.req.buf = buf
-		d.part = q
-	}
-	for i := q.saved; i < len(q.req.Args); i++ {
-		a := &q.req.Args[i]
-		at := len(q.req.buf)
-		q.req.buf = append(q.req.buf, a.Bytes[:min(len(a.Bytes), MaxArg)]...)
-		a.Bytes = q.req.buf[at:len(q.req.buf):len(q.req.buf)]
-	}
-	q.saved = len(q.req.Args)
-	q.requestState = *st
-	switch {
-	case line:
-		q.line = append(q.line, b...)
-	case st.phase == reqBody:
-		if st.left == int64(st.size)+2 {
-			q.cur = len(q.req.buf)
-		}
-		q.keep(b[:max(0, min(int64(len(b)), st.left-2))], st)
-		q.left -= int64(len(b))
-	}
-	d.in.pos = len(d.in.p)
-}
-
-// finish hands the whole request over. The memory of a split request becomes the Request's own.
-func (d *RequestDecoder) finish(req, v *Request) error {
-	v.End = d.in.offset()
-	d.in.framed = v.End
-	v.Doubtful = d.in.doubt
-	if q := d.part; q != nil {
-		d.part = nil
-		old := *req
-		*req = q.req
-		if cap(q.line) > maxSpare {
-			q.line = nil
-		}
-		q.req = Request{Args: old.Args[:0], buf: old.buf[:0]}
-		req.part = q
-	}
-	if name := req.Name(); equalFold(name, "POST") || equalFold(name, "HOST:") {
-		d.in.lost = true
-		return &SyntaxError{Offset: req.Start, Msg: "possible cross protocol attack: " + string(name), Fault: CrossProtocol}
-	}
-	return nil
-}
-
-// maxSpare is the largest line buffer kept for the next split request.
-const maxSpare = 4 << 10
-
-func (d *RequestDecoder) skipEmpty(v *Request) {
-	d.empty++
-	d.in.framed = d.in.offset()
-	d.part = nil
-	v.reset()
-}
-
-func (d *RequestDecoder) fault(at int64, msg string) error {
-	d.part, d.in.lost = nil, true
-	return &SyntaxError{Offset: at, Msg: msg}
-}
-
-// number reads a count or length line and consumes it, also where it is wrong.
-func (d *RequestDecoder) number(b []byte, st *requestState) (int64, error) {
-	var begun []byte
-	if d.part != nil {
-		begun = d.part.line
-	}
-	if len(begun) == 0 && len(b) > 1 && (st.phase == reqCount || b[0] == '$') {
-		if n, used := header(b[1:]); used > 0 && n <= maxMultibulk {
-			d.in.pos += 1 + used
-			return n, nil
-		}
-	}
-	line := b
-	if len(begun) > 0 {
-		line = append(begun, b[:min(len(b), maxHeader)]...)
-	}
-	if len(line) == 0 {
-		return 0, ErrShort
-	}
-	if st.phase == reqLength && line[0] != '$' {
-		d.in.pos = min(d.in.pos+1, len(d.in.p))
-		return 0, protocolError("Protocol error: expected '$', got '" + string(rune(printable(line[0]))) + "'")
-	}
-	end := bytes.IndexByte(line[:min(len(line), maxHeader)], '\r')
-	if end < 0 || end+1 == len(line) {
-		if len(line) < maxHeader {
-			return 0, ErrShort
-		}
-		d.in.pos = min(d.in.pos+1, len(d.in.p))
-		if st.phase == reqCount {
-			return 0, errBadCount
-		}
-		return 0, errBadLength
-	}
-	d.in.pos += end + 2 - len(begun)
-	if d.part != nil {
-		d.part.line = d.part.line[:0]
-	}
-	n, ok := parseInt(line[1:end])
-	switch {
-	case st.phase == reqCount && (!ok || n > maxMultibulk):
-		return 0, errBadCount
-	case st.phase == reqLength && (!ok || n < 0 || n > MaxBulk):
-		return 0, errBadLength
-	}
-	return n, nil
-}
-
-// protocolError is the text that Redis answers a broken request with.
-type protocolError string
-
-func (e protocolError) Error() string { return string(e) }
-
-const (
-	errBadCount  = protocolError("Protocol error: invalid multibulk length")
-	errBadLength = protocolError("Protocol error: invalid bulk length")
-	errBigInline = protocolError("Protocol error: too big inline request")
-)
-
-func printable(c byte) byte {
-	if c < 0x20 || c > 0x7e {
-		return '.'
-	}
-	return c
-}
-
-// inlineLine returns the line at the start of b, without its end, and consumes it. ok is false where b does not hold all of it.
-func (d *RequestDecoder) inlineLine(b []byte) (line []byte, ok bool, err error) {
-	end := bytes.IndexByte(b, '\n')
-	have := 0
-	if d.part != nil {
-		have = len(d.part.line)
-	}
-	if n := have + max(end, 0); end < 0 && have+len(b) > MaxInline || n > MaxInline {
-		d.in.pos = len(d.in.p)
-		if end >= 0 {
-			d.in.pos -= len(b) - end
-		}
-		return nil, false, errBigInline
-	}
-	if end < 0 {
-		return nil, false, nil
-	}
-	d.in.pos += end + 1
-	line = b[:end]
-	if d.part != nil {
-		d.part.line = append(d.part.line, line...)
-		line = d.part.line
-	}
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
-	return line, true, nil
 }

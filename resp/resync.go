@@ -191,7 +191,8 @@ func knownMarker(c byte) bool { return bytes.IndexByte([]byte("+-:$*_#,(=~%|>!")
 func saneLine(marker byte, line []byte) (n int64, ok bool) {
 	switch marker {
 	case '+':
-		return 0, len(line) > 0 && line[0]|0x20 >= 'a' && line[0]|0x20 <= 'z' && isText(line)
+		letter := len(line) > 0 && line[0]|0x20 >= 'a' && line[0]|0x20 <= 'z'
+		return 0, (letter || bytes.Contains(line, []byte(" ["))) && isText(line) // " [" is in each line of MONITOR
 	case '-':
 		class := ErrorClass(line)
 		return 0, len(class) > 1 && class[0] >= 'A' && class[0] <= 'Z' && isText(line)

@@ -6,15 +6,12 @@ import "github.com/respsniff/respsniff/analysis"
 const (
 	sgrReset  = "\x1b[0m"
 	sgrBold   = "\x1b[1m"
-	sgrFaint  = "\x1b[2m"
 	sgrRed    = "\x1b[31m"
 	sgrYellow = "\x1b[33m"
 	sgrCyan   = "\x1b[36m"
 )
 
 func (t *textWriter) bold(s string) string { return t.sgr(sgrBold, s) }
-
-func (t *textWriter) faint(s string) string { return t.sgr(sgrFaint, s) }
 
 func (t *textWriter) paint(sev analysis.Severity, s string) string {
 	switch sev {

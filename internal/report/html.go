@@ -167,7 +167,7 @@ func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 		h.Fields = append(h.Fields, field{"Judged", Printable(note)})
 	}
 	if t.o.Page != nil {
-		h.Page = t.o.Page(f.Rule)
+		h.Page = printableLines(t.o.Page(f.Rule))
 	}
 	for i := range f.Examples {
 		h.Examples = append(h.Examples, newHTMLExample(i+1, &f.Examples[i], t.o.Clock))

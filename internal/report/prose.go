@@ -46,17 +46,18 @@ func wrap(s string, width int) []string {
 	return lines
 }
 
-// hang wraps s behind a first indent and continues behind a second one of the same width.
+// hang wraps s behind a first indent and continues behind another.
 func hang(first, rest, s string, width int) string {
 	lines := wrap(s, width-runes(first))
+	if len(lines) > 1 && runes(rest) != runes(first) {
+		lines = append(lines[:1], wrap(strings.Join(lines[1:], " "), width-runes(rest))...)
+	}
 	var b strings.Builder
-	for i, l := range lines {
-		indent := rest
-		if i == 0 {
-			indent = first
-		}
+	indent := first
+	for _, l := range lines {
 		b.WriteString(strings.TrimRight(indent+l, " "))
 		b.WriteByte('\n')
+		indent = rest
 	}
 	return b.String()
 }

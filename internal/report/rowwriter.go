@@ -79,7 +79,7 @@ func (w *RowWriter) Row(row Row) error {
 	if w.rows == 1 {
 		head = row.heading() + "\n"
 	}
-	_, err := w.buf.WriteString(head + strings.TrimRight(row.line(w.clock, w.last), " ") + "\n")
+	_, err := w.buf.WriteString(head + row.line(w.clock, w.last))
 	w.last = row.moment()
 	return err
 }
@@ -118,12 +118,12 @@ func (w *RowWriter) Flush() error {
 }
 
 func (*ExchangeRow) heading() string {
-	return fmt.Sprintf("%5s %5s %-15s %-28s %5s  %-18s %s", "CONN", "INDEX", "TIME", "COMMAND", "FRAME", "SERVES", "BELIEVES")
+	return fmt.Sprintf("%5s %5s %-15s %-26s %6s %-22s %s", "CONN", "INDEX", "TIME", "COMMAND", "FRAME", "SERVES", "BELIEVES")
 }
 
 func (r *ExchangeRow) moment() capture.Time { return capture.Time(r.Time) }
 
-// line fits 100 columns for ordinary values: the command and its key share one column.
+// line shows a command and its key in one column.
 func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 	what := r.Command
 	if r.Key != nil {
@@ -132,7 +132,7 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 	serves := "none seen"
 	switch {
 	case r.Serves != nil && r.Serves.Error != "":
-		serves = "-" + Shorten(r.Serves.Error, 22)
+		serves = "-" + Shorten(r.Serves.Error, 13)
 	case r.Serves != nil:
 		serves = fmt.Sprintf("%s %d B", r.Serves.Kind, r.Serves.Bytes)
 	case slices.Contains(r.Flags, "no-reply-due"):
@@ -161,19 +161,19 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 	if len(notes) > 0 {
 		tail += " (" + strings.Join(notes, ", ") + ")"
 	}
-	return fmt.Sprintf("%5d %5d %-15s %-28s %5d  %-18s %s", r.Conn, r.Index, c.Short(r.moment(), before),
-		Shorten(what, 28), r.Frame, serves, tail)
+	row := fmt.Sprintf("%5d %5d %-15s %-26s %6d %-22s ", r.Conn, r.Index, c.Short(r.moment(), before), Shorten(what, 26), r.Frame, serves)
+	return hang(row, strings.Repeat(" ", continued), tail, textWidth)
 }
 
 func (*ConnRow) heading() string {
-	return fmt.Sprintf("%5s %-21s %-21s %-9s %-4s %6s %6s %-9s %-12s %s", "CONN", "CLIENT", "SERVER", "START", "END", "CMDS",
-		"REPL", "POLICY", "LIBRARY", "NOTES")
+	return fmt.Sprintf("%5s %-21s %-21s %-8s %6s %6s %-9s %s", "CONN", "CLIENT", "SERVER", "ENDS", "CMDS", "REPL", "POLICY", "LIBRARY")
 }
 
 func (r *ConnRow) moment() capture.Time { return capture.Time(r.First) }
 
+// line has the figures on a first line, and what is remarkable on a second one.
 func (r *ConnRow) line(c Clock, before capture.Time) string {
-	notes := []string{c.Short(r.moment(), before), Gap(capture.Time(r.Last).Sub(capture.Time(r.First)))}
+	notes := []string{c.Short(r.moment(), before), "for " + Gap(capture.Time(r.Last).Sub(capture.Time(r.First)))}
 	if r.Protocol != "" && r.Protocol != "resp" {
 		notes = append(notes, r.Protocol)
 	}
@@ -190,9 +190,15 @@ func (r *ConnRow) line(c Clock, before capture.Time) string {
 		notes = append(notes, fmt.Sprintf("lost=%d B", r.LostBytes))
 	}
 	notes = append(notes, r.Findings...)
-	return fmt.Sprintf("%5d %-21s %-21s %-9s %-4s %6d %6d %-9s %-12s %s", r.Conn, r.Client, r.Server, r.Start, r.End, r.Commands,
-		r.Replies, r.Policy, Shorten(r.Library, 12), strings.Join(notes, " "))
+	indent := strings.Repeat(" ", continued)
+	start := strings.TrimSuffix(r.Start, "stream")
+	row := fmt.Sprintf("%5d %-21s %-21s %-8s %6d %6d %-9s %s", r.Conn, r.Client, r.Server, start+"-"+r.End, r.Commands, r.Replies,
+		r.Policy, Shorten(strings.TrimSpace(r.Library+" "+r.Version), 14))
+	return strings.TrimRight(row, " ") + "\n" + hang(indent, indent, strings.Join(notes, " "), textWidth)
 }
+
+// continued is how far lines that belong to the row above are indented.
+const continued = 6
 
 // briefGap is Gap with three digits, for columns.
 func briefGap(d time.Duration) string {

@@ -141,7 +141,7 @@ func newSARIFRule(f *analysis.Finding, o Options) sarifRule {
 		Config: sarifConfig{sarifLevel(f.Severity)},
 	}
 	if o.Page != nil {
-		if page := o.Page(f.Rule); page != "" {
+		if page := printableLines(o.Page(f.Rule)); page != "" {
 			r.Help = &sarifHelp{Text: page, Markdown: page}
 		}
 	}

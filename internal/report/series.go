@@ -1,5 +1,7 @@
 package report
 
+import "slices"
+
 // Series are the numbers behind the figures of the HTML report. Each is bounded: see Recorder.
 type Series struct {
 	// Owed holds, for each connection that a finding names as an example, its debt over time.
@@ -44,4 +46,22 @@ type LatencySeries struct {
 	BoundsUS      []int64   `json:"bounds_us"`
 	Counts        []int64   `json:"counts"`
 	ReadTimeoutMS []float64 `json:"read_timeout_ms,omitempty"`
+}
+
+// printable returns a copy whose texts are printable; nil for nil.
+func (s *Series) printable() *Series {
+	if s == nil {
+		return nil
+	}
+	c := &Series{Owed: slices.Clone(s.Owed), Open: slices.Clone(s.Open), Latency: slices.Clone(s.Latency)}
+	for i := range c.Owed {
+		c.Owed[i].Client, c.Owed[i].Server = Printable(c.Owed[i].Client), Printable(c.Owed[i].Server)
+	}
+	for i := range c.Open {
+		c.Open[i].Client = Printable(c.Open[i].Client)
+	}
+	for i := range c.Latency {
+		c.Latency[i].Client = Printable(c.Latency[i].Client)
+	}
+	return c
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
@@ -128,12 +129,16 @@ type stepWire struct {
 
 func (d *Document) wire() documentWire {
 	w := documentWire{
-		SchemaVersion: SchemaVersion, Complete: d.Complete, Quality: d.Quality, Series: d.Series,
-		Suppressed: d.Suppressed, Warnings: printables(d.Warnings), Input: []inputWire{},
+		SchemaVersion: SchemaVersion, Complete: d.Complete, Quality: d.Quality,
+		Warnings: printables(d.Warnings), Input: []inputWire{},
 	}
 	if d.Tool.Name != "" {
 		w.Tool = &Tool{Name: Printable(d.Tool.Name), Version: Printable(d.Tool.Version)}
 	}
+	for _, x := range d.Suppressed {
+		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
+	}
+	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
 	for i := range d.Input {
 		in := &d.Input[i]
@@ -405,6 +410,11 @@ func printables(ss []string) []string {
 		out[i] = Printable(s)
 	}
 	return out
+}
+
+// printableLines is Printable for a text of several lines.
+func printableLines(s string) string {
+	return strings.Join(printables(strings.Split(strings.ReplaceAll(s, "\t", "    "), "\n")), "\n")
 }
 
 func orEmpty[T any](s []T) []T {

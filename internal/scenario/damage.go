@@ -169,6 +169,18 @@ func ShuffleFileOrder(seed uint64) Damage {
 	}
 }
 
+// ClockStep sets the capturing host's clock by d when packet n, from 0, is due: it and all later ones carry the new
+// time, and stay where they are in the file.
+func ClockStep(n int, d time.Duration) Damage {
+	return func(packets []capture.Packet) []capture.Packet {
+		out := slices.Clone(packets)
+		for i := min(n, len(out)); i < len(out); i++ {
+			out[i].Time = out[i].Time.Add(d)
+		}
+		return renumber(out)
+	}
+}
+
 // Snap cuts packets to n captured bytes, as tcpdump -s does. It comes last: where n cuts headers, other damages pass
 // the packet unchanged.
 func Snap(n int) Damage {

@@ -52,6 +52,7 @@ func damages() map[string]Damage {
 		"duplicate":        Duplicate(0.5, 1),
 		"reorder":          Reorder(0.5, 1),
 		"shuffle":          ShuffleFileOrder(1),
+		"clock":            ClockStep(12, -300*time.Millisecond),
 		"snap":             Snap(96),
 		"resegment":        Resegment(4, 1),
 		"coalesce":         Coalesce(),
@@ -129,7 +130,7 @@ func TestHarmlessDamageKeepsTheStreams(t *testing.T) {
 	for in, packets := range inputs(t) {
 		want := streams(t, packets)
 		for _, name := range []string{
-			"duplicate", "reorder", "shuffle", "resegment", "coalesce", "spurious", "vantage", "relink vlan", "relink qinq", "relink sll",
+			"duplicate", "reorder", "shuffle", "clock", "resegment", "coalesce", "spurious", "vantage", "relink vlan", "relink qinq", "relink sll",
 			"relink sll2", "relink null", "relink raw", "no timestamps", "zero identifiers",
 		} {
 			got := streams(t, Apply(packets, damages()[name]))
@@ -320,4 +321,25 @@ func FuzzParseFrame(f *testing.F) {
 			t.Fatalf("%+v became %+v", a, b)
 		}
 	})
+}
+
+func TestCoalesceKeepsSegmentsApartWhoseAcknowledgementsDiffer(t *testing.T) {
+	for _, tt := range []struct {
+		second string
+		want   int
+	}{
+		{"+5us c1 ack=1 > GET b", 1},
+		{"+5us c1 ack=9 > GET b", 2},
+		{"+50us c1 ack=1 > GET b", 2},
+	} {
+		n := 0
+		for _, p := range Apply(mustParse(t, head+"0.1 c1 ack=1 > GET a\n"+tt.second).List(), Coalesce()) {
+			if f, _ := parseFrame(p); len(f.payload) > 0 {
+				n++
+			}
+		}
+		if n != tt.want {
+			t.Errorf("%s: %d segments, want %d", tt.second, n, tt.want)
+		}
+	}
 }

@@ -19,6 +19,7 @@ var damageForms = []struct {
 	{"start", "n", func(a damageArgs) Damage { return StartAt(a.n[0] - 1) }},
 	{"duplicate", "p seed", func(a damageArgs) Damage { return Duplicate(a.p[0], a.seed) }},
 	{"reorder", "p seed", func(a damageArgs) Damage { return Reorder(a.p[0], a.seed) }},
+	{"clock", "n d", func(a damageArgs) Damage { return ClockStep(a.n[0]-1, a.d) }},
 	{"shuffle", "seed", func(a damageArgs) Damage { return ShuffleFileOrder(a.seed) }},
 	{"resegment", "n seed", func(a damageArgs) Damage { return Resegment(a.n[0], a.seed) }},
 	{"coalesce", "", func(damageArgs) Damage { return Coalesce() }},

@@ -45,7 +45,7 @@
 //	base 2026-01-02T03:04:05Z                the time of second 0
 //	damage NAME ARGUMENT...                  what happens to the packets afterwards, in this order; see ParseDamage:
 //	                         drop 0.05 7 (share, seed)  bursts 0.1 5 7  lose 12 (frame)  start 30 (frame)  snap 96
-//	                         duplicate 0.5  reorder 0.3  shuffle  resegment 4 (pieces)  coalesce  spurious 0.1
+//	                         duplicate 0.5  reorder 0.3  shuffle  clock 30 -2s (frame)  resegment 4 (pieces)  coalesce  spurious 0.1
 //	                         only-client  only-server  vantage 2ms  notimestamps  noipid  ipv6  rerecord  sll2 (a link)
 //	read-timeout, policy, option KEY=VALUE   collected for the caller, see Scenario
 //
@@ -70,7 +70,9 @@
 // set, >[ … ] push, %{ k v … } map, |{ k v … } attribute, raw "…". + and - take the rest of the line up to a lone "|";
 // inside brackets text with spaces is quoted: +"a b".
 //
-// Modifiers: unseen (happens, but is not captured), lost (captured, never arrives), fin (FIN on the last segment),
+// Modifiers: unseen (happens, but is not captured), lost (captured, never arrives), twice (captured twice, as by a mirror
+// port), late=5ms (passes the capture point and arrives so much later than what was sent behind it), fin (FIN on the last
+// segment),
 // ack=N (relative as in Wireshark, 1 is the first byte), split=N,M (segment borders), part=A..B (only these bytes of
 // the encoded text; B may be left out), ttl=N, ipid=N, nopush.
 //

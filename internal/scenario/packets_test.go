@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -203,5 +204,72 @@ func TestTsharkFindsNothingOdd(t *testing.T) {
 	odd := strings.Replace(everything, "c1 > GET b", "c1 > again", 1)
 	if len(anomalies(t, mustParse(t, odd).List())) == 0 {
 		t.Error("a retransmission passes for clean: this test cannot fail")
+	}
+}
+
+// acks lists the acknowledgements of one side as relative numbers, in order.
+func acks(t *testing.T, s *Scenario, from side) []uint32 {
+	t.Helper()
+	c := s.conns[0]
+	var out []uint32
+	for _, p := range s.List() {
+		if f, _ := parseFrame(p); f.src() == c.ends[from] && f.flags()&flagSYN == 0 {
+			out = append(out, f.ack()-c.isn[from.other()])
+		}
+	}
+	return out
+}
+
+func TestLostSegmentHoldsBackAcknowledgements(t *testing.T) {
+	s := mustParse(t, `conn c1 10.0.0.1:40001 -> 10.0.0.2:6379 isn=100/200 acks=1ms
+0.1 c1 lost part=0..5 > PING
+0.2 c1 part=5..10 > PING
+0.3 c1 part=10.. > PING
+0.4 c1 > again 1
+0.5 c1 < +PONG`)
+	if got, want := acks(t, s, server), []uint32{1, 1, 15, 15}; !slices.Equal(got, want) {
+		t.Errorf("the server acknowledges %v, want %v: two duplicates, then all at once", got, want)
+	}
+}
+
+func TestDelayedAcknowledgement(t *testing.T) {
+	s := mustParse(t, `conn c1 10.0.0.1:40001 -> 10.0.0.2:6379 isn=100/200 acks=40ms/1h
+0.100 c1 > GET a
+0.101 c1 < $A
+0.102 c1 > GET b
+0.103 c1 < $B`)
+	if got, want := acks(t, s, client), []uint32{1, 1, 8, 15}; !slices.Equal(got, want) {
+		t.Errorf("the client acknowledges %v, want %v", got, want)
+	}
+	last := s.List()
+	if at, want := last[len(last)-1].Time, s.Time(143*time.Millisecond); at != want {
+		t.Errorf("the last acknowledgement leaves at %v, want %v", at.Std(), want.Std())
+	}
+}
+
+func TestLateAndTwice(t *testing.T) {
+	s := mustParse(t, `conn c1 10.0.0.1:40001 -> 10.0.0.2:6379 isn=100/200 acks=1h
+0.100 c1 late=3ms > GET a
+0.101 c1 twice > GET b
+0.102 c1 > GET c
+0.110 c1 < $A | $B | $C`)
+	type seen struct {
+		at  time.Duration
+		seq uint32
+	}
+	var got []seen
+	for _, p := range s.List() {
+		if f, _ := parseFrame(p); len(f.payload) > 0 && f.src() == s.conns[0].ends[client] {
+			got = append(got, seen{p.Time.Sub(s.Time(0)), f.seq() - 100})
+		}
+	}
+	want := []seen{
+		{101 * time.Millisecond, 21}, {101*time.Millisecond + spanDelay, 21}, {102 * time.Millisecond, 41}, {103 * time.Millisecond, 1},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := acks(t, s, server), []uint32{1, 1, 61, 61}; !slices.Equal(got, want) {
+		t.Errorf("the server acknowledges %v, want %v", got, want)
 	}
 }

@@ -67,7 +67,7 @@ func TestShippedScenarios(t *testing.T) {
 }
 
 // deliberate finds what tshark rightly finds odd.
-var deliberate = regexp.MustCompile(`\b(lost|unseen|again|keepalive|window|SYN|midstream|ack=\d+)\b|RST bare`)
+var deliberate = regexp.MustCompile(`\b(lost|unseen|again|keepalive|window|SYN|damage|midstream|ack=\d+)\b|RST bare`)
 
 // TestTsharkFindsNothingOddInShipped joins all scenarios that do nothing odd to TCP on purpose, each in a network of
 // its own, and lets tshark look at them in one run.

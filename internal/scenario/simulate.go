@@ -58,9 +58,10 @@ type endpoint struct {
 	ipid     uint16
 	tsBase   uint32
 	tsRecent uint32
-	armed    bool // the delayed-acknowledgement timer runs
-	due      bool // an acknowledgement leaves as soon as the kernel gets to it
-	closed   bool // an RST was sent or has arrived
+	armed    bool          // the delayed-acknowledgement timer runs
+	deadline time.Duration // for what waits to be acknowledged
+	due      bool          // an acknowledgement leaves as soon as the kernel gets to it
+	closed   bool          // an RST was sent or has arrived
 }
 
 type span struct{ from, to int64 }
@@ -89,7 +90,8 @@ type event struct {
 	seg   sentSegment
 	tsval uint32
 	probe bool
-	stage int // eventHandshake
+	stage int             // eventHandshake
+	copy  *capture.Packet // eventCopy
 }
 
 // eventRank orders events of one time: what arrives is there before a program acts, and a kernel waits for the
@@ -97,7 +99,8 @@ type event struct {
 type eventRank uint8
 
 const (
-	eventArrival eventRank = iota
+	eventCopy eventRank = iota // a packet passes the capture point later than it was sent, or once more
+	eventArrival
 	eventHandshake
 	eventAction
 	eventSegment
@@ -180,6 +183,8 @@ func (w *wire) push(e event) {
 
 func (w *wire) handle(e event) {
 	switch e.rank {
+	case eventCopy:
+		w.deliver(*e.copy, e.at)
 	case eventArrival:
 		w.arrive(e)
 	case eventHandshake:
@@ -191,7 +196,12 @@ func (w *wire) handle(e event) {
 	case eventTimer:
 		end := &e.t.ends[e.side]
 		end.armed = false
-		if end.acked < end.received {
+		switch {
+		case end.acked == end.received:
+		case e.at < end.deadline: // what the timer was set for left with data, and more has arrived since
+			end.armed = true
+			w.push(event{at: end.deadline, rank: eventTimer, t: e.t, side: e.side})
+		default:
 			w.acknowledge(e)
 		}
 	case eventAckNow:
@@ -321,8 +331,12 @@ func (w *wire) send(e event, a *action, s sentSegment) {
 	if a != nil && a.lost || s.flags&flagRST != 0 && s.flags&flagACK != 0 && a == nil {
 		return
 	}
+	late := time.Duration(0)
+	if a != nil {
+		late = a.late
+	}
 	w.push(event{
-		at: e.at + w.answerTime(c, e.side), rank: eventArrival, t: e.t, side: e.side.other(), seg: s, tsval: tsval,
+		at: e.at + late + w.answerTime(c, e.side), rank: eventArrival, t: e.t, side: e.side.other(), seg: s, tsval: tsval,
 		probe: a != nil && a.kind == actKeepalive,
 	})
 }
@@ -346,6 +360,9 @@ func (w *wire) arrive(e event) {
 		to++
 	}
 	now := e.probe
+	if end.acked == end.received {
+		end.deadline = e.at + c.ackDelay[e.side]
+	}
 	switch {
 	case to == from:
 	case from > end.received:
@@ -415,10 +432,26 @@ func (w *wire) emit(e event, a *action, s sentSegment, ack int64, tsval uint32) 
 			h.ipid = uint16(a.ipid)
 		}
 	}
-	w.frame++
 	p := build(w.s.link, h, s.payload)
-	p.Time, p.Frame = w.s.Time(e.at), w.frame
-	if !w.yield(p, nil) {
+	late := time.Duration(0)
+	if a != nil {
+		late = a.late
+	}
+	if late > 0 {
+		w.push(event{at: e.at + late, rank: eventCopy, copy: &p})
+	} else {
+		w.deliver(p, e.at)
+	}
+	if a != nil && a.twice {
+		w.push(event{at: e.at + late + spanDelay, rank: eventCopy, copy: &p})
+	}
+}
+
+// deliver hands a packet out as captured at a time.
+func (w *wire) deliver(p capture.Packet, at time.Duration) {
+	w.frame++
+	p.Time, p.Frame = w.s.Time(at), w.frame
+	if !w.done && !w.yield(p, nil) {
 		w.done = true
 	}
 }

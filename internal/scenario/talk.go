@@ -40,6 +40,8 @@ type action struct {
 	ipid     int   // -1: the next
 	unseen   bool
 	lost     bool
+	twice    bool          // captured twice, as by a mirror port
+	late     time.Duration // how much later than sent it passes the capture point
 	fin      bool
 	noPush   bool
 	partFrom int
@@ -217,6 +219,14 @@ func (a *action) modify(word string) error {
 		a.unseen = true
 	case "lost":
 		a.lost = true
+	case "twice":
+		a.twice = true
+	case "late":
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("late: %q is no duration", value)
+		}
+		a.late = d
 	case "fin":
 		a.fin = true
 	case "nopush":

@@ -89,6 +89,29 @@ func TestServerAnswers(t *testing.T) {
 	}
 }
 
+// TestTableIsCurrent generates the table again where the descriptions are at hand.
+func TestTableIsCurrent(t *testing.T) {
+	dir := os.Getenv("VALKEY_COMMANDS")
+	if dir == "" {
+		t.Skip("VALKEY_COMMANDS does not name the folder of Valkey's command descriptions")
+	}
+	out := filepath.Join(t.TempDir(), "table.go")
+	if err := run(dir, out, "markers.txt"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("../../commands_table_gen.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("commands_table_gen.go is stale: go generate ./resp")
+	}
+}
+
 type client struct {
 	t    *testing.T
 	conn net.Conn

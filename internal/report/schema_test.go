@@ -1,0 +1,137 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func compileSchema(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	const at = "https://github.com/respsniff/respsniff/schema/v1.json"
+	if err := c.AddResource(at, doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(at + "#/$defs/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func validate(t *testing.T, schema string, text []byte) {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compileSchema(t, schema).Validate(v); err != nil {
+		t.Errorf("%s: %v\n%.200s", schema, err, text)
+	}
+	if unknown := undescribed(t, schema, v); len(unknown) > 0 {
+		t.Errorf("%s: fields that the schema does not describe: %v", schema, unknown)
+	}
+}
+
+// undescribed lists the fields of v that the schema says nothing of: it allows them, for readers, but we may not write
+// them.
+func undescribed(t *testing.T, name string, v any) []string {
+	t.Helper()
+	var root map[string]any
+	if err := json.Unmarshal(Schema, &root); err != nil {
+		t.Fatal(err)
+	}
+	defs := root["$defs"].(map[string]any)
+	var unknown []string
+	var walk func(schema map[string]any, v any, at string)
+	walk = func(schema map[string]any, v any, at string) {
+		if ref, ok := schema["$ref"].(string); ok {
+			walk(defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any), v, at)
+			return
+		}
+		if choices, ok := schema["anyOf"].([]any); ok {
+			for _, s := range choices {
+				if s := s.(map[string]any); s["type"] == "object" {
+					walk(s, v, at)
+				}
+			}
+			return
+		}
+		switch v := v.(type) {
+		case []any:
+			for i, x := range v {
+				walk(schema["items"].(map[string]any), x, fmt.Sprintf("%s[%d]", at, i))
+			}
+		case map[string]any:
+			if _, open := schema["additionalProperties"]; open {
+				return
+			}
+			props := schema["properties"].(map[string]any)
+			for key, x := range v {
+				p, ok := props[key].(map[string]any)
+				if !ok {
+					unknown = append(unknown, at+"."+key)
+					continue
+				}
+				walk(p, x, at+"."+key)
+			}
+		}
+	}
+	walk(defs[name].(map[string]any), v, name)
+	slices.Sort(unknown)
+	return unknown
+}
+
+func TestOutputFollowsTheSchema(t *testing.T) {
+	for name, d := range map[string]*Document{"sample": sample(), "empty": {}, "hostile": hostileDocument("\x1b\u202e<")} {
+		var b bytes.Buffer
+		if err := WriteJSON(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		validate(t, "document", b.Bytes())
+		b.Reset()
+		if err := WriteNDJSON(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		lines := bytes.Split(bytes.TrimSpace(b.Bytes()), []byte("\n"))
+		for i, line := range lines {
+			schema := "finding"
+			if i == len(lines)-1 {
+				schema = "summary_line"
+			}
+			validate(t, schema, line)
+		}
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+func TestSchemaRefuses(t *testing.T) {
+	for schema, texts := range map[string][]string{
+		"finding":  {`{"type":"finding"}`, `{"type":"finding","rule":"RS1","name":"","severity":"low","confidence":"likely","title":"","fingerprint":"","count":1,"connections":1,"examples":[],"remedy":""}`},
+		"exchange": {`{"type":"exchange","conn":0,"client":"","server":"","index":1,"command":"GET","frame":1,"time":"2026-11-21T19:24:21.293321Z","outstanding":0,"serves":null,"believes":null}`},
+		"time":     {`"2026-11-21T19:24:21Z"`, `"2026-11-21 19:24:21.293321Z"`, `"2026-11-21T19:24:21.293321+01:00"`},
+	} {
+		for _, text := range texts {
+			v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if compileSchema(t, schema).Validate(v) == nil {
+				t.Errorf("%s accepts %s", schema, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+func textOf(t *testing.T, d *Document, o Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteText(&b, d, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTextFits(t *testing.T) {
+	for _, text := range append(hostileTexts, strings.Repeat("word ", 200), strings.Repeat("x", 500)) {
+		for line := range strings.Lines(textOf(t, hostileDocument(text), Options{MaxExamples: 9})) {
+			line = strings.TrimRight(line, "\n")
+			if runes(line) > textWidth && !strings.Contains(line, "tshark -r") && !strings.HasPrefix(strings.TrimSpace(line), "1 ") &&
+				!strings.HasPrefix(line, "-- ") && !strings.Contains(line, "[fe80") {
+				t.Errorf("%d characters: %s", runes(line), line)
+			}
+		}
+	}
+	for line := range strings.Lines(textOf(t, sample(), Options{})) {
+		if runes(strings.TrimRight(line, "\n")) > textWidth {
+			t.Errorf("%d characters: %s", runes(line), line)
+		}
+	}
+}
+
+func TestTextColorOnlyAdds(t *testing.T) {
+	plain, colored := textOf(t, sample(), Options{}), textOf(t, sample(), Options{Color: true})
+	if !strings.Contains(colored, sgrRed) {
+		t.Error("no colour")
+	}
+	bare := colored
+	for _, code := range []string{sgrReset, sgrBold, sgrRed, sgrYellow, sgrCyan} {
+		bare = strings.ReplaceAll(bare, code, "")
+	}
+	if bare != plain {
+		t.Errorf("colour changed the text:\n%s", bare)
+	}
+}
+
+func TestTextClocks(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		clock Clock
+		want  string
+	}{
+		{Clock{}, "When         2026-11-21 19:24:21.293321 to 19:25:03.293321 UTC"},
+		{Clock{Zone: berlin}, "When         2026-11-21 20:24:21.293321 to 20:25:03.293321 CET +01:00"},
+		{Clock{Style: ClockRel}, "When         3.000000 to 45.000000"},
+		{Clock{Style: ClockDelta}, "When         0.000000 to 42.000000"},
+		{Clock{Style: ClockEpoch}, "When         1795289061.293321 to 1795289103.293321"},
+	} {
+		if out := textOf(t, sample(), Options{Clock: tc.clock}); !strings.Contains(out, tc.want+"\n") {
+			t.Errorf("%+v: no line %q", tc.clock, tc.want)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	lossy := sample().Findings[0]
+	low := sample().Findings[3]
+	for _, tc := range []struct {
+		name string
+		d    *Document
+		want string
+	}{
+		{"nothing", &Document{Complete: true}, "NOTHING READ"},
+		{"no Redis", &Document{Complete: true, Summary: Summary{Packets: 1, Connections: 1}}, "NO REDIS"},
+		{"clean", &Document{Complete: true, Summary: Summary{Packets: 1, Redis: 1}}, "CLEAN"},
+		{"clean, but lossy", &Document{Complete: true, Summary: Summary{Packets: 1, Redis: 1}, Findings: []analysis.Finding{lossy}}, "hides part"},
+		{"clean, but cut", &Document{Summary: Summary{Packets: 1, Redis: 1}}, "not read whole"},
+		{"harmless", &Document{Complete: true, Findings: []analysis.Finding{low}}, "NO HARM FOUND"},
+		{"desync", sample(), "DESYNC: 38 connections"},
+	} {
+		if word, sentence := Verdict(tc.d); !strings.Contains(word+": "+sentence, tc.want) {
+			t.Errorf("%s: %s: %s, want %q", tc.name, word, sentence, tc.want)
+		}
+	}
+}
+
+func TestChainPutsCausesFirst(t *testing.T) {
+	f := func(print string, first int, causes ...string) *analysis.Finding {
+		return &analysis.Finding{Fingerprint: print, First: sampleStart.Add(time.Duration(first)), Causes: causes}
+	}
+	for name, tc := range map[string]struct {
+		in   []*analysis.Finding
+		want string
+	}{
+		"none":            {[]*analysis.Finding{f("a", 1), f("b", 2)}, ""},
+		"two":             {[]*analysis.Finding{f("b", 2, "a"), f("a", 1)}, "ab"},
+		"against time":    {[]*analysis.Finding{f("b", 1, "a"), f("a", 2)}, "ab"},
+		"unknown cause":   {[]*analysis.Finding{f("b", 1, "z")}, ""},
+		"itself":          {[]*analysis.Finding{f("b", 1, "b")}, ""},
+		"circle":          {[]*analysis.Finding{f("b", 1, "a"), f("a", 2, "b")}, "ba"},
+		"three and alone": {[]*analysis.Finding{f("c", 1, "b"), f("x", 0), f("b", 2, "a"), f("a", 3)}, "abc"},
+	} {
+		got := ""
+		for _, x := range Chain(tc.in) {
+			got += x.Fingerprint
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestRankingShowsTwenty(t *testing.T) {
+	d := sample()
+	for range 30 {
+		d.Findings = append(d.Findings, d.Findings[3])
+	}
+	if out := textOf(t, d, Options{}); !strings.Contains(out, "\nand 13 more: see -o json\n") || strings.Contains(out, "-- 21.") {
+		t.Error("not twenty and 13 more")
+	}
+}
+
+func TestShellQuote(t *testing.T) {
+	for in, want := range map[string]string{
+		"a.pcap": "a.pcap", "it's": `'it'\''s'`, "-rf": "'./-rf'", "a b": "'a b'", "$(x)": "'$(x)'", "": "''", "a\nb": `'a\x0ab'`,
+	} {
+		if got := shellQuote(in); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, s := range append(hostileTexts, "a b c", strings.Repeat("ab ", 50), strings.Repeat("é", 90)) {
+		s = Printable(s)
+		lines := wrap(s, 20)
+		for _, l := range lines {
+			if runes(l) > 20 {
+				t.Errorf("%q: %d characters", l, runes(l))
+			}
+		}
+		if got, want := strings.Join(strings.Fields(strings.Join(lines, "")), ""), strings.Join(strings.Fields(s), ""); got != want {
+			t.Errorf("%q lost text: %q", s, got)
+		}
+	}
+}
