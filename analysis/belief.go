@@ -24,6 +24,9 @@ const prompt = 10 * time.Millisecond
 func (s *Session) judge() {
 	st := s.stance()
 	wait := s.patience(st)
+	if s.over || s.forced {
+		s.inferLazy(st, wait)
+	}
 	for s.log.len() > 0 {
 		n := s.headBatch(st)
 		if n == 0 {
@@ -39,11 +42,17 @@ func (s *Session) headBatch(st Stance) int {
 	n := 1
 	for ; n < s.log.len(); n++ {
 		a, b := s.log.at(n-1), s.log.at(n)
+		if s.unread.len() == 0 && s.staleAfter(a, b, st) {
+			break
+		}
 		if a.Batch == b.Batch {
 			continue
 		}
-		if s.unread.len() > 0 || st.Basis != BasisLearned && st.Basis != BasisNone || !openAt(a, b) || b.Time.Sub(a.EndTime) >= s.group.minGap() {
+		if s.unread.len() > 0 || !openAt(a, b) || b.Time.Sub(a.EndTime) >= s.accusable(a, st) {
 			break
+		}
+		if st.Basis >= BasisGuessed && a.Flags&InHandshake == 0 {
+			s.sharedWrite(a, b, st)
 		}
 		b.Batch = a.Batch
 	}
@@ -60,6 +69,22 @@ func (s *Session) headBatch(st Stance) int {
 	}
 	return n
 }
+
+// accusable is the shortest silence after a from which on a client that goes on without a's reply is said to have
+// given up. Anything shorter is a pipeline, or two callers on one connection. A connection's set-up may be written ahead
+// by libraries that wait for each reply later on.
+func (s *Session) accusable(a *Exchange, st Stance) time.Duration {
+	if a.Flags&InHandshake != 0 && !s.group.pop.library().Awaits {
+		return handshakeGap
+	}
+	if st.Basis >= BasisGuessed {
+		return suspectGap
+	}
+	return s.group.minGap()
+}
+
+// handshakeGap is the silence after an unanswered command of the set-up that shows that its reply was given up.
+const handshakeGap = 100 * time.Millisecond
 
 // openAt reports whether a's reply had not arrived when b was written.
 func openAt(a, b *Exchange) bool {
@@ -160,9 +185,14 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			continue
 		}
 		r := s.unread.front()
-		why, sure := s.unreadable(r, last, delivered, l, wait)
+		why, sure := s.unreadable(ex, r, last, delivered, l, wait)
+		if why == byAck && r == ex && l.next != nil && s.staleAfter(last, l.next, st) {
+			s.stale(ex, l, st)
+			continue
+		}
 		if why != readInTime {
 			gone = true
+			s.guessing = s.guessing || why == byInference
 			s.gaveUpOn(ex, r, why, l, st, wait, owed)
 			continue
 		}
@@ -172,8 +202,15 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 		}
 		ex.Belief = Belief{Index: r.Index, Confidence: conf}
 		if r != ex {
+			if l.next != nil && l.flat && s.staleAfter(last, l.next, st) {
+				s.noteStale(ex, l)
+			}
 			ex.Got = r.Serves
 			s.misread(ex, r, conf, l)
+		}
+		if r.Served && ex.Flags&Blocks == 0 && wait.t == 0 && l.next != nil &&
+			r.Serves.FirstTime.Sub(delivered) >= max(suspectGap, wait.shortest()) && l.next.Time.Sub(r.Serves.Time) > prompt {
+			s.guessing = true // it may have given up; without a read timeout nobody can tell
 		}
 		if r.Served && r.Serves.Time > delivered {
 			delivered = r.Serves.Time
@@ -209,8 +246,8 @@ const (
 	byInference           // given up by what followed
 )
 
-// unreadable reports why the caller at the front cannot have read r, and how sure it is that it did otherwise.
-func (s *Session) unreadable(r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, Confidence) {
+// unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and how sure it is that it did otherwise.
+func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, Confidence) {
 	switch {
 	case !r.Served && !r.lostReply:
 		if l.last && !s.closing[roleClient].fin && !s.closing[roleClient].rst {
@@ -247,7 +284,7 @@ func (s *Session) unreadable(r, last *Exchange, delivered capture.Time, l limits
 	if l.last && r.Serves.Time > l.time {
 		return byClose, Strong
 	}
-	if r.hypothesis {
+	if ex.hypothesis {
 		return byInference, Likely
 	}
 	if last.Flags&Blocks != 0 || r.Flags&Blocks != 0 || r.Serves.Time <= delivered {
@@ -272,6 +309,9 @@ func (s *Session) beliefLevel(st Stance, l limits) Confidence {
 		level = Possible
 	case st.Confidence < Strong:
 		level = max(st.Confidence, Possible)
+	}
+	if s.guessing {
+		level = min(level, Likely)
 	}
 	if !l.certain {
 		level = level.Down()

@@ -25,6 +25,7 @@ type Abandonment struct {
 	Flat       bool          // no byte of the server became readable between the two
 	Owed       int           // replies owed after it
 	Confidence Confidence    // of the fact that it was given up
+	Stale      bool          // the caller did not give up: it had read an older reply
 	Weakened   bool          // a capture gap lies in the window
 	Learned    time.Duration // shortest gap that this client needs to be accused; 0: none
 }
@@ -65,6 +66,8 @@ type Desync struct {
 	QuitVictim Victim
 	Behind     int
 	Stale      []StaleRead
+	StaleLevel Confidence
+	StaleWhy   []string // corroborations
 	StaleReads int
 	First      capture.Time
 	LastTime   capture.Time

@@ -43,6 +43,8 @@ type Hooks struct {
 	Waited   func(*WaitEnded)
 	Oddity   func(*Oddity)
 	Desync   func(*Desync)
+	Shared   func(*SharedUse)
+	Blocked  func(*BlockGivenUp)
 	Finish   func(*Run) // the run is over; last chance to report
 }
 
@@ -309,6 +311,8 @@ type watch struct {
 	waited    []func(*WaitEnded)
 	oddity    []func(*Oddity)
 	desync    []func(*Desync)
+	shared    []func(*SharedUse)
+	blocked   []func(*BlockGivenUp)
 	finish    []func(*Run)
 }
 
@@ -324,6 +328,8 @@ func (w *watch) add(h Hooks) {
 	push(&w.waited, h.Waited)
 	push(&w.oddity, h.Oddity)
 	push(&w.desync, h.Desync)
+	push(&w.shared, h.Shared)
+	push(&w.blocked, h.Blocked)
 	push(&w.finish, h.Finish)
 }
 
@@ -365,6 +371,10 @@ func (w *watch) see(e Event) {
 		each(w.oddity, e)
 	case *Desync:
 		each(w.desync, e)
+	case *SharedUse:
+		each(w.shared, e)
+	case *BlockGivenUp:
+		each(w.blocked, e)
 	}
 }
 

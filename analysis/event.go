@@ -98,6 +98,8 @@ type Exchange struct {
 	refs          int8 // queues that hold it
 	verb          verb
 	hello3        bool
+	full          bool // its first segment was as large as they get
+	shared        bool // its first segment holds another command too
 	lostReply     bool // its reply was sent, and not captured
 	hypothesis    bool // its caller is inferred to have given up
 	hasTS         bool
@@ -128,6 +130,7 @@ const (
 	NotAwaited                            // QUIT, RESET, REPLCONF ACK and other commands that nobody waits for
 	Pushed                                // its confirmation came as a push
 	Subscribing                           // SUBSCRIBE and its family: many confirmations
+	AfterQuit                             // written behind QUIT
 )
 
 // ConnSummary is told when a connection is over and judged. It stays valid; Run.Conns completes it when the run is over.

@@ -42,10 +42,10 @@ type Group struct {
 
 // learned is what the clean sends of connections say about a client.
 type learned struct {
-	sends     int // clean sends: the first command of a segment
-	overlaps  int // … written before an earlier reply
-	fast      int // … soon after the previous command
-	pipelined int // further commands of a segment
+	sends     int     // clean sends: the first command of a segment
+	overlaps  int     // … written before an earlier reply
+	fast      int     // … soon after the previous command
+	pipelined int     // further commands of a segment
 	expected  float64 // overlaps that independent callers at this rate would have caused
 	latencies medianSketch
 }
@@ -66,6 +66,8 @@ type Population struct {
 	jedis     int // connections closed as Jedis without a password does: QUIT, +OK, RST
 	heals     int // dirty connections closed and replaced at once, as pools do that look for unread bytes
 	repertory [8]uint64
+	slow      [16]slowReply
+	nslow     int
 }
 
 type populationKey struct {
@@ -167,7 +169,7 @@ func (s *Session) stance() Stance {
 	case policy == PolicyMultiplex:
 	case policy == PolicyLockstep && hint:
 		conf = max(conf, Likely)
-	case policy == PolicyUnknown && pop.jedis > 0 && l.overlaps == 0:
+	case policy == PolicyUnknown && pop.jedis > 0 && l.fast < multiplexEvents:
 		return Stance{PolicyLockstep, BasisGuessed, Likely, l.sends}
 	case policy == PolicyUnknown && hint && l.fast == 0:
 		return Stance{PolicyUnknown, BasisNone, Possible, l.sends}
@@ -279,6 +281,9 @@ func (s *Session) clientClosed() {
 	c := &s.closing[roleClient]
 	if s.group == nil || !p.valid {
 		return
+	}
+	if s.pending.len() > 0 {
+		s.blockGivenUp(GaveUpClose, c.frame, c.time.Sub(s.pending.front().EndTime))
 	}
 	if s.awaited() && !s.overtaken && !p.replyBytes && p.ex != nil {
 		if gap := c.time.Sub(p.endTime); gap >= sampleFloor {

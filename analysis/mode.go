@@ -83,7 +83,10 @@ func verbOf(req *resp.Request) verb {
 
 // request moves the mode by a command, and says what reply the command is due.
 func (m *mode) request(v verb, req *resp.Request, ex *Exchange) {
-	if m.quit || m.replyOff {
+	if m.quit {
+		ex.Flags |= NoReplyDue | AfterQuit
+	}
+	if m.replyOff {
 		ex.Flags |= NoReplyDue
 	}
 	if m.replySkip {

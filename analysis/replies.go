@@ -184,6 +184,9 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 	if lat := info.FirstTime.Sub(ex.EndTime); lat > suspectGap && ex.Flags&Blocks == 0 {
 		s.suspect = true
 	}
+	if s.blockTold != nil {
+		s.blockServed(ex)
+	}
 	s.run.served(s, ex, r)
 }
 

@@ -96,6 +96,10 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	}
 	s.enrol(v, req, ex)
 	ex.Batch = s.batchOf(ex, start)
+	ex.full = start.full
+	if p := &s.prev; p.valid && p.ex != nil && p.seg.frame == start.frame && p.seg.file == start.file {
+		p.ex.shared, ex.shared = true, true
+	}
 	s.run.commandSent(s, ex, req)
 	s.observeSend(ex, start)
 
@@ -133,6 +137,10 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 			s.group.pipelined++
 		}
 		return // the same write
+	}
+	s.afterQuit(p.ex, ex)
+	if ex.Flags&NotAwaited != 0 && s.pending.len() > 0 {
+		s.blockGivenUp(GaveUpQuit, ex.Frame, ex.Time.Sub(s.pending.front().EndTime))
 	}
 	overlap := s.awaited()
 	gap := ex.Time.Sub(p.endTime)

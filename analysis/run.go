@@ -24,6 +24,11 @@ type Run struct {
 	capped      int // sessions judged early because the evidence kept for them was at its bound
 	logged      int // exchanges alive
 	stopped     bool
+	without     ablation
+	topology    topology
+	stalls      []*Stall
+	waiters     []waiter // scratch of silence
+	tale        tale
 	yield       func(Event, error) bool
 	ports       map[uint16]bool
 	summary     Summary
@@ -37,6 +42,8 @@ type Run struct {
 	answered    Answered
 	control     Control
 	marks       map[int64][]string // rules by connection, for the conns command
+	links       map[linkKey]*Link
+	peers       map[netip.AddrPort]*peer
 }
 
 // Summary counts what a run has seen.
@@ -69,6 +76,7 @@ func NewRun(o *Options) *Run {
 	for _, p := range r.o.Ports {
 		r.ports[p] = true
 	}
+	r.topology.init()
 	return r
 }
 
@@ -113,6 +121,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 		}
 		if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
 			r.reopened(s, seg.Time)
+			r.connecting(s, seg)
 		}
 		r.emit(&Opened{s, seg})
 	}
@@ -120,12 +129,14 @@ func (r *Run) take(seg *reassembly.Segment) {
 		r.summary.First = seg.Time
 	}
 	r.summary.Last = max(r.summary.Last, seg.Time)
+	r.observe(s, seg)
 	s.segment(seg)
 }
 
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
 	r.final = true
+	r.stillSilent()
 	slices.SortFunc(r.waiting, func(a, b *Session) int { return cmp.Compare(a.ID, b.ID) })
 	for _, s := range r.waiting {
 		if r.stopped {
@@ -273,6 +284,8 @@ func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 			r.summary.MidStream++
 		}
 	}
+	s.facts.command(s, ex)
+	r.locate(s, ex, req)
 	r.sent = Sent{s, ex, req}
 	r.emit(&r.sent)
 }
@@ -281,9 +294,11 @@ func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
 	r.summary.Replies++
 	if s.group != nil && ex.Flags&Blocks == 0 {
 		s.group.latencies.add(ex.Serves.FirstTime.Sub(ex.EndTime))
+		s.group.pop.noteSlow(s, ex)
 	}
 	r.answered = Answered{s, ex, reply, ex.contradiction}
 	r.emit(&r.answered)
+	r.place(s, ex, reply)
 }
 
 func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
@@ -292,6 +307,7 @@ func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
 }
 
 func (r *Run) gaveUp(s *Session, ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
+	r.tale.waited(s, ex, gap, how, frame, at)
 	r.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 

@@ -56,16 +56,22 @@ type Session struct {
 	fullSize int         // largest segment of the client
 	reqStart segmentMark // the segment that began a request which is not yet whole
 
-	suspect   bool // something suspicious happened: what follows teaches nothing about the client's design
-	overtaken bool // a command was written while a reply was due
-	doubtful  bool // the pairing is not certain since bytes were lost
-	holes     bool // lost bytes since the last command
-	holed     [2]bool
-	anchored  int  // replies that fitted since the pairing was in doubt
-	waiting   bool // in the run's list of sessions that wait for judgement
-	forced    bool // judge with what is known
-	closeSeen bool
-	listed    bool
+	guessing     bool // what the callers got since depends on an inference, or on a wait that nobody can judge
+	sharedWrites int
+	blockTold    *BlockGivenUp
+	inferred     bool // inferLazy has run
+	singles      int  // plain writes of one command
+	multiples    int  // … of several
+	suspect      bool // something suspicious happened: what follows teaches nothing about the client's design
+	overtaken    bool // a command was written while a reply was due
+	doubtful     bool // the pairing is not certain since bytes were lost
+	holes        bool // lost bytes since the last command
+	holed        [2]bool
+	anchored     int  // replies that fitted since the pairing was in doubt
+	waiting      bool // in the run's list of sessions that wait for judgement
+	forced       bool // judge with what is known
+	closeSeen    bool
+	listed       bool
 
 	contradictions    int
 	unanchoredReplies int
@@ -77,6 +83,8 @@ type Session struct {
 	ackSeen  [2]int64 // highest ACK number sent by each role: what it had received
 	replySeg segmentMark
 	partial  replyProgress
+	topo     topologyState
+	facts    ConnFacts
 }
 
 // Role indexes what client and server did.
@@ -204,6 +212,7 @@ func (s *Session) segment(seg *reassembly.Segment) {
 	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0 {
 		s.control(who, seg)
 	}
+	s.facts.see(s, who, seg)
 }
 
 // kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
@@ -245,6 +254,7 @@ func (s *Session) control(who int, seg *reassembly.Segment) {
 // end closes the session: the connection's last word has been said.
 func (s *Session) end(seg *reassembly.Segment) {
 	s.over, s.End = true, seg.End
+	s.facts.finish(s, seg.Time)
 	if seg.Time > s.Last {
 		s.Last = seg.Time
 	}

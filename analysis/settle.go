@@ -1,5 +1,7 @@
 package analysis
 
+import "github.com/respsniff/respsniff/reassembly"
+
 // Bounds of the evidence that is kept while it is not yet known how long a client waits, and whether it pipelines.
 const (
 	// maxSessionLog is how many commands of one connection may wait for judgement.
@@ -44,13 +46,18 @@ func (s *Session) plain() bool {
 			return s.log.len() < maxSessionLog
 		}
 		for i := range n {
-			if !s.plainExchange(s.log.at(i)) {
+			if !s.plainExchange(s.log.at(i)) || i > 0 && s.maybeStale(s.log.at(i-1), s.log.at(i)) {
 				return false
 			}
 		}
 		last := s.log.at(n - 1)
 		if n < s.log.len() && openAt(last, s.log.at(n)) || n == s.log.len() && s.openAtClose(last) {
 			return false
+		}
+		if n == 1 {
+			s.singles++
+		} else if first.Flags&InHandshake == 0 {
+			s.multiples++
 		}
 		for range n {
 			ex := s.log.front()
@@ -72,6 +79,11 @@ func (s *Session) plainExchange(ex *Exchange) bool {
 	}
 	return ex.Served && (ex.Flags&Blocks != 0 ||
 		ex.Serves.FirstTime.Sub(ex.EndTime) < suspectGap && ex.Serves.MaxGap < suspectGap)
+}
+
+// maybeStale reports whether b follows a as no batch does on a connection that may have been behind from the start.
+func (s *Session) maybeStale(a, b *Exchange) bool {
+	return s.Start == reassembly.MidStream && !a.shared && !b.shared && !a.full && a.Ack == b.Ack && (a.Frame != b.Frame || a.File != b.File)
 }
 
 // emitUnjudged hands out the exchanges of a connection on which nobody reads in turn: subscribers, MONITOR,

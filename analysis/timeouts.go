@@ -144,7 +144,7 @@ func (s *Session) patience(st Stance) patience {
 	if t, ok := s.run.givenTimeout(s.Client.Addr()); ok {
 		return patience{t, slackOf(t), Strong, &Timeout{T: t, P75: t, Given: true}, nil}
 	}
-	if s.group == nil || !st.reads() {
+	if s.group == nil || !st.reads() || s.run.without&withoutTimeout != 0 {
 		return patience{}
 	}
 	ts := s.group.pop.estimate()
@@ -208,6 +208,14 @@ func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnre
 		return readInTime, Possible
 	}
 	return byTimeout, min(w.sure, Likely)
+}
+
+// shortest is a wait that nobody of the population was seen to end sooner; 0 if none was seen to end.
+func (w patience) shortest() time.Duration {
+	if w.waits == nil {
+		return 0
+	}
+	return w.waits.P5
 }
 
 // lastLevel is how sure it is that the last caller of a connection read a reply that came after silence. Nothing that

@@ -14,6 +14,11 @@ import (
 func TestEviction(t *testing.T) {
 	var list []pk
 	list = append(list, hello()...)
+	silent := hello() // established, and silent longer than any half-open connection of the flood
+	for i := range silent {
+		silent[i].port = 50000
+	}
+	list = append(list, silent...)
 	for i := range 5000 {
 		list = append(list, pk{ms: 10 + float64(i), from: "a", flags: SYN, seq: -1, port: uint16(1000 + i)})
 		if i%10 == 0 {
@@ -21,10 +26,13 @@ func TestEviction(t *testing.T) {
 		}
 	}
 	conns, st := assemble(t, build(list), Options{MaxConns: 100})
-	if len(conns) != 5001 || st.Evicted != 5001-100 {
+	if len(conns) != 5002 || st.Evicted != 5002-100 {
 		t.Errorf("%d connections, %d evicted", len(conns), st.Evicted)
 	}
 	for _, c := range conns {
+		if c.Conn.ID == 2 && c.End != EndCapture {
+			t.Errorf("the silent connection ended with %d", c.End)
+		}
 		if c.Conn.ID == 1 && (c.End != EndCapture || len(c.Bytes[A]) != 5000) {
 			t.Errorf("the active connection ended with %d after %d bytes", c.End, len(c.Bytes[A]))
 		}
@@ -62,14 +70,14 @@ func TestEndedAreForgotten(t *testing.T) {
 func TestHoleBounds(t *testing.T) {
 	data := string(make([]byte, 1000))
 	list := hello()
-	for i := range 5000 {
+	for i := range 9000 {
 		list = append(list, pk{ms: 3, from: "a", flags: ACK, seq: 1000 + int64(i)*2000, data: data})
 	}
 	for _, o := range []Options{{MaxHolePackets: 100}, {MaxHoleBytes: 50000}, {MaxBuffered: 100000}, {}} {
 		conns, st := assemble(t, build(list), o)
 		o = o.withDefaults()
 		limit := min(o.MaxBuffered, o.MaxHolePackets*1400, 2*o.MaxHoleBytes) + 4096
-		if st.HoleCaps == 0 || st.PeakBuffered > limit || len(conns[0].Bytes[A]) != 5000*2000 {
+		if st.HoleCaps == 0 || st.PeakBuffered > limit || len(conns[0].Bytes[A]) != 9000*2000 {
 			t.Errorf("%+v: reached %d times, peak %d of %d, %d bytes", o, st.HoleCaps, st.PeakBuffered, limit, len(conns[0].Bytes[A]))
 		}
 	}
@@ -88,6 +96,106 @@ func TestSuperSegment(t *testing.T) {
 		}
 		if (snap < len(ip)) != (st.Truncated == 1 && st.SnapLen == snap) {
 			t.Errorf("snap %d: %d truncated at %d", snap, st.Truncated, st.SnapLen)
+		}
+	}
+}
+
+// Places are 64 bits wide: both streams pass 4 GiB, in super-segments whose snapshot length is short.
+func TestLongStreams(t *testing.T) {
+	const size = 1 << 28
+	list := hello()
+	for i := range int64(40) {
+		list = append(list,
+			pk{ms: 10 * float64(i), from: "a", flags: ACK, seq: i * size, ack: i * size},
+			pk{ms: 10*float64(i) + 1, from: "b", flags: ACK, seq: i * size, ack: (i + 1) * size})
+	}
+	packets := build(list)
+	for i := range packets[3:] {
+		p := &packets[3+i]
+		p.Data[2], p.Data[3] = 0, 0
+		p.Length += size
+	}
+	var place [2]int64
+	for seg := range Segments(from(packets), nil) {
+		if seg.Frame <= 3 || seg.End != NotEnded {
+			continue
+		}
+		if seg.Offset != place[seg.From] || seg.Ack != place[seg.From.Other()] || seg.Length != size {
+			t.Fatalf("%+v at %v", seg, place)
+		}
+		place[seg.From] += size
+	}
+	if want := int64(40 * size); place[A] != want || place[B] != want {
+		t.Errorf("%v, want %d", place, want)
+	}
+}
+
+// Where one side was never captured, the segments of the other are handed out at once, its acknowledgements
+// notwithstanding.
+func TestOneSideAtOnce(t *testing.T) {
+	var list []pk
+	for i := range int64(400) {
+		list = append(list, pk{ms: float64(i), from: "a", flags: ACK, seq: i, ack: 5 * i, data: "x"})
+	}
+	fed := int64(0)
+	packets := func(yield func(capture.Packet, error) bool) {
+		for _, p := range build(list) {
+			fed = p.Frame
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+	for seg := range Segments(packets, nil) {
+		if seg.Frame > 200 && seg.End == NotEnded && seg.Frame != fed {
+			t.Fatalf("frame %d was handed out after frame %d", seg.Frame, fed)
+		}
+	}
+}
+
+// A connection whose handshake stands behind its data in the file is held only until both SYNs are there.
+func TestFormedBySYNs(t *testing.T) {
+	list := []pk{
+		{ms: 2, from: "a", flags: ACK, data: "PING"},
+		{ms: 0, from: "a", flags: SYN, seq: -1},
+		{ms: 1, from: "b", flags: SYN | ACK, seq: -1},
+		{ms: 3, from: "b", flags: ACK, ack: 4, data: "+PONG"},
+	}
+	fed := int64(0)
+	packets := func(yield func(capture.Packet, error) bool) {
+		for _, p := range build(list) {
+			fed = p.Frame
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+	for seg := range Segments(packets, nil) {
+		if seg.End == NotEnded && (fed < 3 || seg.Frame < 4 && fed > 3 || seg.Conn.Start != Handshake) {
+			t.Errorf("frame %d was handed out after frame %d", seg.Frame, fed)
+		}
+	}
+}
+
+// The heap of timers hands out flows as sorting does, through moves and removals.
+func TestTimers(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	flows := make([]flow, 200)
+	for i := range flows {
+		flows[i].slot, flows[i].conn.ID = -1, int64(i)
+	}
+	var heap timers
+	for range 5000 {
+		f := &flows[r.IntN(len(flows))]
+		if r.IntN(4) == 0 {
+			heap.clear(f)
+		} else {
+			heap.set(f, int64(r.IntN(1000)))
+		}
+		for i, f := range heap {
+			if int(f.slot) != i || i > 0 && heap.less(i, (i-1)/2) {
+				t.Fatalf("place %d of %d is out of order", i, len(heap))
+			}
 		}
 	}
 }

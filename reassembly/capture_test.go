@@ -1,42 +1,30 @@
 package reassembly
 
 import (
-	"io"
+	"bytes"
 	"iter"
-	"os"
 	"testing"
-
-	"github.com/google/gopacket/pcapgo"
 
 	"github.com/respsniff/respsniff/capture"
 )
 
-// readPcap reads a classic pcap file that the tests trust.
+// readPcap reads a capture that the tests trust.
 func readPcap(tb testing.TB, path string) []capture.Packet {
 	tb.Helper()
-	f, err := os.Open(path)
+	source, err := capture.Open([]string{path}, capture.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close()
-	r, err := pcapgo.NewReader(f)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	defer source.Close()
 	var packets []capture.Packet
-	for {
-		data, ci, err := r.ReadPacketData()
-		if err == io.EOF {
-			return packets
-		}
+	for p, err := range source.Packets() {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		packets = append(packets, capture.Packet{
-			Time: capture.TimeOf(ci.Timestamp), Frame: int64(len(packets) + 1),
-			Link: capture.LinkType(r.LinkType()), Length: ci.Length, Data: data,
-		})
+		p.Data = bytes.Clone(p.Data)
+		packets = append(packets, p)
 	}
+	return packets
 }
 
 // from hands out packets.

@@ -139,7 +139,7 @@ func (a *Assembler) reopen(f *flow, s Side, p *packet, t capture.Time) bool {
 func (f *flow) matches(s Side, first uint32) bool { return f.conn.Sides[s].FirstSeq == first }
 
 // maxEarly is how far before the first captured byte a SYN may lie that stands in the file behind it.
-const maxEarly = 1 << 18
+const maxEarly = 4 << 20
 
 // early says that p is the SYN of f itself, which began in the middle because the file has it out of order.
 func (a *Assembler) early(f *flow, s Side, p *packet, t capture.Time) bool {

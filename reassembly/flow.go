@@ -128,7 +128,7 @@ func (s *slabs) all(do func(*flow)) {
 }
 
 // evictionSample is how many flows are compared to find one that has been idle for long.
-const evictionSample = 64
+const evictionSample = 16
 
 // idlest returns the live flow to give up: of a sample that moves on through the slabs, the one silent longest, and
 // rather one that never got an answer. It returns nil if the sample holds no live flow.

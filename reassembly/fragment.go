@@ -44,8 +44,14 @@ type fragmented struct {
 // fragments joins IP fragments. Memory is bounded by the constants above; the oldest gives way.
 type fragments struct {
 	parts map[fragmentKey]*fragmented
+	queue []queuedFragment // oldest first; some are joined or dropped by now
 	bytes int
-	next  int64
+	next  int64 // number of the packet begun last
+}
+
+type queuedFragment struct {
+	key   fragmentKey
+	order int64
 }
 
 // fragment takes one fragment in; the fragment that completes its packet yields the payload of the whole.
@@ -64,9 +70,7 @@ func (d *decoder) fragment(key fragmentKey, from int, more bool, data []byte) (l
 		if len(f.parts) >= maxFragmented {
 			d.dropOldest()
 		}
-		p = &fragmented{total: -1, since: d.now, order: f.next}
-		f.next++
-		f.parts[key] = p
+		p = f.begin(key, d.now)
 	}
 	if p.bad {
 		return layerDone, nil
@@ -150,14 +154,28 @@ func (d *decoder) drop(key fragmentKey, p *fragmented) {
 }
 
 func (d *decoder) dropOldest() {
-	var oldest fragmentKey
-	var which *fragmented
-	for k, p := range d.fragments.parts {
-		if which == nil || p.order < which.order {
-			oldest, which = k, p
+	f := &d.fragments
+	for len(f.queue) > 0 {
+		first := f.queue[0]
+		f.queue = f.queue[1:]
+		if p := f.parts[first.key]; p != nil && p.order == first.order {
+			d.drop(first.key, p)
+			return
 		}
 	}
-	if which != nil {
-		d.drop(oldest, which)
+}
+
+// begin adds a packet in the making.
+func (f *fragments) begin(key fragmentKey, now capture.Time) *fragmented {
+	f.next++
+	p := &fragmented{total: -1, since: now, order: f.next}
+	f.parts[key] = p
+	if len(f.queue) >= 2*maxFragmented { // most of them are joined by now
+		f.queue = slices.DeleteFunc(f.queue, func(q queuedFragment) bool {
+			p := f.parts[q.key]
+			return p == nil || p.order != q.order
+		})
 	}
+	f.queue = append(f.queue, queuedFragment{key, p.order})
+	return p
 }

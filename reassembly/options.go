@@ -31,14 +31,14 @@ const (
 	// DefaultReorderWindow covers the disorder of multi-queue NICs, merged files and `-i any`; it is shorter than the
 	// smallest retransmission timeout in use (200 ms on Linux).
 	DefaultReorderWindow = 50 * time.Millisecond
-	// DefaultReorderPackets is what a connection at full speed sends in a fraction of the window.
-	DefaultReorderPackets = 512
+	// DefaultReorderPackets is what a connection with large values sends in the window.
+	DefaultReorderPackets = 2048
 	// DefaultHoleTimeout lets three retransmissions of a Linux sender (0.2, 0.6, 1.4 s) and one more arrive.
 	DefaultHoleTimeout = 5 * time.Second
 	// DefaultMaxHoleBytes is above the send window of an ordinary connection.
-	DefaultMaxHoleBytes = 2 << 20
-	// DefaultMaxHolePackets is the same window in segments of an Ethernet's size, and more.
-	DefaultMaxHolePackets = 2048
+	DefaultMaxHoleBytes = 4 << 20
+	// DefaultMaxHolePackets is the same window in segments of an Ethernet's size, and the ACKs for them.
+	DefaultMaxHolePackets = 4096
 	// DefaultMaxBuffered bounds a capture with loss on every connection.
 	DefaultMaxBuffered = 32 << 20
 )

@@ -97,7 +97,7 @@ func (a *Assembler) drain(f *flow, force bool) {
 		if f.probeStart(s, place) {
 			continue
 		}
-		limit, due := a.patience(f, s, w)
+		limit, due := a.patience(f, s, w, place)
 		switch {
 		case force || due <= a.clock.reading:
 		case a.overfull(b):
@@ -155,9 +155,9 @@ func (a *Assembler) overfull(b *backlog) bool {
 // noLimit is a place beyond any stream.
 const noLimit = math.MaxInt64
 
-// patience returns the clock reading at which the hole in side s's stream that w waits for is given up, and up to which
-// place.
-func (a *Assembler) patience(f *flow, s Side, w *waiting) (limit, due int64) {
+// patience returns the clock reading at which the hole before place in side s's stream, for which w waits, is given up,
+// and up to which place that holds.
+func (a *Assembler) patience(f *flow, s Side, w *waiting, place int64) (limit, due int64) {
 	b, sides := f.backlog, &f.conn.Sides
 	now := a.clock.reading
 	limit = noLimit
@@ -176,12 +176,13 @@ func (a *Assembler) patience(f *flow, s Side, w *waiting) (limit, due int64) {
 		if b.arrivals-m.arrivals >= int64(a.options.ReorderPackets) {
 			at = now
 		}
-		if at <= now {
-			limit, due = m.place, at
-			continue
+		if at > now {
+			due = min(due, at)
+			break
 		}
-		due = min(due, at)
-		break
+		if limit, due = m.place, at; limit >= place {
+			break
+		}
 	}
 	return limit, due
 }

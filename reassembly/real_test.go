@@ -3,17 +3,20 @@ package reassembly
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
@@ -39,7 +42,7 @@ func TestRealConnections(t *testing.T) {
 				end := [...]string{"", "FIN", "RST", "reused", "evicted", "open"}[s.End]
 				got[start+" "+end]++
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := gocmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 			if st.Packets != int64(len(packets)) || st.Segments != st.Packets || st.LostBytes+st.Holes+st.AfterEnd != 0 {
@@ -136,4 +139,42 @@ func followed(t *testing.T, out []byte) map[string]string {
 		all[k] = b.String()
 	}
 	return all
+}
+
+// Real traffic out of order by less than the window, and every packet captured twice, is the same traffic.
+func TestRealDisorder(t *testing.T) {
+	for _, name := range []string{"01a_small.pcap", "04_goredis_pipeline.pcap", "04_large.pcap", "02d_redispy455_asyncio_fixed.pcap"} {
+		t.Run(name, func(t *testing.T) {
+			packets := readPcap(t, testcap.Path(t, name))
+			want, _ := assemble(t, packets, Options{})
+			r := rand.New(rand.NewPCG(5, 5))
+			at := make([]capture.Time, len(packets))
+			shuffled := make([]capture.Packet, 0, 2*len(packets))
+			for i := range packets {
+				at[i] = packets[i].Time + capture.Time(r.Int64N(45e6))
+			}
+			order := make([]int, len(packets))
+			for i := range order {
+				order[i] = i
+			}
+			slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(at[i], at[j]) })
+			for _, i := range order {
+				shuffled = append(shuffled, packets[i], packets[i])
+			}
+			got, st := assemble(t, shuffled, Options{})
+			byEnds := func(x, y *stream) int {
+				return cmp.Or(strings.Compare(x.Conn.Ends[A].String(), y.Conn.Ends[A].String()), cmp.Compare(x.Conn.ID, y.Conn.ID))
+			}
+			slices.SortFunc(want, byEnds)
+			slices.SortFunc(got, byEnds)
+			if len(got) != len(want) || st.LostBytes > 0 || st.Duplicates < int64(len(packets)*9/10) {
+				t.Errorf("%d connections, want %d; %+v", len(got), len(want), st)
+			}
+			for i := range min(len(got), len(want)) {
+				if got[i].Conn.Ends != want[i].Conn.Ends || !slices.EqualFunc(got[i].Bytes[:], want[i].Bytes[:], bytes.Equal) {
+					t.Errorf("%v: streams differ", want[i].Conn.Ends)
+				}
+			}
+		})
+	}
 }

@@ -4,11 +4,13 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// recentSize is the number of packets remembered to tell copies from retransmissions: some milliseconds of the fastest
-// capture.
+// The memory of packets is a table of 2^groupBits groups, each for some connection sides, of 2^slotBits packets. Copies
+// made by SPAN or `-i any` follow within a few packets of their side; small groups keep what a few busy connections
+// touch within the nearest caches.
 const (
-	recentBits = 13
-	recentSize = 1 << recentBits
+	groupBits  = 9
+	slotBits   = 4
+	recentSize = 1 << (groupBits + slotBits)
 )
 
 // sighting is what is remembered of a packet.
@@ -47,8 +49,9 @@ func (r *recent) see(conn int64, s Side, p *packet, t capture.Time) verdict {
 		key++
 		hash = sample(p.payload)
 	}
-	at := (uint32(conn)*2+uint32(s))*0x9e3779b1 ^ key*0x85ebca77 ^ uint32(p.flags&(SYN|FIN|RST))<<20
-	e := &r[at>>(32-recentBits)]
+	group := (uint32(conn)*2 + uint32(s)) * 0x9e3779b1 >> (32 - groupBits)
+	slot := (key + uint32(p.flags&(SYN|FIN|RST))) * 0x85ebca77 >> (32 - slotBits)
+	e := &r[group<<slotBits|slot]
 	v := fresh
 	if e.seq == p.seq && e.conn == uint32(conn) && e.side == s && e.length == uint32(p.length) &&
 		e.captured == uint32(len(p.payload)) {

@@ -69,7 +69,11 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	if p.flags&RST != 0 { // a RST may carry text for people (RFC 9293 section 3.5.3), which is not of the stream
 		length, payload = 0, nil
 	}
-	if off-h.next > maxWindow || h.next-off > maxWindow {
+	reach := int64(maxWindow)
+	if p.flags&RST != 0 { // often made by a middlebox or a crashed host, with numbers of its own
+		reach = farOff
+	}
+	if off-h.next > reach || h.next-off > maxWindow {
 		if p.flags&RST == 0 {
 			a.stats.OutOfWindow++
 		}
@@ -80,7 +84,7 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 		ref := max(peer.next, peer.acked)
 		ack = f.offset(s.Other(), p.ack, ref)
 		switch {
-		case ack-ref > maxWindow || ref-ack > maxWindow:
+		case ack-ref > reach || ref-ack > maxWindow:
 			a.stats.OutOfWindow++
 			ack = NoAck
 		case ack > peer.acked:

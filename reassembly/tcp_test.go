@@ -87,6 +87,18 @@ func TestConnections(t *testing.T) {
 			b4 0+0 ack 0 syn
 			a5 0+0 ack 0
 			CAPTURE`},
+		{"a server that forgot its first SYN-ACK", []pk{
+			{ms: 0, from: "a", flags: SYN, seq: -1},
+			{ms: 1, from: "b", flags: SYN | ACK, seq: -1},
+			{ms: 1000, from: "a", flags: SYN, seq: -1},
+			{ms: 1001, from: "b", flags: SYN | ACK, seq: 70000},
+			{ms: 1002, from: "a", flags: ACK, ack: 70001, data: "PING"},
+		}, `a1 0+0 syn
+			b2 0+0 ack 0 syn
+			a3 0+0 syn
+			b4 0+0 ack 0 syn
+			a5 0+4 ack 0 PING
+			CAPTURE`},
 		{"data after a RST stays with the old connection", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "GET"},
 			pk{ms: 4, from: "a", flags: RST | ACK, seq: 3},
@@ -199,6 +211,14 @@ func TestConnections(t *testing.T) {
 			a4 5+5 ack 0 fghij
 			a5 10+2 ack 0 repeated 5 late conflict KL
 			CAPTURE`},
+		{"overlap of two that wait", hello(
+			pk{ms: 3, from: "a", flags: ACK, seq: 2, data: "cdef"},
+			pk{ms: 4, from: "a", flags: ACK, seq: 4, data: "EFgh"},
+			pk{ms: 5, from: "a", flags: ACK, seq: 0, data: "ab"},
+		), helloLines + `a6 0+2 ack 0 late ab
+			a4 2+4 ack 0 cdef
+			a5 6+2 ack 0 repeated 2 late conflict gh
+			CAPTURE`},
 		{"keep-alive", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "PING"},
 			pk{ms: 4, from: "b", flags: ACK, seq: 0, ack: 4, data: "+PONG"},
@@ -237,7 +257,14 @@ func TestConnections(t *testing.T) {
 			{ms: 2, from: "a", flags: ACK, data: "PING", id: 9},
 			{ms: 2.01, from: "a", flags: ACK, data: "PING", id: 9},
 			{ms: 5, from: "a", flags: ACK, data: "PING", id: 10},
-		}, "a1 0+0 syn\nb3 0+0 ack 0 syn\na5 0+4 ack 0 PING\na7 4+0 ack 0 repeated 4\nCAPTURE"},
+			{ms: 5.01, from: "a", flags: ACK, data: "PING", id: 10},
+			{ms: 500, from: "a", flags: ACK, data: "PING", id: 10},
+		}, `a1 0+0 syn
+			b3 0+0 ack 0 syn
+			a5 0+4 ack 0 PING
+			a7 4+0 ack 0 repeated 4
+			a9 4+0 ack 0 repeated 4
+			CAPTURE`},
 		{"snapshot length: the place is kept", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "abcdefgh", snap: 4},
 			pk{ms: 4, from: "a", flags: ACK, seq: 8, data: "ijkl", snap: 1},
@@ -270,6 +297,10 @@ func TestConnections(t *testing.T) {
 		{"a RST may carry text, which is not of the stream", hello(
 			pk{ms: 3, from: "b", flags: RST, seq: 0, data: "go away"},
 		), helloLines + "b4 0+0 rst\nRST"},
+		{"a RST with numbers of its own loses no bytes", hello(
+			pk{ms: 3, from: "a", flags: RST | ACK, seq: 300 << 20, ack: 500 << 20},
+			pk{ms: 4, from: "b", flags: ACK, seq: 0, data: "late"},
+		), helloLines + "a4 0+0 rst\nb5 0+4 ack 0 late\nRST"},
 		{"a sequence number of no window", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "one"},
 			pk{ms: 4, from: "a", flags: ACK, seq: 1 << 31, data: "stray"},

@@ -2,6 +2,8 @@ package resp
 
 import (
 	"errors"
+	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -160,6 +162,13 @@ func TestOddLine(t *testing.T) {
 	for _, in := range []string{"-ERR a\nb\r\n", "-ERR a\rb\r\n", "+a\n\r\n"} {
 		if r := reply(t, in); !r.OddLine {
 			t.Errorf("%q: %s", in, r.show())
+		}
+	}
+	long := "-ERR " + strings.Repeat("a", 2*MaxText)
+	for in, odd := range map[string]bool{long + "\rb\r\n": true, long + "\r\r\n": true, long + "\nb\r\n": true, long + "\r\n": false} {
+		same(t, in, decodeReplies(t, []byte(in), cuts(rand.New(rand.NewPCG(1, 1)), len(in), 1)), []string{reply(t, in).show()})
+		if reply(t, in).OddLine != odd {
+			t.Errorf("%q: odd is not %t", in, odd)
 		}
 	}
 	if reply(t, "-ERR a\r\n").OddLine {

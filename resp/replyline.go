@@ -126,7 +126,7 @@ func (d *ReplyDecoder) takeLine(b []byte, v *Reply, st *replyState) (line []byte
 		q.text = append(q.text, b[:min(end, max(0, MaxText-len(q.text)))]...)
 		line = q.text[:min(int64(len(q.text)), total)]
 	}
-	if free && bytes.IndexByte(line, '\r') >= 0 {
+	if free && end > 0 && (st.cr || bytes.IndexByte(b[:end-1], '\r') >= 0) {
 		v.OddLine = true
 	}
 	return line, true, ""

@@ -1,5 +1,7 @@
 package resp
 
+import "bytes"
+
 // replyPart is a reply that is split between segments.
 type replyPart struct {
 	replyState
@@ -37,6 +39,9 @@ func (d *ReplyDecoder) spill(rep *Reply, st *replyState) {
 	q.saved = len(q.rep.Elems)
 	switch st.phase {
 	case repLine, repChunk:
+		if n := len(b); n > 0 && (st.marker == '+' || st.marker == '-') && (st.cr || bytes.IndexByte(b[:n-1], '\r') >= 0) {
+			q.rep.OddLine = true
+		}
 		if st.line == 0 {
 			q.text = q.text[:0]
 			if len(b) > 0 {

@@ -23,10 +23,12 @@ const (
 
 // seek looks for the next request in b, the unread rest of the segment, and moves there, or consumes b.
 func (d *RequestDecoder) seek(b []byte, v *Request) bool {
-	if d.in.pos == 0 && requestsAt(b, false) {
-		d.in.found()
-		v.Resynced = true
-		return true
+	if d.in.pos == 0 {
+		if ok, _ := requestsAt(b, false); ok {
+			d.in.found()
+			v.Resynced = true
+			return true
+		}
 	}
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte("\r\n*"))
@@ -35,56 +37,60 @@ func (d *RequestDecoder) seek(b []byte, v *Request) bool {
 			return false
 		}
 		at += i + 2
-		if requestsAt(b[at:], true) {
+		ok, walked := requestsAt(b[at:], true)
+		if ok {
 			d.in.pos += at
 			d.in.found()
 			v.Resynced = true
 			return true
 		}
+		at += max(walked-2, 0)
 	}
 }
 
-// requestsAt says whether b looks like the start of a request. A strict look wants one whole request.
-func requestsAt(b []byte, strict bool) bool {
+// requestsAt says whether b looks like the start of a request, and how far the look went before it found out. A strict
+// look wants one whole request. No boundary is looked for again in what was walked, which keeps the search linear.
+func requestsAt(b []byte, strict bool) (ok bool, walked int) {
+	total := len(b)
 	for whole, tokens := 0, 0; ; whole++ {
 		if len(b) == 0 {
-			return whole > 0
+			return whole > 0, total - len(b)
 		}
 		if b[0] != '*' {
-			return false
+			return false, total - len(b)
 		}
 		n, used := header(b[1:])
 		if used == 0 {
-			return whole > 0 && len(b) < maxHeader && bytes.IndexByte(b, '\n') < 0
+			return whole > 0 && len(b) < maxHeader && bytes.IndexByte(b, '\n') < 0, total - len(b)
 		}
 		if n < 1 || n > saneCount {
-			return false
+			return false, total - len(b)
 		}
 		b = b[1+used:]
 		for i := int64(0); i < n; i++ {
 			if tokens++; tokens > seekTokens {
-				return true
+				return whole > 0 || !strict, total - len(b)
 			}
 			named := whole > 0 || i > 0 && !strict
 			if len(b) == 0 {
-				return named
+				return named, total - len(b)
 			}
 			if b[0] != '$' {
-				return false
+				return false, total - len(b)
 			}
 			size, used := header(b[1:])
 			if used == 0 {
-				return named && len(b) < maxHeader && bytes.IndexByte(b, '\n') < 0
+				return named && len(b) < maxHeader && bytes.IndexByte(b, '\n') < 0, total - len(b)
 			}
 			if size > saneBulk || i == 0 && (size < 1 || size > maxName) {
-				return false
+				return false, total - len(b)
 			}
 			b = b[1+used:]
 			if int64(len(b)) < size+2 {
-				return named
+				return named, total - len(b)
 			}
 			if i == 0 && !isName(b[:size]) || b[size] != '\r' || b[size+1] != '\n' {
-				return false
+				return false, total - len(b)
 			}
 			b = b[size+2:]
 		}
@@ -104,10 +110,12 @@ func isName(b []byte) bool {
 
 // seek looks for the next reply in b, the unread rest of the segment, and moves there, or consumes b.
 func (d *ReplyDecoder) seek(b []byte, v *Reply) bool {
-	if d.in.pos == 0 && !d.in.full && repliesAt(b, false) {
-		d.in.found()
-		v.Resynced = true
-		return true
+	if d.in.pos == 0 && !d.in.full {
+		if ok, _ := repliesAt(b, false); ok {
+			d.in.found()
+			v.Resynced = true
+			return true
+		}
 	}
 	for at := 0; !d.in.full && !opensAggregate(b); {
 		i := bytes.Index(b[at:], []byte("\r\n"))
@@ -118,12 +126,17 @@ func (d *ReplyDecoder) seek(b []byte, v *Reply) bool {
 		if opensAggregate(b[at:]) {
 			break
 		}
-		if at < len(b) && (b[at] == '+' || b[at] == '-') && repliesAt(b[at:], true) {
+		if at == len(b) || b[at] != '+' && b[at] != '-' {
+			continue
+		}
+		ok, walked := repliesAt(b[at:], true)
+		if ok {
 			d.in.pos += at
 			d.in.found()
 			v.Resynced = true
 			return true
 		}
+		at += max(walked-2, 0)
 	}
 	d.in.pos = len(d.in.p)
 	return false
@@ -134,23 +147,25 @@ func opensAggregate(b []byte) bool {
 	return len(b) > 0 && bytes.IndexByte([]byte("*%~>|;"), b[0]) >= 0
 }
 
-// repliesAt says whether b looks like the start of a reply. A strict look wants one whole reply.
-func repliesAt(b []byte, strict bool) bool {
+// repliesAt says whether b looks like the start of a reply, and how far the look went, as requestsAt does.
+func repliesAt(b []byte, strict bool) (ok bool, walked int) {
+	total := len(b)
 	need := uint64(1) // values that the current reply still wants
-	for whole, tokens := 0, 0; tokens < seekTokens; tokens++ {
+	whole := 0
+	for tokens := 0; tokens < seekTokens; tokens++ {
 		if len(b) == 0 {
-			return whole > 0 || !strict && tokens > 0
+			return whole > 0 || !strict && tokens > 0, total - len(b)
 		}
 		end := bytes.IndexByte(b[:min(len(b), MaxText)], '\n')
 		if end < 0 {
-			return (whole > 0 || !strict && tokens > 0) && len(b) < MaxText && knownMarker(b[0])
+			return (whole > 0 || !strict && tokens > 0) && len(b) < MaxText && knownMarker(b[0]), total - len(b)
 		}
 		if end < 2 || b[end-1] != '\r' {
-			return false
+			return false, total - len(b)
 		}
 		n, ok := saneLine(b[0], b[1:end-1])
 		if !ok {
-			return false
+			return false, total - len(b)
 		}
 		marker := b[0]
 		b = b[end+1:]
@@ -161,10 +176,10 @@ func repliesAt(b []byte, strict bool) bool {
 			}
 			if int64(len(b)) < n+2 {
 				cut := len(b) - int(min(n, int64(len(b))))
-				return (whole > 0 || !strict) && (cut == 0 || b[n] == '\r')
+				return (whole > 0 || !strict) && (cut == 0 || b[n] == '\r'), total - len(b)
 			}
 			if b[n] != '\r' || b[n+1] != '\n' {
-				return false
+				return false, total - len(b)
 			}
 			b = b[n+2:]
 		case '*', '~', '>':
@@ -182,7 +197,7 @@ func repliesAt(b []byte, strict bool) bool {
 			need = 1
 		}
 	}
-	return true
+	return whole > 0 || !strict, total - len(b)
 }
 
 func knownMarker(c byte) bool { return bytes.IndexByte([]byte("+-:$*_#,(=~%|>!"), c) >= 0 }

@@ -17,7 +17,11 @@ func All() []*analysis.Detector {
 		DirtyReuse(),
 		LateReplyReuse(),
 		OffByK(),
+		StaleBufferRead(),
 		QuitMisread(),
+		HandshakeLeftover(),
+		SharedConnection(),
+		BlockingTimeout(),
 		MovedToSelf(),
 	}
 	for _, d := range all {

@@ -17,6 +17,7 @@ type analyzeOptions struct {
 	filter   filterFlags
 	output   outputFlags
 	verdict  verdictFlags
+	baseline baselineFlags
 	separate bool
 }
 
@@ -44,7 +45,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 			if err != nil {
 				return err
 			}
-			if err := o.output.write(a, doc); err != nil {
+			if err := o.output.write(a, doc, o.verdict.fails); err != nil {
 				return err
 			}
 			return o.verdict.exit(doc)
@@ -54,32 +55,40 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 	o.filter.add(cmd, true)
 	o.output.add(cmd, report.Formats)
 	o.verdict.add(cmd)
+	o.baseline.add(cmd)
 	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
 	return cmd
 }
 
-func (o *analyzeOptions) check() error {
-	if err := o.output.check(report.Formats); err != nil {
+func (o *analyzeOptions) check() error { return o.checkFor(report.Formats) }
+
+func (o *analyzeOptions) checkFor(formats []report.Format) error {
+	if err := o.output.check(formats); err != nil {
 		return err
 	}
 	if err := o.filter.check(o.output.location); err != nil {
 		return err
 	}
+	if err := o.baseline.check(); err != nil {
+		return err
+	}
 	return o.verdict.check()
 }
 
-// analyze is the pipeline: packets become segments, segments become exchanges, exchanges become findings.
-func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*report.Document, error) {
+// document runs the pipeline: packets become segments, segments become events, events become findings. watchers see
+// the events as they pass. used is set to the pipeline, for what a caller wants to know afterwards.
+func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, used **pipeline, watchers ...func(analysis.Event)) (*report.Document, error) {
 	p, err := openPipeline(a, names, &o.input, o.output.location)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
+	*used = p
 
 	packets := p.progress.pass(ctx, p.source.Packets())
 	segments := p.assembler.Segments(packets)
-	events := p.census(p.run.Events(segments))
-	findings := p.run.Detect(only(events, &o.filter), p.detectors)
+	events := only(p.census(p.run.Events(segments)), &o.filter)
+	findings := p.run.Detect(watch(events, watchers), p.detectors)
 
 	var kept []analysis.Finding
 	for f, err := range findings {
@@ -89,17 +98,32 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 		kept = append(kept, f)
 	}
 	doc := p.document()
-	if err := o.filter.begin(doc.Summary.First); err != nil {
+	doc.Findings = kept
+	if err := keep(doc, &o.filter); err != nil {
 		return nil, err
-	}
-	for _, f := range kept {
-		if o.filter.finding(&f) {
-			doc.Findings = append(doc.Findings, f)
-		}
 	}
 	report.Rank(doc.Findings)
-	if err := o.verdict.accept(a, doc); err != nil {
+	return doc, nil
+}
+
+// analyze makes the document of the main command, with its figures and without what the baseline accepts.
+func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*report.Document, error) {
+	var p *pipeline
+	var watchers []func(analysis.Event)
+	var recorder *report.Recorder
+	if o.output.figures() {
+		recorder = report.NewRecorder()
+		watchers = append(watchers, func(event analysis.Event) { record(recorder, event) })
+	}
+	doc, err := o.document(ctx, a, names, &p, watchers...)
+	if err != nil {
 		return nil, err
+	}
+	if err := o.baseline.apply(a, doc, o.output.force); err != nil {
+		return nil, err
+	}
+	if recorder != nil {
+		doc.Series = recorder.Series(doc.Findings)
 	}
 	return doc, nil
 }
@@ -121,7 +145,7 @@ func (o *analyzeOptions) each(ctx context.Context, a *app, names []string) error
 		}
 		doc, err := o.analyze(ctx, a, []string{name})
 		if err == nil {
-			if err = o.output.write(a, doc); err != nil {
+			if err = o.output.write(a, doc, o.verdict.fails); err != nil {
 				return err
 			}
 			err = o.verdict.exit(doc)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(name string) (string, bool)
+
+	now func() time.Time // nil: the wall clock; only the days of baselines depend on it
 
 	quiet   bool
 	verbose bool
@@ -57,6 +60,10 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		newExplainCommand(a),
 		newDumpCommand(a),
 		newGenerateCommand(a),
+		newStatsCommand(a),
+		newVerifyCommand(a),
+		newDiffCommand(a),
+		newRenderCommand(a),
 		newVersionCommand(a),
 		newManCommand(),
 	)
@@ -101,4 +108,12 @@ func (a *app) say(format string, args ...any) {
 	if a.verbose {
 		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(fmt.Sprintf(format, args...)))
 	}
+}
+
+// today is the day that baselines are held against.
+func (a *app) today() time.Time {
+	if a.now != nil {
+		return a.now()
+	}
+	return time.Now()
 }

@@ -38,11 +38,20 @@ type endpoint struct {
 	port   uint16 // 0: any
 }
 
+// add adds the flags for commands that see connections.
 func (f *filterFlags) add(cmd *cobra.Command, rules bool) {
 	s := cmd.Flags()
 	s.StringArrayVar(&f.servers, "server", nil, "only this server: `ADDR`, ADDR:PORT or prefix; repeatable")
 	s.StringArrayVar(&f.clients, "client", nil, "only this client: `ADDR`, ADDR:PORT or prefix; repeatable")
 	s.Int64SliceVar(&f.conns, "conn", nil, "only this connection `NUMBER`; repeatable")
+	f.addWhat(cmd, rules)
+}
+
+// addFindings adds the flags for commands that see findings only.
+func (f *filterFlags) addFindings(cmd *cobra.Command) { f.addWhat(cmd, true) }
+
+func (f *filterFlags) addWhat(cmd *cobra.Command, rules bool) {
+	s := cmd.Flags()
 	s.StringArrayVar(&f.cmds, "cmd", nil, "only this `COMMAND`; repeatable")
 	s.StringArrayVar(&f.keys, "key", nil, "only keys that match `GLOB`; repeatable")
 	s.StringVar(&f.since, "since", "", "only from this `TIME` on: RFC 3339, what application logs print, or seconds since 1970")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -106,6 +107,13 @@ func (o *outputFlags) check(formats []report.Format) error {
 // allExamples is more than the analysis keeps of any finding.
 const allExamples = 1000
 
+// figures reports whether some output shows the figures of report.Series.
+func (o *outputFlags) figures() bool {
+	return slices.ContainsFunc(o.outputs, func(out output) bool {
+		return out.format == report.HTML || out.format == report.JSON || out.format == report.NDJSON
+	})
+}
+
 // options gives what the writers need for one output.
 func (o *outputFlags) options(a *app, out output) report.Options {
 	options := report.Options{
@@ -119,20 +127,29 @@ func (o *outputFlags) options(a *app, out output) report.Options {
 	return options
 }
 
-// write writes the document in every format asked for.
-func (o *outputFlags) write(a *app, d *report.Document) error {
+// write writes the document in every format asked for. fails says which findings make the run fail.
+func (o *outputFlags) write(a *app, d *report.Document, fails func(*analysis.Finding) bool) error {
 	for _, out := range o.outputs {
 		options := o.options(a, out)
-		if out.path == "" {
-			if err := report.Write(a.stdout, out.format, d, options); err != nil {
-				return fmt.Errorf("standard output: %w", err)
-			}
-			continue
-		}
-		err := writeFile(out.path, o.force, func(w io.Writer) error { return report.Write(w, out.format, d, options) })
+		options.Fails = fails
+		err := o.to(a, out, func(w io.Writer) error { return report.Write(w, out.format, d, options) })
 		if err != nil {
-			return unreadable(err)
+			return err
 		}
+	}
+	return nil
+}
+
+// to writes one output to its place.
+func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error {
+	if out.path == "" {
+		if err := write(a.stdout); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+		return nil
+	}
+	if err := writeFile(out.path, o.force, write); err != nil {
+		return unreadable(err)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type pipeline struct {
 	run       *analysis.Run
 	detectors []*analysis.Detector
 	drops     int64 // from --drops
+	conns     map[int64]*analysis.ConnSummary
 	clients   map[netip.Addr]bool
 	servers   map[netip.AddrPort]bool
 }

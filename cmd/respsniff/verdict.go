@@ -38,6 +38,9 @@ func (v *verdictFlags) check() error {
 	return nil
 }
 
+// fails reports whether a finding makes the run fail.
+func (v *verdictFlags) fails(f *analysis.Finding) bool { return !v.never && f.Severity >= v.level }
+
 // exit gives the exit code of a run that was reported.
 func (v *verdictFlags) exit(d *report.Document) error {
 	switch {
@@ -50,9 +53,6 @@ func (v *verdictFlags) exit(d *report.Document) error {
 	}
 	return nil
 }
-
-// accept applies the baseline.
-func (v *verdictFlags) accept(*app, *report.Document) error { return nil }
 
 // exitOrder ranks exit codes from harmless to decisive: findings win over all.
 var exitOrder = []int{exitClean, exitIncomplete, exitUsage, exitInternal, exitFindings}

@@ -136,16 +136,17 @@ func (d *Document) split() (quality, traffic []*analysis.Finding) {
 	return quality, traffic
 }
 
+// addrText leaves out a zone: no packet has one, and it can hold any text.
 func addrText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}
-	return Printable(a.Unmap().String())
+	return a.Unmap().WithZone("").String()
 }
 
 func addrPortText(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""
 	}
-	return Printable(netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String())
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()).String()
 }

@@ -10,7 +10,7 @@ import (
 
 // finding prints the paragraph of evidence of one finding.
 func (t *textWriter) finding(n int, f *analysis.Finding) {
-	head := fmt.Sprintf("-- %d. %s %s ", n, Printable(f.Rule), Printable(f.Name))
+	head := fmt.Sprintf("-- %d. %s ", n, Shorten(Printable(f.Rule+" "+f.Name), 60))
 	tail := fmt.Sprintf(" %s, %s --", f.Severity, orDash(f.Confidence.String()))
 	t.printf("\n%s%s%s\n", t.bold(head), strings.Repeat("-", max(2, textWidth-runes(head)-runes(tail))), t.paint(f.Severity, tail))
 	t.print(hang("", "", Printable(f.Title)+".", textWidth))

@@ -68,7 +68,7 @@ var flagWords = [...]struct {
 func NewExchangeRow(e *analysis.Exchange, conn int64, client, server netip.AddrPort, file string) *ExchangeRow {
 	row := &ExchangeRow{
 		Type: "exchange", Conn: conn, Client: addrPortText(client), Server: addrPortText(server), Index: e.Index,
-		Command: commandName(e), File: Printable(file), Frame: e.Frame, Time: Stamp(e.Time), Outstanding: e.Outstanding,
+		Command: CommandName(e), File: Printable(file), Frame: e.Frame, Time: Stamp(e.Time), Outstanding: e.Outstanding,
 	}
 	if e.HasKey {
 		key := Shorten(Printable(string(e.Key.Raw())), keyWidth)
@@ -101,8 +101,8 @@ func newServes(index int, r *analysis.ReplyInfo) *Serves {
 	return s
 }
 
-// commandName gives the table's name ("CLIENT REPLY"), or the name as sent, in upper case.
-func commandName(e *analysis.Exchange) string {
+// CommandName gives the table's name ("CLIENT REPLY"), or the name as sent, in upper case.
+func CommandName(e *analysis.Exchange) string {
 	if e.Command != nil {
 		return strings.ReplaceAll(e.Command.Name, "|", " ")
 	}

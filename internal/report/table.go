@@ -31,7 +31,10 @@ func (t *table) write(w io.Writer, indent string) error {
 	}
 	for _, row := range t.rows {
 		for c, cell := range row {
-			widths[c] = max(widths[c], runes(cell))
+			if c < last {
+				row[c] = Shorten(cell, maxColumn)
+			}
+			widths[c] = max(widths[c], runes(row[c]))
 		}
 	}
 	room := textWidth - len(indent)
@@ -96,6 +99,7 @@ func (t *table) write(w io.Writer, indent string) error {
 }
 
 const (
+	maxColumn     = 36 // characters of any column but the last
 	columnGap     = 2
 	minLastColumn = 16
 )

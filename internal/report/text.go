@@ -154,7 +154,7 @@ func (t *textWriter) ranking(shown []*analysis.Finding, more int) {
 	}
 	t.print("\n")
 	tab := &table{
-		head:  []string{"#", "SEVERITY", "CONFIDENCE", "RULE", "COUNT", "CONNS", "CLIENT", "SERVER"},
+		head:  []string{"#", "SEVERITY", "CONFIDENCE", "RULE", "COUNT", "CONNS", "CLIENT -> SERVER"},
 		right: []bool{true, false, false, false, true, true},
 		paint: func(row, column int, cell string) string {
 			if column == 1 {
@@ -169,8 +169,8 @@ func (t *textWriter) ranking(shown []*analysis.Finding, more int) {
 			confidence += " *"
 		}
 		tab.rows = append(tab.rows, []string{itoa(int64(i + 1)), f.Severity.String(), confidence,
-			Printable(f.Rule + " " + f.Name), itoa(int64(f.Count)), itoa(int64(f.Connections)),
-			orDash(addrText(f.Client)), orDash(addrPortText(f.Server))})
+			Shorten(Printable(f.Rule+" "+f.Name), 26), itoa(int64(f.Count)), itoa(int64(f.Connections)),
+			orDash(addrText(f.Client)) + " -> " + orDash(addrPortText(f.Server))})
 	}
 	t.table(tab, "")
 	if more > 0 {

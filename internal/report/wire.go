@@ -339,6 +339,12 @@ func (d *Document) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// FindingJSON writes a finding in its JSON form.
+type FindingJSON struct{ *analysis.Finding }
+
+// MarshalJSON gives the form of the schema's "finding".
+func (f FindingJSON) MarshalJSON() ([]byte, error) { return json.Marshal(wireFinding(f.Finding)) }
+
 func confidence(word string) (analysis.Confidence, error) {
 	if word == "" {
 		return analysis.Unsaid, nil

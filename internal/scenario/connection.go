@@ -25,12 +25,14 @@ type connOptions struct {
 
 // defaultOptions are those of two hosts in one data centre. The client delays acknowledgements as Linux does in an
 // interactive session; the server's kernel answers before a stalled process would.
-var defaultOptions = connOptions{
-	rtt:      200 * time.Microsecond,
-	ttl:      [2]int{64, 64},
-	mss:      [2]int{1460, 1460},
-	window:   [2]int{65535 << windowScale, 65535 << windowScale},
-	ackDelay: [2]time.Duration{40 * time.Millisecond, 100 * time.Microsecond},
+func defaultOptions() connOptions {
+	return connOptions{
+		rtt:      200 * time.Microsecond,
+		ttl:      [2]int{64, 64},
+		mss:      [2]int{1460, 1460},
+		window:   [2]int{65535 << windowScale, 65535 << windowScale},
+		ackDelay: [2]time.Duration{40 * time.Millisecond, 100 * time.Microsecond},
+	}
 }
 
 // windowScale is the shift count of RFC 7323 that every SYN offers. With it a window holds the largest filler that a
@@ -127,4 +129,54 @@ func (c *connection) segmentSize(from side) int {
 		n *= max(1, 64000/n)
 	}
 	return n
+}
+
+// conn declares a connection: NAME CLIENT:PORT -> SERVER:PORT OPTION...
+func (p *parser) conn(args []string) {
+	if len(args) < 4 || args[2] != "->" {
+		p.fail("conn NAME CLIENT:PORT -> SERVER:PORT [OPTION...]")
+		return
+	}
+	name := args[0]
+	if _, ok := p.byName[name]; ok {
+		p.fail("connection %s is declared twice", name)
+		return
+	}
+	c := &connection{name: name, ends: [2]netip.AddrPort{p.endpoint(args[1]), p.endpoint(args[3])}, connOptions: p.defaults}
+	if p.err != nil {
+		return
+	}
+	if c.ends[0].Addr().Is4() != c.ends[1].Addr().Is4() {
+		p.fail("one end is IPv4, the other IPv6")
+		return
+	}
+	for _, a := range args[4:] {
+		key, value, _ := strings.Cut(a, "=")
+		if err := c.set(key, value); err != nil {
+			p.fail("%v", err)
+			return
+		}
+	}
+	c.number = len(p.s.conns)
+	p.byName[name] = c
+	p.s.conns = append(p.s.conns, c)
+}
+
+// endpoint reads 10.0.0.1:6379, [::1]:6379 or name:6379.
+func (p *parser) endpoint(text string) netip.AddrPort {
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	}
+	host, port, ok := strings.Cut(text, ":")
+	n, err := strconv.ParseUint(port, 10, 16)
+	if !ok || err != nil {
+		p.fail("%q is not HOST:PORT", text)
+		return netip.AddrPort{}
+	}
+	a, ok := p.hosts[host]
+	if !ok {
+		p.fail("host %q is not declared", host)
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Unmap(), uint16(n))
 }

@@ -30,7 +30,7 @@ func Resegment(most int, seed uint64) Damage {
 // borders draws places strictly inside n bytes, in order, fewer than most.
 func borders(r *rand.Rand, n, most int) []int {
 	var out []int
-	for range r.IntN(max(1, most)) {
+	for range r.IntN(max(1, min(most, n))) {
 		out = append(out, 1+r.IntN(n-1))
 	}
 	slices.Sort(out)

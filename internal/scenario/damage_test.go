@@ -91,6 +91,31 @@ func clone(packets []capture.Packet) []capture.Packet {
 	return out
 }
 
+func TestInvarianceListsNameEachDamageOnce(t *testing.T) {
+	packets := mustParse(t, everything+"conn c5 web:40005 -> db:6379\nrepeat 300 every 1ms { c5 > GET k{i} => $v }").List()
+	names := map[string]bool{}
+	for _, n := range slices.Concat(Harmless(7), Lossy(7)) {
+		if names[n.Name] {
+			t.Errorf("%s is listed twice", n.Name)
+		}
+		names[n.Name] = true
+		if n.Name == "link ethernet" {
+			continue
+		}
+		if reflect.DeepEqual(Apply(packets, n.Damage), packets) {
+			t.Errorf("%s changes nothing", n.Name)
+		}
+	}
+	for _, n := range Harmless(2) {
+		if n.Name == "recorded again" {
+			continue // other ports
+		}
+		if !reflect.DeepEqual(streams(t, Apply(packets, n.Damage)), streams(t, packets)) {
+			t.Errorf("%s changes the bytes", n.Name)
+		}
+	}
+}
+
 func TestDamageIsDeterministicAndLeavesItsInputAlone(t *testing.T) {
 	for in, packets := range inputs(t) {
 		before := clone(packets)

@@ -34,6 +34,9 @@ var damageForms = []struct {
 	{"snap", "n", func(a damageArgs) Damage { return Snap(a.n[0]) }},
 }
 
+// maxDamageNumber bounds counts in the written form: more packets, pieces or bytes than any scenario has.
+const maxDamageNumber = 1 << 30
+
 type damageArgs struct {
 	p    []float64
 	n    []int
@@ -85,8 +88,8 @@ func readDamageArgs(want, got []string) (a damageArgs, err error) {
 			a.p = append(a.p, p)
 		case "n":
 			n, err := strconv.Atoi(got[i])
-			if err != nil || n < 1 {
-				return a, fmt.Errorf("%q is no number from 1", got[i])
+			if err != nil || n < 1 || n > maxDamageNumber {
+				return a, fmt.Errorf("%q is no number from 1 to %d", got[i], maxDamageNumber)
 			}
 			a.n = append(a.n, n)
 		case "d":

@@ -1,8 +1,9 @@
-// Package scenario turns a written conversation into packets, and packets into damaged ones.
+// Package scenario makes packets from a written conversation.
 //
 // A scenario is a text file of one statement a line. It says who talks to whom, what passes the capture point at which
 // time, and which findings that must cause. Everything below the conversation is made as a kernel would: handshakes,
-// sequence numbers, acknowledgements, timestamps, IP identifiers, checksums.
+// sequence numbers, acknowledgements, timestamps, IP identifiers, checksums. A Damage then does to the packets, or to
+// those of any capture, what networks and captures do.
 //
 //	# A read times out after 300 ms and the connection is used again: RS101 fires.
 //	read-timeout 10.0.0.1=300ms              # passed on to the test
@@ -63,8 +64,9 @@
 //	NAME < keepalive                             probe: no data, at the place before the next one due
 //	NAME > again [N]                             data segment N (from 1; the last one if left out) once more
 //
-// A request is words, sent as an array of bulk strings: GET k1. Words are quoted as in Go where needed ("a\r\n\x00"),
-// and <1000> anywhere in an unquoted word stands for 1000 bytes. "inline PING" is a line, raw "..." bytes as they are.
+// A request is words, sent as an array of bulk strings: GET k1. Words are quoted as in Go where needed ("a\r\n\x00"); a
+// quoted first word is always a command, never SYN or FIN. <1000> anywhere in an unquoted word stands for 1000 bytes.
+// "inline PING" is a line, raw "..." bytes as they are.
 //
 // A reply is +OK, -ERR text, :1, $text, nil ($-1), nil* (*-1), _, #t, ,1.5, (123, =txt:text, !ERR, [ … ] array, ~[ … ]
 // set, >[ … ] push, %{ k v … } map, |{ k v … } attribute, raw "…". + and - take the rest of the line up to a lone "|";

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,23 @@ serves c1 2 <- 2`)
 	}
 }
 
+// TestPackageExample keeps the example of the package comment right.
+func TestPackageExample(t *testing.T) {
+	src, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := strings.Cut(string(src), "// those of any capture, what networks and captures do.\n//\n")
+	text, _, more := strings.Cut(text, "//\n// # Time")
+	if !ok || !more {
+		t.Fatal("the example is not where it was")
+	}
+	s := mustParse(t, strings.ReplaceAll(strings.ReplaceAll(text, "//\t", ""), "//\n", "\n"))
+	if len(s.Wants) != 1 || s.Wants[0].Command != 202 || len(s.Believes) != 1 || s.Conns[0].Commands != 202 {
+		t.Errorf("wants %+v, believes %+v", s.Wants, s.Believes)
+	}
+}
+
 func TestDamageStatement(t *testing.T) {
 	plain := mustParse(t, head+"repeat 20 { c1 > GET k{i} => $v }").List()
 	for _, form := range damageForms {
@@ -187,6 +205,9 @@ func TestDamageStatement(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(head + "repeat 3 every 1ms { c1 > GET k{i} => $v{i} }\nc1 split=3,4 > SET a <300> | GET a # want RS101 strong: x")
 	f.Add(head + "c1 < %{ $a ~[ #t ] } | >[ [ ] ]\nmeanwhile {\nc1 lost > again 3\n}\n1.5 c1 > RST bare")
+	for _, form := range damageForms {
+		f.Add("damage " + form.name + " 3 2 1\n" + head + "c1 twice late=2ms > GET a => $b")
+	}
 	f.Fuzz(func(t *testing.T, src string) {
 		s, err := parse("f", []byte(src), 500, 1<<16)
 		if err != nil {
@@ -194,7 +215,7 @@ func FuzzParse(f *testing.F) {
 		}
 		n := 0
 		for p := range s.Packets() {
-			if _, ok := parseFrame(p); !ok {
+			if _, ok := parseFrame(p); !ok && len(s.damages) == 0 {
 				t.Fatalf("frame %d does not parse", p.Frame)
 			}
 			if n++; n > 2000 {

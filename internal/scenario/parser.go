@@ -43,7 +43,7 @@ func parse(name string, src []byte, statements, payload int) (*Scenario, error) 
 		budget:   payload,
 		hosts:    map[string]netip.Addr{},
 		byName:   map[string]*connection{},
-		defaults: defaultOptions,
+		defaults: defaultOptions(),
 		noted:    map[int]bool{},
 		exact:    true,
 	}
@@ -64,16 +64,13 @@ func parse(name string, src []byte, statements, payload int) (*Scenario, error) 
 			return nil, p.err
 		}
 	}
-	for i, w := range p.s.Wants {
+	for _, w := range p.s.Wants {
 		if _, ok := p.byName[w.Conn]; w.Conn != "" && !ok {
 			p.line = w.Line
 			p.fail("connection %q is not declared", w.Conn)
 			return nil, p.err
 		}
-		if w.Rule == "none" && w.Conn == "" {
-			p.s.Wants[i].Line = w.Line
-			p.s.Silent = true
-		}
+		p.s.Silent = p.s.Silent || w.Rule == "none" && w.Conn == ""
 	}
 	return p.s, nil
 }
@@ -231,54 +228,4 @@ func (p *parser) header(key string, args []string) {
 	default:
 		p.fail("%q is neither a connection nor a statement", key)
 	}
-}
-
-// conn declares a connection: NAME CLIENT:PORT -> SERVER:PORT OPTION...
-func (p *parser) conn(args []string) {
-	if len(args) < 4 || args[2] != "->" {
-		p.fail("conn NAME CLIENT:PORT -> SERVER:PORT [OPTION...]")
-		return
-	}
-	name := args[0]
-	if _, ok := p.byName[name]; ok {
-		p.fail("connection %s is declared twice", name)
-		return
-	}
-	c := &connection{name: name, ends: [2]netip.AddrPort{p.endpoint(args[1]), p.endpoint(args[3])}, connOptions: p.defaults}
-	if p.err != nil {
-		return
-	}
-	if c.ends[0].Addr().Is4() != c.ends[1].Addr().Is4() {
-		p.fail("one end is IPv4, the other IPv6")
-		return
-	}
-	for _, a := range args[4:] {
-		key, value, _ := strings.Cut(a, "=")
-		if err := c.set(key, value); err != nil {
-			p.fail("%v", err)
-			return
-		}
-	}
-	c.number = len(p.s.conns)
-	p.byName[name] = c
-	p.s.conns = append(p.s.conns, c)
-}
-
-// endpoint reads 10.0.0.1:6379, [::1]:6379 or name:6379.
-func (p *parser) endpoint(text string) netip.AddrPort {
-	if ap, err := netip.ParseAddrPort(text); err == nil {
-		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
-	}
-	host, port, ok := strings.Cut(text, ":")
-	n, err := strconv.ParseUint(port, 10, 16)
-	if !ok || err != nil {
-		p.fail("%q is not HOST:PORT", text)
-		return netip.AddrPort{}
-	}
-	a, ok := p.hosts[host]
-	if !ok {
-		p.fail("host %q is not declared", host)
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(n))
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"time"
 
@@ -82,6 +83,39 @@ func (s *Scenario) Conn(name string) (Conn, bool) {
 
 // Time converts a distance from the start to the time that packets carry.
 func (s *Scenario) Time(d time.Duration) capture.Time { return capture.TimeOf(s.base).Add(d) }
+
+// Packets gives the conversation as packets in order of time, then damaged as the scenario says, the same each time it
+// is called. Their Data is not borrowed. No error occurs; the pair is what packet consumers take.
+func (s *Scenario) Packets() iter.Seq2[capture.Packet, error] {
+	if len(s.damages) == 0 {
+		return s.play
+	}
+	return func(yield func(capture.Packet, error) bool) {
+		for _, p := range s.List() {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// play gives the packets as they were on the wire.
+func (s *Scenario) play(yield func(capture.Packet, error) bool) {
+	w := wire{s: s, yield: yield}
+	w.run()
+}
+
+// List returns Packets as a slice.
+func (s *Scenario) List() []capture.Packet {
+	var out []capture.Packet
+	for p := range s.play {
+		out = append(out, p)
+	}
+	if len(s.damages) > 0 {
+		out = Apply(out, s.damages...)
+	}
+	return out
+}
 
 // side is one end of a connection.
 type side uint8

@@ -8,46 +8,6 @@ import (
 	"time"
 )
 
-// kind is what an action puts on the wire.
-type kind uint8
-
-const (
-	actData kind = iota
-	actSYN
-	actRefusedSYN
-	actUnansweredSYN
-	actFIN
-	actRST
-	actBareRST
-	actACK
-	actKeepalive
-	actAgain
-)
-
-// action is a conversation statement: what one side's program does, at the time the capture shows.
-type action struct {
-	at       time.Duration
-	conn     *connection
-	from     side
-	kind     kind
-	command  int // number of the first request in it, from 1; 0: none
-	payload  []byte
-	borders  []int // offsets in payload at which a segment ends
-	number   int   // actAgain: data segment, from 1; 0: the last
-	window   int   // window update in bytes, or -1
-	ack      int64 // relative, or -1: what the kernel has
-	ttl      int   // 0: the connection's
-	ipid     int   // -1: the next
-	unseen   bool
-	lost     bool
-	twice    bool          // captured twice, as by a mirror port
-	late     time.Duration // how much later than sent it passes the capture point
-	fin      bool
-	noPush   bool
-	partFrom int
-	partTo   int
-}
-
 // How fast the two ends are where a statement has no time.
 const (
 	serviceTime = 50 * time.Microsecond  // server: from a request to its reply
@@ -58,7 +18,7 @@ const (
 
 // talk reads a conversation statement behind the connection's name.
 func (p *parser) talk(c *connection, fs []string, timed bool) {
-	a := action{conn: c, window: -1, ack: -1, ipid: -1, partTo: -1}
+	a := newAction(c, client)
 	for len(fs) > 0 && fs[0] != ">" && fs[0] != "<" {
 		if err := a.modify(fs[0]); err != nil {
 			p.fail("%v", err)
@@ -103,7 +63,7 @@ func (p *parser) talk(c *connection, fs []string, timed bool) {
 	if answer == nil {
 		return
 	}
-	r := action{conn: c, from: server, window: -1, ack: -1, ipid: -1, partTo: -1}
+	r := newAction(c, server)
 	var err error
 	if r.payload, err = replies(answer, &p.budget); err != nil {
 		p.fail("%v", err)
@@ -205,67 +165,6 @@ func (p *parser) fill(a *action, fs []string) (err error) {
 	return nil
 }
 
-// modify reads a word between the connection's name and the arrow.
-func (a *action) modify(word string) error {
-	key, value, _ := strings.Cut(word, "=")
-	number := func(to *int, most int) (err error) {
-		if *to, err = strconv.Atoi(value); err != nil || *to < 0 || *to > most {
-			return fmt.Errorf("%s: %q is no proper value", key, value)
-		}
-		return nil
-	}
-	switch key {
-	case "unseen":
-		a.unseen = true
-	case "lost":
-		a.lost = true
-	case "twice":
-		a.twice = true
-	case "late":
-		d, err := time.ParseDuration(value)
-		if err != nil || d <= 0 {
-			return fmt.Errorf("late: %q is no duration", value)
-		}
-		a.late = d
-	case "fin":
-		a.fin = true
-	case "nopush":
-		a.noPush = true
-	case "ttl":
-		return number(&a.ttl, 255)
-	case "ipid":
-		return number(&a.ipid, 65535)
-	case "ack":
-		n := 0
-		err := number(&n, 1<<31)
-		a.ack = int64(n)
-		return err
-	case "split":
-		for _, v := range strings.Split(value, ",") {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 1 {
-				return fmt.Errorf("split: %q is no byte count", v)
-			}
-			a.borders = append(a.borders, n)
-		}
-		slices.Sort(a.borders)
-	case "part":
-		from, to, ok := strings.Cut(value, "..")
-		var err error
-		if a.partFrom, err = strconv.Atoi(from); !ok || err != nil || a.partFrom < 0 {
-			return fmt.Errorf("part: %q is not FROM..TO", value)
-		}
-		if to != "" {
-			if a.partTo, err = strconv.Atoi(to); err != nil || a.partTo < 0 {
-				return fmt.Errorf("part: %q is not FROM..TO", value)
-			}
-		}
-	default:
-		return fmt.Errorf("unknown modifier %q", word)
-	}
-	return nil
-}
-
 // do gives an action its time and puts it on the list.
 func (p *parser) do(a action, timed bool) {
 	c := a.conn
@@ -305,24 +204,4 @@ func (p *parser) do(a action, timed bool) {
 	if a.kind == actSYN {
 		c.lastFrom = client
 	}
-}
-
-// segmentCount says how many segments the payload of an action takes.
-func segmentCount(a *action) int {
-	n := 0
-	for off := 0; off < len(a.payload); n++ {
-		off = segmentEnd(a, off)
-	}
-	return n
-}
-
-// segmentEnd gives the place where the segment that begins at off ends.
-func segmentEnd(a *action, off int) int {
-	end := min(len(a.payload), off+a.conn.segmentSize(a.from))
-	for _, b := range a.borders {
-		if b > off && b < end {
-			return b
-		}
-	}
-	return end
 }

@@ -1,0 +1,273 @@
+package analysis
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// maxAnchor is how many commands that the capture does not hold may still wait for a reply where it begins.
+const maxAnchor = 8
+
+// Shortest encodings of a command and of a reply: "*1\r\n$3\r\nGET\r\n" and "_\r\n". They bound how many were in a hole.
+const (
+	minCommandBytes = 13
+	minReplyBytes   = 3
+)
+
+// Quiet points. A server that has all commands answers them at once, so one that was silent for a while and then
+// answers a new command promptly owes nothing older. One such point may be a coincidence with the end of a stall;
+// several that all say the same are none.
+const (
+	longQuiet    = time.Second          // alone enough (A4 iii)
+	shortQuiet   = time.Millisecond     // the least that says anything
+	promptReply  = 5 * time.Millisecond // an answer at once
+	votesNeeded  = 8
+	votesOfQuiet = 3 // of a silence of quietAfter or more; a shorter one has 1
+)
+
+// anchor is the search for the shift between commands and replies after bytes were lost, or where a capture begins in
+// mid-stream (A4). Reply j since then serves the pending command j+shift: a shift above 0 means that replies were lost,
+// one below that commands are unknown. The search keeps all shifts that are possible and crosses out those that type,
+// shape, slot, echo or the server's kernel exclude, until one is left.
+type anchor struct {
+	first   int  // number of the first command that is in doubt
+	lo, hi  int  // possible shifts
+	closed  bool // no shift but these is possible
+	dead    [2*maxAnchor + maxHeld + 1]bool
+	voted   int
+	votes   int
+	quiet   bool // the next reply shows whether a quiet point holds
+	weight  int
+	shift   int // that it stands for
+	command int64
+	sent    capture.Time
+	silence time.Duration
+}
+
+func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
+
+// doubt says that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
+// and hi. closed says that no other shift is possible.
+func (s *Session) doubt(lo, hi int, closed bool) {
+	if s.held != nil && !s.doubtful {
+		s.explain(false, true)
+	}
+	if s.doubtful && s.held != nil {
+		closed = false // the shift before this loss was open
+		lo, hi = -maxAnchor, max(hi, s.held.anchor.hi)
+		s.guess()
+	}
+	if lo < -maxAnchor || hi > maxAnchor+maxHeld {
+		closed = false
+	}
+	if lo == 0 && hi == 0 && closed {
+		return
+	}
+	s.doubtful = true
+	s.held = &hold{anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxHeld), closed: closed}}
+	for _, ex := range s.pending.rest() {
+		ex.Flags |= Uncertain | AfterHole
+	}
+}
+
+// doubtCommands says that n bytes of the client's stream before the command to come were lost, or were none. What is
+// pending keeps its place: the replies to it come first.
+func (s *Session) doubtCommands(n int64) {
+	if s.doubtful {
+		s.doubt(-maxAnchor, s.pending.len(), false)
+		return
+	}
+	if s.held != nil {
+		s.explain(false, true)
+	}
+	unseen := n/minCommandBytes + 1
+	s.doubtful = true
+	s.held = &hold{anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: s.commands + 1}}
+}
+
+// doubtReplies says that n bytes of the server's stream were lost, or were no reply.
+func (s *Session) doubtReplies(n int64) {
+	hi := s.pending.len()
+	if !s.doubtful {
+		hi = int(min(int64(hi), n/minReplyBytes+1))
+	}
+	s.doubt(0, hi, true)
+}
+
+// settled reports whether the replies to come belong to commands before the loss.
+func (s *Session) beforeLoss() bool {
+	return len(s.held.replies) == 0 && s.pending.len() > 0 && s.pending.front().Index < s.held.anchor.first
+}
+
+// unanchored takes a reply while the pairing is in doubt.
+func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
+	h := s.held
+	a := &h.anchor
+	j := len(h.replies)
+	h.keep(r, info)
+	left, last := 0, 0
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if a.isDead(shift) {
+			continue
+		}
+		if i := j + shift; i >= s.pending.len() {
+			a.dead[shift+maxAnchor] = info.K == reassembly.NoAck || info.K <= s.requests.Offset()
+		} else if i >= 0 {
+			f, _ := s.fitOf(s.pending.at(i), r, info)
+			a.dead[shift+maxAnchor] = f != fits
+		}
+		if !a.isDead(shift) {
+			left++
+			last = shift
+		}
+	}
+	switch {
+	case left == 0:
+		a.closed = false
+		s.guess()
+	case left == 1 && a.closed:
+		s.anchorAt(last)
+	default:
+		s.vote(info)
+		if s.held != nil && len(s.held.replies) >= maxHeld {
+			s.guess()
+		}
+	}
+}
+
+// quietPoint looks, before a command is sent, whether the server owes nothing.
+func (s *Session) quietPoint(ex *Exchange) {
+	a := &s.held.anchor
+	if a.quiet || s.held.replies == nil && s.pending.len() == 0 && ex.Index < a.first {
+		return
+	}
+	silence, ok := s.silence(ex.Time)
+	if !ok || silence < max(shortQuiet, 3*s.minRTT) {
+		return
+	}
+	shift := s.pending.len() - len(s.held.replies)
+	if shift < a.lo || shift > a.hi || a.isDead(shift) {
+		return
+	}
+	if silence >= max(longQuiet, 3*s.minRTT) {
+		s.anchorAt(shift)
+		return
+	}
+	a.quiet, a.shift, a.weight = true, shift, 1
+	a.command, a.sent, a.silence = ex.End, ex.EndTime, silence
+	if silence >= quietAfter {
+		a.weight = votesOfQuiet
+	}
+}
+
+// silence returns for how long both sides have been silent, unless a command that waits may keep the server silent.
+func (s *Session) silence(now capture.Time) (time.Duration, bool) {
+	last := max(s.lastSeg[roleServer].time, s.lastSeg[roleClient].time)
+	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replyOff {
+		return 0, false
+	}
+	if _, open := s.answers.Partial(); open {
+		return 0, false
+	}
+	for _, ex := range s.pending.rest() {
+		if ex.Flags&Blocks != 0 {
+			return 0, false
+		}
+	}
+	return now.Sub(last), true
+}
+
+// vote counts what the first reply after a quiet point says.
+func (s *Session) vote(info *ReplyInfo) {
+	a := &s.held.anchor
+	if !a.quiet {
+		return
+	}
+	a.quiet = false
+	took := info.FirstTime.Sub(a.sent)
+	if took > max(promptReply, 2*s.minRTT) || took > a.silence/2 || info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
+		return
+	}
+	if a.shift != a.voted {
+		a.votes = 0
+	}
+	a.voted = a.shift
+	if a.votes += a.weight; a.votes >= votesNeeded {
+		s.anchorAt(a.shift)
+	}
+}
+
+// anchorAt ends the doubt: the replies held serve the commands at this shift.
+func (s *Session) anchorAt(shift int) {
+	s.place(shift, true)
+	s.doubtful, s.held = false, nil
+	for _, ex := range s.pending.rest() {
+		ex.Flags &^= Uncertain
+	}
+}
+
+// guess gives up on what is held: it is paired at the likeliest shift and stays uncertain. The search goes on with what
+// follows.
+func (s *Session) guess() {
+	a := &s.held.anchor
+	best, found := 0, false
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if a.isDead(shift) {
+			continue
+		}
+		if !found || a.votes > 0 && shift == a.voted || abs(shift) < abs(best) && !(a.votes > 0 && best == a.voted) {
+			best, found = shift, true
+		}
+	}
+	if !found {
+		best = -len(s.held.replies)
+		for s.pending.len() > 0 {
+			s.dropPending()
+		}
+	}
+	s.place(best, false)
+	s.held = &hold{anchor: anchor{lo: -maxAnchor, hi: min(s.pending.len()+maxAnchor, maxAnchor+maxHeld)}}
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// place pairs the held replies at a shift.
+func (s *Session) place(shift int, sure bool) {
+	h := s.held
+	s.held = nil
+	for range max(shift, 0) {
+		if s.pending.len() > 0 {
+			s.dropPending()
+		}
+	}
+	for i := range h.replies {
+		k := &h.replies[i]
+		if i+min(shift, 0) < 0 || s.pending.len() == 0 {
+			s.unanchoredReplies++
+			s.run.odd(s, UnanchoredSeen, &k.reply, &k.info)
+			continue
+		}
+		ex := s.pending.pop()
+		if sure {
+			ex.Flags &^= Uncertain
+		}
+		s.replies++
+		s.serve(ex, &k.reply, &k.info)
+		s.run.release(ex)
+	}
+}
+
+// anchorAtEnd ends the doubt where the connection ended after a long silence in which the server owed nothing.
+func (s *Session) anchorAtEnd(now capture.Time) {
+	silence, ok := s.silence(now)
+	a := &s.held.anchor
+	shift := s.pending.len() - len(s.held.replies)
+	if ok && silence >= longQuiet && shift >= a.lo && shift <= a.hi && !a.isDead(shift) && len(s.held.replies) > 0 {
+		s.anchorAt(shift)
+		return
+	}
+	s.guess()
+}

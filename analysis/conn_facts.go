@@ -1,0 +1,271 @@
+package analysis
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// Mark is a packet that a rule may quote; the zero value stands for a packet that was not seen.
+type Mark struct {
+	Frame    int64
+	Time     capture.Time
+	Seq, Ack int64 // stream offsets, as in reassembly.Segment
+	File     int32
+	TTL      uint8
+}
+
+// Seen reports whether there was such a packet.
+func (m *Mark) Seen() bool { return m.Frame != 0 }
+
+func markOf(seg *reassembly.Segment) Mark {
+	return Mark{seg.Frame, seg.Time, seg.Offset, seg.Ack, seg.File, seg.TTL}
+}
+
+// ConnFacts is what a connection's segments tell the rules on pools and connections: how it opened, when it was used,
+// how each side closed it.
+type ConnFacts struct {
+	SYN       Mark // the client's first
+	SYNs      int  // the first and its repetitions
+	Refused   Mark // the RST that answered the SYN
+	ServerFIN Mark // its Seq is the place of the FIN itself
+	ServerRST Mark // not the one that answered a SYN
+	FINAcked  Mark // the client's first packet that acknowledges the server's FIN
+	ClientFIN Mark
+	ClientRST Mark
+	Probe     Mark // the server's first keep-alive probe
+
+	// Late is the first data that the client sent after the server's FIN had arrived, LateWrites how many such
+	// segments there were.
+	Late       Mark
+	LateWrites int
+
+	LastClient capture.Time // last payload of the client; 0: none
+	LastServer capture.Time // last payload of the server; 0: none
+
+	// Idle is the longest silence of at least idleFloor before a write of the client that nothing answered.
+	Idle      time.Duration
+	IdleWrite Mark // that write
+	Repeats   int  // times that it was transmitted again
+	// Survived is the longest such silence after which the server still answered.
+	Survived time.Duration
+
+	ServerTTL uint8 // of the server's first packet that was not a reset
+	Data      bool  // a command other than PING, QUIT and the connection's set-up
+	Quit      bool  // QUIT was sent
+
+	established bool
+	closed      bool // no longer counted as open
+	owing       bool // a caller waits for a reply
+	owingSince  capture.Time
+	last        capture.Time // last segment of any kind
+	lastData    capture.Time // last payload of either side, or the SYN
+	conn        int64
+	link        *Link
+	chain       int // 1 + index in link.Chains; 0: none
+	tick        pendingTick
+	lastTick    capture.Time
+}
+
+// idleFloor is the shortest silence after which a rule asks whether the path has forgotten the connection.
+const idleFloor = 30 * time.Second
+
+// Facts returns what the connection's segments have told so far. It is borrowed from the session.
+func (s *Session) Facts() *ConnFacts { return &s.facts }
+
+// Established reports whether the connection came into being, as far as the capture shows.
+func (f *ConnFacts) Established() bool { return f.established }
+
+// Link returns the connections that this one belongs to, or nil where the bound on links was reached.
+func (f *ConnFacts) Link() *Link { return f.link }
+
+// CloseWait reports whether the server has closed, the client's kernel has acknowledged that, and the program has
+// neither closed nor written since: TCP state CLOSE_WAIT (RFC 9293, section 3.3.2).
+func (f *ConnFacts) CloseWait() bool {
+	return f.FINAcked.Seen() && !f.ClientFIN.Seen() && !f.ClientRST.Seen() && !f.ServerRST.Seen() && !f.Late.Seen()
+}
+
+// see takes every segment of the connection, after the session itself has.
+func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
+	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 {
+		f.control(s, who, seg)
+	}
+	if who == roleClient {
+		f.fromClient(s, seg)
+	} else {
+		f.fromServer(seg)
+	}
+	if seg.Length > 0 {
+		f.lastData = seg.Time
+	}
+	if owing := s.pending.len() > 0 && s.awaited(); owing != f.owing {
+		f.owe(owing, seg.Time)
+	}
+	f.last = seg.Time
+}
+
+func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
+	switch {
+	case seg.Flags&reassembly.SYN != 0 && who == roleClient:
+		f.SYNs++
+		if !f.SYN.Seen() {
+			f.SYN = markOf(seg)
+			f.lastData = seg.Time
+			f.join(s)
+			f.continues(seg.Time)
+			f.tick = pendingTick{at: seg.Time, frame: seg.Frame, kind: TickOpen}
+		}
+	case seg.Flags&reassembly.RST != 0 && who == roleServer && !f.established:
+		if f.SYN.Seen() && !f.Refused.Seen() {
+			f.Refused = markOf(seg)
+		}
+	case seg.Flags&reassembly.RST != 0 && who == roleServer:
+		if !f.ServerRST.Seen() {
+			f.ServerRST = markOf(seg)
+		}
+		f.close(seg.Time)
+	case seg.Flags&reassembly.RST != 0:
+		if !f.ClientRST.Seen() {
+			f.ClientRST = markOf(seg)
+		}
+		f.close(seg.Time)
+	case seg.Flags&reassembly.FIN != 0 && who == roleServer:
+		if !f.ServerFIN.Seen() {
+			f.ServerFIN = markOf(seg)
+			f.ServerFIN.Seq += int64(seg.Length)
+		}
+	case seg.Flags&reassembly.FIN != 0:
+		if !f.ClientFIN.Seen() {
+			f.ClientFIN = markOf(seg)
+		}
+		f.close(seg.Time)
+	}
+	if who == roleServer && seg.Flags&(reassembly.SYN|reassembly.ACK) == reassembly.SYN|reassembly.ACK {
+		f.establish(s, seg.Time)
+	}
+}
+
+func (f *ConnFacts) fromClient(s *Session, seg *reassembly.Segment) {
+	if !f.established && seg.Flags&(reassembly.SYN|reassembly.RST) == 0 && s.roleKnown {
+		f.establish(s, seg.Time)
+	}
+	if f.ServerFIN.Seen() && !f.FINAcked.Seen() && seg.Ack > f.ServerFIN.Seq {
+		f.FINAcked = markOf(seg)
+	}
+	if seg.Repeated > 0 && seg.Length == 0 && !seg.Probe {
+		f.Repeats++
+	}
+	if seg.Length == 0 {
+		return
+	}
+	f.LastClient = seg.Time
+	if f.ServerFIN.Seen() && seg.Ack > f.ServerFIN.Seq {
+		if !f.Late.Seen() {
+			f.Late = markOf(seg)
+		}
+		f.LateWrites++
+	}
+	if f.last == 0 || f.IdleWrite.Seen() {
+		return
+	}
+	f.Repeats = 0
+	if idle := seg.Time.Sub(f.last); idle >= idleFloor {
+		f.Idle, f.IdleWrite = idle, markOf(seg)
+	}
+}
+
+func (f *ConnFacts) fromServer(seg *reassembly.Segment) {
+	if seg.Flags&reassembly.RST != 0 {
+		return
+	}
+	if f.ServerTTL == 0 {
+		f.ServerTTL = seg.TTL
+	}
+	if seg.Probe && !f.Probe.Seen() {
+		f.Probe = markOf(seg)
+	}
+	if seg.Length > 0 {
+		f.LastServer = seg.Time
+	}
+	if f.IdleWrite.Seen() {
+		f.Survived = max(f.Survived, f.Idle)
+		f.Idle, f.IdleWrite, f.Repeats = 0, Mark{}, 0
+	}
+}
+
+// establish counts the connection as open.
+func (f *ConnFacts) establish(s *Session, at capture.Time) {
+	if f.established {
+		return
+	}
+	f.established = true
+	f.join(s)
+	if f.link != nil {
+		f.link.opened(at)
+	}
+}
+
+// close takes the connection's first close by the client, or a reset by the server.
+func (f *ConnFacts) close(at capture.Time) {
+	if f.closed || !f.established {
+		return
+	}
+	f.closed = true
+	if f.link == nil {
+		return
+	}
+	f.link.shut(at)
+	if f.owing {
+		f.owe(false, at)
+	}
+	f.link.remember(f, at)
+}
+
+// owe counts the connections of a link whose callers wait for a reply.
+func (f *ConnFacts) owe(owing bool, at capture.Time) {
+	if f.closed && owing {
+		return
+	}
+	if !owing && f.link != nil && at.Sub(f.owingSince) < promptReply {
+		f.link.peer.prompt++
+	}
+	f.owing, f.owingSince = owing, at
+	if f.link == nil {
+		return
+	}
+	if owing {
+		f.link.owing(1, at)
+	} else {
+		f.link.owing(-1, at)
+	}
+}
+
+// join finds the link of the connection.
+func (f *ConnFacts) join(s *Session) {
+	f.conn = s.ID
+	if f.link == nil {
+		f.link = s.run.linkOf(s)
+	}
+}
+
+// finish completes the facts at the end of the connection.
+func (f *ConnFacts) finish(s *Session, at capture.Time) {
+	f.endTick(at)
+	if f.link == nil {
+		return
+	}
+	if f.established && s.commands == 0 && f.LastClient == 0 && !f.closed {
+		f.link.Unused++
+	}
+	if f.SYN.Seen() && !f.established {
+		f.link.failed(f, at)
+	}
+	if !f.closed && f.established {
+		if f.link.exhausted(at); s.End != reassembly.EndCapture {
+			f.close(max(at, f.last))
+		} else if f.chain > 0 {
+			f.link.Chains[f.chain-1].Open = true
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// HandshakeLeftover is RS110: the first user command was sent while replies to the connection's set-up were unread.
+func HandshakeLeftover() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS110", Name: "handshake-leftover", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "replies to connection set-up commands were still unread when the first user command was sent",
+		Params: []analysis.Param{
+			{Name: "gap", Default: "100ms", Meaning: "silence after the set-up that shows that its replies were given up, where the library may write ahead"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s handed out with replies to its set-up unread", was(f.Connections, "connection"))
+			}
+			r.Remedy = func(*analysis.Finding) string {
+				return "go-redis: upgrade to 9.5.5, 9.6.3, 9.7.3 or later (CVE-2025-29923) or set DisableIdentity. Others: close a connection whose " +
+					"set-up did not finish."
+			}
+			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+				if d.Handshake == 0 || len(d.Abandoned) == 0 {
+					return
+				}
+				a := &d.Abandoned[0]
+				o := occurrence(d)
+				o.Time, o.Confidence, o.Weakened, o.Count = a.Next.Time, a.Confidence, a.Weakened, d.Handshake
+				o.Victims, o.Commands = d.BySaw, d.ByCommand
+				o.Evidence = func() analysis.Example {
+					e := handedOn(r.Run(), d, a)
+					e.Facts = append(e.Facts, fmt.Sprintf("%s belongs to the connection's set-up; %s to be misread from birth",
+						a.Given.CommandName(), plural(a.Owed, "reply was left", "replies were left")))
+					return e
+				}
+				r.Add(o)
+			}}
+		},
+	}
+}

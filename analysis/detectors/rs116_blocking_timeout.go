@@ -1,0 +1,109 @@
+package detectors
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// BlockingTimeout is RS116: the client gave up on a blocking command before the time that it had asked to block for.
+func BlockingTimeout() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS116", Name: "blocking-timeout", Severity: analysis.High, Since: "0.1.0",
+		Summary: "the client gave up on a blocking command before that command's own timeout",
+		Params: []analysis.Param{
+			{Name: "min_events", Default: "2 of equal length, or 1 with a lost element", Meaning: "what it takes to tell a timeout from a client that shuts down"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &blockWatch{r: r, seen: map[string][]blockWait{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s given up before its own timeout", was(f.Count, "blocking command"))
+			}
+			r.Remedy = func(*analysis.Finding) string {
+				return "The socket timeout is shorter than the blocking time. Set the socket timeout of that connection to more than the blocking " +
+					"time (or to none), or block for less. An element that the server hands out after the client has gone is lost: see the keys listed."
+			}
+			return analysis.Hooks{Blocked: w.see}
+		},
+	}
+}
+
+// maxBlockGroups bounds the clients that are watched.
+const maxBlockGroups = 1024
+
+// blockWatch collects blocking commands that were given up, until two of equal length or a lost element say why.
+type blockWatch struct {
+	r    *analysis.Reporter
+	seen map[string][]blockWait
+}
+
+type blockWait struct {
+	gap      time.Duration
+	o        analysis.Occurrence
+	conn     int64
+	index    int
+	reported bool
+}
+
+func (w *blockWatch) see(b *analysis.BlockGivenUp) {
+	if b.BlockFor == 0 && !b.Lost {
+		return // for ever: whoever closes such a connection is shutting down
+	}
+	s, run := b.Session, w.r.Run()
+	key := s.Client.Addr().String() + " " + s.Server.String()
+	ex := b.Exchange
+	facts := []string{fmt.Sprintf("%s %s (frame %d) asked to block for %s; the client %s after %s (frame %d)",
+		ex.CommandName(), run.Key(&ex), ex.Frame, blockTime(b.BlockFor), b.How, seconds(b.Gap), b.Frame)}
+	list := frames(ex.Frame, b.Frame)
+	if b.Lost {
+		facts = append(facts, fmt.Sprintf("the server handed out an element after all (%s, frame %d), %s after the client had gone: it is lost",
+			b.Element, b.LostFrame, seconds(b.LostAt)))
+		list = append(list, b.LostFrame)
+	}
+	o := analysis.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Severity: analysis.High, Confidence: analysis.Strong,
+		Evidence: func() analysis.Example {
+			return analysis.Example{File: run.File(ex.File), Frames: list, Facts: facts, Ladder: []analysis.Step{command(run, &ex)}}
+		},
+	}
+	if b.Lost {
+		o.Confidence = analysis.Proven
+		for i, p := range w.seen[key] {
+			if p.conn == s.ID && p.index == ex.Index {
+				if p.reported {
+					return
+				}
+				w.seen[key][i].reported = true
+			}
+		}
+		w.r.Add(o)
+		return
+	}
+	list2 := w.seen[key]
+	if len(w.seen) >= maxBlockGroups && list2 == nil || len(list2) >= 64 {
+		return
+	}
+	n := blockWait{gap: b.Gap, o: o, conn: s.ID, index: ex.Index}
+	for i := range list2 {
+		p := &list2[i]
+		if d := (p.gap - n.gap).Abs(); d <= max(2*time.Millisecond, n.gap/50) {
+			if !p.reported {
+				p.reported = true
+				w.r.Add(p.o)
+			}
+			if !n.reported {
+				n.reported = true
+				w.r.Add(n.o)
+			}
+		}
+	}
+	w.seen[key] = append(list2, n)
+}
+
+func blockTime(d time.Duration) string {
+	if d == 0 {
+		return "ever"
+	}
+	return seconds(d)
+}

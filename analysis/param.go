@@ -1,0 +1,42 @@
+package analysis
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Param returns the value of the rule's parameter: as the user gave it, else its default. An unknown name gives "".
+func (r *Reporter) Param(name string) string {
+	if v, ok := r.run.o.Params[strings.ToLower(r.d.ID)+"."+name]; ok && v != "" {
+		return v
+	}
+	return r.defaultOf(name)
+}
+
+func (r *Reporter) defaultOf(name string) string {
+	for _, p := range r.d.Params {
+		if p.Name == name {
+			return p.Default
+		}
+	}
+	return ""
+}
+
+// Duration returns a parameter of the form "30s". What is no positive duration counts as not given.
+func (r *Reporter) Duration(name string) time.Duration {
+	if d, err := time.ParseDuration(r.Param(name)); err == nil && d > 0 {
+		return d
+	}
+	d, _ := time.ParseDuration(r.defaultOf(name))
+	return d
+}
+
+// Number returns a parameter that is a positive whole number. What is none counts as not given.
+func (r *Reporter) Number(name string) int {
+	if n, err := strconv.Atoi(r.Param(name)); err == nil && n > 0 {
+		return n
+	}
+	n, _ := strconv.Atoi(r.defaultOf(name))
+	return n
+}

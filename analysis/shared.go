@@ -1,0 +1,98 @@
+package analysis
+
+import "time"
+
+// SharedUse tells that a lockstep connection is written to as if by two callers.
+type SharedUse struct {
+	Session   *Session
+	First     Exchange
+	Second    Exchange
+	Gap       time.Duration
+	Count     int // of this kind on the connection so far
+	AfterQuit bool
+	Stance    Stance
+	Library   Library
+}
+
+func (*SharedUse) event() {}
+
+// sharedMin is how many overlapping writes without a silence show two writers.
+const sharedMin = 3
+
+// sharedWrite notes that b was written soon after a, whose reply was due, by a client whose library waits for each
+// reply: nobody can have given up that fast.
+func (s *Session) sharedWrite(a, b *Exchange, st Stance) {
+	if a.Flags&(Blocks|Uncertain|AfterHole) != 0 || b.Flags&(Uncertain|AfterHole) != 0 || st.Policy != PolicyLockstep || st.Basis == BasisGiven {
+		return
+	}
+	if b.Time.Sub(a.EndTime) < batchGap || a.full || s.group.pop.pipelined > 0 {
+		return
+	}
+	if s.sharedWrites++; s.sharedWrites < sharedMin {
+		return
+	}
+	s.tellShared(a, b, st, false)
+}
+
+// afterQuit notes a command that was written after the answer to QUIT had arrived: whoever wrote it did not know.
+func (s *Session) afterQuit(quit, ex *Exchange) {
+	if ex.Flags&AfterQuit == 0 || quit == nil || quit.verb != verbQuit || !quit.Served || ex.Ack < quit.Serves.End {
+		return
+	}
+	s.tellShared(quit, ex, s.stance(), true)
+}
+
+func (s *Session) tellShared(a, b *Exchange, st Stance, quit bool) {
+	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.sharedWrites, AfterQuit: quit, Stance: st}
+	if s.group != nil {
+		e.Library = s.group.pop.library()
+	}
+	s.run.emit(e)
+}
+
+// BlockGivenUp tells that a client went away from a blocking command before the time that it had asked to block for.
+type BlockGivenUp struct {
+	Session  *Session
+	Exchange Exchange
+	BlockFor time.Duration // 0: for ever
+	Gap      time.Duration
+	How      GaveUp
+	Frame    int64
+	// Lost is set in a second event of the kind, when the server hands out an element after all: nobody reads it.
+	Lost      bool
+	LostFrame int64
+	LostAt    time.Duration // after the client had gone
+	Element   string
+}
+
+func (*BlockGivenUp) event() {}
+
+// blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
+func (s *Session) blockGivenUp(how GaveUp, frame int64, gap time.Duration) {
+	if s.pending.len() == 0 || s.blockTold != nil {
+		return
+	}
+	ex := s.pending.front()
+	if ex.Flags&Blocks == 0 || ex.verb == verbDebug || ex.Served || ex.blockFor > 0 && gap >= ex.blockFor {
+		return
+	}
+	s.blockTold = &BlockGivenUp{Session: s, Exchange: *ex, BlockFor: ex.blockFor, Gap: gap, How: how, Frame: frame}
+	s.run.emit(s.blockTold)
+}
+
+// blockServed notes that a blocking command which nobody waits for any more took an element.
+func (s *Session) blockServed(ex *Exchange) {
+	b := s.blockTold
+	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == GaveUpReuse || !elementReply(ex) {
+		return
+	}
+	b.Lost, b.LostFrame, b.LostAt = true, ex.Serves.Frame, ex.Serves.Time.Sub(b.Exchange.EndTime)-b.Gap
+	b.Element = s.run.Describe(ex, &ex.Serves)
+	s.run.emit(b)
+}
+
+// elementReply reports whether the reply of a blocking command carries something that it took from the database.
+func elementReply(ex *Exchange) bool {
+	k := ex.Serves.Kind.String()
+	return k == "array" || k == "bulk" || k == "map"
+}

@@ -1,0 +1,223 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Pools is what the timers of one link's ticks say about the pools behind them.
+type Pools struct {
+	Period   time.Duration // of the timers; 0: none was measured
+	Clusters []Cluster     // by first sign of life
+	Chains   int           // live chains of connections without data, at least two ticks each: pools x minIdle
+	Replaced int           // times that a connection without data was closed and replaced
+}
+
+// Cluster is the ticks that come at the same phase of the period: one pool, or several that were made at once.
+type Cluster struct {
+	Phase       time.Duration // of its first tick, from the start of the capture, modulo the period
+	Born        capture.Time  // first sign of life: its first tick, or an attempt to connect before it
+	First, Last capture.Time  // ticks
+	FirstFrame  int64
+	LastFrame   int64
+	Ticks       int
+	Chains      int  // different chains of connections
+	Data        bool // one of them carries data
+	Live        bool // it ticked until the capture ended
+	Early       int  // attempts to connect that failed at its phase
+	chains      []int
+}
+
+// Periods returns how many periods of the timer lie between the cluster's first tick and its last.
+func (c *Cluster) Periods(period time.Duration) int {
+	return int((c.Last.Sub(c.First) + period/2) / period)
+}
+
+const (
+	minTimerPeriod = 2 * time.Second // below lie Sentinel and health checks
+	clusterWidth   = 50 * time.Millisecond
+	minIntervals   = 3 // measured between ticks of one connection, before they make a period
+	maxClusters    = 1 << 10
+)
+
+// Pools returns what the link's ticks say, seen from the end of the run. width is how far from a cluster's rhythm a
+// tick may be, 0 for 50 ms. The answer is computed once.
+func (l *Link) Pools(width time.Duration) *Pools {
+	if l.pools == nil {
+		if width <= 0 {
+			width = clusterWidth
+		}
+		l.pools = l.countPools(width, l.run.summary.First, l.run.summary.Last)
+	}
+	return l.pools
+}
+
+// countPools counts the pools behind a link (desync.md section 3.h).
+//
+//  1. The period is the median interval between successive ticks of the same connection. It is never guessed by
+//     folding: every divisor of the period folds as cleanly, and merges pools.
+//  2. Ticks in order of time join the cluster whose latest tick lies a whole number of periods back, to within the
+//     width; the comparison with the latest tick follows the drift of the timer, 1 to 2 ms a period.
+//  3. Each cluster is at least one pool. Pools made within the width of one another merge.
+func (l *Link) countPools(width time.Duration, start, end capture.Time) *Pools {
+	p := &Pools{}
+	for i := range l.Chains {
+		p.Replaced += l.Chains[i].Churns
+	}
+	if len(l.intervals) < minIntervals {
+		return p
+	}
+	slices.Sort(l.intervals)
+	period := percentile(l.intervals, 50)
+	if period < minTimerPeriod {
+		return p
+	}
+	fits := 0
+	for _, d := range l.intervals {
+		if _, off := rhythm(d, period); off <= width {
+			fits++
+		}
+	}
+	if fits*10 < len(l.intervals)*7 {
+		return p // no rhythm
+	}
+	p.Period = period
+	if whole := period.Round(time.Second); (period - whole).Abs() <= max(width/5, whole/500) {
+		p.Period = whole
+	}
+	slices.SortStableFunc(l.Ticks, func(a, b Tick) int { return cmp.Compare(a.Time, b.Time) })
+	for i := range l.Ticks {
+		p.take(&l.Ticks[i], l, width, start)
+	}
+	for i := range p.Clusters {
+		c := &p.Clusters[i]
+		c.Live = end.Sub(c.Last) <= p.Period+p.Period/2
+		c.Chains = len(c.chains)
+	}
+	p.addEarly(l, width)
+	slices.SortStableFunc(p.Clusters, func(a, b Cluster) int { return cmp.Compare(a.Born, b.Born) })
+	for i := range l.Chains {
+		if c := &l.Chains[i]; !c.Data && c.Ticks >= 2 && end.Sub(c.Last) <= p.Period+p.Period/2 {
+			p.Chains++
+		}
+	}
+	return p
+}
+
+// rhythm returns how many periods d lasts, and by how much it misses that.
+func rhythm(d, period time.Duration) (n int64, off time.Duration) {
+	n = int64((d + period/2) / period)
+	return n, (d - time.Duration(n)*period).Abs()
+}
+
+// take puts a tick into its cluster.
+func (p *Pools) take(t *Tick, l *Link, width time.Duration, start capture.Time) {
+	var best *Cluster
+	bestOff := width + 1
+	for i := range p.Clusters {
+		c := &p.Clusters[i]
+		if _, off := rhythm(t.Time.Sub(c.Last), p.Period); off < bestOff {
+			best, bestOff = c, off
+		}
+	}
+	if best == nil {
+		if len(p.Clusters) >= maxClusters {
+			return
+		}
+		p.Clusters = append(p.Clusters, Cluster{
+			Phase: t.Time.Sub(start) % p.Period, Born: t.Time, First: t.Time, FirstFrame: t.Frame,
+		})
+		best = &p.Clusters[len(p.Clusters)-1]
+	}
+	best.Last, best.LastFrame = t.Time, t.Frame
+	best.Ticks++
+	best.Data = best.Data || l.Chains[t.Chain].Data
+	if !slices.Contains(best.chains, t.Chain) && len(best.chains) < maxTimeline {
+		best.chains = append(best.chains, t.Chain)
+	}
+}
+
+// addEarly finds the attempts to connect that failed at a cluster's phase before its first tick: the pool was there
+// before its server.
+func (p *Pools) addEarly(l *Link, width time.Duration) {
+	for i := range l.Failed {
+		o := &l.Failed[i]
+		if c := p.at(o.SYN.Time, width); c != nil {
+			c.Early++
+			c.Born = min(c.Born, o.SYN.Time)
+		}
+	}
+}
+
+// at returns the cluster to whose rhythm a time belongs, or nil.
+func (p *Pools) at(t capture.Time, width time.Duration) *Cluster {
+	for i := range p.Clusters {
+		c := &p.Clusters[i]
+		if _, off := rhythm(c.First.Sub(t).Abs(), p.Period); off <= width {
+			return c
+		}
+	}
+	return nil
+}
+
+// Probing returns the failed attempts to connect that follow the rhythm of a pool's timer: those at the phase of a
+// cluster of ticks, or else those that repeat among themselves with one period. The period is 0 where there is none.
+func (l *Link) Probing(width time.Duration) (probes []FailedOpen, period time.Duration) {
+	if width <= 0 {
+		width = clusterWidth
+	}
+	if p := l.Pools(width); p.Period > 0 {
+		for _, o := range l.Failed {
+			if c := p.at(o.SYN.Time, width); c != nil && c.Periods(p.Period) >= minPeriods {
+				probes = append(probes, o)
+			}
+		}
+		if len(probes) >= 2 {
+			return probes, p.Period
+		}
+	}
+	return l.repeating(width)
+}
+
+// minPeriods is how often a timer must have been seen before its rhythm is believed.
+const minPeriods = 3
+
+// maxProbing bounds the attempts that are searched for a period of their own.
+const maxProbing = 256
+
+// repeating looks for the shortest period with which failed attempts follow one another: nine of ten must have a
+// successor one period later, over at least three periods.
+func (l *Link) repeating(width time.Duration) ([]FailedOpen, time.Duration) {
+	f := l.Failed[:min(len(l.Failed), maxProbing)]
+	if len(f) <= minPeriods {
+		return nil, 0
+	}
+	f = slices.Clone(f)
+	slices.SortFunc(f, func(a, b FailedOpen) int { return cmp.Compare(a.SYN.Time, b.SYN.Time) })
+	last := f[len(f)-1].SYN.Time
+	for _, second := range f[1:] {
+		period := second.SYN.Time.Sub(f[0].SYN.Time)
+		if period < time.Second || last.Sub(f[0].SYN.Time)+width < minPeriods*period {
+			continue
+		}
+		due, met := 0, 0
+		for i := range f {
+			next := f[i].SYN.Time.Add(period)
+			if next > last.Add(width) {
+				break
+			}
+			due++
+			j, _ := slices.BinarySearchFunc(f, next.Add(-width), func(o FailedOpen, t capture.Time) int { return cmp.Compare(o.SYN.Time, t) })
+			if j < len(f) && f[j].SYN.Time <= next.Add(width) {
+				met++
+			}
+		}
+		if met*10 >= due*9 {
+			return f, period
+		}
+	}
+	return nil, 0
+}

@@ -1,0 +1,335 @@
+package analysis
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/testcap"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// row is what a run says of one command.
+type row struct {
+	port    uint16
+	conn    int64
+	index   int
+	command string
+	key     string
+	time    capture.Time
+	belief  Belief
+	served  bool
+}
+
+// play runs a capture through the analysis and returns the rows of all commands and connections.
+func play(tb testing.TB, name string, set func(*Run)) (rows []row, conns []*ConnSummary, run *Run) {
+	tb.Helper()
+	src, err := capture.Open([]string{testcap.Path(tb, name)}, capture.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer src.Close()
+	run = NewRun(nil)
+	run.KeepConns()
+	if set != nil {
+		set(run)
+	}
+	for e, err := range run.Events(reassembly.New(reassembly.Options{}).Segments(src.Packets())) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if ex, ok := e.(*Exchange); ok {
+			rows = append(rows, row{ex.Session.Client.Port(), ex.Session.ID, ex.Index, ex.CommandName(), string(ex.Key.Raw()), ex.Time, ex.Belief, ex.Served})
+		}
+	}
+	return rows, run.Conns(), run
+}
+
+// truth reads a truth file.
+func truth(tb testing.TB, name string, into any) {
+	tb.Helper()
+	f, err := os.Open(testcap.Path(tb, name+".truth.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+type jedisTruth struct {
+	Misreads []jedisMisread `json:"misreads_not_quit"`
+	Quits    []jedisMisread `json:"case_a_quit_misreads"`
+	Dirty    []dirtyRelease `json:"dirty_releases"`
+}
+
+type jedisMisread struct {
+	Time   float64 `json:"t"`
+	Port   uint16  `json:"lport"`
+	Index  int     `json:"believed_cmd_idx"`
+	Really int     `json:"reply_really_belongs_to_idx"`
+}
+
+type dirtyRelease struct {
+	Port uint16 `json:"lport"`
+}
+
+type asyncioTruth struct {
+	Misreads []struct {
+		Time  float64 `json:"t"`
+		Port  uint16  `json:"lport"`
+		Index int     `json:"believed_idx"`
+		Reply int     `json:"nth_reply"`
+	} `json:"misreads"`
+	Dirty []dirtyRelease `json:"dirty_releases"`
+}
+
+// misread is a caller that got another command's reply.
+type misread struct {
+	port          uint16
+	index, really int
+	time          float64
+}
+
+// score compares what was said at a level with the truth. A client port may be used again within a capture, so rows
+// and log entries must also agree in time.
+func score(rows []row, want []misread, least Confidence) (hit, wrong, missed int) {
+	used := make([]bool, len(want))
+	for _, r := range rows {
+		if r.belief.Index == r.index || r.belief.Confidence < least || r.belief.Confidence == Unsaid || r.belief.Index == 0 {
+			continue
+		}
+		found := false
+		for i, w := range want {
+			if !used[i] && w.port == r.port && w.index == r.index && w.really == r.belief.Index && near(w.time, r.time) {
+				used[i], found = true, true
+				break
+			}
+		}
+		if found {
+			hit++
+		} else {
+			wrong++
+		}
+	}
+	return hit, wrong, len(want) - hit
+}
+
+// near allows for the time a caller waited for its reply.
+func near(log float64, at capture.Time) bool {
+	d := log - float64(at)/1e9
+	return d > -0.1 && d < 10
+}
+
+func jedisMisreads(t jedisTruth) (all []misread) {
+	for _, m := range append(t.Misreads, t.Quits...) {
+		all = append(all, misread{m.Port, m.Index, m.Really, m.Time})
+	}
+	return all
+}
+
+func ports(list []dirtyRelease) map[uint16]bool {
+	m := map[uint16]bool{}
+	for _, d := range list {
+		m[d.Port] = true
+	}
+	return m
+}
+
+func dirtyPorts(conns []*ConnSummary) map[uint16]bool {
+	m := map[uint16]bool{}
+	for _, c := range conns {
+		if c.Dirty {
+			m[c.Client.Port()] = true
+		}
+	}
+	return m
+}
+
+// TestJedisTruth holds every reply of the Jedis capture against the client's own log, without being told anything.
+func TestJedisTruth(t *testing.T) {
+	const name = "01a_jedis262_buggy_T300"
+	var want jedisTruth
+	truth(t, name, &want)
+	rows, conns, _ := play(t, name+".pcap", nil)
+	all := jedisMisreads(want)
+	if len(all) != 665 {
+		t.Fatalf("the truth file has %d misreads", len(all))
+	}
+	checkScore(t, rows, all)
+	dirty, got := ports(want.Dirty), dirtyPorts(conns)
+	for p := range dirty {
+		if !got[p] {
+			t.Errorf("port %d was put back dirty and is not said to be", p)
+		}
+	}
+	for p := range got {
+		if !dirty[p] {
+			t.Errorf("port %d is said to be dirty and was not", p)
+		}
+	}
+	for _, c := range conns {
+		if d := c.ReadTimeout - 300*time.Millisecond; d.Abs() > time.Millisecond {
+			t.Fatalf("read timeout %s, want 300ms within 1ms", c.ReadTimeout)
+		}
+	}
+}
+
+// checkScore demands the precision and the recall that the product promises.
+func checkScore(t *testing.T, rows []row, want []misread) {
+	t.Helper()
+	hit, wrong, _ := score(rows, want, Strong)
+	if hit == 0 || float64(hit) < 0.99*float64(hit+wrong) {
+		t.Errorf("of what is said strong, %d are right and %d wrong", hit, wrong)
+	}
+	hit, wrong, missed := score(rows, want, Likely)
+	if float64(hit) < 0.99*float64(hit+missed) {
+		t.Errorf("at likely or above, %d are found and %d missed", hit, missed)
+	}
+	if float64(hit) < 0.8*float64(hit+wrong) {
+		t.Errorf("at likely or above, %d are right and %d wrong: likely means 4 of 5", hit, wrong)
+	}
+}
+
+// TestAsyncioTruth does the same for cancelled calls of redis-py.
+func TestAsyncioTruth(t *testing.T) {
+	const name = "02a_redispy451_asyncio_cancel"
+	var want asyncioTruth
+	truth(t, name, &want)
+	rows, conns, run := play(t, name+".pcap", nil)
+	var all []misread
+	for _, m := range want.Misreads {
+		all = append(all, misread{m.Port, m.Index, m.Reply, m.Time})
+	}
+	if len(all) != 175 {
+		t.Fatalf("the truth file has %d misreads", len(all))
+	}
+	checkScore(t, rows, all)
+	dirty := ports(want.Dirty)
+	used := map[uint16]int{}
+	for p := range dirtyPorts(conns) {
+		if !dirty[p] {
+			t.Errorf("port %d is said to be dirty and was not", p)
+		}
+		used[p]++
+	}
+	if len(used) != 186 {
+		t.Errorf("%d connections are said to be dirty; 192 were put back so, and 186 of these were used again", len(used))
+	}
+	for _, p := range run.populations {
+		if ts := p.estimate(); !ts.Cancelled || len(ts.Values) > 0 {
+			t.Errorf("%d waits: fixed timeout %v, want cancellation", ts.N, ts.Values)
+		}
+	}
+}
+
+// TestHiredisTruth reads a capture on which the wire is perfect request and reply after each timeout.
+func TestHiredisTruth(t *testing.T) {
+	var want struct {
+		Wrong []struct {
+			Port  uint16 `json:"lport"`
+			Index int    `json:"idx"`
+			Got   string `json:"got"`
+		} `json:"wrong"`
+	}
+	truth(t, "07a_hiredis_err_cleared", &want)
+	rows, conns, _ := play(t, "07a_hiredis_err_cleared.pcap", nil)
+	byIndex := map[int]row{}
+	for _, r := range rows {
+		if len(want.Wrong) > 0 && r.port == want.Wrong[0].Port {
+			byIndex[r.index] = r
+		}
+	}
+	right := 0
+	for _, w := range want.Wrong {
+		b := byIndex[w.Index].belief
+		if b.Index == 0 {
+			continue
+		}
+		// The client logged the value: "val12" is what hi:12 holds.
+		if asked := byIndex[b.Index].key; strings.TrimPrefix(asked, "hi:") != strings.TrimPrefix(w.Got, "val") {
+			t.Errorf("command %d got %s, said to be the reply of %s", w.Index, w.Got, asked)
+			continue
+		}
+		right++
+	}
+	if right < 43 {
+		t.Errorf("%d of %d misreads found, want 43", right, len(want.Wrong))
+	}
+	if n := len(dirtyPorts(conns)); n != 1 {
+		t.Errorf("%d connections dirty, want 1", n)
+	}
+}
+
+// TestHealthyTruth holds the healthy captures against the rule that matters most: nobody is accused.
+func TestHealthyTruth(t *testing.T) {
+	for _, name := range []string{
+		"01c_jedis262_fixed_T300", "01f_jedis262_timeouts_only", "02d_redispy455_asyncio_fixed", "07b_hiredis_reconnect",
+		"04_auth", "04_binary", "04_cluster_moved_cli", "04_goredis_pipeline", "04_inline_nc", "04_ioredis", "04_large", "04_misc",
+		"04_monitor", "04_multi", "04_pubsub", "04_replication_psync", "04_reply", "04_resp3", "04_sentinel", "04_tls", "04_tracking",
+		"03a_jedispool_leak_4s", "lab_h1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, conns, _ := play(t, name+".pcap", nil)
+			if n := len(dirtyPorts(conns)); n != 0 {
+				t.Errorf("%d connections dirty", n)
+			}
+			for _, r := range rows {
+				if r.belief.Index != r.index && r.belief.Confidence > Unsaid && r.command != "QUIT" {
+					t.Errorf("connection %d command %d %s believes %d (%s)", r.conn, r.index, r.command, r.belief.Index, r.belief.Confidence)
+				}
+			}
+		})
+	}
+}
+
+// TestAblation measures what each rule of the belief model adds and holds docs/belief.md against it.
+func TestAblation(t *testing.T) {
+	steps := []struct {
+		name string
+		off  ablation
+	}{
+		{"ACK numbers only", withoutTimeout | withoutInference},
+		{"+ read timeout", withoutInference},
+		{"+ lazy writes and stale reads", 0},
+	}
+	var b strings.Builder
+	b.WriteString("| rules | 01a found / wrong of 665 | 02a found / wrong of 175 | 07a found / wrong of 45 |\n|---|---|---|---|\n")
+	for _, s := range steps {
+		set := func(r *Run) { r.without = s.off }
+		fmt.Fprintf(&b, "| %s |", s.name)
+		var jt jedisTruth
+		truth(t, "01a_jedis262_buggy_T300", &jt)
+		rows, _, _ := play(t, "01a_jedis262_buggy_T300.pcap", set)
+		hit, wrong, _ := score(rows, jedisMisreads(jt), Likely)
+		fmt.Fprintf(&b, " %d / %d |", hit, wrong)
+		var at asyncioTruth
+		truth(t, "02a_redispy451_asyncio_cancel", &at)
+		var all []misread
+		for _, m := range at.Misreads {
+			all = append(all, misread{m.Port, m.Index, m.Reply, m.Time})
+		}
+		rows, _, _ = play(t, "02a_redispy451_asyncio_cancel.pcap", set)
+		hit, wrong, _ = score(rows, all, Likely)
+		fmt.Fprintf(&b, " %d / %d |", hit, wrong)
+		rows, _, _ = play(t, "07a_hiredis_err_cleared.pcap", set)
+		hit = 0
+		for _, r := range rows {
+			if r.belief.Index > 0 && r.belief.Index < r.index && r.belief.Confidence >= Likely {
+				hit++
+			}
+		}
+		fmt.Fprintf(&b, " %d / 0 |\n", hit)
+	}
+	testcap.Golden(t, "docs/belief.md", "ablation", b.String())
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/gate"
+)
+
+// baselineFlags accept known findings.
+type baselineFlags struct {
+	read, write          string
+	reason, owner, until string
+}
+
+// acceptedDays is how long a new entry of a baseline counts where nothing is said.
+const acceptedDays = 90
+
+func (b *baselineFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&b.read, "baseline", "", "`FILE` of accepted findings, by fingerprint; they are listed, and do not fail")
+	f.StringVar(&b.write, "write-baseline", "", "accept the present findings: write them to `FILE`; entries of --baseline that still apply are kept")
+	f.StringVar(&b.reason, "baseline-reason", "known when this baseline was written", "`REASON` of new entries")
+	f.StringVar(&b.owner, "baseline-owner", "", "`OWNER` of new entries (default: the user)")
+	f.StringVar(&b.until, "baseline-until", "", "`YYYY-MM-DD`, last day of new entries (default: in 90 days)")
+}
+
+func (b *baselineFlags) check() error {
+	if b.until != "" {
+		if _, err := time.Parse(time.DateOnly, b.until); err != nil {
+			return usagef("--baseline-until %s: want YYYY-MM-DD", b.until)
+		}
+	}
+	return nil
+}
+
+// apply accepts what the baseline accepts, and writes a new one.
+func (b *baselineFlags) apply(a *app, d *report.Document, force bool) error {
+	var old *gate.Baseline
+	if b.read != "" {
+		f, err := os.Open(b.read)
+		if err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--baseline: %w", err)}
+		}
+		defer f.Close()
+		if old, err = gate.ReadBaseline(f); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--baseline %s: %w", b.read, err)}
+		}
+	}
+	if b.write != "" {
+		if err := b.writeNew(a, d, old, force); err != nil {
+			return err
+		}
+	}
+	if old != nil {
+		for _, warning := range old.Apply(d, a.today()) {
+			a.warn("%s", warning)
+			d.Warnings = append(d.Warnings, warning)
+		}
+	}
+	return nil
+}
+
+func (b *baselineFlags) writeNew(a *app, d *report.Document, old *gate.Baseline, force bool) error {
+	until := a.today().AddDate(0, 0, acceptedDays)
+	if b.until != "" {
+		until, _ = time.Parse(time.DateOnly, b.until) // checked
+	}
+	owner := b.owner
+	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if v, ok := a.env(name); ok && owner == "" {
+			owner = v
+		}
+	}
+	if owner == "" {
+		owner = "nobody named"
+	}
+	err := writeFile(b.write, force, gate.NewBaseline(d, old, b.reason, owner, until).Write)
+	if errors.Is(err, fs.ErrExist) {
+		return usagef("--write-baseline %s: the file exists: give --force to replace it", b.write)
+	}
+	if err != nil {
+		return unreadable(err)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+func newRenderCommand(a *app) *cobra.Command {
+	var out outputFlags
+	var filter filterFlags
+	var verdict verdictFlags
+	cmd := &cobra.Command{
+		Use:   "render SAVED.json | -",
+		Short: "Make any report from a saved run",
+		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format. The exit code
+is that of the saved run.`,
+		Example: `  respsniff render run.json -o html=run.html -o text`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := out.check(report.Formats); err != nil {
+				return err
+			}
+			if err := filter.check(out.location); err != nil {
+				return err
+			}
+			if err := verdict.check(); err != nil {
+				return err
+			}
+			doc, err := a.readDocument(args[0])
+			if err != nil {
+				return err
+			}
+			if err := keep(doc, &filter); err != nil {
+				return err
+			}
+			if err := out.write(a, doc, verdict.fails); err != nil {
+				return err
+			}
+			return verdict.exit(doc)
+		},
+	}
+	out.add(cmd, report.Formats)
+	filter.addFindings(cmd)
+	verdict.add(cmd)
+	return cmd
+}
+
+// readDocument reads a saved run.
+func (a *app) readDocument(name string) (*report.Document, error) {
+	var in io.Reader = a.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		defer f.Close()
+		in = f
+	}
+	doc, err := report.Read(in)
+	if err != nil {
+		return nil, unreadable(fmt.Errorf("%s: %w: 'analyze -o json' makes such a file", name, err))
+	}
+	return doc, nil
+}
+
+// keep leaves the findings that the filter wants.
+func keep(doc *report.Document, f *filterFlags) error {
+	if err := f.begin(doc.Summary.First); err != nil {
+		return err
+	}
+	all := doc.Findings
+	doc.Findings = nil
+	for i := range all {
+		if f.finding(&all[i]) {
+			doc.Findings = append(doc.Findings, all[i])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/traffic"
+)
+
+var statsFormats = []report.Format{report.Text, report.JSON}
+
+func newStatsCommand(a *app) *cobra.Command {
+	var o rowOptions
+	cmd := &cobra.Command{
+		Use:   "stats FILE... | DIR | -",
+		Short: "Count commands, reply times, errors, bytes and keys, by command, server and client",
+		Long: `Stats counts what goes by. Reply times are from the end of a command to the first byte of its reply, as the place
+of the capture saw them; the waits of blocking commands are counted apart. Quantiles are exact within 1 %.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := o.output.check(statsFormats); err != nil {
+				return err
+			}
+			if err := o.filter.check(o.output.location); err != nil {
+				return err
+			}
+			p, err := openPipeline(a, names, &o.input, o.output.location)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			recorder := traffic.NewRecorder()
+			for event, err := range only(p.events(cmd.Context()), &o.filter) {
+				if err != nil {
+					return err
+				}
+				e, ok := event.(*analysis.Exchange)
+				if !ok {
+					continue
+				}
+				if err := o.filter.begin(p.progress.first); err != nil {
+					return err
+				}
+				if o.filter.exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+					recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
+				}
+			}
+			complete := p.document().Complete
+			if err := writeStats(a, &o.output, recorder.Report(), complete); err != nil {
+				return err
+			}
+			if !complete && !o.allowIncomplete {
+				return &exitError{code: exitIncomplete}
+			}
+			return nil
+		},
+	}
+	o.input.add(cmd)
+	o.filter.add(cmd, false)
+	o.output.add(cmd, statsFormats)
+	cmd.Flags().BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	return cmd
+}
+
+func writeStats(a *app, o *outputFlags, p *traffic.Report, complete bool) error {
+	for _, out := range o.outputs {
+		write := p.WriteText
+		if out.format == report.JSON {
+			write = func(w io.Writer) error { return p.WriteJSON(w, complete) }
+		}
+		if err := o.to(a, out, write); err != nil {
+			return err
+		}
+	}
+	return nil
+}

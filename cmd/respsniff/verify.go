@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/gate"
+)
+
+// verifyOptions are the flags of the CI gate.
+type verifyOptions struct {
+	analyze analyzeOptions
+	write   bool
+	force   bool
+}
+
+func newVerifyCommand(a *app) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify FILE... | DIR",
+		Short: "Hold captures against the expectation files beside them",
+		Long: `Verify analyses each capture and compares what is found with the file beside it: capture.expect.yaml for
+capture.pcap. The exit code is 1 if something that is wanted is missing, or comes in another number, or if anything
+that is not wanted has at least the severity of --fail-on.
+
+  want:
+    - rule: RS101          # must fire
+      count: 12            # occurrences; or min and max; neither: at least once
+      confidence: strong   # at least
+      command: GET         # counts only victims of this command
+      conn: 4              # on this connection
+    - rule: RS109
+  forbid: [RS2, RS302]     # must not fire at any severity
+
+--write makes the file from the present result.`,
+		Example: `  respsniff verify --write testdata/timeout.pcap
+  respsniff verify testdata/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			o.analyze.output.specs, o.analyze.output.clock = []string{"text"}, "abs"
+			if err := o.analyze.check(); err != nil {
+				return err
+			}
+			captures, err := expectedCaptures(names, o.write)
+			if err != nil {
+				return err
+			}
+			var worst error
+			for _, c := range captures {
+				worst = worseOf(a, worst, o.one(cmd.Context(), a, c))
+			}
+			return worst
+		},
+	}
+	o.analyze.input.add(cmd)
+	o.analyze.verdict.add(cmd)
+	o.analyze.output.addZone(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&o.write, "write", false, "make the expectation files from the present results")
+	f.BoolVar(&o.force, "force", false, "overwrite expectation files")
+	return cmd
+}
+
+// one verifies one capture, or writes its expectation.
+func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
+	var p *pipeline
+	doc, err := o.analyze.document(ctx, a, []string{name}, &p)
+	if err != nil {
+		return err
+	}
+	path := expectationPath(name)
+	if o.write {
+		if err := writeFile(path, o.force, gate.Expect(doc).Write); err != nil {
+			if errors.Is(err, fs.ErrExist) {
+				return usagef("%s: the file exists: give --force to replace it", path)
+			}
+			return unreadable(err)
+		}
+		_, err := fmt.Fprintf(a.stdout, "wrote %s\n", report.Printable(path))
+		return err
+	}
+	e, err := readExpectation(path)
+	if err != nil {
+		return err
+	}
+	level := o.analyze.verdict.level
+	if o.analyze.verdict.never {
+		level = analysis.Critical + 1
+	}
+	r := e.Check(doc, level, p.rulesOn)
+	return o.say(a.stdout, name, doc, r)
+}
+
+func (o *verifyOptions) say(w io.Writer, name string, doc *report.Document, r gate.Result) error {
+	word, code := "ok  ", exitClean
+	switch {
+	case !r.OK():
+		word, code = "FAIL", exitFindings
+	case !doc.Complete && !o.analyze.verdict.allowIncomplete:
+		word, code = "CUT ", exitIncomplete
+	}
+	lines := fmt.Sprintf("%s %s\n", word, report.Printable(name))
+	for _, m := range r.Missing {
+		lines += "     missing: " + report.Printable(m) + "\n"
+	}
+	for _, u := range r.Unexpected {
+		lines += "     unexpected: " + report.Printable(u) + "\n"
+	}
+	if _, err := io.WriteString(w, lines); err != nil {
+		return err
+	}
+	if code != exitClean {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// captureEndings are the names under which captures are looked for in a directory, longest first.
+var captureEndings = []string{".pcapng.zst", ".pcapng.gz", ".pcap.zst", ".pcap.gz", ".cap.gz", ".pcapng", ".pcap", ".cap"}
+
+const expectEnding = ".expect.yaml"
+
+func captureStem(name string) (string, bool) {
+	for _, ending := range captureEndings {
+		if stem, ok := strings.CutSuffix(name, ending); ok {
+			return stem, true
+		}
+	}
+	return strings.TrimSuffix(name, filepath.Ext(name)), false
+}
+
+func expectationPath(capture string) string {
+	stem, _ := captureStem(capture)
+	return stem + expectEnding
+}
+
+// expectedCaptures lists the captures to verify: each named file, and of a directory, at any depth, those with an
+// expectation beside them, or all of them when expectations are to be written. An expectation without its capture is an
+// error: a gate that silently checks less is none.
+func expectedCaptures(names []string, all bool) ([]string, error) {
+	var captures []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if !info.IsDir() {
+			captures = append(captures, name)
+			continue
+		}
+		var found, expectations []string
+		err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			if strings.HasSuffix(path, expectEnding) {
+				expectations = append(expectations, path)
+			} else if _, ok := captureStem(path); ok {
+				found = append(found, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		for _, e := range expectations {
+			if !slices.ContainsFunc(found, func(c string) bool { return expectationPath(c) == e }) {
+				return nil, unreadable(fmt.Errorf("%s: no capture beside it", e))
+			}
+		}
+		for _, c := range found {
+			if all || slices.Contains(expectations, expectationPath(c)) {
+				captures = append(captures, c)
+			}
+		}
+	}
+	if len(captures) == 0 {
+		return nil, unreadable(errors.New("no capture with an expectation beside it: 'respsniff verify --write' makes them"))
+	}
+	return captures, nil
+}
+
+func readExpectation(path string) (*gate.Expectation, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("%w: 'respsniff verify --write' makes it", err)}
+	}
+	defer f.Close()
+	e, err := gate.ReadExpectation(f)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", path, err)}
+	}
+	return e, nil
+}

@@ -1,0 +1,106 @@
+package house
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers says which packages of this repository a package may import. What a folder may, the folders in it may too,
+// unless they have a line of their own; and these may import the folder.
+var layers = map[string][]string{
+	"resp":               {},
+	"capture":            {},
+	"reassembly":         {"capture"},
+	"analysis":           {"capture", "reassembly", "resp"},
+	"analysis/detectors": {"capture", "reassembly", "resp", "analysis"},
+	"internal/report":    {"capture", "reassembly", "resp", "analysis", "analysis/detectors"},
+	"internal/metrics":   {"capture", "reassembly", "resp", "analysis", "analysis/detectors"},
+	"internal/scenario":  {"capture", "reassembly", "resp"},
+	"internal/testcap":   {},
+	"internal/house":     {},
+	"internal":           {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal"},
+	"cmd":                {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal"},
+	"resp/internal":      {"resp"}, // generators of its tables
+	"scripts":            {"capture"},
+}
+
+// guests says where a module or package from outside may be imported, and why not elsewhere.
+var guests = []struct {
+	path   string // with everything below it
+	rooms  []string
+	files  int // at most so many; 0: any number
+	reason string
+}{
+	{"github.com/google/gopacket", []string{"capture", "reassembly", "internal/scenario"}, 0, "inside, packets are this project's own types"},
+	{"github.com/olekukonko/tablewriter", []string{"internal/report"}, 1, "tables are drawn in one file, so that it can be replaced"},
+	{"github.com/spf13/cobra", []string{"cmd"}, 0, "only the command knows flags"},
+	{"github.com/spf13/pflag", []string{"cmd"}, 0, "only the command knows flags"},
+	{"github.com/klauspost/compress", []string{"capture"}, 0, "compression is a matter of the readers"},
+	{"github.com/prometheus/client_golang", []string{"internal/metrics"}, 0, "metrics are one writer among others"},
+	{"github.com/google/go-cmp", nil, 0, "it is for tests"},
+	{"github.com/santhosh-tekuri/jsonschema", nil, 0, "it is for tests"},
+	{"log", []string{"cmd"}, 0, "libraries return errors, they do not log"},
+	{"testing", []string{"internal/testcap"}, 0, "it adds flags to the program"},
+	{"net/http/pprof", nil, 0, "the metrics port must not serve profiles"},
+	{"os/exec", []string{"resp/internal", "scripts"}, 0, "an analysis of hostile input starts no program"},
+	{"plugin", nil, 0, "it loads code"},
+}
+
+// withoutSystem are the packages that see only what they are handed.
+var withoutSystem = []string{"resp", "reassembly", "analysis"}
+
+func TestImportsPointOneWay(t *testing.T) {
+	guestFiles := make([][]string, len(guests))
+	for _, s := range sources(t) {
+		room, allowed := roomOf(s.dir)
+		if room == "" {
+			t.Errorf("%s: the folder %s has no line in layers: say what it may import", s.path, s.dir)
+			continue
+		}
+		for _, path := range s.imports() {
+			if mine, ok := strings.CutPrefix(path, module+"/"); ok {
+				if !inside(s.dir, mine) && !slices.ContainsFunc(allowed, func(a string) bool { return mine == a || a == "internal" && inside(mine, a) }) {
+					t.Errorf("%s imports %s: %s may import only %q of this repository; imports point from cmd down to capture and resp", s.path, mine, room, allowed)
+				}
+				continue
+			}
+			for i, g := range guests {
+				if !inside(path, g.path) {
+					continue
+				}
+				guestFiles[i] = append(guestFiles[i], s.path)
+				if !slices.ContainsFunc(g.rooms, func(r string) bool { return inside(s.dir, r) }) {
+					t.Errorf("%s imports %s, which only %q may: %s", s.path, path, g.rooms, g.reason)
+				}
+			}
+			if path == "os" && !s.program && slices.ContainsFunc(withoutSystem, func(r string) bool { return inside(s.dir, r) }) {
+				t.Errorf("%s imports os: %s sees only what it is handed", s.path, room)
+			}
+			if inside(s.dir, "resp") && strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
+				t.Errorf("%s imports %s: resp imports only the standard library", s.path, path)
+			}
+		}
+	}
+	for i, g := range guests {
+		slices.Sort(guestFiles[i])
+		if files := slices.Compact(guestFiles[i]); g.files > 0 && len(files) > g.files {
+			t.Errorf("%s is imported by %q: %s", g.path, files, g.reason)
+		}
+	}
+}
+
+// roomOf finds the longest line of layers that a folder lies in.
+func roomOf(dir string) (room string, allowed []string) {
+	for r, a := range layers {
+		if inside(dir, r) && len(r) > len(room) {
+			room, allowed = r, a
+		}
+	}
+	return room, allowed
+}
+
+// inside reports whether path is folder or lies in it.
+func inside(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, folder+"/")
+}

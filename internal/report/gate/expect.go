@@ -1,0 +1,217 @@
+package gate
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// maxFile bounds an expectation or baseline file, in bytes.
+const maxFile = 4 << 20
+
+// Expectation says what a capture must and must not show.
+type Expectation struct {
+	// Want lists what must be found. A rule that stands here is expected wherever it fires.
+	Want []Want `yaml:"want,omitempty"`
+	// Forbid lists rules, or beginnings of their ids ("RS1"), that must not fire at any severity.
+	Forbid []string `yaml:"forbid,omitempty"`
+}
+
+// Want is one rule that must fire. Without a number it must fire at least once.
+type Want struct {
+	Rule       string `yaml:"rule"`
+	Count      *int   `yaml:"count,omitempty"` // occurrences, exactly
+	Min        *int   `yaml:"min,omitempty"`
+	Max        *int   `yaml:"max,omitempty"`
+	Conn       int64  `yaml:"conn,omitempty"`       // fires on this connection
+	Command    string `yaml:"command,omitempty"`    // counts only victims of this command
+	Confidence string `yaml:"confidence,omitempty"` // at least
+}
+
+// ReadExpectation reads the YAML form. Unknown keys are refused.
+func ReadExpectation(r io.Reader) (*Expectation, error) {
+	var e Expectation
+	if err := readYAML(r, &e); err != nil {
+		return nil, err
+	}
+	for i := range e.Want {
+		if err := e.Want[i].check(); err != nil {
+			return nil, fmt.Errorf("want %d: %w", i+1, err)
+		}
+	}
+	return &e, nil
+}
+
+func (w *Want) check() error {
+	switch {
+	case !strings.HasPrefix(w.Rule, "RS"):
+		return fmt.Errorf("rule %q: want an id such as RS101", w.Rule)
+	case w.Count != nil && (w.Min != nil || w.Max != nil):
+		return errors.New("count excludes min and max")
+	case w.Count != nil && *w.Count < 1 || w.Min != nil && *w.Min < 0 || w.Max != nil && *w.Max < 0:
+		return errors.New("count is at least 1, min and max at least 0; use forbid for what must not fire")
+	}
+	if _, ok := analysis.ParseConfidence(w.Confidence); !ok && w.Confidence != "" {
+		return fmt.Errorf("confidence %q: want possible, likely, strong or proven", w.Confidence)
+	}
+	return nil
+}
+
+// Write writes the YAML form behind a comment that explains it.
+func (e *Expectation) Write(w io.Writer) error {
+	const head = `# What respsniff must find in the capture of the same name: see 'respsniff verify --help'.
+# want: rule, and optionally count, or min and max, conn, command, confidence (at least). forbid: rules that must not fire.
+`
+	b, err := yaml.MarshalWithOptions(e, yaml.IndentSequence(true))
+	if err != nil {
+		return err
+	}
+	if len(e.Want) == 0 && len(e.Forbid) == 0 {
+		b = []byte("want: []\n")
+	}
+	_, err = w.Write(append([]byte(head), b...))
+	return err
+}
+
+// Expect makes the expectation that d fulfils exactly. RS9xx are left out: they speak of the recording, not of what was
+// recorded. Connection numbers are left out too, because another recording of the same run has others.
+func Expect(d *report.Document) *Expectation {
+	type sum struct {
+		count      int
+		confidence analysis.Confidence
+	}
+	sums := map[string]sum{}
+	for i := range d.Findings {
+		if f := &d.Findings[i]; !report.IsQuality(f.Rule) {
+			s := sums[f.Rule]
+			sums[f.Rule] = sum{s.count + f.Count, max(s.confidence, f.Confidence)}
+		}
+	}
+	e := &Expectation{}
+	for _, rule := range slices.Sorted(maps.Keys(sums)) {
+		s := sums[rule]
+		e.Want = append(e.Want, Want{Rule: rule, Count: &s.count, Confidence: s.confidence.String()})
+	}
+	return e
+}
+
+// Result is the outcome of a comparison with an expectation.
+type Result struct {
+	Missing    []string // what was wanted and is not there, or not as often or not as surely
+	Unexpected []string // what is there and was not wanted
+}
+
+// OK reports whether all is as expected.
+func (r *Result) OK() bool { return len(r.Missing) == 0 && len(r.Unexpected) == 0 }
+
+// Check holds d against e. Findings of rules that nobody wants count as unexpected from severity level on. onConn tells
+// which rules fired on a connection.
+func (e *Expectation) Check(d *report.Document, level analysis.Severity, onConn func(conn int64) []string) Result {
+	var r Result
+	for i := range e.Want {
+		if miss := e.Want[i].missing(d, onConn); miss != "" {
+			r.Missing = append(r.Missing, miss)
+		}
+	}
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		forbidden := slices.ContainsFunc(e.Forbid, func(rule string) bool { return strings.HasPrefix(f.Rule, rule) })
+		wanted := slices.ContainsFunc(e.Want, func(w Want) bool { return w.Rule == f.Rule })
+		if forbidden || !wanted && f.Severity >= level {
+			r.Unexpected = append(r.Unexpected, fmt.Sprintf("%s %s: %s (%s, %s)", f.Rule, f.Name, f.Title, f.Severity, f.Confidence))
+		}
+	}
+	return r
+}
+
+func (w *Want) missing(d *report.Document, onConn func(int64) []string) string {
+	least, _ := analysis.ParseConfidence(w.Confidence)
+	count, seen := 0, false
+	surest := analysis.Unsaid
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		if f.Rule != w.Rule {
+			continue
+		}
+		n := f.Count
+		if w.Command != "" {
+			n = occurrences(f, w.Command)
+		}
+		if n > 0 {
+			seen = true
+			count += n
+			surest = max(surest, f.Confidence)
+		}
+	}
+	switch {
+	case !seen && (w.Min == nil || *w.Min > 0) && (w.Max == nil || w.Min != nil || w.Count != nil):
+		return w.name() + " was not found"
+	case w.Count != nil && count != *w.Count:
+		return fmt.Sprintf("%s was found %d times, want %d", w.name(), count, *w.Count)
+	case w.Min != nil && count < *w.Min:
+		return fmt.Sprintf("%s was found %d times, want at least %d", w.name(), count, *w.Min)
+	case w.Max != nil && count > *w.Max:
+		return fmt.Sprintf("%s was found %d times, want at most %d", w.name(), count, *w.Max)
+	case w.Conn != 0 && !slices.Contains(onConn(w.Conn), w.Rule):
+		return fmt.Sprintf("%s was not found on connection %d", w.name(), w.Conn)
+	case seen && surest < least:
+		return fmt.Sprintf("%s is only %s, want %s", w.name(), surest, least)
+	}
+	return ""
+}
+
+func (w *Want) name() string {
+	if w.Command != "" {
+		return w.Rule + " with " + w.Command
+	}
+	return w.Rule
+}
+
+// occurrences counts the victims of one command.
+func occurrences(f *analysis.Finding, command string) int {
+	for _, t := range f.Commands {
+		if strings.EqualFold(t.Label, command) {
+			return t.Count
+		}
+	}
+	n := 0
+	for i := range f.Examples {
+		for j := range f.Examples[i].Victims {
+			if strings.EqualFold(f.Examples[i].Victims[j].Command, command) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// readYAML reads one document and refuses unknown keys and what is too large.
+func readYAML(r io.Reader, into any) error {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxFile {
+		return fmt.Errorf("larger than %d bytes", maxFile)
+	}
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return errors.New(strings.TrimSpace(yaml.FormatError(err, false, false)))
+	}
+	return nil
+}
+
+// byRank orders findings as reports do.
+func byRank(a, b *analysis.Finding) int {
+	return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Fingerprint, b.Fingerprint))
+}

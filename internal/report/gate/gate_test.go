@@ -1,0 +1,167 @@
+package gate
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+func document() *report.Document {
+	return &report.Document{Complete: true, Findings: []analysis.Finding{
+		{Rule: "RS901", Name: "capture-loss", Severity: analysis.Info, Confidence: analysis.Proven, Fingerprint: "loss", Count: 3},
+		{Rule: "RS101", Name: "dirty-reuse", Severity: analysis.Critical, Confidence: analysis.Proven, Fingerprint: "a", Count: 10, Commands: []analysis.Tally{{Label: "GET", Count: 7}, {Label: "SET", Count: 3}}},
+		{Rule: "RS101", Name: "dirty-reuse", Severity: analysis.High, Confidence: analysis.Strong, Fingerprint: "b", Count: 2},
+		{Rule: "RS109", Name: "quit-misread", Severity: analysis.Low, Confidence: analysis.Likely, Fingerprint: "c", Count: 1},
+	}}
+}
+
+func TestCheck(t *testing.T) {
+	onConn := func(conn int64) []string {
+		if conn == 4 {
+			return []string{"RS101"}
+		}
+		return nil
+	}
+	for _, tc := range []struct {
+		name, yaml string
+		missing    string // of the only one; "" for none
+		unexpected string
+	}{
+		{"all", "want: [{rule: RS101, count: 12, confidence: proven}, {rule: RS109, min: 1, max: 1}]", "", ""},
+		{"any number", "want: [{rule: RS101}]", "", ""},
+		{"low ones need not be wanted", "want: [{rule: RS101, min: 2}]", "", ""},
+		{"on a connection", "want: [{rule: RS101, conn: 4}]", "", ""},
+		{"by command", "want: [{rule: RS101, command: get, count: 7}]", "", ""},
+		{"not there", "want: [{rule: RS101}, {rule: RS302}]", "RS302 was not found", ""},
+		{"too few", "want: [{rule: RS101, min: 13}]", "RS101 was found 12 times, want at least 13", ""},
+		{"too many", "want: [{rule: RS101, max: 11}]", "RS101 was found 12 times, want at most 11", ""},
+		{"none allowed", "want: [{rule: RS101}, {rule: RS302, max: 3}]", "", ""},
+		{"changed count", "want: [{rule: RS101, count: 11}]", "RS101 was found 12 times, want 11", ""},
+		{"not sure enough", "want: [{rule: RS101}, {rule: RS109, confidence: strong}]", "RS109 is only likely, want strong", ""},
+		{"another connection", "want: [{rule: RS101, conn: 5}]", "RS101 was not found on connection 5", ""},
+		{"another command", "want: [{rule: RS101, command: DEL}]", "RS101 with DEL was not found", ""},
+		{"nothing wanted", "want: []", "", "RS101"},
+		{"an empty file", "", "", "RS101"},
+		{"forbidden", "want: [{rule: RS101}]\nforbid: [RS109]", "", "RS109"},
+		{"forbidden family", "want: [{rule: RS101}]\nforbid: [RS9]", "", "RS901"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e, err := ReadExpectation(strings.NewReader(tc.yaml))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := e.Check(document(), analysis.High, onConn)
+			if got := strings.Join(r.Missing, "; "); got != tc.missing {
+				t.Errorf("missing %q, want %q", got, tc.missing)
+			}
+			if got := strings.Join(r.Unexpected, "; "); !strings.HasPrefix(got, tc.unexpected) || (got == "") != (tc.unexpected == "") {
+				t.Errorf("unexpected %q, want %q", got, tc.unexpected)
+			}
+			if r.OK() != (tc.missing == "" && tc.unexpected == "") {
+				t.Error("OK is wrong")
+			}
+		})
+	}
+}
+
+func TestExpectIsFulfilled(t *testing.T) {
+	for _, d := range []*report.Document{document(), {}} {
+		var b bytes.Buffer
+		if err := Expect(d).Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		e, err := ReadExpectation(bytes.NewReader(b.Bytes()))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b.String())
+		}
+		if r := e.Check(d, analysis.Low, nil); !r.OK() {
+			t.Errorf("%+v\n%s", r, b.String())
+		}
+		if strings.Contains(b.String(), "RS9") {
+			t.Errorf("RS9xx are wanted:\n%s", b.String())
+		}
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, text := range []string{
+		"wants: []", "want: [{rule: RS101, cout: 3}]", "want: [{rule: dirty}]", "want: [{rule: RS101, count: 1, min: 1}]",
+		"want: [{rule: RS101, count: 0}]", "want: [{rule: RS101, confidence: sure}]", "want: 3", "\x00", strings.Repeat("#", maxFile+1),
+	} {
+		if e, err := ReadExpectation(strings.NewReader(text)); err == nil {
+			t.Errorf("%.60q was read as %+v", text, e)
+		}
+	}
+	for _, text := range []string{
+		"accepted: []", "accept: [{fingerprint: a}]", "accept: [{fingerprint: a, reason: r, until: 2027-01-01}]",
+		"accept: [{fingerprint: a, reason: r, owner: o}]", "accept: [{fingerprint: a, reason: r, owner: o, until: soon}]",
+		"accept: [{reason: r, owner: o, until: 2027-01-01}]",
+	} {
+		if b, err := ReadBaseline(strings.NewReader(text)); err == nil {
+			t.Errorf("%q was read as %+v", text, b)
+		}
+	}
+}
+
+func FuzzReadExpectation(f *testing.F) {
+	f.Add("want: [{rule: RS101, count: 12}]\nforbid: [RS9]")
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := ReadExpectation(strings.NewReader(text))
+		if err == nil {
+			e.Check(document(), analysis.High, func(int64) []string { return nil })
+		}
+	})
+}
+
+func TestBaseline(t *testing.T) {
+	today := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+	b := NewBaseline(document(), nil, "known", "ops", today)
+	var text bytes.Buffer
+	if err := b.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	b, err := ReadBaseline(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := document()
+	if warnings := b.Apply(d, today); len(warnings) != 0 || len(d.Findings) != 1 || len(d.Suppressed) != 3 || d.Findings[0].Rule != "RS901" {
+		t.Errorf("on the last day: warnings %v, findings %d, suppressed %d", warnings, len(d.Findings), len(d.Suppressed))
+	}
+	d = document()
+	if warnings := b.Apply(d, today.AddDate(0, 0, 1)); len(warnings) != 3 || len(d.Findings) != 4 || !strings.Contains(warnings[0], "expired on 2027-01-31") {
+		t.Errorf("a day later: warnings %v, findings %d", warnings, len(d.Findings))
+	}
+	d = document()
+	d.Findings = d.Findings[:2]
+	if warnings := b.Apply(d, today); len(warnings) != 2 || !strings.Contains(warnings[0], "met no finding") {
+		t.Errorf("unmatched: %v", warnings)
+	}
+	b.Accept[0].Reason = "it is the test client"
+	again := NewBaseline(document(), b, "new", "dev", today)
+	if again.Accept[0].Reason != "it is the test client" || len(again.Accept) != 3 {
+		t.Errorf("written again: %+v", again.Accept)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	before, after := document(), document()
+	after.Findings[1].Count = 11
+	after.Findings[3].Fingerprint = "d"
+	diff := Compare(before, after)
+	names := func(fs []*analysis.Finding) (s []string) {
+		for _, f := range fs {
+			s = append(s, f.Fingerprint)
+		}
+		return s
+	}
+	if !cmp.Equal(names(diff.Gone), []string{"c"}) || !cmp.Equal(names(diff.New), []string{"d"}) || len(diff.Changed) != 1 || diff.Changed[0].After.Count != 11 || diff.Same != 2 {
+		t.Errorf("%+v", diff)
+	}
+}
