@@ -73,19 +73,23 @@ func (s *Session) doubt(lo, hi int, closed bool) {
 	}
 }
 
-// doubtCommands says that n bytes of the client's stream before the command to come were lost, or were none. What is
-// pending keeps its place: the replies to it come first.
-func (s *Session) doubtCommands(n int64) {
+// doubtCommands says that n bytes of the client's stream before the command of the given number were lost, or were none.
+// What is pending keeps its place: the replies to it come first.
+func (s *Session) doubtCommands(n int64, first int) {
+	unseen := n/minCommandBytes + 1
 	if s.doubtful {
+		if a := &s.held.anchor; a.first == first && a.hi == 0 {
+			a.lo, a.closed = int(-min(unseen, maxAnchor)), unseen <= maxAnchor // more is known of the same loss
+			return
+		}
 		s.doubt(-maxAnchor, s.pending.len(), false)
 		return
 	}
 	if s.held != nil {
 		s.explain(false, true)
 	}
-	unseen := n/minCommandBytes + 1
 	s.doubtful = true
-	s.held = &hold{anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: s.commands + 1}}
+	s.held = &hold{anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
 }
 
 // doubtReplies says that n bytes of the server's stream were lost, or were no reply.
@@ -97,7 +101,7 @@ func (s *Session) doubtReplies(n int64) {
 	s.doubt(0, hi, true)
 }
 
-// settled reports whether the replies to come belong to commands before the loss.
+// beforeLoss reports whether the replies to come belong to commands before the loss.
 func (s *Session) beforeLoss() bool {
 	return len(s.held.replies) == 0 && s.pending.len() > 0 && s.pending.front().Index < s.held.anchor.first
 }
@@ -141,7 +145,10 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 // quietPoint looks, before a command is sent, whether the server owes nothing.
 func (s *Session) quietPoint(ex *Exchange) {
 	a := &s.held.anchor
-	if a.quiet || s.held.replies == nil && s.pending.len() == 0 && ex.Index < a.first {
+	if s.pending.len() > maxAnchor/2 && a.lo < 0 {
+		a.closed = false // a client that runs so far ahead may have done so before
+	}
+	if a.quiet || ex.Flags&AfterHole != 0 || s.pending.len() > 0 && s.pending.front().Index < a.first {
 		return
 	}
 	silence, ok := s.silence(ex.Time)
@@ -257,6 +264,21 @@ func (s *Session) place(shift int, sure bool) {
 		s.replies++
 		s.serve(ex, &k.reply, &k.info)
 		s.run.release(ex)
+	}
+}
+
+// anchorAtRefusal ends the doubt where the server says that the client broke the protocol: it has answered all commands
+// before that.
+func (s *Session) anchorAtRefusal() {
+	n := 0
+	for _, ex := range s.pending.rest() {
+		if ex.Index <= s.badAfter {
+			n++
+		}
+	}
+	a := &s.held.anchor
+	if shift := n - len(s.held.replies); shift >= a.lo && shift <= a.hi && !a.isDead(shift) {
+		s.anchorAt(shift)
 	}
 }
 

@@ -24,7 +24,7 @@ const prompt = 10 * time.Millisecond
 func (s *Session) judge() {
 	st := s.stance()
 	wait := s.patience(st)
-	if s.over || s.forced {
+	if s.over || s.forced || s.early {
 		s.inferLazy(st, wait)
 	}
 	for s.log.len() > 0 {
@@ -74,7 +74,7 @@ func (s *Session) headBatch(st Stance) int {
 // given up. Anything shorter is a pipeline, or two callers on one connection. A connection's set-up may be written ahead
 // by libraries that wait for each reply later on.
 func (s *Session) accusable(a *Exchange, st Stance) time.Duration {
-	if a.Flags&InHandshake != 0 && !s.group.pop.library().Awaits {
+	if s.group == nil || a.Flags&InHandshake != 0 && !s.group.pop.library().Awaits {
 		return handshakeGap
 	}
 	if st.Basis >= BasisGuessed {
@@ -205,7 +205,6 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			if l.next != nil && l.flat && s.staleAfter(last, l.next, st) {
 				s.noteStale(ex, l)
 			}
-			ex.Got = r.Serves
 			s.misread(ex, r, conf, l)
 		}
 		if r.Served && ex.Flags&Blocks == 0 && wait.t == 0 && l.next != nil &&

@@ -41,6 +41,9 @@ type ConnFacts struct {
 	Late       Mark
 	LateWrites int
 
+	IdleAtFIN time.Duration // how long both sides had been silent when the server closed
+	LastData  capture.Time  // last payload of either side before the server closed
+
 	LastClient capture.Time // last payload of the client; 0: none
 	LastServer capture.Time // last payload of the server; 0: none
 
@@ -52,7 +55,7 @@ type ConnFacts struct {
 	Survived time.Duration
 
 	ServerTTL uint8 // of the server's first packet that was not a reset
-	Data      bool  // a command other than PING, QUIT and the connection's set-up
+	Data      bool  // a command other than PING, QUIT, INFO and the connection's set-up
 	Quit      bool  // QUIT was sent
 
 	established bool
@@ -63,7 +66,8 @@ type ConnFacts struct {
 	lastData    capture.Time // last payload of either side, or the SYN
 	conn        int64
 	link        *Link
-	chain       int // 1 + index in link.Chains; 0: none
+	chain       int         // 1 + index in link.Chains; 0: none
+	replaces    recentClose // the connection that this one may replace
 	tick        pendingTick
 	lastTick    capture.Time
 }
@@ -84,6 +88,16 @@ func (f *ConnFacts) Link() *Link { return f.link }
 // neither closed nor written since: TCP state CLOSE_WAIT (RFC 9293, section 3.3.2).
 func (f *ConnFacts) CloseWait() bool {
 	return f.FINAcked.Seen() && !f.ClientFIN.Seen() && !f.ClientRST.Seen() && !f.ServerRST.Seen() && !f.Late.Seen()
+}
+
+// ServerTimeout returns the setting `timeout` of the server, in seconds, that explains why it closed the connection, or
+// 0. Redis closes when unixtime - lastinteraction > timeout, both in whole seconds, and looks once a second, so its FIN
+// comes in [floor(last)+timeout+1, +2) seconds (src/timeout.c, clientsCronHandleTimeout).
+func (f *ConnFacts) ServerTimeout() int {
+	if !f.ServerFIN.Seen() || f.LastData == 0 || f.IdleAtFIN < 2*time.Second {
+		return 0
+	}
+	return int(f.ServerFIN.Time.Std().Unix() - f.LastData.Std().Unix() - 1)
 }
 
 // see takes every segment of the connection, after the session itself has.
@@ -134,6 +148,14 @@ func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
 		if !f.ServerFIN.Seen() {
 			f.ServerFIN = markOf(seg)
 			f.ServerFIN.Seq += int64(seg.Length)
+			f.LastData = f.lastData
+			if seg.Length > 0 {
+				f.LastData = seg.Time
+			}
+			f.IdleAtFIN = seg.Time.Sub(f.LastData)
+			if f.link != nil && f.established && !f.closed {
+				f.link.HalfClosed++
+			}
 		}
 	case seg.Flags&reassembly.FIN != 0:
 		if !f.ClientFIN.Seen() {
@@ -216,6 +238,9 @@ func (f *ConnFacts) close(at capture.Time) {
 		return
 	}
 	f.link.shut(at)
+	if f.ServerFIN.Seen() {
+		f.link.HalfClosed--
+	}
 	if f.owing {
 		f.owe(false, at)
 	}
@@ -227,7 +252,7 @@ func (f *ConnFacts) owe(owing bool, at capture.Time) {
 	if f.closed && owing {
 		return
 	}
-	if !owing && f.link != nil && at.Sub(f.owingSince) < promptReply {
+	if !owing && f.link != nil && at.Sub(f.owingSince) < promptWithin {
 		f.link.peer.prompt++
 	}
 	f.owing, f.owingSince = owing, at

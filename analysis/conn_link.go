@@ -16,8 +16,8 @@ const (
 	maxExhaustions = 8       // of one link
 )
 
-// promptReply is how fast a server answers that does not stand still.
-const promptReply = 10 * time.Millisecond
+// promptWithin is how fast a server answers that does not stand still.
+const promptWithin = 10 * time.Millisecond
 
 // Link is what is known of all connections of one client address to one server.
 type Link struct {
@@ -26,6 +26,7 @@ type Link struct {
 
 	Conns      int // established, or found open
 	Open       int // now
+	HalfClosed int // of these, closed by the server and not by the client
 	MaxOpen    int
 	Unused     int // of those that were not closed by the client, without a byte from it
 	Goodbyes   int // closed after QUIT
@@ -52,7 +53,7 @@ type Link struct {
 
 // peer is what all links to one server share.
 type peer struct {
-	prompt int64 // replies within promptReply
+	prompt int64 // replies within promptWithin
 }
 
 // FailedOpen is a SYN without a connection behind it.
@@ -67,7 +68,7 @@ type FailedOpen struct {
 type Exhaustion struct {
 	From, To capture.Time
 	Open     int
-	Prompt   int64 // replies that the server gave to others within promptReply
+	Prompt   int64 // replies that the server gave to others within promptWithin
 }
 
 // linkKey names a link.

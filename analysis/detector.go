@@ -38,10 +38,12 @@ type Hooks struct {
 	Sent     func(*Sent)
 	Answered func(*Answered) // every reply tied to its command
 	Error    func(*Answered) // only error replies
+	Redirect func(*Redirected)
 	Odd      func(*Answered) // only replies that cannot answer their command
 	Exchange func(*Exchange)
 	Waited   func(*WaitEnded)
 	Oddity   func(*Oddity)
+	Aligned  func(*Alignment) // replies did not fit their commands in order
 	Desync   func(*Desync)
 	Shared   func(*SharedUse)
 	Blocked  func(*BlockGivenUp)
@@ -306,10 +308,12 @@ type watch struct {
 	sent      []func(*Sent)
 	answered  []func(*Answered)
 	errors    []func(*Answered)
+	redirect  []func(*Redirected)
 	odd       []func(*Answered)
 	exchange  []func(*Exchange)
 	waited    []func(*WaitEnded)
 	oddity    []func(*Oddity)
+	aligned   []func(*Alignment)
 	desync    []func(*Desync)
 	shared    []func(*SharedUse)
 	blocked   []func(*BlockGivenUp)
@@ -323,10 +327,12 @@ func (w *watch) add(h Hooks) {
 	push(&w.sent, h.Sent)
 	push(&w.answered, h.Answered)
 	push(&w.errors, h.Error)
+	push(&w.redirect, h.Redirect)
 	push(&w.odd, h.Odd)
 	push(&w.exchange, h.Exchange)
 	push(&w.waited, h.Waited)
 	push(&w.oddity, h.Oddity)
+	push(&w.aligned, h.Aligned)
 	push(&w.desync, h.Desync)
 	push(&w.shared, h.Shared)
 	push(&w.blocked, h.Blocked)
@@ -359,6 +365,8 @@ func (w *watch) see(e Event) {
 		if e.Contradiction != "" {
 			each(w.odd, e)
 		}
+	case *Redirected:
+		each(w.redirect, e)
 	case *Opened:
 		each(w.opened, e)
 	case *Control:
@@ -369,6 +377,8 @@ func (w *watch) see(e Event) {
 		each(w.waited, e)
 	case *Oddity:
 		each(w.oddity, e)
+	case *Alignment:
+		each(w.aligned, e)
 	case *Desync:
 		each(w.desync, e)
 	case *SharedUse:

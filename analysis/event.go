@@ -36,7 +36,7 @@ func (r *ReplyInfo) Bytes() int64 { return r.End - r.Start }
 
 // Snippet is the beginning of a text from the wire, kept in place.
 type Snippet struct {
-	buf  [72]byte
+	buf  [64]byte
 	n    uint8
 	full int32
 }
@@ -90,8 +90,8 @@ type Exchange struct {
 	// AckedTime and AckedFrame are of the first packet by which the server's kernel acknowledged the command.
 	AckedTime  capture.Time
 	AckedFrame int64
-	// Got is the exchange's view of the reply its caller got, when that is not its own.
-	Got ReplyInfo
+	// Exec is what a command of a transaction got from EXEC. Serves is then the +QUEUED.
+	Exec ExecView
 	// Owed counts the replies owed before this command was written, as far as known.
 	Owed int
 
@@ -112,6 +112,8 @@ type Exchange struct {
 	blockFor      time.Duration
 	secretReply   bool
 	contradiction string
+	replyMode     replyEffect // of a CLIENT REPLY
+	foreign       bool        // the contradiction is by slot or echo
 }
 
 func (*Exchange) event() {}
@@ -130,7 +132,9 @@ const (
 	NotAwaited                            // QUIT, RESET, REPLCONF ACK and other commands that nobody waits for
 	Pushed                                // its confirmation came as a push
 	Subscribing                           // SUBSCRIBE and its family: many confirmations
+	GivenUp                               // its caller was seen to stop waiting: WaitEnded was told
 	AfterQuit                             // written behind QUIT
+	LeftOut                               // the server sent no reply to it, though one was due
 )
 
 // ConnSummary is told when a connection is over and judged. It stays valid; Run.Conns completes it when the run is over.
@@ -241,6 +245,8 @@ type Answered struct {
 	Reply    *resp.Reply
 	// Contradiction says why this reply cannot answer this command; empty: it can.
 	Contradiction string
+	// Foreign says that the contradiction is by slot or by an echoed text, which hardly fit by accident.
+	Foreign bool
 }
 
 // Oddity tells of something in the streams that is no exchange.
@@ -255,6 +261,10 @@ type Oddity struct {
 	Time    capture.Time
 	Offset  int64
 	Sample  []byte // bytes around it, borrowed
+	// Exchange is the command concerned, if there is one: of ShortReply the one that the aggregate answers, of TornWrite
+	// and Unsolicited the one before.
+	Exchange *Exchange
+	Gap      time.Duration // of ShortReply and TornWrite: the silence before
 }
 
 // OddityKind is what is odd.
@@ -269,6 +279,9 @@ const (
 	PushInReply                      // a push inside another reply
 	PushMessage                      // an ordinary push or message
 	UnanchoredSeen                   // a reply that cannot be tied to a command after a loss or a start in mid-stream
+	ProtocolError                    // the server's answer to bytes that are no request; it closes then
+	ShortReply                       // an aggregate of which the server wrote fewer elements than it announced
+	TornWrite                        // a command that begins, after a pause, where the bytes of another one are due
 )
 
 func (*Opened) event()    {}

@@ -19,6 +19,8 @@ const (
 	// maxOutstanding is how many commands of one connection may wait for a reply. Beyond it the oldest are given up:
 	// replies are missing from the capture, or nobody sends any.
 	maxOutstanding = 1 << 13
+	// maxOutstandingEach is the same while more than 2*maxLog commands are kept in all.
+	maxOutstandingEach = 1 << 8
 )
 
 // quietAfter is the silence from which on a server that has all commands has answered all that it will: long beside
@@ -57,12 +59,12 @@ func (s *Session) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, stri
 	if info.K != reassembly.NoAck && info.K < ex.End {
 		return tooSoon, "the server did not have all of the command yet"
 	}
-	if ex.totalDue > 1 {
-		return fits, ""
+	if ex.Flags&Subscribing != 0 && ex.Flags&Queued == 0 && r.Kind != resp.Error && !isConfirmation(r) {
+		return unfit, "it is answered by confirmations only"
 	}
 	ok, why := ex.Call.Allows(r)
 	switch {
-	case ok || s.mode.allowsAnyway(ex, r) || s.tornMode(r):
+	case ok || s.mode.allowsAnyway(ex, r) || s.inherits(ex, r):
 		return fits, ""
 	case isForeign(ex, r):
 		return foreign, why
@@ -271,6 +273,9 @@ func (s *Session) releaseInOrder(back []*Exchange, open bool) {
 		}
 		ex := s.pending.pop()
 		ex.Flags |= mark
+		if f, why := s.fitOf(ex, &k.reply, &k.info); f != fits {
+			ex.contradiction, ex.foreign = why, f == foreign
+		}
 		s.replies++
 		s.serve(ex, &k.reply, &k.info)
 		s.run.release(ex)

@@ -14,12 +14,12 @@ type mode struct {
 	replyOff   bool
 	replySkip  bool // the next command gets no reply
 	quit       bool // QUIT was sent: nothing behind it is answered
-	monitor    bool
+	monitor    bool // its MONITOR was answered
+	monitoring bool // MONITOR was sent: a second one gets no reply
+	broken     bool // the client sent what is no request, and the server said so: it closes
 	syncing    bool // PSYNC was sent
 	subs       int  // channels, patterns and shard channels subscribed to, as the server counts them
 	kinds      [3]int
-	database   int
-	queued     int // commands queued since MULTI
 	multiIndex int
 }
 
@@ -46,6 +46,8 @@ const (
 	verbShutdown
 	verbDebug
 	verbPing
+	verbEcho
+	verbWatch
 )
 
 var verbs = map[string]verb{
@@ -54,6 +56,7 @@ var verbs = map[string]verb{
 	"UNSUBSCRIBE": verbUnsubscribe, "PUNSUBSCRIBE": verbUnsubscribe, "SUNSUBSCRIBE": verbUnsubscribe,
 	"MONITOR": verbMonitor, "HELLO": verbHello, "SYNC": verbSync, "PSYNC": verbPsync, "REPLCONF": verbReplconf,
 	"SELECT": verbSelect, "AUTH": verbAuth, "SHUTDOWN": verbShutdown, "DEBUG": verbDebug, "PING": verbPing,
+	"ECHO": verbEcho, "WATCH": verbWatch,
 }
 
 // verbOf classifies a request by its first words.
@@ -86,7 +89,7 @@ func (m *mode) request(v verb, req *resp.Request, ex *Exchange) {
 	if m.quit {
 		ex.Flags |= NoReplyDue | AfterQuit
 	}
-	if m.replyOff {
+	if m.replyOff || m.broken {
 		ex.Flags |= NoReplyDue
 	}
 	if m.replySkip {
@@ -97,36 +100,22 @@ func (m *mode) request(v verb, req *resp.Request, ex *Exchange) {
 		ex.Flags |= Queued
 	}
 	ex.due = 1
+	m.told(v, req, ex)
+	if ex.Flags&Queued != 0 {
+		return
+	}
 	switch v {
-	case verbQuit:
-		m.quit = true
-		ex.Flags |= NotAwaited
-	case verbReset:
-		*m = mode{}
-		ex.Flags = ex.Flags&^NoReplyDue&^Queued | NotAwaited
-	case verbMulti:
-		if !m.inMulti {
-			ex.Flags &^= Queued
-			m.inMulti, m.queued, m.multiIndex = true, 0, ex.Index
-		}
-	case verbExec, verbDiscard:
-		ex.Flags &^= Queued
-		m.inMulti = false
-	case verbSubscribe, verbUnsubscribe:
+	case verbSubscribe:
 		ex.Flags |= Subscribing
-		ex.due = max(req.NArgs-1, 0)
-	case verbClientReply:
-		switch arg := req.Args[2].Bytes; {
-		case bytes.EqualFold(arg, []byte("OFF")):
-			m.replyOff = true
-			ex.Flags |= NoReplyDue
-		case bytes.EqualFold(arg, []byte("SKIP")):
-			ex.Flags |= NoReplyDue
-			m.replySkip = !m.replyOff
-		case bytes.EqualFold(arg, []byte("ON")):
-			m.replyOff = false
-			ex.Flags &^= NoReplyDue
+		ex.due = max(req.NArgs-1, 1)
+	case verbUnsubscribe:
+		ex.Flags |= Subscribing
+		ex.due = max(req.NArgs-1, 1) // without arguments: one for each channel, at least one
+	case verbMonitor:
+		if m.monitoring {
+			ex.Flags |= NoReplyDue // Redis ignores the second one without a word
 		}
+		m.monitoring = true
 	case verbReplconf:
 		if len(req.Args) > 1 && bytes.EqualFold(req.Args[1].Bytes, []byte("ACK")) {
 			ex.Flags |= NoReplyDue | NotAwaited
@@ -135,11 +124,66 @@ func (m *mode) request(v verb, req *resp.Request, ex *Exchange) {
 		if len(req.Args) > 1 && bytes.EqualFold(req.Args[1].Bytes, []byte("SLEEP")) {
 			ex.Flags |= Blocks
 		}
+	case verbShutdown:
+		ex.Flags |= NotAwaited // no reply on success
 	case verbPsync:
 		m.syncing = true
 	}
-	if ex.Flags&Queued != 0 {
-		m.queued++
+}
+
+// told moves the mode by a command that the server carries out at once, also inside MULTI, or that is remembered there.
+func (m *mode) told(v verb, req *resp.Request, ex *Exchange) {
+	switch v {
+	case verbQuit:
+		m.quit = true
+		ex.Flags = ex.Flags&^Queued | NotAwaited
+	case verbReset:
+		// What replies mean changes with the +RESET, what commands mean now.
+		m.inMulti, m.replyOff, m.replySkip, m.monitoring = false, false, false, false
+		ex.Flags = ex.Flags&^NoReplyDue&^Queued | NotAwaited
+	case verbMulti:
+		ex.Flags &^= Queued
+		if !m.inMulti {
+			m.inMulti, m.multiIndex = true, ex.Index
+		}
+	case verbWatch:
+		ex.Flags &^= Queued
+	case verbExec, verbDiscard:
+		ex.Flags &^= Queued
+		m.inMulti = false
+	case verbClientReply:
+		m.clientReply(req.Args[2].Bytes, ex)
+	}
+}
+
+// clientReply takes CLIENT REPLY. Inside MULTI it is queued, and what it says counts from EXEC on.
+func (m *mode) clientReply(arg []byte, ex *Exchange) {
+	switch {
+	case bytes.EqualFold(arg, []byte("OFF")):
+		ex.replyMode = replyNowOff
+	case bytes.EqualFold(arg, []byte("SKIP")):
+		ex.replyMode = replySkipNext
+	case bytes.EqualFold(arg, []byte("ON")):
+		ex.replyMode = replyNowOn
+	}
+	if ex.Flags&Queued == 0 {
+		m.replyAs(ex.replyMode, ex)
+	}
+}
+
+func (m *mode) replyAs(mode replyEffect, ex *Exchange) {
+	switch mode {
+	case replyNowOff:
+		m.replyOff = true
+		ex.Flags |= NoReplyDue
+	case replySkipNext:
+		ex.Flags |= NoReplyDue
+		m.replySkip = !m.replyOff
+	case replyNowOn:
+		m.replyOff = false
+		if !m.quit {
+			ex.Flags &^= NoReplyDue
+		}
 	}
 }
 
@@ -150,13 +194,8 @@ func (m *mode) outOfBand(r *resp.Reply) bool {
 		return !isConfirmation(r)
 	case m.monitor && r.Kind == resp.Simple:
 		return monitorLine(r.Text)
-	case r.Kind == resp.Array && len(r.Elems) >= 3 && m.subs > 0 && !m.resp3:
-		switch string(r.Elems[0].Text) {
-		case "message", "pmessage", "smessage":
-			return true
-		}
 	}
-	return false
+	return m.subs > 0 && !m.resp3 && isMessage(r)
 }
 
 // monitorLine recognises the status lines that MONITOR sends: +1339518083.107412 [0 127.0.0.1:60866] "keys" "*"
@@ -169,13 +208,26 @@ func monitorLine(text []byte) bool {
 	return err == nil
 }
 
-// isConfirmation recognises the reply that SUBSCRIBE and its family give for each channel.
+// isConfirmation recognises the reply that SUBSCRIBE and its family give for each channel. An array of another command
+// may look the same: only the command whose turn it is tells.
 func isConfirmation(r *resp.Reply) bool { return confirmation(r) >= 0 }
+
+// isMessage recognises what a RESP2 subscriber gets.
+func isMessage(r *resp.Reply) bool {
+	if r.Kind != resp.Array || len(r.Elems) < 3 || r.N > 4 {
+		return false
+	}
+	switch string(r.Elems[0].Text) {
+	case "message", "pmessage", "smessage":
+		return r.Elems[0].Kind == resp.Bulk
+	}
+	return false
+}
 
 // confirmation returns 0 for channels, 1 for patterns, 2 for shard channels, plus 3 where it ends a subscription, and
 // -1 for anything else.
 func confirmation(r *resp.Reply) int {
-	if len(r.Elems) < 3 || r.Kind != resp.Push && r.Kind != resp.Array {
+	if len(r.Elems) != 3 || r.Kind != resp.Push && r.Kind != resp.Array || r.Elems[0].Kind != resp.Bulk || r.Elems[2].Kind != resp.Integer {
 		return -1
 	}
 	switch string(r.Elems[0].Text) {

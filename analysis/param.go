@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -39,4 +40,16 @@ func (r *Reporter) Number(name string) int {
 	}
 	n, _ := strconv.Atoi(r.defaultOf(name))
 	return n
+}
+
+// Fingerprint returns the fingerprint of the finding that an occurrence belongs to.
+func (r *Reporter) Fingerprint(o Occurrence) string {
+	id := groupID{o.Client.Addr(), o.Server, o.Subject}
+	if o.AnyServer {
+		id.server = netip.AddrPort{}
+	}
+	if o.AnyClient {
+		id.client = netip.Addr{}
+	}
+	return fingerprint(r.d.ID, id)
 }

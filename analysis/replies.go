@@ -3,6 +3,7 @@ package analysis
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
@@ -20,8 +21,9 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 		s.partial.last = seg.Time
 	}
 	s.begin(roleServer, seg)
-	s.answers.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	reply := &s.run.reply
+	s.shortReply(reply, seg)
+	s.answers.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	for s.Kind.decoded() {
 		err := s.answers.Next(reply)
 		if errors.Is(err, resp.ErrShort) {
@@ -30,7 +32,7 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 		if err != nil {
 			s.run.malformed(s, roleServer, seg, err)
 			s.partial.started = false
-			s.doubt()
+			s.doubt(-maxAnchor, s.pending.len(), false)
 			continue
 		}
 		info := &s.run.info
@@ -48,6 +50,41 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 	if s.waiting {
 		s.settle()
 	}
+}
+
+// singleWrite is the size up to which Redis hands a reply to the kernel at once (PROTO_REPLY_CHUNK_BYTES): a pause
+// inside a smaller one is not that of a full socket buffer.
+const singleWrite = 16 << 10
+
+// shortReply recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
+// elements, the client had all of it and the server nothing more to say, and only after a further command, which the
+// server had by then, bytes came again. The decoder is told to end the aggregate there.
+func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
+	o, open := s.answers.Open()
+	if !open || !o.Boundary || o.Declared <= o.Received || seg.Missing > 0 || s.doubtful || s.held != nil || s.pending.len() < 2 {
+		return
+	}
+	p, stopped := &s.prev, &s.lastSeg[roleServer]
+	idle := p.seg.time.Sub(stopped.time)
+	if !p.valid || idle < max(quietAfter, 3*s.minRTT) || p.ack != s.answers.Offset() || seg.Ack == reassembly.NoAck || seg.Ack < p.end ||
+		s.answers.Offset()-o.Start >= singleWrite || s.closedWindow {
+		return
+	}
+	s.answers.Abandon()
+	if s.answers.Next(reply) != nil || !reply.Abandoned {
+		return
+	}
+	info := &s.run.info
+	*info = ReplyInfo{
+		Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
+		FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: reply.N,
+	}
+	s.partial.started = false
+	s.run.oddity(&Oddity{
+		Session: s, What: ShortReply, Reply: reply, Info: info, Exchange: s.pending.front(), Gap: idle,
+		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
+	})
+	s.reply(reply, info, seg)
 }
 
 // describe fills info from a reply and the segments that carried it.
@@ -73,37 +110,64 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// reply finds the command that a reply serves.
+// reply finds the command that a reply serves: the one whose turn it is, unless something contradicts.
 func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	if r.LostBefore > 0 || r.Resynced {
-		s.doubt()
+		s.doubtReplies(r.LostBefore)
 	}
 	if r.PushInside {
 		s.run.odd(s, PushInReply, r, info)
 	}
-	if s.mode.outOfBand(r) {
+	if s.mode.outOfBand(r) || s.doubtful && s.joinsStream(r) {
 		s.pushes++
 		s.run.pushed(s, r, info)
 		return
 	}
-	if s.doubtful && !s.anchor(r, info) {
-		s.run.odd(s, UnanchoredSeen, r, info)
+	if isConfirmation(r) && s.confirms(r, info) {
 		return
 	}
-	if s.pending.len() > 0 && s.confirms(r, info) {
+	if s.turnedAway(r) {
+		s.accepted++
+		s.run.odd(s, AtAccept, r, info)
 		return
 	}
-	if s.pending.len() == 0 {
+	if s.doubtful && s.refuses(r) {
+		s.anchorAtRefusal()
+	}
+	switch {
+	case s.doubtful && !s.beforeLoss():
+		s.unanchored(r, info)
+		return
+	case s.held != nil && !s.doubtful:
+		s.held.keep(r, info)
+		return
+	case s.pending.len() == 0:
 		s.unasked(r, info, seg)
 		return
 	}
 	ex := s.pending.front()
-	if info.K != reassembly.NoAck && info.K < ex.End && !s.seenHole() {
-		s.unasked(r, info, seg) // the server's kernel did not have all of the command yet
+	switch f, _ := s.fitOf(ex, r, info); f {
+	case tooSoon:
+		s.unasked(r, info, seg)
+		return
+	case unfit, foreign:
+		if s.refuses(r) {
+			s.unasked(r, info, seg)
+			return
+		}
+		if !s.doubtful {
+			s.contradicted(r, info)
+			return
+		}
+	}
+	if s.refuses(r) && ex.Index > s.badAfter {
+		s.unasked(r, info, seg)
 		return
 	}
 	s.replies++
-	ex.due--
+	if ex.due--; r.Kind == resp.Error {
+		ex.due = 0 // one error stands for all confirmations
+	}
 	if ex.due <= 0 {
 		s.pending.pop()
 	}
@@ -113,39 +177,72 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 }
 
+// joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
+func (s *Session) joinsStream(r *resp.Reply) bool {
+	if s.pending.len() > 0 {
+		if f, _ := s.fitOf(s.pending.front(), r, &s.run.info); f == fits {
+			return false
+		}
+	}
+	switch {
+	case isMessage(r):
+		s.Kind = PubSub
+		s.mode.subs = max(s.mode.subs, 1)
+		return true
+	case r.Kind == resp.Simple && monitorLine(r.Text):
+		s.Kind, s.mode.monitor = Monitor, true
+		return true
+	}
+	return false
+}
+
 // confirms takes the confirmations of SUBSCRIBE and its family: one for each channel, in band in RESP2, as pushes in
-// RESP3.
+// RESP3; and those by which the server ends a subscription on its own.
 func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
-	if !isConfirmation(r) {
-		return false
+	ex := s.awaitsConfirmation()
+	if ex == nil || ex != s.pending.front() {
+		own := r.Kind == resp.Push || confirmation(r) == 5 && s.mode.kinds[2] > 0
+		if ex == nil && own || ex == nil && s.doubtful && s.pending.len() == 0 {
+			s.mode.confirm(r)
+			s.pushes++
+			s.run.pushed(s, r, info)
+			return true
+		}
+		if ex == nil {
+			return false
+		}
+		// The pairing is in doubt, and this anchors it: what is pending before was answered, or never will be.
+		if s.held != nil && !s.doubtful {
+			s.explain(false, true)
+		}
+		if s.doubtful {
+			s.guess()
+		}
+		for s.pending.len() > 0 && s.pending.front() != ex {
+			s.dropPending()
+		}
+		s.doubtful, s.held = false, nil
+		if s.pending.len() == 0 {
+			return true
+		}
 	}
 	s.mode.confirm(r)
 	if s.mode.subs > 0 && s.Kind == RESP {
 		s.Kind = PubSub
 	}
-	ex := s.pending.front()
-	if ex.Flags&Subscribing == 0 {
-		if r.Kind == resp.Push || confirmation(r) == 5 {
-			s.pushes++ // the server unsubscribed the client on its own
-			return true
-		}
-		return false
-	}
-	s.replies++
 	if r.Kind == resp.Push {
 		ex.Flags |= Pushed
 	}
-	if ex.Name.Len() > 0 && confirmation(r) >= 3 && ex.argc == 1 {
-		if s.mode.kinds[confirmation(r)-3] > 0 {
-			ex.due++ // UNSUBSCRIBE without arguments: one for each channel
-		}
+	if k := confirmation(r); k >= 3 && ex.argc == 1 && s.mode.kinds[k-3] > 0 {
+		ex.due++ // UNSUBSCRIBE without arguments: one for each channel
 	}
+	ex.due--
 	if !ex.Served {
+		s.replies++
 		s.serve(ex, r, info)
 	} else {
 		ex.confirmations++
 	}
-	ex.due--
 	if ex.due <= 0 {
 		s.pending.pop()
 		s.run.release(ex)
@@ -153,34 +250,25 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	return true
 }
 
+// awaitsConfirmation returns the command that a confirmation answers: the front, or, where the pairing is in doubt, the
+// first that subscribes.
+func (s *Session) awaitsConfirmation() *Exchange {
+	for i, ex := range s.pending.rest() {
+		if i > 0 && s.held == nil {
+			return nil
+		}
+		if ex.Flags&Subscribing != 0 {
+			return ex
+		}
+	}
+	return nil
+}
+
 // serve ties a reply to its command and moves the mode by it.
 func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 	ex.Served = true
 	ex.Serves = *info
-	if ok, why := ex.Call.Allows(r); !ok && !s.mode.allowsAnyway(ex, r) {
-		ex.contradiction = why
-		s.contradictions++
-	} else if s.doubtful {
-		s.anchored++
-		if s.anchored >= 3 {
-			s.doubtful = false
-		}
-	}
-	failed := r.Kind == resp.Error
-	v := ex.verb
-	switch {
-	case v == verbMonitor && !failed && ex.Flags&Queued == 0:
-		s.mode.monitor = true
-		s.Kind = Monitor
-	case v == verbReset && !failed:
-		s.mode.resp3, s.mode.monitor, s.mode.subs = false, false, 0
-	case v == verbHello && !failed:
-		s.mode.resp3 = ex.hello3
-	case v == verbMulti && failed && ex.Index == s.mode.multiIndex:
-		s.mode.inMulti = false
-	case v == verbPsync && !failed:
-		s.becomeReplication()
-	}
+	s.moved(ex, r)
 	if lat := info.FirstTime.Sub(ex.EndTime); lat > suspectGap && ex.Flags&Blocks == 0 {
 		s.suspect = true
 	}
@@ -188,6 +276,101 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 		s.blockServed(ex)
 	}
 	s.run.served(s, ex, r)
+}
+
+// moved moves the mode by a reply.
+func (s *Session) moved(ex *Exchange, r *resp.Reply) {
+	failed := r.Kind == resp.Error
+	if ex.Flags&Queued != 0 {
+		switch {
+		case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
+			s.block.queue(ex)
+		case failed:
+			s.block.failed = true
+		}
+		return
+	}
+	switch ex.verb {
+	case otherVerb:
+	case verbMonitor:
+		if !failed {
+			s.mode.monitor = true
+			s.Kind = Monitor
+		}
+	case verbReset:
+		if !failed {
+			s.mode.resp3, s.mode.monitor, s.mode.subs, s.mode.kinds = false, false, 0, [3]int{}
+			s.block.end()
+		}
+	case verbHello:
+		if !failed {
+			s.mode.resp3 = ex.hello3
+		}
+	case verbMulti:
+		switch {
+		case !failed:
+			s.block.begin(ex.Index, ex.Flags&Uncertain == 0)
+		case ex.Index == s.mode.multiIndex && !s.block.open:
+			s.mode.inMulti = false
+		}
+	case verbExec:
+		s.executedBlock(ex, r)
+	case verbDiscard:
+		if !failed {
+			s.block.end()
+		}
+	case verbPsync:
+		if !failed {
+			s.becomeReplication()
+		}
+	}
+}
+
+// executedBlock ends a transaction by the reply to its EXEC.
+func (s *Session) executedBlock(ex *Exchange, r *resp.Reply) {
+	if r.Kind == resp.Array {
+		element, why := s.executed(ex, r)
+		if effect := s.block.reply; effect != replyAsBefore {
+			s.replyEffect(effect)
+		}
+		if element > 0 {
+			info := ex.Serves
+			s.run.oddity(&Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
+		}
+	}
+	s.block.end()
+}
+
+// replyEffect applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
+func (s *Session) replyEffect(effect replyEffect) {
+	switch effect {
+	case replyNowOn:
+		s.mode.replyOff = false
+	case replySkipNext:
+		if s.pending.len() == 0 {
+			s.mode.replySkip = true
+			return
+		}
+		s.unanswered(1)
+	case replyNowOff:
+		for n, ex := range s.pending.rest() {
+			if ex.replyMode == replyNowOn {
+				s.unanswered(n)
+				return
+			}
+		}
+		s.unanswered(s.pending.len())
+		s.mode.replyOff = true
+	}
+}
+
+// unanswered takes back that the next n commands are due a reply.
+func (s *Session) unanswered(n int) {
+	for range n {
+		ex := s.pending.pop()
+		ex.Flags |= NoReplyDue
+		s.run.release(ex)
+	}
 }
 
 // allowsAnyway knows the replies that a mode adds to those of the command.
@@ -201,35 +384,56 @@ func (m *mode) allowsAnyway(ex *Exchange, r *resp.Reply) bool {
 	return m.subs > 0 && ex.verb == verbPing && r.Kind == resp.Array
 }
 
+// inherits recognises a transaction that was begun before the capture.
+func (s *Session) inherits(ex *Exchange, r *resp.Reply) bool {
+	if s.Start != reassembly.MidStream || s.mode.multiIndex > 0 || r.Kind != resp.Simple || string(r.Text) != "QUEUED" {
+		return false
+	}
+	ex.Flags |= Queued
+	s.mode.inMulti = true
+	return true
+}
+
 // unasked takes a reply that no command asked for.
 func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
-	if r.Kind == resp.Error && s.replies == 0 && s.Start != reassembly.MidStream && info.K <= 0 {
+	switch {
+	case r.Kind == resp.Error && s.replies == 0 && s.Start != reassembly.MidStream && info.K <= 0:
 		s.accepted++
 		s.run.odd(s, AtAccept, r, info)
-		return
-	}
-	if isConfirmation(r) {
-		s.mode.confirm(r)
-		s.pushes++
-		return
-	}
-	if s.Start == reassembly.MidStream && s.commands == 0 || s.doubtful || s.seenHole() {
-		if r.Kind == resp.Array && len(r.Elems) >= 3 && bytes.HasSuffix(r.Elems[0].Text, []byte("message")) {
-			s.Kind = PubSub
-			s.mode.subs = max(s.mode.subs, 1)
-			s.pushes++
-			return
+	case s.refuses(r):
+		s.replies++
+		s.mode.broken = true
+		s.unanswered(s.pending.len())
+		s.run.odd(s, ProtocolError, r, info)
+	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
+		// The server has bytes of the client that the capture does not, or does not yet.
+		if !s.doubtful {
+			s.doubtCommands(info.K-s.requests.Offset(), s.commands+1)
 		}
-		if r.Kind == resp.Simple && monitorLine(r.Text) {
-			s.Kind, s.mode.monitor = Monitor, true
-			s.pushes++
-			return
-		}
+		s.unanchored(r, info)
+	case s.doubtful || s.requests.Lost() || s.answers.Lost():
 		s.unanchoredReplies++
-		return
+		s.run.odd(s, UnanchoredSeen, r, info)
+	default:
+		s.unsolicit++
+		s.run.oddity(&Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
 	}
-	s.unsolicit++
-	s.run.odd(s, Unsolicited, r, info)
+}
+
+// refuses recognises the server's answer to bytes that are no request. The commands before them have been answered by
+// then, and what follows is not read.
+func (s *Session) refuses(r *resp.Reply) bool {
+	return (s.badRequests > 0 || s.pending.len() == 0) && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR Protocol error"))
+}
+
+// lastServed returns the command that the last reply answered, if it has not been settled.
+func (s *Session) lastServed() *Exchange {
+	for i := s.log.len() - 1; i >= 0; i-- {
+		if ex := s.log.at(i); ex.Served {
+			return ex
+		}
+	}
+	return nil
 }
 
 // hole takes bytes that were never captured.
@@ -249,29 +453,6 @@ func (s *Session) hole(who int, n int64) {
 
 func (s *Session) seenHole() bool { return s.holed[roleClient] || s.holed[roleServer] }
 
-// anchor decides which command a reply serves after bytes were lost: the commands that the server cannot have had yet
-// are out (their K rule), and so are those whose reply the caller demonstrably had before.
-func (s *Session) anchor(r *resp.Reply, info *ReplyInfo) bool {
-	for s.pending.len() > 0 {
-		ex := s.pending.front()
-		if info.K != reassembly.NoAck && info.K < ex.End {
-			return false // older than every command that waits
-		}
-		// A command behind this one was written when the client had everything up to the start of this reply: a
-		// lockstep client had finished with the earlier one by then.
-		if s.pending.len() > 1 && s.pending.at(1).Ack >= info.Start && ex.Flags&AfterHole != 0 {
-			s.dropPending()
-			continue
-		}
-		if ok, _ := ex.Call.Allows(r); !ok && !s.mode.allowsAnyway(ex, r) && s.pending.len() > 1 {
-			s.dropPending()
-			continue
-		}
-		return true
-	}
-	return false
-}
-
 // dropPending gives up waiting for the oldest reply.
 func (s *Session) dropPending() {
 	ex := s.pending.pop()
@@ -281,7 +462,14 @@ func (s *Session) dropPending() {
 }
 
 // finishReplies ends the wait for replies that can no longer come.
-func (s *Session) finishReplies() {
+func (s *Session) finishReplies(now capture.Time) {
+	switch {
+	case s.held == nil:
+	case s.doubtful:
+		s.anchorAtEnd(now)
+	default:
+		s.explain(s.quiet(now), true)
+	}
 	for s.pending.len() > 0 {
 		ex := s.pending.pop()
 		s.run.release(ex)

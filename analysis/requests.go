@@ -65,7 +65,9 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	ex.Command = resp.Lookup(req)
 	ex.Call = resp.Summarise(req)
 	name := req.Args[0]
-	ex.Name.Set(name.Bytes, name.Len)
+	if ex.Command == nil {
+		ex.Name.Set(name.Bytes, name.Len)
+	}
 	if key, ok := ex.Command.FirstKey(req); ok {
 		ex.Key.Set(key.Bytes, key.Len)
 		ex.HasKey = true
@@ -76,29 +78,35 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	ex.tsEcr, ex.hasTS = start.ts, start.hasTS
 	ex.Outstanding = s.pending.len()
 	if req.LostBefore > 0 || req.Resynced {
-		s.doubt()
-	}
-	if s.doubtful {
-		ex.Flags |= Uncertain
+		s.lostRequests(req)
 	}
 	if s.holes {
 		ex.Flags |= AfterHole
 		s.holes = false
+	}
+	if s.doubtful {
+		if s.quietPoint(ex); s.doubtful {
+			ex.Flags |= Uncertain
+		}
 	}
 	v := verbOf(req)
 	ex.verb, ex.argc = v, req.NArgs
 	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
 	s.mode.request(v, req, ex)
 	ex.totalDue = ex.due
-	if wait, blocks := ex.Command.BlockTimeout(req); blocks {
+	if wait, blocks := ex.Command.BlockTimeout(req); blocks && ex.Flags&Queued == 0 {
 		ex.Flags |= Blocks
 		ex.blockFor = wait
 	}
 	s.enrol(v, req, ex)
 	ex.Batch = s.batchOf(ex, start)
 	ex.full = start.full
-	if p := &s.prev; p.valid && p.ex != nil && p.seg.frame == start.frame && p.seg.file == start.file {
+	if p := &s.prev; p.valid && p.ex != nil && p.sameWrite(ex, start) {
 		p.ex.shared, ex.shared = true, true
+	}
+	if s.held != nil && !s.doubtful && ex.Batch != s.prev.batch {
+		s.held.batches++
+		s.explain(s.quiet(ex.Time), false)
 	}
 	s.run.commandSent(s, ex, req)
 	s.observeSend(ex, start)
@@ -108,6 +116,7 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
 		s.pending.push(ex)
 		ex.refs++
+		s.boundPending()
 	}
 	s.prev = tail{ex: ex, end: ex.End, endTime: ex.EndTime, ack: ex.Ack, batch: ex.Batch, seg: *start, late: ex.Late, valid: true}
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
@@ -115,11 +124,27 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	}
 }
 
+// boundPending gives up on the oldest reply where more are due than may wait.
+func (s *Session) boundPending() {
+	limit := maxOutstanding
+	if s.run.logged > 2*maxLog {
+		limit = maxOutstandingEach
+	}
+	if s.pending.len() <= limit {
+		return
+	}
+	s.run.capped++
+	s.dropPending()
+	if !s.doubtful {
+		s.doubt(-maxAnchor, maxAnchor+maxHeld, false)
+	}
+}
+
 // batchOf numbers the write that a command belongs to: commands in one segment, or in segments that directly follow
 // one another with no byte from the server between.
 func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
 	p := &s.prev
-	same := p.valid && (p.seg.frame == start.frame && p.seg.file == start.file ||
+	same := p.valid && (p.sameWrite(ex, start) ||
 		!p.replyBytes && p.ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.endTime) < batchGap || p.seg.full))
 	if !same {
 		s.batches++
@@ -132,7 +157,7 @@ func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
 // before anything suspicious: the behaviour of a client that has lost its place says nothing about its design.
 func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	p := &s.prev
-	if !p.valid || p.seg.frame == start.frame && p.seg.file == start.file || p.seg.full && p.ack == ex.Ack {
+	if !p.valid || p.sameWrite(ex, start) || p.seg.full && p.ack == ex.Ack {
 		if p.valid && ex.Flags&InHandshake == 0 {
 			s.group.pipelined++
 		}
@@ -168,6 +193,12 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	s.group.send(overlap, gap, latency)
 }
 
+// sameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
+// same moment and directly follows: a large write cut into pieces on its way.
+func (t *tail) sameWrite(ex *Exchange, start *segmentMark) bool {
+	return t.seg.frame == start.frame && t.seg.file == start.file || ex.Time == t.endTime && ex.Start == t.end && ex.Ack == t.ack
+}
+
 // flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
 // one byte of the server became readable between the two writes.
 func flat(p *tail, ex *Exchange) bool {
@@ -186,17 +217,18 @@ func (s *Session) awaited() bool {
 
 // badRequest is a place where the client's bytes are no request.
 func (s *Session) badRequest(seg *reassembly.Segment, err error) {
+	s.badRequests++
+	s.badAfter = s.commands
 	s.run.malformed(s, roleClient, seg, err)
-	s.doubt()
 }
 
-// doubt says that commands or replies may have been missed: from here on the pairing must be anchored anew.
-func (s *Session) doubt() {
-	s.doubtful = true
-	for _, ex := range s.pending.rest() {
-		ex.Flags |= Uncertain | AfterHole
+// lostRequests takes the bytes before a request that were no request, or were never captured. Where the server has
+// nothing to complain of and the capture is whole, they are what the server calls a protocol error.
+func (s *Session) lostRequests(req *resp.Request) {
+	if s.badAfter == s.commands-1 && s.badRequests > 0 && !s.seenHole() && s.Start != reassembly.MidStream {
+		return
 	}
-	s.anchored = 0
+	s.doubtCommands(req.LostBefore, s.commands)
 }
 
 // becomeReplication stops all pairing: what follows is a replication stream.
@@ -209,6 +241,14 @@ func (s *Session) becomeReplication() {
 	s.pending.clear()
 }
 
+// beginsRequest reports whether a payload may be the start of a request, whole or cut into pieces on its way.
+func beginsRequest(p []byte) bool {
+	if len(p) > 0 && p[0] == '*' {
+		return len(p) == 1 || p[1] >= '1' && p[1] <= '9'
+	}
+	return looksLike(p) == likeRequest
+}
+
 // begin sets the place of a role's decoder before its first bytes. A stream that is joined in the middle may begin
 // inside a value, unless it begins like one: a request at the start of a segment, or a reply at the very place up to
 // which the client had received everything when it wrote the first command seen (anchor rule A4).
@@ -218,9 +258,12 @@ func (s *Session) begin(who int, seg *reassembly.Segment) {
 	}
 	s.fed[who] = true
 	mid := s.Start == reassembly.MidStream || seg.Offset > 0
+	if mid && !s.doubtful && s.commands == 0 {
+		s.doubt(-maxAnchor, 0, true)
+	}
 	if who == roleClient {
 		s.requests.SetOffset(seg.Offset)
-		if mid && looksLike(seg.Payload) != likeRequest {
+		if mid && !beginsRequest(seg.Payload) {
 			s.requests.Resync()
 		}
 		return

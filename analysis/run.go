@@ -217,22 +217,8 @@ func (r *Run) release(ex *Exchange) {
 	}
 }
 
-// await lists a session whose exchanges wait for judgement. If more evidence is kept than allowed, the session with
-// the most of it is judged at once.
-func (r *Run) await(s *Session) {
-	r.waiting = append(r.waiting, s)
-	if r.logged < maxLog {
-		return
-	}
-	r.capped++
-	big := s
-	for _, w := range r.waiting {
-		if w.log.len() > big.log.len() {
-			big = w
-		}
-	}
-	big.settleNow()
-}
+// await lists a session whose exchanges wait for judgement.
+func (r *Run) await(s *Session) { r.waiting = append(r.waiting, s) }
 
 func (r *Run) unawait(s *Session) {
 	for i, w := range r.waiting {
@@ -296,7 +282,7 @@ func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
 		s.group.latencies.add(ex.Serves.FirstTime.Sub(ex.EndTime))
 		s.group.pop.noteSlow(s, ex)
 	}
-	r.answered = Answered{s, ex, reply, ex.contradiction}
+	r.answered = Answered{s, ex, reply, ex.contradiction, ex.foreign}
 	r.emit(&r.answered)
 	r.place(s, ex, reply)
 }
@@ -307,12 +293,25 @@ func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
 }
 
 func (r *Run) gaveUp(s *Session, ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
+	ex.Flags |= GivenUp
 	r.tale.waited(s, ex, gap, how, frame, at)
 	r.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 
 func (r *Run) odd(s *Session, kind OddityKind, reply *resp.Reply, info *ReplyInfo) {
 	r.emit(&Oddity{Session: s, What: kind, Reply: reply, Info: info, Frame: info.Frame, File: info.File, Time: info.Time, Offset: info.Start})
+}
+
+// oddity tells of something odd about a reply, with its place.
+func (r *Run) oddity(o *Oddity) {
+	o.Frame, o.File, o.Time, o.Offset = o.Info.Frame, o.Info.File, o.Info.Time, o.Info.Start
+	r.emit(o)
+}
+
+func (r *Run) aligned(a *Alignment) {
+	if a.NMisfits > 0 {
+		r.emit(a)
+	}
 }
 
 func (r *Run) pushed(s *Session, reply *resp.Reply, info *ReplyInfo) {

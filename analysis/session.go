@@ -59,6 +59,7 @@ type Session struct {
 	guessing     bool // what the callers got since depends on an inference, or on a wait that nobody can judge
 	sharedWrites int
 	blockTold    *BlockGivenUp
+	early        bool // judged before its end, by what the group had shown
 	inferred     bool // inferLazy has run
 	singles      int  // plain writes of one command
 	multiples    int  // … of several
@@ -67,7 +68,6 @@ type Session struct {
 	doubtful     bool // the pairing is not certain since bytes were lost
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
-	anchored     int  // replies that fitted since the pairing was in doubt
 	waiting      bool // in the run's list of sessions that wait for judgement
 	forced       bool // judge with what is known
 	closeSeen    bool
@@ -76,6 +76,8 @@ type Session struct {
 	contradictions    int
 	unanchoredReplies int
 	undecided         int
+	badRequests       int // places where the client's bytes are no request
+	badAfter          int // commands before the last of them
 
 	minRTT   time.Duration // fastest kernel acknowledgement of a command
 	lastSeg  [2]segmentMark
@@ -83,8 +85,12 @@ type Session struct {
 	ackSeen  [2]int64 // highest ACK number sent by each role: what it had received
 	replySeg segmentMark
 	partial  replyProgress
-	topo     topologyState
-	facts    ConnFacts
+	// closedWindow says that the client's last window was zero: its kernel can take no more.
+	closedWindow bool
+	held         *hold       // replies whose command is not decided; nil almost always
+	block        transaction // the MULTI block that the server queues
+	topo         topologyState
+	facts        ConnFacts
 }
 
 // Role indexes what client and server did.
@@ -156,11 +162,12 @@ type replyProgress struct {
 }
 
 func (s *Session) reset(run *Run, c *reassembly.Conn) {
-	pending, log, unread := s.pending, s.log, s.unread
+	pending, log, unread, calls := s.pending, s.log, s.unread, s.block.calls
 	pending.clear()
 	log.clear()
 	unread.clear()
 	*s = Session{run: run, Conn: c, ID: c.ID, Start: c.Start, First: c.First, pending: pending, log: log, unread: unread}
+	s.block.calls = calls[:0]
 	s.ackSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
 }
 
@@ -205,6 +212,9 @@ func (s *Session) segment(seg *reassembly.Segment) {
 				s.serverBytes(seg)
 			}
 		}
+	}
+	if who == roleClient && seg.Flags&reassembly.SYN == 0 {
+		s.closedWindow = seg.Window == 0
 	}
 	if seg.Ack > s.ackSeen[who] {
 		s.ackSeen[who] = seg.Ack
@@ -265,7 +275,7 @@ func (s *Session) end(seg *reassembly.Segment) {
 	s.Lost[roleClient] = c.Sides[s.client].Lost
 	s.Lost[roleServer] = c.Sides[s.client.Other()].Lost
 	if s.Kind.decoded() {
-		s.finishReplies()
+		s.finishReplies(max(s.closing[roleServer].time, s.closing[roleClient].time))
 	}
 	if s.run.ended(s); s.log.len() > 0 {
 		s.settle()

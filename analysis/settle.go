@@ -1,18 +1,28 @@
 package analysis
 
-import "github.com/respsniff/respsniff/reassembly"
+import (
+	"slices"
+
+	"github.com/respsniff/respsniff/reassembly"
+)
 
 // Bounds of the evidence that is kept while it is not yet known how long a client waits, and whether it pipelines.
 const (
 	// maxSessionLog is how many commands of one connection may wait for judgement.
 	maxSessionLog = 1 << 13
-	// maxLog is how many may wait in all, at about 700 bytes each.
+	// maxLog is how many may wait in all, at about 500 bytes each.
 	maxLog = 1 << 15
+	// patientLog is how many of one connection may wait before it is judged by what the group has shown so far, if that
+	// is enough.
+	patientLog = 1 << 9
 )
 
 // settle judges what can be judged now. Plain batches need no knowledge of the group; anything else waits until the
 // group is known, and so does what follows it on the connection.
 func (s *Session) settle() {
+	if s.holdsBlock() {
+		return
+	}
 	if !s.waiting && s.plain() {
 		return
 	}
@@ -20,11 +30,43 @@ func (s *Session) settle() {
 		s.waiting = true
 		s.run.await(s)
 	}
-	if s.run.final || s.run.o.Live || s.stance().settled() {
+	switch {
+	case s.run.final || s.run.o.Live || s.stance().settled():
 		s.judge()
-		if s.log.len() <= 1 && s.unread.len() == 0 && !s.over {
-			s.waiting = false
-			s.run.unawait(s)
+	case s.log.len() >= patientLog && s.group.pop.known():
+		s.early = true
+		s.judge()
+	case s.run.logged >= maxLog:
+		s.run.relieve()
+	default:
+		return
+	}
+	if s.waiting && s.log.len() <= 1 && s.unread.len() == 0 && !s.over {
+		s.waiting = false
+		s.run.unawait(s)
+	}
+}
+
+// known reports whether what the population has shown of its patience will hardly change any more: a fixed read timeout
+// or cancellation, often seen, or nobody who ever gave up.
+func (p *Population) known() bool {
+	ts := p.estimate()
+	return ts.N == 0 || ts.fixed() && ts.Values[0].N >= 3*minTimeoutSamples || ts.Cancelled && ts.N >= 50
+}
+
+// relieve judges all sessions that wait by what is known so far: the evidence kept for them has reached its bound. What
+// their groups show later comes too late for them, so that is counted where a group has shown anything at all.
+func (r *Run) relieve() {
+	told := false
+	for _, s := range slices.Clone(r.waiting) {
+		if s.group != nil && !s.group.pop.known() && !told {
+			told = true
+			r.capped++
+		}
+		s.early = true
+		s.judge()
+		if s.log.len() > maxSessionLog/2 {
+			s.settleNow()
 		}
 	}
 }
@@ -46,7 +88,11 @@ func (s *Session) plain() bool {
 			return s.log.len() < maxSessionLog
 		}
 		for i := range n {
-			if !s.plainExchange(s.log.at(i)) || i > 0 && s.maybeStale(s.log.at(i-1), s.log.at(i)) {
+			var next *Exchange
+			if n < s.log.len() {
+				next = s.log.at(n)
+			}
+			if !s.plainExchange(s.log.at(i), next) || i > 0 && s.maybeStale(s.log.at(i-1), s.log.at(i)) {
 				return false
 			}
 		}
@@ -70,15 +116,22 @@ func (s *Session) plain() bool {
 	return true
 }
 
-func (s *Session) plainExchange(ex *Exchange) bool {
+func (s *Session) plainExchange(ex, next *Exchange) bool {
 	if ex.Flags&(Uncertain|AfterHole) != 0 {
 		return false
 	}
 	if !ex.waits() {
 		return true
 	}
-	return ex.Served && (ex.Flags&Blocks != 0 ||
-		ex.Serves.FirstTime.Sub(ex.EndTime) < suspectGap && ex.Serves.MaxGap < suspectGap)
+	if !ex.Served {
+		return false
+	}
+	if ex.Flags&Blocks != 0 || ex.Serves.FirstTime.Sub(ex.EndTime) < suspectGap && ex.Serves.MaxGap < suspectGap {
+		return true
+	}
+	// A slow reply: somebody was waiting for it, if the client goes on promptly and nobody of its kind ever gave up.
+	return next != nil && s.group != nil && len(s.group.pop.samples) == 0 && next.Ack >= ex.Serves.End &&
+		next.Time.Sub(ex.Serves.Time) < prompt
 }
 
 // maybeStale reports whether b follows a as no batch does on a connection that may have been behind from the start.

@@ -98,7 +98,7 @@ func (s *Session) waitingSince(last capture.Time) (w waiter, ok bool) {
 		}
 	}
 	ex := s.pending.front()
-	if ex.EndTime.Sub(last) < -overtakenBy {
+	if ex.EndTime.Sub(last) < -overtakenBy || ex.Flags&NotAwaited != 0 {
 		return w, false
 	}
 	w = waiter{commands: s.pending.len(), file: ex.File, weakened: s.seenHole()}
@@ -182,6 +182,7 @@ func (r *Run) stalled(n *node, waiting []waiter, until capture.Time, seg *reasse
 		return
 	}
 	r.stalls = append(r.stalls, &st)
+	n.stalls = append(n.stalls, &st)
 	if !st.Open {
 		n.stall = &st
 	}
@@ -211,19 +212,41 @@ func (r *Run) stillSilent() {
 // Stalls returns the stalls of all servers, in order of time once the run is over. They are not to be changed.
 func (r *Run) Stalls() []*Stall { return r.stalls }
 
-// StallOverlap returns the stall of a server that covers most of the time between from and to, and how much all of its
-// stalls cover; nil without one. A wait that a stall explains has half of its length covered, or more.
+// StallOverlap returns the stall of a server that covers most of the time between from and to, and how much of it all of
+// the server's stalls cover; nil without one.
 func (r *Run) StallOverlap(server netip.AddrPort, from, to capture.Time) (longest *Stall, covered time.Duration) {
+	n := r.topology.nodes[server]
+	if n == nil {
+		return nil, 0
+	}
+	i, _ := slices.BinarySearchFunc(n.stalls, from, func(st *Stall, from capture.Time) int { return cmp.Compare(st.End, from) })
 	var best time.Duration
-	for _, st := range r.stalls {
-		if st.Server != server || st.End <= from || st.Start >= to {
-			continue
-		}
+	for ; i < len(n.stalls) && n.stalls[i].Start < to; i++ {
+		st := n.stalls[i]
 		d := min(to, st.End).Sub(max(from, st.Start))
-		covered += d
+		covered += max(d, 0)
 		if d > best {
 			best, longest = d, st
 		}
 	}
 	return longest, covered
+}
+
+// StallBehind returns the stall that a wait without a reply is owed to: the server's stalls cover at least half of it.
+// A stall that only touches a wait is not its cause.
+func (r *Run) StallBehind(server netip.AddrPort, from, to capture.Time) *Stall {
+	st, covered := r.StallOverlap(server, from, to)
+	if covered <= 0 || covered*2 < to.Sub(from) {
+		return nil
+	}
+	return st
+}
+
+// Heard returns when the server last sent bytes on this connection; 0: not yet.
+func (s *Session) Heard() capture.Time { return s.lastReply() }
+
+// WaitSpan is a wait without a reply.
+type WaitSpan struct {
+	Server   netip.AddrPort
+	From, To capture.Time
 }

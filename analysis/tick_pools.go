@@ -37,10 +37,11 @@ func (c *Cluster) Periods(period time.Duration) int {
 }
 
 const (
-	minTimerPeriod = 2 * time.Second // below lie Sentinel and health checks
-	clusterWidth   = 50 * time.Millisecond
-	minIntervals   = 3 // measured between ticks of one connection, before they make a period
-	maxClusters    = 1 << 10
+	minTimerPeriod   = 2 * time.Second // below lie Sentinel and health checks
+	clusterWidth     = 50 * time.Millisecond
+	minIntervals     = 3      // measured between ticks of one connection, before they make a period
+	maxClusters      = 1 << 8 // of one link
+	maxClusterChains = 1 << 8 // of one cluster, remembered
 )
 
 // Pools returns what the link's ticks say, seen from the end of the run. width is how far from a cluster's rhythm a
@@ -61,7 +62,9 @@ func (l *Link) Pools(width time.Duration) *Pools {
 //     folding: every divisor of the period folds as cleanly, and merges pools.
 //  2. Ticks in order of time join the cluster whose latest tick lies a whole number of periods back, to within the
 //     width; the comparison with the latest tick follows the drift of the timer, 1 to 2 ms a period.
-//  3. Each cluster is at least one pool. Pools made within the width of one another merge.
+//  3. Ticks of one chain of connections stay together: a timer with a fixed delay that was held up once keeps its new
+//     phase.
+//  4. Each cluster is at least one pool. Pools made within the width of one another merge.
 func (l *Link) countPools(width time.Duration, start, end capture.Time) *Pools {
 	p := &Pools{}
 	for i := range l.Chains {
@@ -115,14 +118,7 @@ func rhythm(d, period time.Duration) (n int64, off time.Duration) {
 
 // take puts a tick into its cluster.
 func (p *Pools) take(t *Tick, l *Link, width time.Duration, start capture.Time) {
-	var best *Cluster
-	bestOff := width + 1
-	for i := range p.Clusters {
-		c := &p.Clusters[i]
-		if _, off := rhythm(t.Time.Sub(c.Last), p.Period); off < bestOff {
-			best, bestOff = c, off
-		}
-	}
+	best := p.clusterOf(t, width)
 	if best == nil {
 		if len(p.Clusters) >= maxClusters {
 			return
@@ -135,9 +131,24 @@ func (p *Pools) take(t *Tick, l *Link, width time.Duration, start capture.Time) 
 	best.Last, best.LastFrame = t.Time, t.Frame
 	best.Ticks++
 	best.Data = best.Data || l.Chains[t.Chain].Data
-	if !slices.Contains(best.chains, t.Chain) && len(best.chains) < maxTimeline {
+	if !slices.Contains(best.chains, t.Chain) && len(best.chains) < maxClusterChains {
 		best.chains = append(best.chains, t.Chain)
 	}
+}
+
+// clusterOf returns the cluster that a tick belongs to, or nil.
+func (p *Pools) clusterOf(t *Tick, width time.Duration) (best *Cluster) {
+	bestOff := width + 1
+	for i := range p.Clusters {
+		c := &p.Clusters[i]
+		if slices.Contains(c.chains, t.Chain) {
+			return c
+		}
+		if _, off := rhythm(t.Time.Sub(c.Last), p.Period); off < bestOff {
+			best, bestOff = c, off
+		}
+	}
+	return best
 }
 
 // addEarly finds the attempts to connect that failed at a cluster's phase before its first tick: the pool was there

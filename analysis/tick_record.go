@@ -52,7 +52,7 @@ type Chain struct {
 	ChurnLast   capture.Time
 	ChurnGaps   []time.Duration // between replacements, the first maxChurns
 	Close, SYN  Mark            // packets of the latest replacement
-	Conn        int64           // the connection opened by it
+	Conn        int64           // the latest connection
 }
 
 // pendingTick is a tick that the next command may disprove.
@@ -65,8 +65,9 @@ type pendingTick struct {
 // recentClose is a connection that has just been closed.
 type recentClose struct {
 	at    capture.Time
-	chain int // 1 + index
-	idle  bool
+	conn  int64
+	chain int  // 1 + index
+	idle  bool // it had carried no data
 	mark  Mark
 }
 
@@ -87,8 +88,8 @@ func (f *ConnFacts) command(s *Session, ex *Exchange) {
 		if f.tick.at != 0 && ex.Time.Sub(f.tick.at) < tickSilence {
 			f.tick.at = 0 // somebody tested the connection before using it
 		}
-		f.Data = true
-		if f.chain > 0 {
+		f.Data = f.Data || ex.CommandName() != "INFO"
+		if f.Data && f.chain > 0 {
 			f.link.Chains[f.chain-1].Data = true
 		}
 	}
@@ -117,12 +118,10 @@ func (f *ConnFacts) record(conn int64, t pendingTick) {
 		return
 	}
 	if f.chain == 0 {
-		if len(l.Chains) >= maxChains {
-			l.run.capped++
-			return
-		}
-		l.Chains = append(l.Chains, Chain{Conns: 1, First: t.at, Data: f.Data})
-		f.chain = len(l.Chains)
+		f.enlist(conn, t.at)
+	}
+	if f.chain == 0 {
+		return
 	}
 	c := &l.Chains[f.chain-1]
 	c.Ticks++
@@ -154,7 +153,7 @@ func (l *Link) remember(f *ConnFacts, at capture.Time) {
 	e := &l.closes[l.nextClose%len(l.closes)]
 	l.nextClose++
 	f.endTick(at)
-	*e = recentClose{at: at, chain: f.chain, idle: !f.Data && at.Sub(f.SYN.Time) >= tickSilence, mark: f.ClientRST}
+	*e = recentClose{at: at, conn: f.conn, chain: f.chain, idle: !f.Data && at.Sub(f.SYN.Time) >= tickSilence, mark: f.ClientRST}
 	switch {
 	case f.ClientFIN.Seen():
 		e.mark = f.ClientFIN
@@ -163,33 +162,44 @@ func (l *Link) remember(f *ConnFacts, at capture.Time) {
 	}
 }
 
-// continues looks whether a new connection replaces one that has just been closed.
+// continues looks whether a new connection may replace one that has just been closed. Whether it does shows when it
+// turns out to be idle too.
 func (f *ConnFacts) continues(at capture.Time) {
 	if f.link == nil {
 		return
 	}
-	var best *recentClose
 	for i := range f.link.closes {
 		e := &f.link.closes[i]
-		if d := at.Sub(e.at); e.chain > 0 && d >= 0 && d <= replaceWithin && (best == nil || e.at > best.at) {
-			best = e
+		if d := at.Sub(e.at); e.chain > 0 && d >= 0 && d <= replaceWithin && e.at >= f.replaces.at {
+			f.replaces = *e
 		}
 	}
-	if best == nil {
+}
+
+// enlist puts a connection with its first tick into the chain of the connection that it replaces, or into one of its
+// own.
+func (f *ConnFacts) enlist(conn int64, at capture.Time) {
+	l, e := f.link, &f.replaces
+	if e.chain == 0 || f.Data || l.Chains[e.chain-1].Conn != e.conn {
+		if len(l.Chains) >= maxChains {
+			l.run.capped++
+			return
+		}
+		l.Chains = append(l.Chains, Chain{Conns: 1, First: at, Data: f.Data, Conn: conn})
+		f.chain = len(l.Chains)
 		return
 	}
-	f.chain = best.chain
-	c := &f.link.Chains[f.chain-1]
+	f.chain = e.chain
+	c := &l.Chains[f.chain-1]
 	c.Conns++
-	if best.idle {
-		if c.Churns > 0 && len(c.ChurnGaps) < maxChurns {
-			c.ChurnGaps = append(c.ChurnGaps, at.Sub(c.ChurnLast))
-		}
-		if c.Churns == 0 {
-			c.ChurnFirst = at
-		}
-		c.Churns++
-		c.ChurnLast, c.Close, c.SYN, c.Conn = at, best.mark, f.SYN, f.conn
+	c.Conn = conn
+	if !e.idle {
+		return
 	}
-	best.chain = 0
+	if c.Churns++; c.Churns == 1 {
+		c.ChurnFirst = f.SYN.Time
+	} else if len(c.ChurnGaps) < maxChurns {
+		c.ChurnGaps = append(c.ChurnGaps, f.SYN.Time.Sub(c.ChurnLast))
+	}
+	c.ChurnLast, c.Close, c.SYN = f.SYN.Time, e.mark, f.SYN
 }

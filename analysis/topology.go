@@ -98,11 +98,12 @@ func (r *Run) place(s *Session, ex *Exchange, reply *resp.Reply) {
 		r.mapped(s, ex, reply)
 	}
 	if reply.Kind == resp.Error {
-		if rd, ok := resp.ParseRedirect(reply.Text); ok && !ex.contradicts() {
+		if rd, ok := resp.ParseRedirect(reply.Text); ok && ex.contradiction == "" && ex.mayMove(rd.Slot) {
 			r.redirected(s, ex, rd)
 		}
 		return
 	}
+	st.node.latency(ex)
 	if !t.active {
 		return
 	}
@@ -120,8 +121,14 @@ func (r *Run) place(s *Session, ex *Exchange, reply *resp.Reply) {
 	}
 }
 
-// contradicts reports whether the redirect cannot be about this command: another slot, or no key at all.
-func (ex *Exchange) contradicts() bool { return ex.contradiction != "" }
+// mayMove reports whether a redirect for this slot can be about the command: its key is in the slot, or its keys were not
+// captured whole.
+func (ex *Exchange) mayMove(slot uint16) bool {
+	if own, ok := ex.Call.Slot(); ok {
+		return own == slot
+	}
+	return ex.Command == nil || ex.Command.HasKeys()
+}
 
 // Served returns when a node last gave data for a slot without ASKING, which proves that it served the slot then. It
 // knows this only from the first sign of a cluster on.

@@ -3,6 +3,7 @@ package analysis
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/respsniff/respsniff/capture"
@@ -87,7 +88,7 @@ func (r *Run) mapped(s *Session, ex *Exchange, reply *resp.Reply) {
 	}
 }
 
-// ClusterMaps returns the latest map that each node gave, in no order.
+// ClusterMaps returns the latest map that each node gave, in the order of the nodes' addresses.
 func (r *Run) ClusterMaps() []*ClusterMap {
 	var all []*ClusterMap
 	for _, n := range r.topology.nodes {
@@ -95,7 +96,32 @@ func (r *Run) ClusterMaps() []*ClusterMap {
 			all = append(all, n.given)
 		}
 	}
+	slices.SortFunc(all, func(a, b *ClusterMap) int { return a.From.Compare(b.From) })
 	return all
+}
+
+// SlotOwner returns the node that has a slot: by the latest map that a client of this address got, else by the data that
+// nodes gave for the slot; the zero value if nothing tells.
+func (r *Run) SlotOwner(client netip.Addr, slot uint16) netip.AddrPort {
+	t := &r.topology
+	if v := t.views[client]; v != nil && v.chart != nil {
+		if a := v.chart.Owner(slot); a.IsValid() {
+			return a
+		}
+	}
+	var best *node
+	for _, n := range t.nodes {
+		if n.slots == nil || slot >= resp.Slots || n.slots[slot] == 0 {
+			continue
+		}
+		if best == nil || n.slots[slot] > best.slots[slot] || n.slots[slot] == best.slots[slot] && n.addr.Compare(best.addr) < 0 {
+			best = n
+		}
+	}
+	if best == nil {
+		return netip.AddrPort{}
+	}
+	return best.addr
 }
 
 // add lists a node once, and returns its index plus one, or 0 beyond the bound.

@@ -2,6 +2,8 @@ package analysis
 
 import (
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
@@ -22,6 +24,7 @@ type node struct {
 	paused    capture.Time // CLIENT PAUSE keeps it silent until then
 	departed  []waiter     // connections that went away unanswered since last
 	stall     *Stall       // ended last, while its burst of replies is counted
+	stalls    []*Stall     // in order of time
 
 	ping, keyed medianSketch // latencies, the first maxLatencies of each
 
@@ -52,6 +55,59 @@ func (r *Run) nodeOf(addr netip.AddrPort) *node {
 		r.topology.nodes[addr] = n
 	}
 	return n
+}
+
+// latency takes a reply's latency: PING apart from commands with keys, which a proxy passes on.
+func (n *node) latency(ex *Exchange) {
+	m := &n.keyed
+	if ex.verb == verbPing {
+		m = &n.ping
+	} else if !ex.HasKey {
+		return
+	}
+	if m.n < maxLatencies && ex.Flags&(Blocks|Queued|Uncertain|AfterHole) == 0 && ex.Outstanding == 0 {
+		m.add(ex.Serves.FirstTime.Sub(ex.EndTime))
+	}
+}
+
+// PingSplit returns, for a server, how many PINGs and how many commands with keys were answered alone, the latency that
+// 95 % of those PINGs stay below, and the one that 95 % of those commands exceed.
+func (r *Run) PingSplit(server netip.AddrPort) (pings, keyed int, slowPing, fastKeyed time.Duration) {
+	n := r.topology.nodes[server]
+	if n == nil {
+		return 0, 0, 0, 0
+	}
+	return int(n.ping.n), int(n.keyed.n), n.ping.quantile(95), n.keyed.quantile(5)
+}
+
+// Servers returns the servers of which anything was heard, in order.
+func (r *Run) Servers() []netip.AddrPort {
+	var all []netip.AddrPort
+	for a, n := range r.topology.nodes {
+		if n.last > 0 {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, netip.AddrPort.Compare)
+	return all
+}
+
+// quantile returns the lower bound of the bucket that the given percentage of the values reaches; 0 without values.
+func (m *medianSketch) quantile(percent uint32) time.Duration {
+	seen := uint32(0)
+	for b, c := range m.counts {
+		if seen += c; c > 0 && seen*100 >= m.n*percent {
+			return bucketFloor(b)
+		}
+	}
+	return 0
+}
+
+func bucketFloor(b int) time.Duration {
+	if b < 4 {
+		return time.Duration(b) * time.Microsecond
+	}
+	return time.Duration(uint64(4+b%4)<<(b/4-1)) * time.Microsecond
 }
 
 // observe looks at a segment before its session does: bytes from the server show that its process runs.

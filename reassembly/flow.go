@@ -1,6 +1,10 @@
 package reassembly
 
-import "time"
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+)
 
 // half is what is known of one direction's stream. Places are offsets as Segment.Offset; FIN takes one place.
 type half struct {
@@ -9,6 +13,10 @@ type half struct {
 	acked int64 // highest place the peer acknowledged
 	lost  int64 // bytes given up directly before next, to be told with the next segment
 
+	highTime capture.Time // of the segment that ends at high
+	highTS   uint32
+	highID   uint16
+
 	based  bool // SideStats.FirstSeq holds
 	syn    bool // the SYN was seen
 	moved  bool // something was handed out: offset 0 and next stay where they are
@@ -16,6 +24,23 @@ type half struct {
 	bare   bool // based on a packet without payload and without SYN: it may have been a keep-alive probe
 	scaled bool // the SYN had a window scale option
 	scale  uint8
+}
+
+// idWindow is how far apart the IP identifiers of neighbouring packets of a connection may be.
+const idWindow = 64
+
+// precedes reports whether seg left its sender before the segment that ends at high, though it stands behind it in the
+// capture: its time is earlier, or its TCP timestamp is, or the IP identifier that the sender counts up. A
+// retransmission is later by all three.
+func (h *half) precedes(seg *Segment) bool {
+	if seg.Time != h.highTime && seg.Time.Sub(h.highTime) < 0 {
+		return true
+	}
+	if seg.HasTS && h.highTS != 0 && int32(seg.TSVal-h.highTS) < 0 {
+		return true
+	}
+	d := int16(seg.IPID - h.highID)
+	return seg.IPID != 0 && h.highID != 0 && d < 0 && d > -idWindow
 }
 
 // flowState says which list a flow is in.

@@ -91,8 +91,12 @@ func (a *Assembler) drain(f *flow, force bool) {
 			continue
 		}
 		if fill := a.lowest(b, s); fill != nil && fill.seg.Offset <= f.half[s].next {
-			a.deliverWaiting(f, fill)
-			continue
+			next, ready := a.before(f, fill)
+			if ready {
+				a.deliverWaiting(f, next)
+				continue
+			}
+			w, s, place = fill, fill.seg.From.Other(), fill.seg.Ack
 		}
 		if f.probeStart(s, place) {
 			continue
@@ -125,6 +129,24 @@ func (a *Assembler) drain(f *flow, force bool) {
 	f.backlog = nil
 	a.pool.releaseBacklog(b)
 	a.lingers(f)
+}
+
+// before returns what goes out next so that w can: the bytes that w acknowledges, if they wait too, else w itself. It
+// is not ready if those bytes have not been captured yet.
+func (a *Assembler) before(f *flow, w *waiting) (next *waiting, ready bool) {
+	s := w.seg.From
+	o := s.Other()
+	if w.seg.Ack <= f.half[o].next {
+		return w, true
+	}
+	x := a.lowest(f.backlog, o)
+	if x == nil || x.seg.Offset > f.half[o].next {
+		return w, false
+	}
+	if x.seg.Ack <= f.half[s].next {
+		return x, true
+	}
+	return w, true // each acknowledges the other: w is a retransmission with a newer acknowledgement
 }
 
 // discard gives w back to the pool once neither list holds it.

@@ -87,7 +87,8 @@ type Segment struct {
 	Ack int64
 	// Late says that later bytes of this direction, or an acknowledgement of this segment's, had been captured before
 	// it, so that it may be a retransmission whose original was lost: its Ack may be newer than that of the first
-	// transmission, and may acknowledge what is handed out only after it.
+	// transmission, and may acknowledge what is handed out only after it. A segment that only stands in the wrong place of
+	// the file, as its time, TCP timestamp or IP identifier shows, is not Late.
 	Late bool
 	// Repeated counts payload bytes that had been captured before (retransmission, keep-alive byte, SPAN duplicate).
 	Repeated int

@@ -108,11 +108,12 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	seg.Probe = length <= 1 && off == h.high-1 && p.flags&(SYN|FIN|RST) == 0 && side.Packets > 1
 	end := off + int64(length)
 	if length > 0 && end > h.next && max(off, h.next) < h.high {
-		seg.Late = true
+		seg.Late = !h.precedes(seg)
 		a.stats.Reordered++
 	}
 	if end > h.high {
 		h.high = end
+		h.highTime, h.highTS, h.highID = seg.Time, seg.TSVal, seg.IPID
 	}
 
 	if f.backlog == nil {

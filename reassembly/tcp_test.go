@@ -156,9 +156,9 @@ func TestConnections(t *testing.T) {
 			pk{ms: 3, from: "a", flags: ACK, seq: 3, data: "two"},
 			pk{ms: 4, from: "b", flags: ACK, seq: 0, ack: 0, data: "push"},
 			pk{ms: 900, from: "a", flags: ACK, seq: 0, ack: 4, data: "one"},
-		), helloLines + `a6 0+3 ack 4 late one
+		), helloLines + `b5 0+4 ack 0 push
+			a6 0+3 ack 4 late one
 			a4 3+3 ack 0 two
-			b5 0+4 ack 0 push
 			CAPTURE`},
 		{"an unacknowledged hole is given up in the end", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 3, data: "two"},
@@ -286,7 +286,7 @@ func TestConnections(t *testing.T) {
 			{ms: 3, from: "a", flags: ACK, seq: 7, ack: 5, data: "ghi"},
 			{ms: 2, from: "b", flags: ACK, seq: 0, ack: 7, data: "+PONG"},
 			{ms: 1, from: "a", flags: ACK, seq: 4, ack: 0, data: "def"},
-		}, `a3 -3+3 ack -5 late def
+		}, `a3 -3+3 ack -5 def
 			b2 -5+5 ack 0 +PONG
 			a1 0+3 ack 0 ghi
 			CAPTURE`},

@@ -125,6 +125,7 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	if recorder != nil {
 		doc.Series = recorder.Series(doc.Findings)
 	}
+	p.mask.Document(doc)
 	return doc, nil
 }
 

@@ -60,6 +60,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		newExplainCommand(a),
 		newDumpCommand(a),
 		newGenerateCommand(a),
+		newCutCommand(a),
 		newStatsCommand(a),
 		newVerifyCommand(a),
 		newDiffCommand(a),

@@ -38,7 +38,7 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowW
 		if !f.connection(c.ID, c.Client, c.Server) || !f.overlaps(c.First, c.Last) {
 			continue
 		}
-		if err := out.Row(report.NewConnRow(c)); err != nil {
+		if err := out.Row(report.NewConnRow(c, p.mask)); err != nil {
 			return err
 		}
 	}

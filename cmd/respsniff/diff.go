@@ -80,7 +80,7 @@ func (o *analyzeOptions) side(ctx context.Context, a *app, name string) (diffSid
 		return diffSide{name: name, doc: doc}, err
 	}
 	var p *pipeline
-	recorder := traffic.NewRecorder()
+	recorder := traffic.NewRecorder(o.input.masked())
 	doc, err := o.document(ctx, a, []string{name}, &p, func(event analysis.Event) {
 		if e, ok := event.(*analysis.Exchange); ok {
 			recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 // inputFlags say what is read and what is already known about it.
@@ -60,14 +62,14 @@ func (in *inputFlags) captureOptions(a *app, zone *time.Location) (capture.Optio
 	return o, nil
 }
 
+// masked says what --mask hides.
+func (in *inputFlags) masked() report.Mask {
+	return report.Mask{Keys: in.masks("keys"), Addresses: in.masks("addresses")}
+}
+
 // masks reports whether --mask names what.
 func (in *inputFlags) masks(what string) bool {
-	for _, m := range in.mask {
-		if m == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(in.mask, what)
 }
 
 // analysisOptions says what is known beforehand.

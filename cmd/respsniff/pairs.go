@@ -55,13 +55,12 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowW
 		if err := f.begin(p.progress.first); err != nil {
 			return err
 		}
-		row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File))
-		key := ""
-		if row.Key != nil {
-			key = *row.Key
-		}
-		if !f.exchange(row.Command, key, e.Time) {
+		if !f.exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 			continue
+		}
+		row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
+		if p.showValues && row.Serves != nil {
+			row.Serves.Value = p.mask.Text(report.Printable(p.run.Describe(e, &e.Serves)))
 		}
 		out.Start(p.progress.first)
 		if err := out.Row(row); err != nil {

@@ -18,16 +18,18 @@ import (
 // pipeline holds the stages of one run over one capture. Its methods turn what the stages know at the end into the
 // parts of a report.
 type pipeline struct {
-	app       *app
-	source    *capture.Source
-	progress  progress
-	assembler *reassembly.Assembler
-	run       *analysis.Run
-	detectors []*analysis.Detector
-	drops     int64 // from --drops
-	conns     map[int64]*analysis.ConnSummary
-	clients   map[netip.Addr]bool
-	servers   map[netip.AddrPort]bool
+	app        *app
+	source     *capture.Source
+	progress   progress
+	assembler  *reassembly.Assembler
+	run        *analysis.Run
+	detectors  []*analysis.Detector
+	mask       report.Mask
+	showValues bool
+	drops      int64 // from --drops
+	conns      map[int64]*analysis.ConnSummary
+	clients    map[netip.Addr]bool
+	servers    map[netip.AddrPort]bool
 }
 
 // openPipeline opens the captures. Without a readable one it fails.
@@ -44,7 +46,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location) (
 	if err != nil {
 		return nil, unreadable(hint(err))
 	}
-	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: o.Drops}
+	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: o.Drops, mask: in.masked(), showValues: in.showValues}
 	p.progress.a = a
 	o.FileName = p.fileName
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})

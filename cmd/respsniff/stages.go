@@ -136,7 +136,23 @@ func wanted(event analysis.Event, f *filterFlags) bool {
 	switch e := event.(type) {
 	case *analysis.ConnSummary:
 		return f.connection(e.ID, e.Client, e.Server)
+	case *analysis.Desync:
+		return f.connection(e.Conn, e.Client, e.Server)
 	case *analysis.Exchange:
+		s = e.Session
+	case *analysis.Opened:
+		s = e.Session
+	case *analysis.Control:
+		s = e.Session
+	case *analysis.Ended:
+		s = e.Session
+	case *analysis.WaitEnded:
+		s = e.Session
+	case *analysis.Sent:
+		s = e.Session
+	case *analysis.Answered:
+		s = e.Session
+	case *analysis.Oddity:
 		s = e.Session
 	}
 	return s == nil || f.connection(s.ID, s.Client, s.Server)

@@ -32,7 +32,7 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 				return err
 			}
 			defer p.close()
-			recorder := traffic.NewRecorder()
+			recorder := traffic.NewRecorder(o.input.masked())
 			for event, err := range only(p.events(cmd.Context()), &o.filter) {
 				if err != nil {
 					return err

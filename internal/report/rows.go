@@ -40,6 +40,7 @@ type Serves struct {
 	Kind  string `json:"kind"`
 	Bytes int64  `json:"bytes"`
 	Error string `json:"error,omitempty"` // first line of an error, without its marker
+	Value string `json:"value,omitempty"` // only with --show-values: the reply in words, never a secret
 }
 
 // Believes says whose reply the caller of a command got.
@@ -65,15 +66,15 @@ var flagWords = [...]struct {
 }
 
 // NewExchangeRow copies what the row needs from e, which may be reused afterwards.
-func NewExchangeRow(e *analysis.Exchange, conn int64, client, server netip.AddrPort, file string) *ExchangeRow {
+func NewExchangeRow(e *analysis.Exchange, conn int64, client, server netip.AddrPort, file string, mask Mask) *ExchangeRow {
 	row := &ExchangeRow{
-		Type: "exchange", Conn: conn, Client: addrPortText(client), Server: addrPortText(server), Index: e.Index,
+		Type: "exchange", Conn: conn, Client: addrPortText(mask.AddrPort(client)), Server: addrPortText(mask.AddrPort(server)), Index: e.Index,
 		Command: CommandName(e), File: Printable(file), Frame: e.Frame, Time: Stamp(e.Time), Outstanding: e.Outstanding,
 	}
 	if e.HasKey {
-		key := Shorten(Printable(string(e.Key.Raw())), keyWidth)
-		if !e.Key.Whole() && !strings.HasSuffix(key, "...") {
-			key += "..."
+		key := mask.Key(e.Key.Raw())
+		if !mask.Keys && !e.Key.Whole() {
+			key = Shorten(strings.TrimSuffix(key, "...")+"...", keyWidth)
 		}
 		row.Key = &key
 	}
@@ -84,6 +85,7 @@ func NewExchangeRow(e *analysis.Exchange, conn int64, client, server netip.AddrP
 	}
 	if e.Served {
 		row.Serves = newServes(e.Index, &e.Serves)
+		row.Serves.Error = mask.Text(row.Serves.Error)
 	}
 	if e.Belief.Index != 0 {
 		row.Believes = &Believes{Index: e.Belief.Index, Confidence: max(e.Belief.Confidence, analysis.Possible).String()}
@@ -134,9 +136,9 @@ type ConnRow struct {
 }
 
 // NewConnRow makes a row of a connection's summary.
-func NewConnRow(c *analysis.ConnSummary) *ConnRow {
+func NewConnRow(c *analysis.ConnSummary, mask Mask) *ConnRow {
 	row := &ConnRow{
-		Type: "conn", Conn: c.ID, Client: addrPortText(c.Client), Server: addrPortText(c.Server),
+		Type: "conn", Conn: c.ID, Client: addrPortText(mask.AddrPort(c.Client)), Server: addrPortText(mask.AddrPort(c.Server)),
 		First: Stamp(c.First), Last: Stamp(c.Last), Start: c.Start, End: c.End, Protocol: c.Protocol, RoleBy: c.RoleBy,
 		Commands: c.Commands, Replies: c.Replies, Policy: c.Policy, Library: Printable(c.Library),
 		Version: Printable(c.Version), Dirty: c.Dirty, Behind: c.Behind, LostBytes: c.LostBytes,

@@ -41,8 +41,8 @@ func sampleConns() []Row {
 			ID: 412, Client: netip.MustParseAddrPort("198.18.0.2:47868"), Server: netip.MustParseAddrPort("[2001:db8::1]:6379"), First: sampleStart,
 			Last: sampleStart.Add(time.Minute), Start: "syn", End: "rst", Protocol: "resp", Commands: 5, Replies: 5, Policy: "lockstep", Library: "jedis",
 			ReadTimeout: 300300 * time.Microsecond, Dirty: true, Behind: 1, Findings: []string{"RS101", "RS103"},
-		}),
-		NewConnRow(&analysis.ConnSummary{ID: 413, Start: "midstream", End: "open", Policy: "unknown"}),
+		}, Mask{}),
+		NewConnRow(&analysis.ConnSummary{ID: 413, Start: "midstream", End: "open", Policy: "unknown"}, Mask{}),
 	}
 }
 
@@ -113,7 +113,7 @@ func TestNewExchangeRow(t *testing.T) {
 	e := &analysis.Exchange{Index: 7, Frame: 9, Time: sampleStart, HasKey: true, Served: true, Flags: analysis.Queued}
 	e.Name.Set([]byte("foo.bar\x1b"), 8)
 	e.Key.Set(bytes.Repeat([]byte("k"), 72), 200)
-	row := NewExchangeRow(e, 3, netip.MustParseAddrPort("[::ffff:10.0.0.1]:5"), netip.MustParseAddrPort("10.0.0.2:6379"), "")
+	row := NewExchangeRow(e, 3, netip.MustParseAddrPort("[::ffff:10.0.0.1]:5"), netip.MustParseAddrPort("10.0.0.2:6379"), "", Mask{})
 	if row.Command != `FOO.BAR\x1b` || row.Client != "10.0.0.1:5" || row.Believes != nil || row.Serves == nil || row.Serves.Index != 7 {
 		t.Errorf("%+v", row)
 	}

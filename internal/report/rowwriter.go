@@ -135,6 +135,9 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 		serves = "-" + Shorten(r.Serves.Error, 13)
 	case r.Serves != nil:
 		serves = fmt.Sprintf("%s %d B", r.Serves.Kind, r.Serves.Bytes)
+		if r.Serves.Value != "" {
+			serves = Shorten(r.Serves.Value, 14)
+		}
 	case slices.Contains(r.Flags, "no-reply-due"):
 		serves = "none due"
 	}

@@ -129,7 +129,7 @@ func TestRankingShowsTwenty(t *testing.T) {
 
 func TestShellQuote(t *testing.T) {
 	for in, want := range map[string]string{
-		"a.pcap": "a.pcap", "it's": `'it'\''s'`, "-rf": "'./-rf'", "a b": "'a b'", "$(x)": "'$(x)'", "": "''", "a\nb": `'a\x0ab'`,
+		"a.pcap": "a.pcap", "it's": `'it'\''s'`, "-rf": "'./-rf'", "a b": "'a b'", "$(x)": "'$(x)'", "": "''", "a\nb": `'a\nb'`,
 	} {
 		if got := shellQuote(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)

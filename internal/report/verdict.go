@@ -25,6 +25,10 @@ func Verdict(d *Document) (word, sentence string) {
 		case d.Summary.Redis == 0:
 			return "NO REDIS", fmt.Sprintf("no Redis in %s%s.", count(d.Summary.Connections, "connection"), doubt)
 		}
+		if n := len(d.Suppressed); n > 0 {
+			return "KNOWN", fmt.Sprintf("nothing but %s that the baseline accepts, in %s%s.", count(int64(n), "finding"),
+				count(d.Summary.Commands, "command"), doubt)
+		}
 		return "CLEAN", fmt.Sprintf("no fault found in %s on %s%s.",
 			count(d.Summary.Commands, "command"), count(d.Summary.Redis, "Redis connection"), doubt)
 	}

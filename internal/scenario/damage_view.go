@@ -171,7 +171,9 @@ func Rerecord(seed uint64) Damage {
 				f.setAck(f.ack() + shift(key.back(), "isn"))
 			}
 			if at, n := f.option(8); n == 10 {
-				addTo(f.tcp[at+2:], shift(key, "ts"))
+				if binary.BigEndian.Uint32(f.tcp[at+2:]) != 0 { // 0 is no clock: the RST of SO_LINGER 0 carries it
+					addTo(f.tcp[at+2:], shift(key, "ts"))
+				}
 				if f.flags()&flagACK != 0 {
 					addTo(f.tcp[at+6:], shift(key.back(), "ts"))
 				}

@@ -38,6 +38,7 @@ type Row struct {
 
 // Recorder counts exchanges.
 type Recorder struct {
+	mask     report.Mask
 	all      Row
 	commands map[string]*Row
 	servers  map[netip.AddrPort]*Row
@@ -57,10 +58,10 @@ type Large struct {
 	Frame   int64
 }
 
-// NewRecorder returns an empty Recorder.
-func NewRecorder() *Recorder {
+// NewRecorder returns an empty Recorder, whose report is masked so.
+func NewRecorder(mask report.Mask) *Recorder {
 	return &Recorder{
-		commands: map[string]*Row{}, servers: map[netip.AddrPort]*Row{}, clients: map[netip.Addr]*Row{}, errors: map[string]int64{}, keys: newHot(maxHot),
+		mask: mask, commands: map[string]*Row{}, servers: map[netip.AddrPort]*Row{}, clients: map[netip.Addr]*Row{}, errors: map[string]int64{}, keys: newHot(maxHot),
 	}
 }
 
@@ -76,8 +77,8 @@ func (r *Recorder) Exchange(e *analysis.Exchange, conn int64, client, server net
 		r.errors[class]++
 	}
 	rows := [...]*Row{
-		&r.all, row(r.commands, name, name, maxCommands), row(r.servers, server, server.String(), maxPeers),
-		row(r.clients, client.Addr(), client.Addr().String(), maxPeers),
+		&r.all, row(r.commands, name, name, maxCommands), row(r.servers, server, r.mask.AddrPort(server).String(), maxPeers),
+		row(r.clients, client.Addr(), r.mask.Addr(client.Addr()).String(), maxPeers),
 	}
 	for _, x := range rows {
 		x.count(e, failed)
@@ -85,7 +86,7 @@ func (r *Recorder) Exchange(e *analysis.Exchange, conn int64, client, server net
 	key := ""
 	if e.HasKey {
 		r.keys.add(e.Key.Raw())
-		key = report.Shorten(report.Printable(string(e.Key.Raw())), 64)
+		key = r.mask.Key(e.Key.Raw())
 	}
 	r.large(Large{Bytes: e.End - e.Start, Command: name, Key: key, Conn: conn, Frame: e.Frame})
 	if e.Served {
@@ -177,7 +178,7 @@ func (r *Recorder) Report() *Report {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Label, b.Label))
 	})
 	for _, k := range r.keys.top(maxListed) {
-		p.Keys = append(p.Keys, HotKey{report.Shorten(report.Printable(k.key), 64), k.count, k.over})
+		p.Keys = append(p.Keys, HotKey{r.mask.Key([]byte(k.key)), k.count, k.over})
 	}
 	return p
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 func TestQuantiles(t *testing.T) {
@@ -109,7 +110,7 @@ func exchange(name, key string, took time.Duration, flags analysis.ExchangeFlags
 }
 
 func TestReport(t *testing.T) {
-	r := NewRecorder()
+	r := NewRecorder(report.Mask{})
 	server := netip.MustParseAddrPort("10.0.0.2:6379")
 	for i := range 5000 {
 		client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 4000)

@@ -1,0 +1,63 @@
+package detectors
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// Bounds of the evidence for a leaked pool.
+const (
+	minLivePools   = 3 // clusters of ticks
+	minPoolPeriods = 3 // of the timer, that each must span
+)
+
+// leakedPools counts the live pools that carry no data; 0 if fewer than three of them span the given number of periods.
+func leakedPools(p *analysis.Pools, periods int) int {
+	live, sure, busy := 0, 0, 0
+	for i := range p.Clusters {
+		c := &p.Clusters[i]
+		switch {
+		case c.Ticks < 2 || !c.Live:
+		case c.Data:
+			busy++
+		default:
+			live++
+			if c.Periods(p.Period) >= periods {
+				sure++
+			}
+		}
+	}
+	if busy > 1 || sure < minLivePools {
+		return 0
+	}
+	return live
+}
+
+// were joins a count with its noun and verb: "1 connection was", "38 connections were".
+func were(n int, noun string) string { return was(n, noun) }
+
+func mapsKeys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
+
+// every prints a period in the unit that suits it.
+func every(d time.Duration) string {
+	if d == d.Round(time.Second) {
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return fmt.Sprintf("%.3f s", d.Seconds())
+}
+
+// hundredths prints a duration in seconds with two decimals.
+func hundredths(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+// sinceStart is how long after the start of the capture something happened.
+func sinceStart(r *analysis.Run, m analysis.Mark) string {
+	return fmt.Sprintf("%.6f s", m.Time.Sub(r.Summary().First).Seconds())
+}
+
+// netipPort names the client of a link, without a port.
+func netipPort(l *analysis.Link) netip.AddrPort { return netip.AddrPortFrom(l.Client, 0) }

@@ -1,0 +1,203 @@
+package detectors_test
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/internal/testcap"
+)
+
+// sample is a capture that properties are checked on.
+type sample struct {
+	name    string
+	packets []capture.Packet
+	o       analysis.Options
+}
+
+// samples returns every scenario and a few real captures, as packets in memory.
+func samples(t *testing.T) []sample {
+	t.Helper()
+	var all []sample
+	for _, path := range scenarios(t) {
+		s := load(t, path)
+		name := filepath.Base(filepath.Dir(path)) + "/" + strings.TrimSuffix(filepath.Base(path), ".txt")
+		all = append(all, sample{name, collect(t, s.Packets(), 0), optionsOf(t, s)})
+	}
+	for _, c := range []struct {
+		name string
+		head int
+	}{{"01a_small.pcap", 0}, {"02a_redispy451_asyncio_cancel.pcap", 1500}, {"seed1_article.pcap", 0}} {
+		src, err := capture.Open([]string{testcap.Path(t, c.name)}, capture.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, sample{c.name, collect(t, src.Packets(), c.head), analysis.Options{}})
+		src.Close()
+	}
+	return all
+}
+
+// collect copies packets, the first n of them, or all.
+func collect(tb testing.TB, packets iter.Seq2[capture.Packet, error], n int) (list []capture.Packet) {
+	tb.Helper()
+	for p, err := range packets {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		p.Data = slices.Clone(p.Data)
+		if list = append(list, p); len(list) == n {
+			break
+		}
+	}
+	return list
+}
+
+// replay hands packets out as a capture would.
+func replay(list []capture.Packet) iter.Seq2[capture.Packet, error] {
+	return func(yield func(capture.Packet, error) bool) {
+		for i := range list {
+			p := list[i]
+			p.Frame = int64(i + 1)
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// verdicts reduces findings to what a damage that loses nothing must leave alone: how often each rule fired on how many
+// connections, and how surely.
+//
+// Rules that relate connections by the order of their packets, and those that read addresses in replies, are left out
+// where a damage changes just that; so are harmless findings where packets changed places without a trace.
+func verdicts(r result, name string) map[string]string {
+	m := map[string]string{}
+	for _, f := range r.findings {
+		moved := name == "reordered" || name == "shuffled"
+		if moved && (f.Severity < analysis.Medium || f.Rule >= "RS200") || name == "IPv6" && f.Rule >= "RS300" {
+			continue
+		}
+		if f.Rule < "RS900" {
+			m[f.Rule] += fmt.Sprintf(" %s/%s:%d on %d", f.Severity, f.Confidence, f.Count, f.Connections)
+		}
+	}
+	return m
+}
+
+// sure lists the rules that speak at strong or proven.
+func sure(r result) map[string]bool {
+	m := map[string]bool{}
+	for _, f := range r.findings {
+		if f.Rule < "RS900" && f.Confidence >= analysis.Strong && f.Severity >= analysis.Medium {
+			m[f.Rule] = true
+		}
+	}
+	return m
+}
+
+// TestNothingLost damages captures in ways that lose nothing: the findings must stay the same.
+func TestNothingLost(t *testing.T) {
+	damages := map[string][]scenario.Damage{
+		"resegmented":    {scenario.Resegment(3, 1)},
+		"coalesced":      {scenario.Coalesce()},
+		"reordered":      {scenario.Reorder(0.1, 2)},
+		"shuffled":       {scenario.ShuffleFileOrder(3)},
+		"5% duplicated":  {scenario.Duplicate(0.05, 4)},
+		"all duplicated": {scenario.Duplicate(1, 5)},
+		"retransmitted":  {scenario.SpuriousRetransmit(0.05, 6)},
+		"no timestamps":  {scenario.NoTimestamps()},
+		"IP IDs zero":    {scenario.ZeroIPID()},
+		"IPv6":           {scenario.ToIPv6()},
+		"recorded again": {scenario.Rerecord(7)},
+		"vlan":           {scenario.Relink("vlan")},
+		"qinq":           {scenario.Relink("qinq")},
+		"sll":            {scenario.Relink("sll")},
+		"sll2":           {scenario.Relink("sll2")},
+		"null":           {scenario.Relink("null")},
+		"raw":            {scenario.Relink("raw")},
+	}
+	for _, s := range samples(t) {
+		clean := inspect(t, replay(s.packets), s.o)
+		for _, name := range slices.Sorted(maps.Keys(damages)) {
+			base := verdicts(clean, name)
+			o := s.o
+			if name == "IPv6" && len(o.ReadTimeouts)+len(o.Policies) > 0 {
+				continue // given for an address
+			}
+			got := verdicts(inspect(t, replay(scenario.Apply(s.packets, damages[name]...)), o), name)
+			if !maps.Equal(base, got) {
+				t.Errorf("%s, %s: found %v, undamaged %v", s.name, name, got, base)
+			}
+		}
+	}
+}
+
+// TestLoss loses packets: findings may vanish, but nothing new may be said with certainty.
+func TestLoss(t *testing.T) {
+	damages := map[string]scenario.Damage{"bursts": scenario.DropBursts(0.05, 8, 9)}
+	for seed := range uint64(3) {
+		for _, p := range []float64{0.01, 0.05, 0.2} {
+			damages[fmt.Sprintf("%g lost, seed %d", p, seed)] = scenario.DropRate(p, 10+seed)
+		}
+	}
+	for _, n := range []int{68, 96, 128, 256} {
+		damages[fmt.Sprintf("snaplen %d", n)] = scenario.Snap(n)
+	}
+	damages["client side only"] = scenario.OneSide(scenario.Client)
+	damages["server side only"] = scenario.OneSide(scenario.Server)
+	damages["server's vantage"] = scenario.ShiftVantage(2 * time.Millisecond)
+	for _, s := range samples(t) {
+		base := sure(inspect(t, replay(s.packets), s.o))
+		for _, name := range slices.Sorted(maps.Keys(damages)) {
+			checkSure(t, s, base, name, scenario.Apply(s.packets, damages[name]))
+		}
+	}
+}
+
+func checkSure(t *testing.T, s sample, base map[string]bool, name string, packets []capture.Packet) {
+	t.Helper()
+	r := inspect(t, replay(packets), s.o)
+	for rule := range sure(r) {
+		if !base[rule] {
+			for _, f := range r.findings {
+				if f.Rule == rule {
+					t.Errorf("%s, %s: new %s %s %s: %s", s.name, name, f.Rule, f.Severity, f.Confidence, f.Title)
+					break
+				}
+			}
+		}
+	}
+}
+
+// exhaustive is the largest capture of which every packet is dropped in turn.
+const exhaustive = 500
+
+// TestEachPacketLost drops every single packet in turn, and starts the capture at every single packet.
+func TestEachPacketLost(t *testing.T) {
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	for _, s := range samples(t) {
+		if len(s.packets) > exhaustive {
+			continue
+		}
+		base := sure(inspect(t, replay(s.packets), s.o))
+		for n := 0; n < len(s.packets); n += step {
+			checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
+			checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n)))
+			if t.Failed() {
+				break
+			}
+		}
+	}
+}

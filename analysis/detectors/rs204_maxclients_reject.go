@@ -1,0 +1,213 @@
+package detectors
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// MaxclientsReject is RS204: the server refused connections because it was at its limit of clients.
+func MaxclientsReject() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS204", Name: "maxclients-reject", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "the server refused connections: max number of clients reached",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &refusals{r: r, open: map[int64]turnedAway{}, servers: map[netip.AddrPort]*fullServer{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s was at its limit of clients: %s refused", f.Server, were(w.total(f.Server), "connection"))
+			}
+			r.Remedy = w.remedy
+			r.Notes = w.notes
+			return analysis.Hooks{Oddity: w.odd, Ended: w.ended, Finish: w.finish}
+		},
+	}
+}
+
+// holdersShown is how many of the clients that hold the connections are named.
+const holdersShown = 10
+
+// refusals collects connections that a full server turned away.
+type refusals struct {
+	r       *analysis.Reporter
+	open    map[int64]turnedAway // refused connections that are not yet over
+	servers map[netip.AddrPort]*fullServer
+}
+
+// turnedAway is one connection turned away.
+type turnedAway struct {
+	frame int64
+	file  int32
+	time  capture.Time
+	ack   int64
+	text  string
+}
+
+// fullServer is a server at its limit.
+type fullServer struct {
+	refused, read, unused, cut int
+	first                      analysis.Occurrence // the first refusal, reported if no caller read one
+	holders                    []holder
+	held                       int
+	looked                     capture.Time
+}
+
+// holder is a client and the connections it held when the server was full.
+type holder struct {
+	client netip.Addr
+	open   int
+}
+
+func (w *refusals) odd(o *analysis.Oddity) {
+	if o.What != analysis.AtAccept || !bytes.Contains(o.Reply.Text, []byte("max number of clients")) {
+		return
+	}
+	s := o.Session
+	w.open[s.ID] = turnedAway{o.Frame, o.File, o.Time, o.Info.K, resp.TextOf(o.Info.Text.Raw()).Short(60)}
+	f := w.servers[s.Server]
+	if f == nil {
+		f = &fullServer{}
+		w.servers[s.Server] = f
+	}
+	f.refused++
+	if f.looked == 0 || o.Time.Sub(f.looked) >= time.Second {
+		f.looked = o.Time
+		f.count(w.r.Run(), s.Server, s.Client.Addr())
+	}
+}
+
+// count keeps who held the server's connections when most were held.
+func (f *fullServer) count(run *analysis.Run, server netip.AddrPort, refused netip.Addr) {
+	var now []holder
+	held := 0
+	for _, l := range run.Links() {
+		if l.Server == server && l.Open > 0 {
+			n := l.Open - l.HalfClosed
+			if l.Client == refused {
+				n--
+			}
+			now = append(now, holder{l.Client, n})
+			held += n
+		}
+	}
+	if held <= f.held {
+		return
+	}
+	slices.SortStableFunc(now, func(a, b holder) int { return cmp.Compare(b.open, a.open) })
+	f.held, f.holders = held, now[:min(len(now), holdersShown)]
+}
+
+// ended decides what became of a refused connection: its caller read the refusal as the answer to a command, or never
+// did, because it had not sent a whole command.
+func (w *refusals) ended(e *analysis.Ended) {
+	s := e.Session
+	x, ok := w.open[s.ID]
+	if !ok {
+		return
+	}
+	delete(w.open, s.ID)
+	f := w.servers[s.Server]
+	o := w.occurrence(s, x)
+	if f.first.Evidence == nil {
+		f.first = o
+	}
+	switch {
+	case s.Commands() == 0:
+		f.unused++
+		return
+	case s.MidWrite():
+		f.cut++
+		return
+	}
+	f.read++
+	w.r.Add(o)
+}
+
+func (w *refusals) occurrence(s *analysis.Session, x turnedAway) analysis.Occurrence {
+	ex := s.LastExchange()
+	run := w.r.Run()
+	late := s.Facts().Late.Seen()
+	e := analysis.Example{
+		Conn: s.ID, Client: s.Client, Server: s.Server, File: run.File(x.file), Time: x.time, Frames: frames(x.frame),
+	}
+	if x.ack <= 0 {
+		e.Facts = append(e.Facts, fmt.Sprintf("-%s came in frame %d with ack 1: the server had read nothing, so it answers no command", x.text, x.frame))
+	} else {
+		e.Facts = append(e.Facts, fmt.Sprintf("-%s came in frame %d with ack %d: the server's kernel had %d bytes, but a server sends this only when it "+
+			"accepts a connection, before it reads", x.text, x.frame, rel(x.ack), x.ack))
+	}
+	if ex != nil {
+		e.Frames = frames(min(ex.Frame, x.frame), max(ex.Frame, x.frame))
+		if ex.Time > x.time {
+			e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was written %s later; its caller reads the refusal as its reply",
+				ex.CommandName(), ex.Frame, seconds(ex.Time.Sub(x.time))))
+		} else {
+			e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d, its end at %d) was written %s before; this is no reply to it, but its caller reads it as one",
+				ex.CommandName(), ex.Frame, rel(ex.End), seconds(x.time.Sub(ex.Time))))
+		}
+	}
+	if late {
+		e.Facts = append(e.Facts, "the write met a connection that the server had closed, and was reset (RS206)")
+	}
+	return analysis.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: x.time, Severity: analysis.Critical, Confidence: analysis.Proven,
+		AnyClient: true, Evidence: func() analysis.Example { return e },
+	}
+}
+
+// finish reports servers whose refusals no caller has read.
+func (w *refusals) finish(*analysis.Run) {
+	for _, s := range slices.SortedFunc(mapsKeys(w.servers), netip.AddrPort.Compare) {
+		if f := w.servers[s]; f.read == 0 && f.first.Evidence != nil {
+			f.first.Count = f.refused
+			w.r.Add(f.first)
+		}
+	}
+}
+
+func (w *refusals) total(server netip.AddrPort) int {
+	if f := w.servers[server]; f != nil {
+		return f.refused
+	}
+	return 0
+}
+
+func (w *refusals) notes(f *analysis.Finding) []string {
+	s := w.servers[f.Server]
+	if s == nil {
+		return nil
+	}
+	notes := []string{fmt.Sprintf("%s refused in all; %d times a caller read the refusal as the answer to its command",
+		were(s.refused, "connection"), s.read)}
+	if s.unused+s.cut > 0 {
+		notes = append(notes, fmt.Sprintf("not read: %d closed before a whole command was sent, %d in the middle of a further one", s.unused, s.cut))
+	}
+	return notes
+}
+
+func (w *refusals) remedy(f *analysis.Finding) string {
+	text := "The server is at maxclients. "
+	if s := w.servers[f.Server]; s != nil && len(s.holders) > 0 {
+		var list []string
+		for _, h := range s.holders {
+			list = append(list, fmt.Sprintf("%s %d", h.client, h.open))
+		}
+		text += fmt.Sprintf("Largest holders when it was fullest, of %d connections seen: %s. ", s.held, strings.Join(list, ", "))
+	}
+	for _, l := range w.r.Run().Links() {
+		if l.Server == f.Server {
+			if n := leakedPools(l.Pools(0), minPoolPeriods); n >= minLivePools {
+				text += fmt.Sprintf("%s keeps %d pools alive that carry no data (RS202): close them. ", l.Client, n)
+			}
+		}
+	}
+	return text + "Raise maxclients only after the leak is closed. \"Connection reset (Write failed)\" in your log is the same event: the " +
+		"server closes at once and your next write hits the closed socket."
+}

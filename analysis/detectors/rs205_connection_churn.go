@@ -1,0 +1,158 @@
+package detectors
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// ConnectionChurn is RS205: a client that opens a connection for every few commands.
+func ConnectionChurn() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS205", Name: "connection-churn", Severity: analysis.Medium, Since: "0.1.0",
+		Summary: "many connections are opened for a few commands each",
+		Params: []analysis.Param{
+			{Name: "churn_rate", Default: "5", Meaning: "new connections a second, held for five seconds"},
+			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried no more commands than this"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &churns{r: r, gone: map[int64]struct{}{}, links: map[*analysis.Link]*shortLived{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s opened %d connections for a few commands each", f.Client, f.Count)
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				return fmt.Sprintf("Use a pool or persistent connections: %d TCP handshakes cost a round trip each, and as many more for every "+
+					"command that sets a connection up.", f.Count)
+			}
+			return analysis.Hooks{Waited: w.waited, Ended: w.ended, Finish: w.finish}
+		},
+	}
+}
+
+const (
+	churnWindow = 5 * time.Second
+	maxChurned  = 1 << 14 // connections remembered of one link
+)
+
+// churns collects connections that were opened and properly closed within the capture.
+type churns struct {
+	r     *analysis.Reporter
+	gone  map[int64]struct{} // connections that were closed because a reply did not come
+	links map[*analysis.Link]*shortLived
+	order []*analysis.Link
+}
+
+// shortLived is what is remembered of one link.
+type shortLived struct {
+	who    analysis.Occurrence
+	opened []visit
+}
+
+// visit is one connection.
+type visit struct {
+	at       capture.Time
+	conn     int64
+	frame    int64
+	file     int32
+	commands int32
+}
+
+func (w *churns) waited(e *analysis.WaitEnded) {
+	if len(w.gone) < maxChurned {
+		w.gone[e.Session.ID] = struct{}{}
+	}
+}
+
+func (w *churns) ended(e *analysis.Ended) {
+	s := e.Session
+	f := s.Facts()
+	_, gaveUp := w.gone[s.ID]
+	delete(w.gone, s.ID)
+	link := f.Link()
+	// A health check, a refused connection and one given up are no sign of a missing pool.
+	if link == nil || !f.SYN.Seen() || !f.Data || gaveUp || s.Turned() || s.Kind != analysis.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
+		return
+	}
+	l := w.links[link]
+	if l == nil {
+		l = &shortLived{who: analysis.Occurrence{Client: s.Client, Server: s.Server, Severity: analysis.Medium, Confidence: analysis.Strong}}
+		w.links[link] = l
+		w.order = append(w.order, link)
+	}
+	if len(l.opened) < maxChurned {
+		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands())})
+	}
+}
+
+func (w *churns) finish(run *analysis.Run) {
+	rate, few := w.r.Number("churn_rate"), int32(w.r.Number("max_commands"))
+	for _, link := range w.order {
+		l := w.links[link]
+		slices.SortFunc(l.opened, func(a, b visit) int { return int(a.conn - b.conn) })
+		slices.SortStableFunc(l.opened, func(a, b visit) int { return compareTimes(a.at, b.at) })
+		peak, short, from := busiest(l.opened, rate, few)
+		if peak == 0 {
+			continue
+		}
+		o := l.who
+		o.Count, o.Time, o.Last = short, from.at, l.opened[len(l.opened)-1].at
+		first, all := from, l.opened
+		o.Evidence = func() analysis.Example {
+			counts := make([]int32, 0, len(all))
+			for _, v := range all {
+				counts = append(counts, v.commands)
+			}
+			slices.Sort(counts)
+			return analysis.Example{
+				Client: o.Client, Server: o.Server, Conn: first.conn, Time: first.at, File: run.File(first.file), Frames: frames(first.frame),
+				Facts: []string{
+					fmt.Sprintf("%d connections were opened within %s from frame %d on, %.1f a second at the busiest", peak, seconds(churnWindow), first.frame,
+						float64(peak)/churnWindow.Seconds()),
+					fmt.Sprintf("%d of %d connections carried at most %d commands; the median is %d", short, len(all), few, counts[len(counts)/2]),
+					"health checks, refused connections and those closed after a timeout are not counted",
+				},
+			}
+		}
+		w.r.Add(o)
+	}
+}
+
+// busiest slides the window over the connections: the most of any window that is busy enough and at least half of
+// short-lived connections, the number of short-lived ones in all, and the first of the first such window.
+func busiest(all []visit, rate int, few int32) (peak, short int, first visit) {
+	least := rate * int(churnWindow/time.Second)
+	n, brief := 0, 0
+	for i := range all {
+		for n < len(all) && all[n].at.Sub(all[i].at) < churnWindow {
+			if all[n].commands <= few {
+				brief++
+			}
+			n++
+		}
+		if in := n - i; in >= least && brief*2 >= in && in > peak {
+			if peak == 0 {
+				first = all[i]
+			}
+			peak = in
+		}
+		if all[i].commands <= few {
+			brief--
+			short++
+		}
+	}
+	return peak, short, first
+}
+
+func compareTimes(a, b capture.Time) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,157 @@
+package detectors
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// ReadTimeout is RS210: reads that ended because the client's read timeout had passed.
+func ReadTimeout() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS210", Name: "read-timeout", Severity: analysis.Medium, Since: "0.1.0",
+		Summary: "reads timed out: clients went on without the reply after their read timeout",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := newWaits(r)
+			by := map[string]*handled{}
+			r.Title = func(f *analysis.Finding) string {
+				h := by[f.Fingerprint]
+				after := ""
+				if h.timeout != nil {
+					after = " after " + ms(h.timeout.T)
+				}
+				return fmt.Sprintf("%s timed out%s", plural(f.Count, "read", "reads"), after)
+			}
+			r.Remedy = func(f *analysis.Finding) string { return timeoutRemedy(f, by[f.Fingerprint]) }
+			r.Notes = func(f *analysis.Finding) []string { return timeoutNotes(by[f.Fingerprint]) }
+			return analysis.Hooks{Waited: w.waited, Exchange: w.exchange, Finish: func(run *analysis.Run) {
+				for _, x := range w.all {
+					t, level := timedOut(run, x)
+					if level == analysis.Unsaid {
+						continue
+					}
+					o := x.occurrence(run)
+					o.Confidence = level
+					o.Evidence = func() analysis.Example {
+						e := x.example(run)
+						e.Facts = append(e.Facts, timer(t, x.gap))
+						return e
+					}
+					r.Add(o)
+					id := r.Fingerprint(o)
+					h := by[id]
+					if h == nil {
+						h = &handled{}
+						by[id] = h
+					}
+					if h.timeout == nil {
+						h.timeout = t
+					}
+					h.add(x, run)
+				}
+			}}
+		},
+	}
+}
+
+// occurrence completes who waited, by what is known at the end of the run.
+func (x *wait) occurrence(run *analysis.Run) analysis.Occurrence {
+	o := x.who
+	o.Library = x.group.Population().Lib().Name
+	o.Policy = run.StanceOf(x.group).Policy.String()
+	o.Commands = map[string]int{x.name: 1}
+	return o
+}
+
+// early is how much sooner than the 5th percentile of a timer's samples it may have fired.
+const early = 2 * time.Millisecond
+
+// timedOut says whether a wait ended by a read timeout, and by which. t is nil where the timeout's length is not known
+// but nothing else can have ended the wait.
+func timedOut(run *analysis.Run, x *wait) (t *analysis.Timeout, level analysis.Confidence) {
+	st := run.StanceOf(x.group)
+	if st.Policy == analysis.PolicyMultiplex || st.Policy == analysis.PolicyAsync {
+		return nil, analysis.Unsaid
+	}
+	top := analysis.Strong
+	if st.Confidence == analysis.Unsaid && x.how == analysis.GaveUpReuse {
+		return nil, analysis.Unsaid // it may be a pipeline
+	}
+	if d, ok := run.GivenTimeout(x.who.Client.Addr()); ok {
+		if x.gap < d-early {
+			return nil, analysis.Unsaid
+		}
+		return &analysis.Timeout{T: d, Given: true}, top
+	}
+	ts := x.group.Population().Waits()
+	for i := range ts.Values {
+		v := &ts.Values[i]
+		if x.gap < v.T-early || t != nil && v.T < t.T {
+			continue
+		}
+		t = v
+	}
+	switch {
+	case t != nil && t.FromDefault:
+		return t, analysis.Likely
+	case t != nil:
+		return t, top
+	case len(ts.Values) > 0 || ts.Cancelled || x.how == analysis.GaveUpReuse:
+		return nil, analysis.Unsaid
+	}
+	// Too few to measure. Calls of a library that cannot be cancelled from outside end by a timeout only.
+	if lib := x.group.Population().Lib(); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
+		return nil, analysis.Likely
+	}
+	return nil, analysis.Unsaid
+}
+
+// shortestTimeout is the shortest wait that may be a read timeout where the timeout itself cannot be measured.
+const shortestTimeout = 50 * time.Millisecond
+
+// timer says how the length of the wait is known to be a timer's.
+func timer(t *analysis.Timeout, gap time.Duration) string {
+	switch {
+	case t == nil:
+		return "too few waits to measure the timeout; calls of this library end without a reply by a timeout only"
+	case t.Given:
+		return "read timeout as given: " + ms(t.T)
+	}
+	text := fmt.Sprintf("%s of this client ended at the same length: p5 %s, p50 %s, p75 %s", plural(t.N, "wait", "waits"), ms(t.T), ms(t.P50), ms(t.P75))
+	if t.FromDefault {
+		text = "one wait of this client ended so"
+	}
+	if t.Default != "" {
+		text += fmt.Sprintf("; %s is consistent with the %s default %s", seconds(gap), t.Default, nominal(t.T))
+	}
+	return text
+}
+
+// nominal is the setting that a measured timeout comes from: timers are late, never early.
+func nominal(t time.Duration) string {
+	if t >= time.Second {
+		return fmt.Sprintf("%d s", int(t.Seconds()))
+	}
+	return fmt.Sprintf("%d ms", t.Round(10*time.Millisecond).Milliseconds())
+}
+
+func timeoutRemedy(f *analysis.Finding, h *handled) string {
+	text := fmt.Sprintf("%s timed out", plural(f.Count, "read", "reads"))
+	if h.timeout != nil {
+		text += " after " + ms(h.timeout.T)
+		if h.timeout.Default != "" {
+			text += fmt.Sprintf(" (consistent with the %s default %s)", h.timeout.Default, nominal(h.timeout.T))
+		}
+	}
+	text += fmt.Sprintf("; %d %% coincide with server stalls (RS401). ", h.stalled*100/max(h.all, 1))
+	if h.reused > 0 {
+		return text + fmt.Sprintf("The client handled %d of them wrongly: it used the connection again (RS101). Find why replies are late, and close connections after a timeout.", h.reused)
+	}
+	return text + "The client handled them correctly: it closed the connections. Find why replies are late."
+}
+
+func timeoutNotes(h *handled) []string {
+	notes := []string{"what the clients did: " + h.actions()}
+	return notes
+}

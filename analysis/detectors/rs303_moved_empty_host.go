@@ -1,0 +1,101 @@
+package detectors
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// maxRedirecting bounds the nodes of which it is remembered whether they name hosts.
+const maxRedirecting = 4096
+
+// MovedEmptyHost is RS303: a redirect without a host.
+func MovedEmptyHost() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS303", Name: "moved-empty-host", Severity: analysis.High, Since: "0.1.0",
+		Summary: "a redirect names no host: it is empty or a question mark",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &nameless{r: r, nodes: map[netip.AddrPort]*naming{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s redirects without naming a host: %s", f.Server, plural(f.Count, "time", "times"))
+			}
+			r.Notes = w.notes
+			r.Remedy = func(f *analysis.Finding) string {
+				without, with := w.count()
+				switch {
+				case w.nodes[f.Server].question:
+					return "The node has no host name to announce although it is told to prefer one: set cluster-announce-hostname, or " +
+						"cluster-preferred-endpoint-type ip."
+				case with > 0:
+					return "This node has lost its own address, the others have theirs: set cluster-announce-ip or cluster-announce-hostname on it."
+				case without > 1:
+					return "All nodes do it: cluster-preferred-endpoint-type is unknown-endpoint. That is meant for proxies and address translation; " +
+						"the client must use the host that it asked again, with the port given."
+				}
+				return "If all nodes do this, cluster-preferred-endpoint-type is unknown-endpoint and the client must use the host that it asked again. " +
+					"If only this one does, it has lost its own address: set cluster-announce-ip or cluster-announce-hostname."
+			}
+			return analysis.Hooks{Redirect: w.see}
+		},
+	}
+}
+
+// nameless counts which nodes name hosts in their redirects.
+type nameless struct {
+	r     *analysis.Reporter
+	nodes map[netip.AddrPort]*naming
+}
+
+// naming is how one node redirects.
+type naming struct {
+	without, with int
+	question      bool
+}
+
+func (w *nameless) see(e *analysis.Redirected) {
+	n := w.nodes[e.Session.Server]
+	if n == nil {
+		if len(w.nodes) >= maxRedirecting {
+			return
+		}
+		n = &naming{}
+		w.nodes[e.Session.Server] = n
+	}
+	if e.How != analysis.SameHost && e.How != analysis.Placeholder {
+		n.with++
+		return
+	}
+	n.without++
+	n.question = n.question || e.How == analysis.Placeholder
+	o := redirectOccurrence(e, analysis.High, analysis.Proven)
+	o.Evidence = func() analysis.Example {
+		how := "the host is empty: a client must take it for the host that it asked, " + e.Target.String()
+		if e.How == analysis.Placeholder {
+			how = "the host is \"?\": no client can follow it"
+		}
+		return redirectExample(w.r.Run(), e, how)
+	}
+	w.r.Add(o)
+}
+
+// count returns how many nodes redirect without a host, and how many name one.
+func (w *nameless) count() (without, with int) {
+	for _, n := range w.nodes {
+		if n.without > 0 {
+			without++
+		} else {
+			with++
+		}
+	}
+	return without, with
+}
+
+func (w *nameless) notes(f *analysis.Finding) []string {
+	without, with := w.count()
+	notes := []string{fmt.Sprintf("of %s that redirected clients in this capture, %d left out the host", plural(without+with, "node", "nodes"), without)}
+	if n := w.nodes[f.Server]; n != nil && n.with > 0 {
+		notes = append(notes, fmt.Sprintf("this node named a host %s", plural(n.with, "time", "times")))
+	}
+	return notes
+}

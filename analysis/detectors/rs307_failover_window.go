@@ -1,0 +1,198 @@
+package detectors
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// What makes errors the window of a failover.
+const (
+	failoverBurst  = 3               // writes refused …
+	failoverWithin = 5 * time.Second // … in so long
+	maxRefusals    = 64              // latest refusals that are looked at
+	maxHit         = 1024            // clients and servers that are told apart in one window
+)
+
+// FailoverWindow is RS307: a burst of the errors that a failover, a restart or a migration gives.
+func FailoverWindow() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS307", Name: "failover-window", Severity: analysis.Medium, Since: "0.1.0",
+		Summary: "nodes refused commands as they do during a failover",
+		Params: []analysis.Param{
+			{Name: "burst", Default: "3", Meaning: "refused writes that make a window"},
+			{Name: "within", Default: "5s", Meaning: "how close together, and how long a pause ends it"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &failovers{r: r}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("failover: %s refused between %s and %s", plural(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				return fmt.Sprintf("Failover from %s to %s. %s failed. Retry them with a pause, after asking for the topology again. See RS111 for "+
+					"transactions torn by it.", at(f.First), at(f.Last), plural(f.Count, "command", "commands"))
+			}
+			return analysis.Hooks{Error: w.see, Finish: func(*analysis.Run) { w.close() }}
+		},
+	}
+}
+
+// failoverClasses are the errors of a node that cannot serve now, and will later.
+var failoverClasses = []string{"READONLY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "UNBLOCKED", "TRYAGAIN"}
+
+// refusal is one such error.
+type refusal struct {
+	at             capture.Time
+	client         netip.Addr
+	server         netip.AddrPort
+	conn           int64
+	batch          int32
+	frame          int64
+	class          string
+	command, error string
+	weakened       bool
+}
+
+// failovers finds bursts of refusals.
+type failovers struct {
+	r      *analysis.Reporter
+	recent []refusal
+	open   *outage
+}
+
+// outage is a burst that goes on.
+type outage struct {
+	refusals []refusal // the first maxRefusals
+	n        int
+	last     capture.Time
+	file     int32
+	clients  map[netip.Addr]int
+	servers  map[netip.AddrPort]int
+	classes  map[string]int
+	commands map[string]int
+	weakened bool
+}
+
+func (w *failovers) see(a *analysis.Answered) {
+	text := a.Reply.Text
+	i := slices.IndexFunc(failoverClasses, func(c string) bool { return bytes.HasPrefix(text, []byte(c+" ")) })
+	if i < 0 {
+		return
+	}
+	s, ex := a.Session, a.Exchange
+	f := refusal{
+		at: ex.Serves.Time, client: s.Client.Addr(), server: s.Server, conn: s.ID, batch: ex.Batch, frame: ex.Serves.Frame,
+		class: failoverClasses[i], command: ex.CommandName(), error: resp.TextOf(text).Short(80),
+		weakened: ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0,
+	}
+	if w.open != nil && f.at.Sub(w.open.last) > failoverWithin {
+		w.close()
+	}
+	if w.open != nil && (w.open.clients[f.client] > 0 || w.open.servers[f.server] > 0) {
+		w.open.add(f)
+		return
+	}
+	w.recent = slices.DeleteFunc(w.recent, func(o refusal) bool { return f.at.Sub(o.at) > failoverWithin })
+	if len(w.recent) >= maxRefusals {
+		w.recent = append(w.recent[:0], w.recent[1:]...)
+	}
+	w.recent = append(w.recent, f)
+	if w.open == nil {
+		w.begin(f, ex.Serves.File)
+	}
+}
+
+// begin opens a window if enough of the latest refusals belong together. What one write was answered counts once.
+func (w *failovers) begin(f refusal, file int32) {
+	type write struct {
+		conn  int64
+		batch int32
+	}
+	writes := map[write]bool{}
+	other := false
+	for _, o := range w.recent {
+		if o.client == f.client || o.server == f.server {
+			writes[write{o.conn, o.batch}] = true
+			other = other || o.class != "TRYAGAIN" // alone it is a migration of slots
+		}
+	}
+	if len(writes) < failoverBurst || !other {
+		return
+	}
+	w.open = &outage{file: file, clients: map[netip.Addr]int{}, servers: map[netip.AddrPort]int{}, classes: map[string]int{}, commands: map[string]int{}}
+	for _, o := range w.recent {
+		if o.client == f.client || o.server == f.server {
+			w.open.add(o)
+		}
+	}
+	w.recent = w.recent[:0]
+}
+
+func (o *outage) add(f refusal) {
+	o.n++
+	o.last = max(o.last, f.at)
+	o.weakened = o.weakened || f.weakened
+	if len(o.refusals) < maxRefusals {
+		o.refusals = append(o.refusals, f)
+	}
+	if len(o.clients) < maxHit || o.clients[f.client] > 0 {
+		o.clients[f.client]++
+	}
+	if len(o.servers) < maxHit || o.servers[f.server] > 0 {
+		o.servers[f.server]++
+	}
+	o.classes[f.class]++
+	if len(o.commands) < maxHit || o.commands[f.command] > 0 {
+		o.commands[f.command]++
+	}
+}
+
+func (w *failovers) close() {
+	o := w.open
+	w.open = nil
+	if o == nil {
+		return
+	}
+	first := &o.refusals[0]
+	level := analysis.Proven
+	var notes []string
+	if len(o.classes) == 1 && len(o.clients) == 1 && len(o.servers) == 1 {
+		level = analysis.Likely
+		notes = append(notes, "one client, one node and one kind of error: a client that is set up to write to a replica, or a plain restart, looks the same")
+	}
+	if o.weakened {
+		level = level.Down()
+	}
+	w.r.Add(analysis.Occurrence{
+		AnyServer: true, AnyClient: true, Time: first.at, Last: o.last, Count: o.n, Severity: analysis.Medium, Confidence: level, Weakened: o.weakened,
+		Commands: o.commands, Notes: notes,
+		Evidence: func() analysis.Example {
+			e := analysis.Example{Time: first.at, File: w.r.Run().File(o.file), Filter: fmt.Sprintf("ip.addr==%s", first.server.Addr())}
+			if first.server.Addr().Is6() {
+				e.Filter = fmt.Sprintf("ipv6.addr==%s", first.server.Addr())
+			}
+			var kinds []string
+			for _, c := range failoverClasses {
+				if n := o.classes[c]; n > 0 {
+					kinds = append(kinds, fmt.Sprintf("%s %d", c, n))
+				}
+			}
+			e.Facts = append(e.Facts, fmt.Sprintf("%s in %s: %s; %s of %s",
+				plural(o.n, "refusal", "refusals"), seconds(o.last.Sub(first.at)), strings.Join(kinds, ", "),
+				plural(len(o.clients), "client", "clients"), plural(len(o.servers), "node", "nodes")))
+			for i := range o.refusals[:min(len(o.refusals), 8)] {
+				f := &o.refusals[i]
+				e.Frames = append(e.Frames, f.frame)
+				e.Facts = append(e.Facts, fmt.Sprintf("%s: %s answered %s of %s with %q (frame %d)", at(f.at), f.server, f.command, f.client, f.error, f.frame))
+			}
+			return e
+		},
+	})
+}

@@ -1,0 +1,202 @@
+package detectors
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+	"math/bits"
+	"net/netip"
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// What shows that a client hashes wrongly.
+const (
+	wrongMin     = 20 // redirected keys whose node a wrong hash must explain
+	wrongPercent = 90 // … of all that can be tested
+	maxMisses    = 128
+	maxHashers   = 256 // client addresses
+)
+
+// WrongSlotClient is RS309: a client whose choice of nodes follows from a wrong hash.
+func WrongSlotClient() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS309", Name: "wrong-slot-client", Severity: analysis.Medium, Since: "0.1.0",
+		Summary: "a client computes the slots of keys wrongly",
+		Params: []analysis.Param{
+			{Name: "min", Default: "20", Meaning: "redirected keys that the wrong hash must explain"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &hashers{r: r, clients: map[netip.Addr]*hasher{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, plural(f.Count, "key went", "keys went"))
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				kind := "of these keys"
+				if h := w.clients[f.Client]; h != nil && h.fault != nil {
+					kind = h.fault.keys
+				}
+				return "The client computes slots wrongly for keys " + kind + ". A slot is CRC-16/XMODEM of the text between the first { and the first } " +
+					"behind it, where that is not empty, else of the whole key, modulo 16384."
+			}
+			return analysis.Hooks{Redirect: w.see, Finish: w.finish}
+		},
+	}
+}
+
+// wrongHash is a known way to compute a slot wrongly.
+type wrongHash struct {
+	what, keys string
+	slot       func(key []byte) uint16
+}
+
+var wrongHashes = []wrongHash{
+	{"CRC-16 of the whole key, hash tag ignored", "with {hash tags}", func(k []byte) uint16 { return crc16(k, 0, false) % resp.Slots }},
+	{"CRC-16 modulo 16383", "(wrong modulus)", func(k []byte) uint16 { return crc16(tagged(k), 0, false) % (resp.Slots - 1) }},
+	{"CRC-16/CCITT-FALSE (starts with FFFF)", "(wrong CRC-16)", func(k []byte) uint16 { return crc16(tagged(k), 0xffff, false) % resp.Slots }},
+	{"CRC-16/KERMIT (reflected)", "(wrong CRC-16)", func(k []byte) uint16 { return crc16(tagged(k), 0, true) % resp.Slots }},
+	{"CRC-32", "(wrong CRC)", func(k []byte) uint16 { return uint16(crc32.ChecksumIEEE(tagged(k)) % resp.Slots) }},
+}
+
+// crc16 is the CRC with polynomial 1021, bit by bit: it runs over redirected keys only.
+func crc16(b []byte, crc uint16, reflected bool) uint16 {
+	for _, c := range b {
+		if reflected {
+			c = bits.Reverse8(c)
+		}
+		crc ^= uint16(c) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	if reflected {
+		return bits.Reverse16(crc)
+	}
+	return crc
+}
+
+// tagged returns the part of a key that is hashed.
+func tagged(key []byte) []byte {
+	_, rest, ok := bytes.Cut(key, []byte("{"))
+	if !ok {
+		return key
+	}
+	tag, _, ok := bytes.Cut(rest, []byte("}"))
+	if !ok || len(tag) == 0 {
+		return key
+	}
+	return tag
+}
+
+// hasher is what is kept of one client.
+type hasher struct {
+	misses   []miss
+	n        int
+	weakened bool
+	fault    *wrongHash
+}
+
+// miss is a key that went to the wrong node.
+type miss struct {
+	key            []byte
+	shown          string
+	client, server netip.AddrPort
+	conn           int64
+	frame          int64
+	file           int32
+	at             capture.Time
+}
+
+// hashers looks for what explains where clients send their keys.
+type hashers struct {
+	r       *analysis.Reporter
+	clients map[netip.Addr]*hasher
+}
+
+func (w *hashers) see(e *analysis.Redirected) {
+	ex, s := e.Exchange, e.Session
+	if e.Redirect.Kind != resp.Moved || e.KnewOwner || !ex.HasKey || !ex.Key.Whole() {
+		return
+	}
+	h := w.clients[s.Client.Addr()]
+	if h == nil {
+		if len(w.clients) >= maxHashers {
+			return
+		}
+		h = &hasher{}
+		w.clients[s.Client.Addr()] = h
+	}
+	h.n++
+	h.weakened = h.weakened || !e.Certain()
+	if len(h.misses) < maxMisses {
+		h.misses = append(h.misses, miss{slices.Clone(ex.Key.Raw()), w.r.Run().Key(ex), s.Client, s.Server, s.ID, ex.Frame, ex.File, ex.Serves.Time})
+	}
+}
+
+func (w *hashers) finish(r *analysis.Run) {
+	clients := make([]netip.Addr, 0, len(w.clients))
+	for c := range w.clients {
+		clients = append(clients, c)
+	}
+	slices.SortFunc(clients, netip.Addr.Compare)
+	for _, c := range clients {
+		if h := w.clients[c]; len(h.misses) >= wrongMin {
+			w.judge(r, c, h)
+		}
+	}
+}
+
+// judge looks for the wrong hash that names, for nearly every key, the very node that the client asked.
+func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
+	for i := range wrongHashes {
+		x := &wrongHashes[i]
+		tested, hit := 0, 0
+		for j := range h.misses {
+			m := &h.misses[j]
+			slot := x.slot(m.key)
+			if slot == resp.Slot(m.key) {
+				tested++ // this hash would have been right: it does not explain the miss
+				continue
+			}
+			owner := r.SlotOwner(client, slot)
+			if !owner.IsValid() {
+				continue
+			}
+			tested++
+			if owner == m.server {
+				hit++
+			}
+		}
+		if hit < wrongMin || hit*100 < tested*wrongPercent {
+			continue
+		}
+		h.fault = x
+		first, last := &h.misses[0], &h.misses[len(h.misses)-1]
+		level := analysis.Strong
+		if h.weakened {
+			level = level.Down()
+		}
+		w.r.Add(analysis.Occurrence{
+			Client: first.client, AnyServer: true, Time: first.at, Last: last.at, Count: h.n, Severity: analysis.Medium, Confidence: level, Weakened: h.weakened,
+			Evidence: func() analysis.Example {
+				e := analysis.Example{Conn: first.conn, Server: first.server, File: r.File(first.file)}
+				e.Facts = append(e.Facts, fmt.Sprintf("%d of %d redirected keys went to the node that has their slot by %s", hit, tested, x.what))
+				for j := range h.misses[:5] {
+					m := &h.misses[j]
+					e.Frames = append(e.Frames, m.frame)
+					e.Facts = append(e.Facts, fmt.Sprintf("%s is in slot %d; the client sent it to %s (frame %d), which has slot %d",
+						m.shown, resp.Slot(m.key), m.server, m.frame, x.slot(m.key)))
+				}
+				return e
+			},
+		})
+		return
+	}
+}

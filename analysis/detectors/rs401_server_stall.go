@@ -1,0 +1,138 @@
+package detectors
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// maxShownWaiting bounds the connections that one example of a stall names.
+const maxShownWaiting = 5
+
+// ServerStall is RS401: the server's process answered nobody while its kernel was well.
+func ServerStall() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS401", Name: "server-stall", Severity: analysis.Medium, Since: "0.1.0",
+		Summary: "a server's process stood still: its kernel acknowledged commands, and nobody was answered",
+		Params: []analysis.Param{
+			{Name: "stall_min", Default: "100ms", Meaning: "shortest silence that counts"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &standstills{r: r, servers: map[netip.AddrPort]*standstill{}}
+			r.Title = func(f *analysis.Finding) string {
+				s := w.servers[f.Server]
+				return fmt.Sprintf("the server process at %s stood still %s, up to %s", f.Server, plural(f.Count, "time", "times"), seconds(s.longest.Duration()))
+			}
+			r.Remedy = func(f *analysis.Finding) string {
+				s := w.servers[f.Server]
+				return fmt.Sprintf("The server process stood still for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
+					"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
+					seconds(s.longest.Duration()), at(s.longest.Start), plural(s.timeouts, "read", "reads"))
+			}
+			return analysis.Hooks{Waited: w.waited, Finish: w.finish}
+		},
+	}
+}
+
+// maxWaits bounds the waits in vain that are laid beside the stalls.
+const maxWaits = 1 << 16
+
+// standstills reports the stalls that the run has found.
+type standstills struct {
+	r       *analysis.Reporter
+	servers map[netip.AddrPort]*standstill
+	waits   []analysis.WaitSpan
+}
+
+// standstill is what is said of all stalls of a server.
+type standstill struct {
+	longest  *analysis.Stall
+	timeouts int
+	during   map[*analysis.Stall]int
+}
+
+func (w *standstills) waited(e *analysis.WaitEnded) {
+	if len(w.waits) < maxWaits {
+		w.waits = append(w.waits, analysis.WaitSpan{Server: e.Session.Server, From: e.Time.Add(-e.Gap), To: e.Time})
+	}
+}
+
+func (w *standstills) finish(r *analysis.Run) {
+	for _, st := range r.Stalls() {
+		s := w.servers[st.Server]
+		if s == nil {
+			s = &standstill{longest: st, during: map[*analysis.Stall]int{}}
+			w.servers[st.Server] = s
+		}
+		if st.Duration() > s.longest.Duration() {
+			s.longest = st
+		}
+	}
+	for _, x := range w.waits {
+		if st := r.StallBehind(x.Server, x.From, x.To); st != nil {
+			s := w.servers[x.Server]
+			s.timeouts++
+			s.during[st]++
+		}
+	}
+	for _, st := range r.Stalls() {
+		w.report(r, st)
+	}
+}
+
+func (w *standstills) report(r *analysis.Run, st *analysis.Stall) {
+	level := analysis.Strong
+	if st.Open {
+		level = analysis.Likely
+	}
+	if st.Weakened {
+		level = level.Down()
+	}
+	w.r.Add(analysis.Occurrence{
+		AnyClient: true, Client: st.First.Client, Server: st.Server, Time: st.Start, Last: st.End, Severity: analysis.Medium, Confidence: level, Weakened: st.Weakened,
+		Evidence: func() analysis.Example { return w.evidence(r, st) },
+	})
+}
+
+func (w *standstills) evidence(r *analysis.Run, st *analysis.Stall) analysis.Example {
+	first := &st.First
+	e := analysis.Example{
+		Conn: first.Conn, Client: first.Client, Server: st.Server, Time: st.Start, File: r.File(st.File),
+		Frames: frames(st.BeforeFrame, st.StartFrame, first.AckedFrame, st.EndFrame),
+		Filter: fmt.Sprintf("%s && tcp.port==%d && frame.time_epoch>=%.6f && frame.time_epoch<=%.6f",
+			r.Filter(netip.AddrPortFrom(st.Server.Addr(), 0), netip.AddrPort{}), st.Server.Port(),
+			float64(st.Start.Add(-time.Millisecond))/1e9, float64(st.End.Add(time.Millisecond))/1e9),
+	}
+	end := fmt.Sprintf("to its next byte at %s (frame %d)", at(st.End), st.EndFrame)
+	if st.Open {
+		end = fmt.Sprintf("to %s at least: no connection waited longer, and it had not answered", at(st.End))
+	}
+	e.Facts = append(e.Facts, fmt.Sprintf("no reply byte on any connection of the server for %s: from the first command that had to wait, at %s (frame %d), %s",
+		seconds(st.Duration()), at(st.Start), st.StartFrame, end))
+	e.Facts = append(e.Facts, fmt.Sprintf("%s waited with %s; the server's kernel acknowledged them on %d, on %d within 5 ms: the network was not the cause",
+		plural(st.Connections, "connection", "connections"), plural(st.Commands, "command", "commands"), st.Acknowledged, st.Prompt))
+	if st.BeforeFrame > 0 {
+		e.Facts = append(e.Facts, fmt.Sprintf("the process was last seen alive %s before, at %s (frame %d)",
+			seconds(max(st.Start.Sub(st.Before), 0)), at(st.Before), st.BeforeFrame))
+	}
+	if !st.Open {
+		e.Facts = append(e.Facts, fmt.Sprintf("then %s with replies in 10 ms", plural(st.Burst, "segment", "segments")))
+	}
+	if n := w.servers[st.Server].during[st]; n > 0 {
+		e.Facts = append(e.Facts, fmt.Sprintf("%s ended in vain because of it", plural(n, "wait", "waits")))
+	}
+	for i := range st.Waiting[:min(len(st.Waiting), maxShownWaiting)] {
+		x := &st.Waiting[i]
+		acked := "not acknowledged while it waited"
+		if x.AckedFrame > 0 {
+			acked = fmt.Sprintf("acknowledged after %s, frame %d", ms(x.AckedAfter), x.AckedFrame)
+		}
+		e.Facts = append(e.Facts, fmt.Sprintf("%s waited with %s from %s (frame %d; %s)", x.Client, x.Command, at(x.Time), x.Frame, acked))
+	}
+	if n := len(st.Waiting) - maxShownWaiting; n > 0 {
+		e.Facts = append(e.Facts, fmt.Sprintf("and %s more", plural(n, "connection", "connections")))
+	}
+	return e
+}

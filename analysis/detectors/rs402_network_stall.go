@@ -1,0 +1,140 @@
+package detectors
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+const (
+	// networkStall is how long a command must stay without acknowledgement.
+	networkStall = 200 * time.Millisecond
+	// idleCut is the idle time before a command that is never acknowledged from which on something on the way has
+	// most likely forgotten the connection (RS207).
+	idleCut = 60 * time.Second
+	// maxResends bounds the retransmissions that are kept of one connection, and maxResending the connections.
+	maxResends   = 32
+	maxResending = 1 << 13
+)
+
+// NetworkStall is RS402: commands that did not reach the server's kernel and were sent again.
+func NetworkStall() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS402", Name: "network-stall", Severity: analysis.Medium, Since: "0.1.0",
+		Summary: "commands were not acknowledged by the server's kernel and were retransmitted",
+		Params: []analysis.Param{
+			{Name: "stall_min", Default: "200ms", Meaning: "how long a command must stay unacknowledged"},
+		},
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &resending{r: r, conns: map[int64]*resends{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("%s to %s reached the server's kernel late or never", plural(f.Count, "command", "commands"), f.Server)
+			}
+			r.Remedy = func(*analysis.Finding) string {
+				return "Packets were lost or the host was away: the server's kernel, which acknowledges by itself, did not. Look at the path " +
+					"(interface errors, conntrack, security groups, congestion) and at the host (reboot, migration of the virtual machine, " +
+					"full CPU), not at Redis."
+			}
+			return analysis.Hooks{Control: w.control, Exchange: w.judge, Finish: w.finish}
+		},
+	}
+}
+
+// resend is one retransmission by the client: stream offsets modulo 2^32.
+type resend struct {
+	from, length uint32
+	at           capture.Time
+	frame        int64
+}
+
+// resends is what a connection retransmitted.
+type resends struct {
+	list  []resend
+	heard capture.Time // when the server had last sent bytes before the first of them
+}
+
+// resending follows retransmissions until their commands are judged.
+type resending struct {
+	r     *analysis.Reporter
+	conns map[int64]*resends
+}
+
+func (w *resending) control(c *analysis.Control) {
+	seg := c.Segment
+	if !c.FromClient || seg.Repeated == 0 || seg.Probe || c.Session.Conn == nil {
+		return
+	}
+	x := w.conns[c.Session.ID]
+	if x == nil {
+		if len(w.conns) >= maxResending {
+			return
+		}
+		x = &resends{heard: c.Session.Heard()}
+		w.conns[c.Session.ID] = x
+	}
+	if len(x.list) < maxResends {
+		first := c.Session.Conn.Sides[seg.From].FirstSeq
+		x.list = append(x.list, resend{seg.RawSeq - first, uint32(seg.Repeated), seg.Time, seg.Frame})
+	}
+}
+
+// judge looks at a command whose acknowledgement came late or not at all.
+func (w *resending) judge(ex *analysis.Exchange) {
+	if len(w.conns) == 0 || ex.AckedFrame != 0 && ex.AckedTime.Sub(ex.EndTime) < networkStall {
+		return
+	}
+	s := ex.Session
+	x := w.conns[s.ID]
+	if x == nil || ex.AckedFrame == 0 && ex.Served {
+		return
+	}
+	var chain []resend
+	for _, y := range x.list {
+		if int32(y.from-uint32(ex.Start)) < int32(ex.End-ex.Start) && int32(uint32(ex.Start)-y.from) < int32(y.length) && y.at > ex.EndTime {
+			if ex.AckedFrame == 0 || y.at <= ex.AckedTime {
+				chain = append(chain, y)
+			}
+		}
+	}
+	if len(chain) == 0 {
+		return
+	}
+	last := chain[len(chain)-1]
+	if ex.AckedFrame == 0 && (last.at.Sub(ex.EndTime) < networkStall || x.heard != 0 && ex.Time.Sub(x.heard) >= idleCut) {
+		return
+	}
+	o := analysis.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Last: last.at, Severity: analysis.Medium, Confidence: analysis.Proven,
+		Commands: map[string]int{ex.CommandName(): 1},
+	}
+	if ex.Flags&analysis.AfterHole != 0 {
+		o.Weakened, o.Confidence = true, o.Confidence.Down()
+	}
+	o.Evidence = func() analysis.Example {
+		r := w.r.Run()
+		e := analysis.Example{File: r.File(ex.File), Frames: frames(ex.Frame), Ladder: []analysis.Step{command(r, ex)}}
+		var when []string
+		for _, y := range chain {
+			e.Frames = append(e.Frames, y.frame)
+			when = append(when, fmt.Sprintf("%s (frame %d)", seconds(y.at.Sub(ex.EndTime)), y.frame))
+			e.Ladder = append(e.Ladder, analysis.Step{Frame: y.frame, Time: y.at, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(y.length),
+				What: "retransmission of " + ex.CommandName(), Mark: seconds(y.at.Sub(ex.EndTime)) + " after the first transmission"})
+		}
+		e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was sent again %s later", named(r, ex), ex.Frame, strings.Join(when, ", ")))
+		if ex.AckedFrame == 0 {
+			e.Facts = append(e.Facts, "the server's kernel never acknowledged it in this capture")
+		} else {
+			e.Frames = append(e.Frames, ex.AckedFrame)
+			e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it after %s (frame %d); one that has a command acknowledges it within 40 ms even if the process stands still",
+				seconds(ex.AckedTime.Sub(ex.EndTime)), ex.AckedFrame))
+			e.Ladder = append(e.Ladder, analysis.Step{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: rel(ex.End), What: "acknowledged", Mark: seconds(ex.AckedTime.Sub(ex.EndTime)) + " after the first transmission"})
+		}
+		return e
+	}
+	w.r.Add(o)
+}
+
+func (w *resending) finish(*analysis.Run) { clear(w.conns) }

@@ -1,0 +1,134 @@
+package analysis
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/resp"
+)
+
+// ExecView is the element of EXEC's array that answers a queued command.
+type ExecView struct {
+	Element int       // from 1; 0: none, the transaction was not executed or its end is not known yet
+	Kind    resp.Kind // of the element
+	N       int64     // as resp.Reply.N
+}
+
+// maxQueued is how many commands of a transaction are tied to their elements; a decoder keeps no more of an array.
+const maxQueued = resp.MaxElems
+
+// transaction is the MULTI block that the server has been told to queue.
+type transaction struct {
+	open   bool // MULTI was answered OK
+	whole  bool // and no reply of the block was uncertain
+	multi  int  // number of the MULTI
+	queued int  // commands answered QUEUED
+	calls  []queuedCall
+	reply  replyEffect
+	failed bool // a command of it was refused: EXEC will be aborted
+}
+
+type queuedCall struct {
+	call  resp.Call
+	index int
+	auth  bool
+}
+
+// replyEffect is what CLIENT REPLY inside a transaction leaves behind.
+type replyEffect uint8
+
+const (
+	replyAsBefore replyEffect = iota
+	replyNowOn
+	replyNowOff
+	replySkipNext
+)
+
+// begin opens the block at the OK of its MULTI.
+func (t *transaction) begin(multi int, sure bool) {
+	*t = transaction{open: true, whole: sure, multi: multi, calls: t.calls[:0]}
+}
+
+func (t *transaction) end() { *t = transaction{calls: t.calls[:0]} }
+
+// queue takes a QUEUED.
+func (t *transaction) queue(ex *Exchange) {
+	t.queued++
+	if len(t.calls) < maxQueued {
+		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.verb == verbAuth || ex.verb == verbHello})
+	}
+	switch ex.replyMode {
+	case replyAsBefore:
+	case replySkipNext:
+		if t.reply != replyNowOff {
+			t.reply = replySkipNext
+		}
+	default:
+		t.reply = ex.replyMode
+	}
+	if ex.Flags&Uncertain != 0 {
+		t.whole = false
+	}
+}
+
+// executed takes the array of EXEC: it ties the elements to the queued commands that are still in the session's log,
+// and returns why an element cannot answer its command, if one cannot.
+func (s *Session) executed(exec *Exchange, r *resp.Reply) (element int, why string) {
+	t := &s.block
+	if r.Kind != resp.Array {
+		return 0, ""
+	}
+	exec.Exec = ExecView{0, r.Kind, r.N}
+	if !t.open || r.Abandoned || exec.Flags&Uncertain != 0 {
+		return 0, ""
+	}
+	for i, q := range t.calls {
+		if i >= len(r.Elems) {
+			break
+		}
+		e := &r.Elems[i]
+		if ex := s.logged(q.index); ex != nil {
+			ex.Exec = ExecView{i + 1, e.Kind, e.N}
+		}
+		if why != "" || !t.whole || r.PushInside {
+			continue
+		}
+		value := resp.Reply{Kind: e.Kind, Marker: e.Marker, N: e.N, Text: e.Text}
+		if ok, reason := q.call.Allows(&value); !ok {
+			element, why = i+1, fmt.Sprintf("element %d answers command %d: %s", i+1, q.index, reason)
+		}
+	}
+	return element, why
+}
+
+// logged returns a command that has not been settled yet, or nil.
+func (s *Session) logged(index int) *Exchange {
+	if s.log.len() == 0 {
+		return nil
+	}
+	i := index - s.log.front().Index
+	if i < 0 || i >= s.log.len() || s.log.at(i).Index != index {
+		return nil
+	}
+	return s.log.at(i)
+}
+
+// holdsBlock reports whether the commands of an open transaction are to be kept together until EXEC: their elements are
+// not known yet.
+func (s *Session) holdsBlock() bool {
+	return s.block.open && s.block.queued <= maxQueued && !s.over && !s.forced && s.log.len() < maxSessionLog/2
+}
+
+// InTransaction reports whether the server is queueing the commands of this connection, since which MULTI, and how many
+// it has queued.
+func (s *Session) InTransaction() (multi, queued int, ok bool) {
+	return s.block.multi, s.block.queued, s.block.open
+}
+
+// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it speaks RESP2,
+// where that forbids other commands.
+func (s *Session) Subscribed() int {
+	if s.mode.resp3 {
+		return 0
+	}
+	return s.mode.subs
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/evidence"
+)
+
+// cutOptions are the flags of cut.
+type cutOptions struct {
+	analyze  analyzeOptions
+	findings []string
+	path     string
+	raw      bool
+}
+
+func newCutCommand(a *app) *cobra.Command {
+	var o cutOptions
+	cmd := &cobra.Command{
+		Use:   "cut FILE... (--finding FINGERPRINT | --conn NUMBER) -o OUT.pcapng",
+		Short: "Write the packets of a finding or a connection, with comments that say what they show",
+		Long: `Cut writes the packets of the connections that are examples of a finding, or of connections by number, as pcapng:
+original times, and on the frames that matter a comment, which Wireshark shows. Passwords are overwritten, with their
+lengths kept, unless --raw is given. Everything else is as captured: keys and values are in it.`,
+		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			switch {
+			case o.path == "":
+				return usagef("cut: give -o OUT.pcapng")
+			case len(o.findings)+len(o.analyze.filter.conns) == 0:
+				return usagef("cut: give --finding or --conn; 'respsniff analyze' prints fingerprints and connection numbers")
+			case slices.Contains(names, "-"):
+				return usagef("cut: standard input cannot be read twice: save the capture to a file")
+			}
+			o.analyze.output.specs, o.analyze.output.clock = []string{"text"}, "abs"
+			if err := o.analyze.check(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), a, names)
+		},
+	}
+	o.analyze.input.add(cmd)
+	o.analyze.output.addZone(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`; repeatable")
+	f.Int64SliceVar(&o.analyze.filter.conns, "conn", nil, "this connection `NUMBER`; repeatable")
+	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write")
+	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
+	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
+	o.analyze.verdict.failOn = "none"
+	return cmd
+}
+
+// run reads the captures up to three times: to find the connections of findings, to learn what is secret on them, and to
+// copy their packets.
+func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
+	conns := o.analyze.filter.conns
+	var found []analysis.Finding
+	if len(o.findings) > 0 {
+		finder := o.analyze
+		finder.filter.conns = nil
+		var p *pipeline
+		doc, err := finder.document(ctx, a, names, &p)
+		if err != nil {
+			return err
+		}
+		if found, err = o.choose(doc); err != nil {
+			return err
+		}
+		for i := range found {
+			for j := range found[i].Examples {
+				if c := found[i].Examples[j].Conn; c > 0 && !slices.Contains(conns, c) {
+					conns = append(conns, c)
+				}
+			}
+		}
+	}
+	cutter := evidence.New(conns, o.raw)
+	p, err := openPipeline(a, names, &o.analyze.input, o.analyze.output.location)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	for event, err := range p.events(ctx) {
+		if err != nil {
+			return err
+		}
+		cutter.Watch(event)
+	}
+	if cutter.Found() == 0 {
+		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
+	}
+	comment(cutter, p, found)
+	complete := p.document().Complete
+	err = writeFile(o.path, o.analyze.output.force, func(w io.Writer) error { return o.copy(ctx, a, names, w, cutter) })
+	if err != nil {
+		return unreadable(err)
+	}
+	if !complete {
+		return &exitError{code: exitIncomplete}
+	}
+	return nil
+}
+
+// choose finds the findings that were asked for, by fingerprint or its beginning.
+func (o *cutOptions) choose(doc *report.Document) ([]analysis.Finding, error) {
+	var found []analysis.Finding
+	for _, want := range o.findings {
+		n := len(found)
+		for _, f := range doc.Findings {
+			if strings.HasPrefix(f.Fingerprint, want) {
+				found = append(found, f)
+			}
+		}
+		if len(found) == n {
+			return nil, usagef("cut: no finding %s in the captures; 'respsniff analyze' prints the fingerprints", want)
+		}
+	}
+	return found, nil
+}
+
+// comment attaches what the findings say to the frames that they say it of.
+func comment(c *evidence.Cutter, p *pipeline, found []analysis.Finding) {
+	files := map[string]int32{}
+	for i, f := range p.source.Files() {
+		files[f.Name] = int32(i)
+	}
+	for i := range found {
+		f := &found[i]
+		for j := range f.Examples {
+			e := &f.Examples[j]
+			file, ok := files[e.File]
+			if !ok {
+				continue
+			}
+			for k, frame := range e.Frames {
+				text := fmt.Sprintf("%s %s, example %d", f.Rule, f.Name, j+1)
+				if k == len(e.Frames)-1 && len(e.Facts) > 0 {
+					text += ": " + e.Facts[0]
+				}
+				c.Comment(file, frame, report.Printable(text))
+			}
+			for k := range e.Ladder {
+				s := &e.Ladder[k]
+				text := s.What
+				if s.Mark != "" {
+					text += " (" + s.Mark + ")"
+				}
+				c.Comment(file, s.Frame, report.Printable(text))
+			}
+			for k := range e.Victims {
+				v := &e.Victims[k]
+				c.Comment(file, v.Frame, report.Printable(fmt.Sprintf("%s: the server meant %s; its caller got %s (%s)", v.Command, v.Meant, v.Got, v.Confidence)))
+			}
+		}
+	}
+}
+
+func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter) error {
+	co, err := o.analyze.input.captureOptions(a, o.analyze.output.location)
+	if err != nil {
+		return err
+	}
+	source, err := capture.Open(names, co)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	out, err := capture.NewWriter(w, capture.WriterOptions{Comment: "cut by respsniff from " + report.Printable(strings.Join(names, " "))})
+	if err != nil {
+		return err
+	}
+	for p, err := range source.Packets() {
+		if err != nil {
+			continue // said in the first pass
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if cut, text, keep := cutter.Cut(p); keep {
+			if err := out.Write(cut, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package evidence
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// maxSpans bounds the secrets remembered of one connection. Beyond it the rest of both streams is blanked.
+const maxSpans = 4096
+
+// Cutter learns in one pass over a capture what to cut, and cuts in a second one over the same capture.
+type Cutter struct {
+	want     map[int64]bool
+	raw      bool
+	conns    map[int64]*target
+	byAddr   map[[2]netip.AddrPort][]*target // both directions
+	comments map[place][]string
+	pending  map[exchangeID]bool // commands whose reply is secret
+}
+
+type exchangeID struct {
+	conn  int64
+	index int
+}
+
+type place struct {
+	file  int32
+	frame int64
+}
+
+// target is a connection to cut.
+type target struct {
+	client, server netip.AddrPort
+	first, last    capture.Time
+	base           [2]uint32 // raw sequence number of offset 0: of the client, of the server
+	spans          [2][]span // what to blank, by sender, in stream order
+}
+
+// span is a run of stream bytes to blank, as raw sequence numbers.
+type span struct {
+	from   uint32
+	length uint32
+	framed bool    // the bytes are whole RESP values, whose framing is kept
+	scan   scanner // where it stands in them
+	next   uint32  // the sequence number that scan waits for
+}
+
+// New returns a Cutter for the connections with these numbers. raw leaves secrets in.
+func New(conns []int64, raw bool) *Cutter {
+	c := &Cutter{
+		want: map[int64]bool{}, raw: raw, conns: map[int64]*target{}, byAddr: map[[2]netip.AddrPort][]*target{}, comments: map[place][]string{},
+		pending: map[exchangeID]bool{},
+	}
+	for _, id := range conns {
+		c.want[id] = true
+	}
+	return c
+}
+
+// Watch takes an event of the first pass.
+func (c *Cutter) Watch(event analysis.Event) {
+	switch e := event.(type) {
+	case *analysis.Opened:
+		c.open(e.Session)
+	case *analysis.Sent:
+		if t := c.open(e.Session); t != nil {
+			c.request(t, e)
+		}
+	case *analysis.Exchange:
+		if t := c.conns[e.Session.ID]; t != nil {
+			c.exchange(t, e)
+		}
+	case *analysis.ConnSummary:
+		if t := c.conns[e.ID]; t != nil {
+			t.first, t.last = e.First, e.Last
+		}
+	}
+}
+
+func (c *Cutter) open(s *analysis.Session) *target {
+	if t := c.conns[s.ID]; t != nil || !c.want[s.ID] {
+		return t
+	}
+	t := &target{client: s.Client, server: s.Server, first: s.First, last: s.First}
+	c.conns[s.ID] = t
+	c.byAddr[[2]netip.AddrPort{t.client, t.server}] = append(c.byAddr[[2]netip.AddrPort{t.client, t.server}], t)
+	c.byAddr[[2]netip.AddrPort{t.server, t.client}] = append(c.byAddr[[2]netip.AddrPort{t.server, t.client}], t)
+	return t
+}
+
+const (
+	fromClient = 0
+	fromServer = 1
+)
+
+// bases reads where the streams begin; it is known once a side has sent anything.
+func (t *target) bases(conn *reassembly.Conn) {
+	if conn == nil {
+		return
+	}
+	client := reassembly.A
+	if conn.Ends[reassembly.B] == t.client {
+		client = reassembly.B
+	}
+	t.base[fromClient] = conn.Sides[client].FirstSeq
+	t.base[fromServer] = conn.Sides[client.Other()].FirstSeq
+}
+
+func (c *Cutter) request(t *target, e *analysis.Sent) {
+	if c.raw {
+		return
+	}
+	t.bases(e.Session.Conn)
+	args, reply := resp.Secrets(e.Request)
+	if reply {
+		c.pending[exchangeID{e.Session.ID, e.Exchange.Index}] = true
+	}
+	if args == 0 {
+		return
+	}
+	spans, exact := argumentSpans(e.Request, args)
+	if !exact {
+		// The first line of an inline command, or a request with more arguments than are kept.
+		t.add(fromClient, e.Request.Start, e.Request.End-e.Request.Start, !e.Request.Inline)
+		return
+	}
+	for _, s := range spans {
+		t.add(fromClient, s[0], s[1]-s[0], false)
+	}
+}
+
+// argumentSpans gives the places of the secret arguments in the stream. It is exact only for a request in the canonical
+// form that every client library writes, with all its arguments at hand.
+func argumentSpans(q *resp.Request, secret uint64) (spans [][2]int64, exact bool) {
+	if q.Inline || q.NArgs != len(q.Args) {
+		return nil, false
+	}
+	at := q.Start + int64(len(fmt.Sprintf("*%d\r\n", q.NArgs)))
+	for i, a := range q.Args {
+		at += int64(len(fmt.Sprintf("$%d\r\n", a.Len)))
+		if secret>>min(i, 63)&1 != 0 {
+			spans = append(spans, [2]int64{at, at + int64(a.Len)})
+		}
+		at += int64(a.Len) + 2
+	}
+	return spans, at == q.End
+}
+
+func (c *Cutter) exchange(t *target, e *analysis.Exchange) {
+	id := exchangeID{e.Session.ID, e.Index}
+	if !c.pending[id] {
+		return
+	}
+	delete(c.pending, id)
+	if !e.Served {
+		return
+	}
+	length := e.Serves.Bytes()
+	if e.CommandName() == "MONITOR" {
+		length = 1<<31 - 1 // every line after it may hold one
+	}
+	t.add(fromServer, e.Serves.Start, length, true)
+}
+
+func (t *target) add(side int, offset, length int64, framed bool) {
+	if len(t.spans[side]) >= maxSpans {
+		length = 1<<31 - 1
+		if len(t.spans[side]) > maxSpans {
+			return
+		}
+	}
+	from := t.base[side] + uint32(offset)
+	t.spans[side] = append(t.spans[side], span{from: from, length: uint32(min(length, 1<<31-1)), framed: framed, next: from})
+}
+
+// Comment attaches a text to a frame of a file.
+func (c *Cutter) Comment(file int32, frame int64, text string) {
+	p := place{file, frame}
+	if text != "" && len(c.comments[p]) < 16 {
+		c.comments[p] = append(c.comments[p], text)
+	}
+}
+
+// Found returns how many of the wanted connections the first pass met.
+func (c *Cutter) Found() int { return len(c.conns) }
+
+// Cut decides about a packet of the second pass. Where keep is true, p belongs to a wanted connection; its data are a
+// copy if something in them had to be blanked.
+func (c *Cutter) Cut(p capture.Packet) (cut capture.Packet, comment string, keep bool) {
+	for _, h := range headers(p.Data) {
+		for _, t := range c.byAddr[[2]netip.AddrPort{h.from, h.to}] {
+			if p.Time < t.first || p.Time > t.last {
+				continue
+			}
+			side := fromServer
+			if h.from == t.client {
+				side = fromClient
+			}
+			if !c.raw {
+				p.Data = t.blank(p.Data, h, side)
+			}
+			return p, strings.Join(c.comments[place{p.File, p.Frame}], "\n"), true
+		}
+	}
+	return p, "", false
+}

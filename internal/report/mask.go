@@ -1,0 +1,123 @@
+package report
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// Mask hides who talked about what: addresses and keys become tokens that are the same in every report, so that reports
+// can be compared. It hides nothing from somebody who can guess the originals and try.
+type Mask struct {
+	Keys      bool // rows only: the analysis masks keys in findings
+	Addresses bool
+}
+
+// Addr returns the token of an address: an IPv4 address in 240.0.0.0/4, which no host has (RFC 1112), or an IPv6 address
+// in the documentation prefix 2001:db8::/32 (RFC 3849).
+func (m Mask) Addr(a netip.Addr) netip.Addr {
+	if !m.Addresses || !a.IsValid() {
+		return a
+	}
+	a = a.Unmap().WithZone("")
+	sum := sha256.Sum256(a.AsSlice())
+	if a.Is4() {
+		return netip.AddrFrom4([4]byte{0xf0 | sum[0]&0xf, sum[1], sum[2], sum[3]})
+	}
+	b := [16]byte{0x20, 0x01, 0x0d, 0xb8}
+	copy(b[4:], sum[:12])
+	return netip.AddrFrom16(b)
+}
+
+// AddrPort masks the address and keeps the port.
+func (m Mask) AddrPort(a netip.AddrPort) netip.AddrPort {
+	if !m.Addresses || !a.IsValid() {
+		return a
+	}
+	return netip.AddrPortFrom(m.Addr(a.Addr()), a.Port())
+}
+
+// addressLike matches what may be an IPv4 or IPv6 address in a text; netip decides.
+var addressLike = regexp.MustCompile(`(?i)[0-9a-f:.]*[:.][0-9a-f:.]*`)
+
+// Text masks the addresses in a text.
+func (m Mask) Text(s string) string {
+	if !m.Addresses {
+		return s
+	}
+	return addressLike.ReplaceAllStringFunc(s, func(word string) string {
+		bare := strings.TrimRight(word, ".:")
+		if a, err := netip.ParseAddr(bare); err == nil {
+			return m.Addr(a).String() + word[len(bare):]
+		}
+		if a, err := netip.ParseAddrPort(bare); err == nil {
+			return m.AddrPort(a).String() + word[len(bare):]
+		}
+		return word
+	})
+}
+
+// Key returns how a key is shown.
+func (m Mask) Key(key []byte) string {
+	if m.Keys {
+		return analysis.MaskKey(key)
+	}
+	return Shorten(Printable(string(key)), keyWidth)
+}
+
+// Document masks the addresses in d.
+func (m Mask) Document(d *Document) {
+	if !m.Addresses {
+		return
+	}
+	for i := range d.Input {
+		in := &d.Input[i]
+		in.Error = m.Text(in.Error)
+	}
+	m.texts(d.Warnings)
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		f.Client, f.Server = m.Addr(f.Client), m.AddrPort(f.Server)
+		f.Title, f.Remedy, f.Policy, f.Library = m.Text(f.Title), m.Text(f.Remedy), m.Text(f.Policy), m.Text(f.Library)
+		m.texts(f.Notes)
+		for j := range f.Victims {
+			f.Victims[j].Label = m.Text(f.Victims[j].Label)
+		}
+		for j := range f.Examples {
+			m.example(&f.Examples[j])
+		}
+	}
+	if s := d.Series; s != nil {
+		for i := range s.Owed {
+			s.Owed[i].Client, s.Owed[i].Server = m.Text(s.Owed[i].Client), m.Text(s.Owed[i].Server)
+		}
+		for i := range s.Open {
+			s.Open[i].Client = m.Text(s.Open[i].Client)
+		}
+		for i := range s.Latency {
+			s.Latency[i].Client = m.Text(s.Latency[i].Client)
+		}
+	}
+}
+
+func (m Mask) example(e *analysis.Example) {
+	e.Client, e.Server, e.Filter = m.AddrPort(e.Client), m.AddrPort(e.Server), m.Text(e.Filter)
+	m.texts(e.Facts)
+	for i := range e.Victims {
+		v := &e.Victims[i]
+		v.Meant, v.Got, v.Saw = m.Text(v.Meant), m.Text(v.Got), m.Text(v.Saw)
+	}
+	for i := range e.Ladder {
+		s := &e.Ladder[i]
+		s.What, s.Mark = m.Text(s.What), m.Text(s.Mark)
+	}
+}
+
+func (m Mask) texts(ss []string) {
+	for i := range ss {
+		ss[i] = m.Text(ss[i])
+	}
+}
