@@ -175,7 +175,8 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 	last := batch[len(batch)-1]
 	delivered := last.EndTime
 	level := s.beliefLevel(st, l)
-	gone := false
+	gone, kept := false, true
+	cover := last.Ack // the place up to which what the client has received is accounted for
 	for _, ex := range batch {
 		if !ex.waits() {
 			continue
@@ -186,6 +187,9 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 		}
 		r := s.unread.front()
 		why, sure := s.unreadable(ex, r, last, delivered, l, wait)
+		if (why == byAck || why == byHalf) && (!s.accounted(cover, l) || owed == 0 && s.tooSoon(last, l, st)) {
+			why, sure = readInTime, Possible
+		}
 		if why == byAck && r == ex && l.next != nil && s.staleAfter(last, l.next, st) {
 			s.stale(ex, l, st)
 			continue
@@ -193,7 +197,7 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 		if why != readInTime {
 			gone = true
 			s.guessing = s.guessing || why == byInference
-			s.gaveUpOn(ex, r, why, l, st, wait, owed)
+			kept = s.gaveUpOn(ex, r, why, l, st, wait)
 			continue
 		}
 		conf := min(level, sure)
@@ -211,10 +215,14 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			r.Serves.FirstTime.Sub(delivered) >= max(suspectGap, wait.shortest()) && l.next.Time.Sub(r.Serves.Time) > prompt {
 			s.guessing = true // it may have given up; without a read timeout nobody can tell
 		}
-		if r.Served && r.Serves.Time > delivered {
-			delivered = r.Serves.Time
+		if r.Served {
+			delivered = max(delivered, r.Serves.Time)
+			cover = max(cover, r.Serves.End)
 		}
 		s.run.release(s.unread.pop())
+	}
+	for !kept && s.unread.len() > owed {
+		s.run.release(s.unread.popLast()) // what is not said of this batch must not be held against later callers
 	}
 	if k := s.unread.len(); k > 0 && next(l) {
 		s.reused(l, k, st)
@@ -225,6 +233,26 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 }
 
 func next(l limits) bool { return l.next != nil && l.next.Flags&NotAwaited == 0 }
+
+// tooSoon reports whether the client went on too fast to have given up on a reply.
+func (s *Session) tooSoon(last *Exchange, l limits, st Stance) bool {
+	return l.next != nil && l.gap < s.accusable(last, st) && !s.staleAfter(last, l.next, st)
+}
+
+// accounted reports whether the bytes that the client received between a batch and its next write are all parts of
+// replies that are known. If not, some reply was missed, and the replies that seem to be late are those of other
+// commands.
+func (s *Session) accounted(cover int64, l limits) bool {
+	if l.ack <= cover || l.ack == math.MaxInt64 || s.pushes > 0 {
+		return true
+	}
+	for _, r := range s.unread.rest() {
+		if r.Served && r.Serves.Start < l.ack && l.ack <= r.Serves.End {
+			return true
+		}
+	}
+	return false
+}
 
 // forget ends the wait of those that nobody will serve: the connection is over, or was reset.
 func (s *Session) forget() {

@@ -58,12 +58,18 @@ type ConnFacts struct {
 	Data      bool  // a command other than PING, QUIT, INFO and the connection's set-up
 	Quit      bool  // QUIT was sent
 
+	Overtook bool // after a pause something was written before any byte of the reply that was due had arrived
+
 	established bool
-	closed      bool // no longer counted as open
-	owing       bool // a caller waits for a reply
+	due         bool  // a reply
+	wrote       int64 // where the client's stream ended
+	wroteAck    int64 // ACK number of its last write
+	closed      bool  // no longer counted as open
+	owing       bool  // a caller waits for a reply
 	owingSince  capture.Time
 	last        capture.Time // last segment of any kind
 	lastData    capture.Time // last payload of either side, or the SYN
+	woken       capture.Time // first payload after the latest silence of tickSilence
 	conn        int64
 	link        *Link
 	chain       int         // 1 + index in link.Chains; 0: none
@@ -111,11 +117,15 @@ func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
 		f.fromServer(seg)
 	}
 	if seg.Length > 0 {
+		if seg.Time.Sub(f.lastData) >= tickSilence {
+			f.woken = seg.Time
+		}
 		f.lastData = seg.Time
 	}
 	if owing := s.pending.len() > 0 && s.awaited(); owing != f.owing {
 		f.owe(owing, seg.Time)
 	}
+	f.due = s.pending.len() > 0
 	f.last = seg.Time
 }
 
@@ -156,6 +166,9 @@ func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
 			if f.link != nil && f.established && !f.closed {
 				f.link.HalfClosed++
 			}
+			if f.Quit {
+				f.close(seg.Time)
+			}
 		}
 	case seg.Flags&reassembly.FIN != 0:
 		if !f.ClientFIN.Seen() {
@@ -181,6 +194,11 @@ func (f *ConnFacts) fromClient(s *Session, seg *reassembly.Segment) {
 	if seg.Length == 0 {
 		return
 	}
+	// The same ACK number as the write directly before: no byte of the reply that was due became readable in between.
+	if f.due && seg.Offset == f.wrote && seg.Ack == f.wroteAck && seg.Ack != reassembly.NoAck && !seg.Late && seg.Time.Sub(f.LastClient) >= sampleFloor {
+		f.Overtook = true
+	}
+	f.wrote, f.wroteAck = seg.Offset+int64(seg.Length), seg.Ack
 	f.LastClient = seg.Time
 	if f.ServerFIN.Seen() && seg.Ack > f.ServerFIN.Seq {
 		if !f.Late.Seen() {

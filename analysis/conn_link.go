@@ -9,12 +9,21 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// Bounds of what is kept of links; what lies beyond them is counted in Summary.Capped.
+// Bounds of what is kept of links, of one and of all together; what lies beyond them is counted in Summary.Capped.
 const (
-	maxLinks       = 1 << 14 // pairs of a client address and a server
+	maxLinks       = 1 << 13 // pairs of a client address and a server
 	maxFailedOpens = 1 << 10 // attempts of one link to connect
-	maxExhaustions = 8       // of one link
+	maxAllFailed   = 1 << 16
+	maxTicks       = 1 << 14 // of one link; about 5 hours of 30 pools that tick every 30 s
+	maxAllTicks    = 1 << 17
+	maxChains      = 1 << 12 // of one link
+	maxAllChains   = 1 << 15
+	maxChurns      = 16 // gaps of one chain
+	maxExhaustions = 8  // of one link
 )
+
+// linkTotals counts what is kept of all links together.
+type linkTotals struct{ failed, ticks, chains int }
 
 // promptWithin is how fast a server answers that does not stand still.
 const promptWithin = 10 * time.Millisecond
@@ -42,7 +51,7 @@ type Link struct {
 	run       *Run
 	peer      *peer
 	intervals []time.Duration
-	closes    [8]recentClose
+	closes    [4]recentClose
 	nextClose int
 	waiting   int // connections whose callers wait for a reply
 	fullSince capture.Time
@@ -139,31 +148,40 @@ func (l *Link) failed(f *ConnFacts, at capture.Time) {
 	default:
 		return // the capture ended before the answer
 	}
-	if len(l.Failed) < maxFailedOpens {
-		l.Failed = append(l.Failed, o)
+	if len(l.Failed) >= maxFailedOpens || l.run.linked.failed >= maxAllFailed {
+		l.run.capped++
+		return
 	}
+	l.run.linked.failed++
+	l.Failed = append(l.Failed, o)
 }
 
 // owing takes a change in the number of connections whose callers wait.
 func (l *Link) owing(by int, at capture.Time) {
 	l.exhausted(at)
 	l.waiting += by
-	if l.waiting >= l.Open && l.Open > 0 {
+	if l.waiting >= l.Open && l.Open >= minExhausted {
 		l.fullSince, l.fullAt, l.promptAt = at, l.Open, l.peer.prompt
 	}
 }
 
 // exhausted ends a time in which every connection owed a reply.
 func (l *Link) exhausted(at capture.Time) {
-	if l.fullSince == 0 {
-		return
+	if l.fullSince != 0 {
+		l.endExhaustion(at)
 	}
+}
+
+func (l *Link) endExhaustion(at capture.Time) {
 	e := Exhaustion{l.fullSince, at, l.fullAt, l.peer.prompt - l.promptAt}
 	l.fullSince = 0
 	if at.Sub(e.From) >= exhaustionFloor && len(l.Exhausted) < maxExhaustions {
 		l.Exhausted = append(l.Exhausted, e)
 	}
 }
+
+// minExhausted is how many connections must be open for a link to be exhausted at all.
+const minExhausted = 2
 
 // exhaustionFloor is the shortest time for which every connection must owe a reply.
 const exhaustionFloor = 5 * time.Second

@@ -18,9 +18,6 @@ func (s *Session) LastExchange() *Exchange {
 	return s.log.last()
 }
 
-// Overtaken reports whether a command was written, after a pause, while a reply was due to another.
-func (s *Session) Overtaken() bool { return s.overtaken }
-
 // Turned reports whether the server refused the connection with an error before it had read anything.
 func (s *Session) Turned() bool { return s.accepted > 0 }
 
@@ -29,6 +26,9 @@ func (s *Session) MidWrite() bool {
 	_, inside := s.requests.Partial()
 	return inside
 }
+
+// OneSided reports whether the server's packets are missing from the capture altogether.
+func (s *Session) OneSided() bool { return s.oneSided() }
 
 // Commands returns how many commands the client has sent, Replies how many in-band replies the server has.
 func (s *Session) Commands() int { return s.commands }

@@ -61,6 +61,8 @@ type Desync struct {
 	Strongest  Confidence // of the victims
 	ByCommand  map[string]int
 	BySaw      map[string]int
+	Foreign    []ForeignRedirect
+	NForeign   int // callers that got a redirect about another slot
 	Quits      int // QUITs whose reader got another command's reply
 	Quit       Abandonment
 	QuitVictim Victim
@@ -72,6 +74,7 @@ type Desync struct {
 	First      capture.Time
 	LastTime   capture.Time
 	Healed     string // how the connection ended its own trouble, if it did
+	Open       bool   // of a live run: the connection goes on, and another event replaces this one
 
 	ground  Why
 	started bool
@@ -96,12 +99,13 @@ func (s *Session) trouble() *Desync {
 	return s.desync
 }
 
-// gaveUpOn notes that the caller of ex went away without r, the oldest unread reply.
-func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, wait patience, owed int) {
+// gaveUpOn notes that the caller of ex went away without r, the oldest unread reply. It reports whether that is sure
+// enough to be held against later callers.
+func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, wait patience) bool {
 	ex.Belief = Belief{}
 	s.run.summary.Abandoned++
 	if l.next == nil || why == byClose || !l.flat && !l.certain {
-		return
+		return false
 	}
 	a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: l.flat, Owed: s.unread.len(), Weakened: !l.certain}
 	a.Given.Session, a.Next.Session = nil, nil
@@ -119,11 +123,12 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 		if d.Quit.Given.Index == 0 {
 			d.Quit = a
 		}
-		return
+		return true
 	}
+	s.policyUnknown(&a, st)
 	if a.Confidence == Unsaid {
 		s.run.summary.Unsaid++
-		return
+		return false
 	}
 	d := s.trouble()
 	d.Stance, d.Library = st, s.group.pop.library()
@@ -144,11 +149,15 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 		d.Abandoned = append(d.Abandoned, a)
 	}
 	d.LastTime = l.next.Time
+	return true
 }
 
 // abandonLevel is how sure it is that a caller gave up.
 func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confidence {
 	level := Proven
+	if a.Given.unsure || a.Next.unsure {
+		return Unsaid
+	}
 	switch {
 	case a.Why == ByTimeout:
 		level = min(wait.sure, max(st.Confidence, Possible))
@@ -196,6 +205,7 @@ func (s *Session) misread(ex, r *Exchange, conf Confidence, l limits) {
 	if !d.started {
 		return
 	}
+	d.tookRedirect(s, ex, r, v)
 	d.NVictims++
 	d.Strongest = max(d.Strongest, conf)
 	d.ByCommand[v.Command]++

@@ -101,6 +101,11 @@ type collected struct {
 	vics  map[string]int
 	cmds  map[string]int
 	ranks []Confidence
+
+	// Of a live run.
+	open    map[int64]contribution // by connection
+	told    told
+	changed bool
 }
 
 // maxConnsCounted bounds the set by which distinct connections of a finding are counted.
@@ -112,7 +117,9 @@ const maxFindings = 1000
 // Add takes an occurrence.
 func (r *Reporter) Add(o Occurrence) {
 	if o.Confidence == Unsaid {
-		r.run.summary.Unsaid++
+		if r.run.speaking == nil || !r.run.speaking.Open {
+			r.run.summary.Unsaid++
+		}
 		return
 	}
 	id := groupID{o.Client.Addr(), o.Server, o.Subject}
@@ -137,11 +144,15 @@ func (r *Reporter) Add(o Occurrence) {
 		}
 	}
 	f := &c.f
+	r.replaced(c, &o)
 	f.Count += max(o.Count, 1)
 	f.Severity = max(f.Severity, o.Severity)
 	f.Confidence = max(f.Confidence, o.Confidence)
 	f.First, f.Last = min(f.First, o.Time), max(f.Last, o.Time, o.Last)
-	f.Weakened = f.Weakened || o.Weakened
+	if o.Weakened {
+		f.Weakened = true
+		r.run.quality.weaken(r.d.ID)
+	}
 	if o.Library != "" {
 		f.Library = o.Library
 	}
@@ -220,24 +231,30 @@ func addrText(a netip.Addr) string {
 func (r *Reporter) findings() []Finding {
 	out := make([]Finding, 0, len(r.order))
 	for _, c := range r.order {
-		f := c.f
-		f.Connections = len(c.conns)
-		f.Victims, f.Commands = tallies(c.vics), tallies(c.cmds)
-		if r.Title != nil {
-			f.Title = r.Title(&f)
-		}
-		if f.Title == "" {
-			f.Title = r.d.Summary
-		}
-		if r.Remedy != nil {
-			f.Remedy = r.Remedy(&f)
-		}
-		if r.Notes != nil {
-			f.Notes = append(f.Notes, r.Notes(&f)...)
-		}
-		out = append(out, f)
+		r.run.tale.seen(c.f.Fingerprint, c.conns)
+		out = append(out, r.finding(c))
 	}
 	return out
+}
+
+// finding completes one of them.
+func (r *Reporter) finding(c *collected) Finding {
+	f := c.f
+	f.Connections = len(c.conns)
+	f.Victims, f.Commands = tallies(c.vics), tallies(c.cmds)
+	if r.Title != nil {
+		f.Title = r.Title(&f)
+	}
+	if f.Title == "" {
+		f.Title = r.d.Summary
+	}
+	if r.Remedy != nil {
+		f.Remedy = r.Remedy(&f)
+	}
+	if r.Notes != nil {
+		f.Notes = append(f.Notes[:len(f.Notes):len(f.Notes)], r.Notes(&f)...)
+	}
+	return f
 }
 
 func tallies(m map[string]int) []Tally {
@@ -269,7 +286,8 @@ func (r *Run) Filter(client, server netip.AddrPort) string {
 	return fmt.Sprintf("%s==%s && tcp.port==%d && tcp.port==%d", field, client.Addr(), client.Port(), server.Port())
 }
 
-// Detect runs the rules over a run's events and yields the findings, worst first, when the events are over. Errors of
+// Detect runs the rules over a run's events and yields the findings, worst first, when the events are over. With
+// Options.Live it also yields them as they appear, with Early set. Errors of
 // the events are passed on as they come. The events must be those of run.
 func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
@@ -286,12 +304,16 @@ func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter
 				}
 				continue
 			}
-			w.see(e)
+			if r.guardedly(&w, e); !r.early(&w, yield) {
+				return
+			}
 		}
 		for _, f := range w.finish {
-			f(r)
+			r.finished(f)
 		}
-		for _, f := range w.findings() {
+		all := w.findings()
+		r.relate(all)
+		for _, f := range all {
 			if !yield(f, nil) {
 				return
 			}

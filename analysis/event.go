@@ -98,6 +98,7 @@ type Exchange struct {
 	refs          int8 // queues that hold it
 	verb          verb
 	hello3        bool
+	unsure        bool // its framing, or whether a reply is due at all, was guessed after bytes that the capture lacks
 	full          bool // its first segment was as large as they get
 	shared        bool // its first segment holds another command too
 	lostReply     bool // its reply was sent, and not captured
@@ -112,11 +113,15 @@ type Exchange struct {
 	blockFor      time.Duration
 	secretReply   bool
 	contradiction string
-	replyMode     replyEffect // of a CLIENT REPLY
-	foreign       bool        // the contradiction is by slot or echo
+	replyMode     replyEffect   // of a CLIENT REPLY
+	idle          time.Duration // silence of the client before it
+	foreign       bool          // the contradiction is by slot or echo
 }
 
 func (*Exchange) event() {}
+
+// Idle returns how long the client had sent nothing before the command; 0 for the first one.
+func (ex *Exchange) Idle() time.Duration { return ex.idle }
 
 // ExchangeFlags are facts about a command that rules ask for.
 type ExchangeFlags uint32
@@ -264,7 +269,9 @@ type Oddity struct {
 	// Exchange is the command concerned, if there is one: of ShortReply the one that the aggregate answers, of TornWrite
 	// and Unsolicited the one before.
 	Exchange *Exchange
-	Gap      time.Duration // of ShortReply and TornWrite: the silence before
+	Gap      time.Duration // of ShortReply, TornWrite and StaleMode: the silence before
+	From     int64         // of TornWrite: where the interrupted command begins
+	Refused  bool          // of TornWrite: the server said that it is a protocol error
 }
 
 // OddityKind is what is odd.
@@ -281,6 +288,7 @@ const (
 	UnanchoredSeen                   // a reply that cannot be tied to a command after a loss or a start in mid-stream
 	ProtocolError                    // the server's answer to bytes that are no request; it closes then
 	ShortReply                       // an aggregate of which the server wrote fewer elements than it announced
+	StaleMode                        // a command sent, after a pause, in a mode that somebody else left behind
 	TornWrite                        // a command that begins, after a pause, where the bytes of another one are due
 )
 

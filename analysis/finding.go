@@ -96,6 +96,8 @@ type Finding struct {
 	Remedy      string
 	// Causes are the fingerprints of the findings that led to this one.
 	Causes []string
+	// Early says that the run goes on (Options.Live): the finding stands, its numbers may grow.
+	Early bool
 }
 
 // Tally is a count with its label.

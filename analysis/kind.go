@@ -140,7 +140,7 @@ func (s *Session) decideKind(who int, seg *reassembly.Segment) {
 		s.startDecoding()
 	case who == roleServer && (like == likeReply || p[0] == '*'):
 		if s.Start == reassembly.MidStream || bytes.HasPrefix(p, []byte("-ERR ")) || bytes.HasPrefix(p, []byte("-DENIED ")) ||
-			bytes.HasPrefix(p, []byte("-LOADING ")) || s.ackSeen[roleServer] > 0 {
+			bytes.HasPrefix(p, []byte("-LOADING ")) || s.ackSeen[roleServer] > 0 || seg.Ack > 0 {
 			s.startDecoding()
 		} else {
 			s.Kind = Unparsed // some other protocol whose server speaks first

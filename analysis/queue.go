@@ -31,6 +31,18 @@ func (q *queue) pop() *Exchange {
 	return ex
 }
 
+// popLast takes the newest.
+func (q *queue) popLast() *Exchange {
+	last := len(q.items) - 1
+	ex := q.items[last]
+	q.items[last] = nil
+	q.items = q.items[:last]
+	if q.head == last {
+		q.items, q.head = q.items[:0], 0
+	}
+	return ex
+}
+
 func (q *queue) clear() {
 	clear(q.items)
 	q.items, q.head = q.items[:0], 0

@@ -87,6 +87,25 @@ func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
 	s.reply(reply, info, seg)
 }
 
+// shortAtEnd recognises the array of an EXEC that was still short when the connection ended, where the transaction held
+// what makes servers write fewer elements than they announce.
+func (s *Session) shortAtEnd() {
+	o, open := s.answers.Open()
+	if !open || !o.Boundary || o.Declared <= o.Received || s.doubtful || s.held != nil || s.Lossy() || s.pending.len() == 0 ||
+		s.pending.front().verb != verbExec || !s.block.open || !s.block.shortens() || s.closing[roleServer].rst {
+		return
+	}
+	stopped := &s.lastSeg[roleServer]
+	s.run.oddity(&Oddity{
+		Session: s, What: ShortReply, Exchange: s.pending.front(), Gap: s.Last.Sub(stopped.time),
+		Info: &ReplyInfo{
+			Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
+			FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: o.Declared,
+		},
+		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
+	})
+}
+
 // describe fills info from a reply and the segments that carried it.
 func (s *Session) describe(info *ReplyInfo, r *resp.Reply, seg *reassembly.Segment) {
 	*info = ReplyInfo{
@@ -113,6 +132,7 @@ func textLength(r *resp.Reply) int {
 // reply finds the command that a reply serves: the one whose turn it is, unless something contradicts.
 func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	if r.LostBefore > 0 || r.Resynced {
+		s.hidden.Reframed++
 		s.doubtReplies(r.LostBefore)
 	}
 	if r.PushInside {
@@ -267,6 +287,9 @@ func (s *Session) awaitsConfirmation() *Exchange {
 // serve ties a reply to its command and moves the mode by it.
 func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 	ex.Served = true
+	if ex.unsure {
+		s.unsureMode = false
+	}
 	ex.Serves = *info
 	s.moved(ex, r)
 	if lat := info.FirstTime.Sub(ex.EndTime); lat > suspectGap && ex.Flags&Blocks == 0 {
@@ -285,6 +308,7 @@ func (s *Session) moved(ex *Exchange, r *resp.Reply) {
 		switch {
 		case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
 			s.block.queue(ex)
+			s.watchBlock(ex)
 		case failed:
 			s.block.failed = true
 		}
@@ -403,6 +427,7 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 	case s.refuses(r):
 		s.replies++
 		s.mode.broken = true
+		s.tellTorn(true)
 		s.unanswered(s.pending.len())
 		s.run.odd(s, ProtocolError, r, info)
 	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
@@ -463,6 +488,7 @@ func (s *Session) dropPending() {
 
 // finishReplies ends the wait for replies that can no longer come.
 func (s *Session) finishReplies(now capture.Time) {
+	s.shortAtEnd()
 	switch {
 	case s.held == nil:
 	case s.doubtful:

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -26,6 +27,7 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 		s.fullSize = seg.Length
 	}
 	s.begin(roleClient, seg)
+	s.watchWrite(seg)
 	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	req := &s.run.request
 	for s.Kind.decoded() {
@@ -78,6 +80,7 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	ex.tsEcr, ex.hasTS = start.ts, start.hasTS
 	ex.Outstanding = s.pending.len()
 	if req.LostBefore > 0 || req.Resynced {
+		s.hidden.Reframed++
 		s.lostRequests(req)
 	}
 	if s.holes {
@@ -89,8 +92,15 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 			ex.Flags |= Uncertain
 		}
 	}
+	if s.prev.valid {
+		ex.idle = ex.Time.Sub(s.prev.endTime)
+	}
 	v := verbOf(req)
 	ex.verb, ex.argc = v, req.NArgs
+	if req.LostBefore > 0 || req.Opaque && hidesMode(req) {
+		s.unsureMode = true
+	}
+	ex.unsure = s.unsureMode || req.Resynced || req.Doubtful || req.LostBefore > 0
 	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
 	s.mode.request(v, req, ex)
 	ex.totalDue = ex.due
@@ -109,6 +119,7 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 		s.explain(s.quiet(ex.Time), false)
 	}
 	s.run.commandSent(s, ex, req)
+	s.watchMode(ex)
 	s.observeSend(ex, start)
 
 	s.log.push(ex)
@@ -122,6 +133,15 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
 		s.becomeReplication()
 	}
+}
+
+// hidesMode reports whether the bytes of a request that the capture lacks may say that no reply is due.
+func hidesMode(req *resp.Request) bool {
+	name := req.Args[0]
+	if !name.Whole() {
+		return true
+	}
+	return bytes.EqualFold(name.Bytes, []byte("CLIENT")) && (len(req.Args) < 3 || !req.Args[1].Whole() || !req.Args[2].Whole())
 }
 
 // boundPending gives up on the oldest reply where more are due than may wait.
@@ -158,7 +178,7 @@ func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
 func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	p := &s.prev
 	if !p.valid || p.sameWrite(ex, start) || p.seg.full && p.ack == ex.Ack {
-		if p.valid && ex.Flags&InHandshake == 0 {
+		if p.valid && ex.Flags&InHandshake == 0 && !s.suspect && !s.overtaken {
 			s.group.pipelined++
 		}
 		return // the same write
@@ -167,7 +187,7 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	if ex.Flags&NotAwaited != 0 && s.pending.len() > 0 {
 		s.blockGivenUp(GaveUpQuit, ex.Frame, ex.Time.Sub(s.pending.front().EndTime))
 	}
-	overlap := s.awaited()
+	overlap := s.awaited() || flat(p, ex) && p.ex != nil && p.ex.waits() && p.ex.Flags&Blocks == 0
 	gap := ex.Time.Sub(p.endTime)
 	if overlap && !s.overtaken && flat(p, ex) && gap >= sampleFloor {
 		how := GaveUpReuse

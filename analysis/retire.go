@@ -60,9 +60,9 @@ func (p *Population) library() Library {
 func (r *Run) retire(s *Session) {
 	s.forget()
 	if s.desync != nil {
-		s.desync.Session = s
-		r.emit(s.desync)
-		s.desync.Session = nil
+		s.desync.Session, s.desync.Open = s, false
+		r.tale.desynced(r, s.desync)
+		r.tellDesync(s)
 	}
 	row := s.summary()
 	if r.keepConns {

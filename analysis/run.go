@@ -43,7 +43,13 @@ type Run struct {
 	control     Control
 	marks       map[int64][]string // rules by connection, for the conns command
 	links       map[linkKey]*Link
+	linked      linkTotals
+	ticked      capture.Time // of a live run
+	speaking    *Desync      // being told of
+	news        bool         // some finding changed
 	peers       map[netip.AddrPort]*peer
+	quality     quality
+	yielding    bool // the consumer has the event
 }
 
 // Summary counts what a run has seen.
@@ -62,6 +68,7 @@ type Summary struct {
 	Abandoned   int64 // callers that gave up, on connections of any policy
 	Unsaid      int64 // observations too weak to be printed
 	Capped      int64 // times that a bound of evidence was reached
+	Failed      int64 // connections whose analysis panicked, and panics of rules
 }
 
 // NewRun prepares a pass.
@@ -97,7 +104,7 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 				}
 				continue
 			}
-			r.take(seg)
+			r.guarded(seg)
 			if r.stopped {
 				return
 			}
@@ -109,7 +116,7 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 func (r *Run) take(seg *reassembly.Segment) {
 	s, _ := seg.Conn.Tag.(*Session)
 	if s == nil {
-		if seg.End != reassembly.NotEnded {
+		if _, gone := seg.Conn.Tag.(failed); gone || seg.End != reassembly.NotEnded {
 			return
 		}
 		s = r.sessions.get()
@@ -142,17 +149,19 @@ func (r *Run) finish() {
 		if r.stopped {
 			return
 		}
-		s.settleNow()
-		r.retire(s)
+		r.last(s)
 	}
 	r.waiting = nil
 	slices.SortFunc(r.conns, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func (r *Run) emit(e Event) {
-	if !r.stopped && !r.yield(e, nil) {
-		r.stopped = true
+	if r.stopped {
+		return
 	}
+	r.yielding = true
+	r.stopped = !r.yield(e, nil)
+	r.yielding = false
 }
 
 // Summary returns the counts so far.
@@ -294,7 +303,7 @@ func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
 
 func (r *Run) gaveUp(s *Session, ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
 	ex.Flags |= GivenUp
-	r.tale.waited(s, ex, gap, how, frame, at)
+	r.tale.waited(s, ex, gap, at)
 	r.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 
@@ -339,6 +348,9 @@ func (r *Run) ended(s *Session) {
 	}
 	if s.group != nil {
 		s.group.closed()
+	}
+	if _, only := s.OnlySide(); only {
+		r.summary.OneSided++
 	}
 	r.emit(&Ended{s})
 }

@@ -60,6 +60,7 @@ type Session struct {
 	sharedWrites int
 	blockTold    *BlockGivenUp
 	early        bool // judged before its end, by what the group had shown
+	unsureMode   bool // whether replies are due at all is not known: the capture lacks a part of a command that may say so
 	inferred     bool // inferLazy has run
 	singles      int  // plain writes of one command
 	multiples    int  // … of several
@@ -87,10 +88,13 @@ type Session struct {
 	partial  replyProgress
 	// closedWindow says that the client's last window was zero: its kernel can take no more.
 	closedWindow bool
+	torn         torn
+	cut          [2]bool     // segments of this role were captured in part
 	held         *hold       // replies whose command is not decided; nil almost always
 	block        transaction // the MULTI block that the server queues
 	topo         topologyState
 	facts        ConnFacts
+	hidden       hidden
 }
 
 // Role indexes what client and server did.
@@ -195,11 +199,15 @@ func (s *Session) segment(seg *reassembly.Segment) {
 		s.decideRole(seg)
 	}
 	who := s.role(seg.From)
+	s.hidden.see(who, seg)
 	if seg.Missing > 0 {
 		s.hole(who, seg.Missing)
 	}
 	if seg.Ack != reassembly.NoAck && who == roleServer {
 		s.kernelAck(seg)
+	}
+	if seg.Length > len(seg.Payload) {
+		s.cut[who] = true
 	}
 	if seg.Length > 0 {
 		if s.Kind == Undecided {
@@ -275,6 +283,7 @@ func (s *Session) end(seg *reassembly.Segment) {
 	s.Lost[roleClient] = c.Sides[s.client].Lost
 	s.Lost[roleServer] = c.Sides[s.client.Other()].Lost
 	if s.Kind.decoded() {
+		s.tellTorn(false)
 		s.finishReplies(max(s.closing[roleServer].time, s.closing[roleClient].time))
 	}
 	if s.run.ended(s); s.log.len() > 0 {

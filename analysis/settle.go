@@ -31,7 +31,7 @@ func (s *Session) settle() {
 		s.run.await(s)
 	}
 	switch {
-	case s.run.final || s.run.o.Live || s.stance().settled():
+	case s.run.final || s.ripe() || s.stance().settled():
 		s.judge()
 	case s.log.len() >= patientLog && s.group.pop.known():
 		s.early = true
@@ -41,6 +41,7 @@ func (s *Session) settle() {
 	default:
 		return
 	}
+	s.tellDesync()
 	if s.waiting && s.log.len() <= 1 && s.unread.len() == 0 && !s.over {
 		s.waiting = false
 		s.run.unawait(s)

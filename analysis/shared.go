@@ -25,7 +25,7 @@ func (s *Session) sharedWrite(a, b *Exchange, st Stance) {
 	if a.Flags&(Blocks|Uncertain|AfterHole) != 0 || b.Flags&(Uncertain|AfterHole) != 0 || st.Policy != PolicyLockstep || st.Basis == BasisGiven {
 		return
 	}
-	if b.Time.Sub(a.EndTime) < batchGap || a.full || s.group.pop.pipelined > 0 {
+	if b.Time.Sub(a.EndTime) < batchGap || a.full || a.unsure || b.unsure || s.group.pop.pipelined > 0 {
 		return
 	}
 	if s.sharedWrites++; s.sharedWrites < sharedMin {

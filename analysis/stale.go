@@ -34,7 +34,7 @@ func (s *Session) staleAfter(a, b *Exchange, st Stance) bool {
 	if s.run.without&withoutInference != 0 || s.Start != reassembly.MidStream || st.Policy != PolicyLockstep || st.Confidence < Likely || s.group.pop.pipelined > 0 {
 		return false
 	}
-	if !a.waits() || a.Flags&(Blocks|NotAwaited|AfterHole) != 0 || a.shared || b.shared || a.Frame == b.Frame && a.File == b.File {
+	if !a.waits() || a.Flags&(Blocks|NotAwaited|AfterHole) != 0 || a.shared || b.shared || a.unsure || b.unsure || a.Frame == b.Frame && a.File == b.File {
 		return false
 	}
 	return a.End == b.Start && a.Ack == b.Ack && a.Ack != reassembly.NoAck && !a.Late && !b.Late && b.Time.Sub(a.EndTime) < s.staleBound()
@@ -96,6 +96,8 @@ func (s *Session) staleLevel(ex *Exchange, st Stance) (Confidence, []string) {
 		why = append(why, "the connection leaks afterwards: the server closed it and the client never did")
 	}
 	switch {
+	case pairs >= 1 && len(why) >= 3:
+		return Strong, why
 	case pairs >= 2, pairs >= 1 && len(why) >= 2:
 		return min(Strong, max(st.Confidence, Likely)), why
 	case len(why) >= 1:

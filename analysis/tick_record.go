@@ -6,13 +6,6 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// Bounds of what is kept of pool timers.
-const (
-	maxTicks  = 1 << 14 // of one link; about 5 hours of 30 pools that tick every 30 s
-	maxChains = 1 << 12 // of one link
-	maxChurns = 64      // gaps of one chain
-)
-
 // tickSilence is how long a connection must have been silent before a PING or QUIT counts as a timer's, and how long
 // nothing but such commands may follow.
 const tickSilence = time.Second
@@ -96,7 +89,8 @@ func (f *ConnFacts) command(s *Session, ex *Exchange) {
 	if f.tick.at != 0 && ex.Time.Sub(f.tick.at) >= tickSilence {
 		f.confirm(s)
 	}
-	if probe && f.lastData != 0 && ex.Time.Sub(f.lastData) >= tickSilence && s.Kind == RESP {
+	silent := f.lastData != 0 && (ex.Time.Sub(f.lastData) >= tickSilence || ex.Time == f.woken)
+	if probe && silent && s.Kind == RESP {
 		f.tick = pendingTick{ex.Time, ex.Frame, TickPing}
 		if ex.verb == verbQuit {
 			f.tick.kind = TickQuit
@@ -126,12 +120,13 @@ func (f *ConnFacts) record(conn int64, t pendingTick) {
 	c := &l.Chains[f.chain-1]
 	c.Ticks++
 	c.Last = max(c.Last, t.at)
-	if len(l.Ticks) >= maxTicks {
+	if len(l.Ticks) >= maxTicks || l.run.linked.ticks >= maxAllTicks {
 		l.run.capped++
 		return
 	}
+	l.run.linked.ticks++
 	l.Ticks = append(l.Ticks, Tick{t.at, t.frame, conn, f.chain - 1, t.kind})
-	if f.lastTick != 0 && len(l.intervals) < maxTicks {
+	if f.lastTick != 0 {
 		l.intervals = append(l.intervals, t.at.Sub(f.lastTick))
 	}
 	f.lastTick = t.at
@@ -157,8 +152,11 @@ func (l *Link) remember(f *ConnFacts, at capture.Time) {
 	switch {
 	case f.ClientFIN.Seen():
 		e.mark = f.ClientFIN
-	case !f.ClientRST.Seen():
+	case f.ClientRST.Seen():
+	case f.ServerRST.Seen():
 		e.mark = f.ServerRST
+	default:
+		e.mark = f.ServerFIN // after QUIT
 	}
 }
 
@@ -181,10 +179,11 @@ func (f *ConnFacts) continues(at capture.Time) {
 func (f *ConnFacts) enlist(conn int64, at capture.Time) {
 	l, e := f.link, &f.replaces
 	if e.chain == 0 || f.Data || l.Chains[e.chain-1].Conn != e.conn {
-		if len(l.Chains) >= maxChains {
+		if len(l.Chains) >= maxChains || l.run.linked.chains >= maxAllChains {
 			l.run.capped++
 			return
 		}
+		l.run.linked.chains++
 		l.Chains = append(l.Chains, Chain{Conns: 1, First: at, Data: f.Data, Conn: conn})
 		f.chain = len(l.Chains)
 		return

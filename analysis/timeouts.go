@@ -67,13 +67,16 @@ func (p *Population) estimate() *Timeouts {
 	*t = Timeouts{N: len(gaps), P5: percentile(gaps, 5), P50: percentile(gaps, 50), P75: percentile(gaps, 75), P95: percentile(gaps, 95)}
 	rest := gaps
 	for len(t.Values) < maxTimeouts {
-		lo, hi := densest(rest)
+		lo, hi := densest(rest, narrowWindow)
 		if hi-lo < minTimeoutSamples || (hi-lo)*clusterShare < len(rest)*2 {
-			break
+			// Kernels with a coarse clock fire socket timers up to a tick of 10 ms late: then nearly all samples must agree.
+			if lo, hi = densest(rest, coarseWindow); hi-lo < coarseSamples || (hi-lo)*5 < len(rest)*4 || len(t.Values) > 0 {
+				break
+			}
 		}
 		// Timers are late, never early: what came sooner was something else.
 		if lo*earlyShare > len(rest) && len(t.Values) == 0 && lo >= minTimeoutSamples {
-			if l, h := densest(rest[:lo]); (h-l)*clusterShare < lo*2 {
+			if l, h := densest(rest[:lo], narrowWindow); (h-l)*clusterShare < lo*2 {
 				break
 			}
 		}
@@ -91,8 +94,11 @@ func (p *Population) estimate() *Timeouts {
 		rest = slices.Concat(rest[:lo], rest[hi:])
 	}
 	if len(t.Values) == 0 && len(gaps) > 0 && len(gaps) < minTimeoutSamples {
-		if name := defaultNamed(gaps[0]); name != "" {
-			t.Values = append(t.Values, Timeout{T: gaps[0], P50: gaps[0], P75: gaps[0], P95: gaps[0], N: 1, Default: name, FromDefault: true})
+		for _, g := range gaps {
+			if name := defaultNamed(g); name != "" {
+				t.Values = append(t.Values, Timeout{T: g, P50: g, P75: g, P95: g, N: 1, Default: name, FromDefault: true})
+				break
+			}
 		}
 	}
 	t.Cancelled = len(t.Values) == 0 && len(gaps) >= 5
@@ -103,13 +109,17 @@ const (
 	maxTimeouts  = 3
 	clusterShare = 5  // a cluster holds at least 2/5 of the samples that are left
 	earlyShare   = 10 // at most a tenth of them may be shorter
+
+	narrowWindow  = 2 * time.Millisecond
+	coarseWindow  = 12 * time.Millisecond
+	coarseSamples = 5
 )
 
-// densest returns the bounds of the window of width max(2 ms, 1 %) that holds the most of the sorted gaps.
-func densest(gaps []time.Duration) (lo, hi int) {
+// densest returns the bounds of the window of width max(least, 1 %) that holds the most of the sorted gaps.
+func densest(gaps []time.Duration, least time.Duration) (lo, hi int) {
 	j := 0
 	for i := range gaps {
-		width := max(2*time.Millisecond, gaps[i]/100)
+		width := max(least, gaps[i]/100)
 		for j < len(gaps) && gaps[j]-gaps[i] <= width {
 			j++
 		}

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/respsniff/respsniff/resp"
 )
@@ -70,6 +71,20 @@ func (t *transaction) queue(ex *Exchange) {
 	}
 }
 
+// shortens reports whether the block holds a command that makes servers write a short array: CLIENT REPLY OFF or SKIP,
+// or an AUTH.
+func (t *transaction) shortens() bool {
+	if t.reply != replyAsBefore {
+		return true
+	}
+	for _, q := range t.calls {
+		if q.auth {
+			return true
+		}
+	}
+	return false
+}
+
 // executed takes the array of EXEC: it ties the elements to the queued commands that are still in the session's log,
 // and returns why an element cannot answer its command, if one cannot.
 func (s *Session) executed(exec *Exchange, r *resp.Reply) (element int, why string) {
@@ -98,6 +113,28 @@ func (s *Session) executed(exec *Exchange, r *resp.Reply) (element int, why stri
 		}
 	}
 	return element, why
+}
+
+// staleIdle is the pause after which a liveness probe in a mode that forbids it comes from a new user of the connection.
+const staleIdle = 100 * time.Millisecond
+
+// watchBlock looks for the next user of a connection that was given back inside MULTI: pools probe what they hand out,
+// and nobody probes inside a transaction of its own.
+func (s *Session) watchBlock(ex *Exchange) {
+	if ex.verb == verbPing && ex.idle >= staleIdle {
+		info := ex.Serves
+		s.run.oddity(&Oddity{Session: s, What: StaleMode, Info: &info, Exchange: ex, Gap: ex.idle, Text: "a transaction"})
+	}
+}
+
+// watchMode looks for the next user of a connection that was given back as a MONITOR.
+func (s *Session) watchMode(ex *Exchange) {
+	if !s.mode.monitor || ex.idle < staleIdle || ex.verb == verbQuit || ex.verb == verbReset || ex.verb == verbMonitor {
+		return
+	}
+	s.run.emit(&Oddity{
+		Session: s, What: StaleMode, Frame: ex.Frame, File: ex.File, Time: ex.Time, Offset: ex.Start, Exchange: ex, Gap: ex.idle, Text: "MONITOR",
+	})
 }
 
 // logged returns a command that has not been settled yet, or nil.

@@ -23,6 +23,12 @@ func (d *Drops) add(e Drops) {
 	d.Interface = addSat(d.Interface, e.Interface)
 }
 
+// Plus returns the sum of two reports, of different interfaces, files or runs; sums saturate.
+func (d Drops) Plus(e Drops) Drops {
+	d.add(e)
+	return d
+}
+
 // dropLine matches a line with which tcpdump ends; a count stands before each figure.
 var dropLine = regexp.MustCompile(
 	`(?m)(?:^|[\s,/])(\d{1,18}) packets? (captured|received by filter|dropped by kernel|dropped by interface)\b`)

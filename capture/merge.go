@@ -91,8 +91,12 @@ func (m *merge) least() (at int, limit Time, before bool) {
 // drain yields the packets of one input until another one is due.
 func (m *merge) drain(at int, limit Time, before bool) bool {
 	s := m.open[at].s
+	plain, _ := s.r.(*pcapReader)
+	if limit != math.MaxInt64 || before {
+		plain = nil
+	}
 	for {
-		if !m.yield(s.cur, nil) {
+		if !m.yield(s.cur, nil) || plain != nil && !plain.walk(s, m.yield) {
 			return false
 		}
 		for {

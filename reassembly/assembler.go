@@ -48,7 +48,7 @@ func New(o Options) *Assembler {
 		}
 	}
 	a.decoder.stats = &a.stats
-	a.decoder.seed = rand.Uint64() // so that no capture can be made that fills one place of the table
+	a.decoder.seed, a.table.seed = rand.Uint64(), rand.Uint64() // so that no capture can be made that fills one place of the table
 	a.table.flows = &a.flows
 	a.table.grow()
 	return a
@@ -99,7 +99,7 @@ func (a *Assembler) take(p *capture.Packet) {
 		a.stats.Backwards++
 	}
 	for len(a.timers) > 0 && a.timers[0].due <= a.clock.reading && !a.stopped {
-		a.fire(a.timers[0])
+		a.fire(a.timers[0].flow)
 	}
 	if a.stopped || (len(p.Data) == 0 && p.Length == 0) {
 		return
@@ -108,7 +108,7 @@ func (a *Assembler) take(p *capture.Packet) {
 	if !a.decoder.decode(p, &a.packet) {
 		return
 	}
-	if a.ports != nil && !a.wanted(a.packet.src.Port()) && !a.wanted(a.packet.dst.Port()) {
+	if a.ports != nil && !a.wanted(a.packet.src.port()) && !a.wanted(a.packet.dst.port()) {
 		a.stats.Filtered++
 		return
 	}

@@ -192,8 +192,8 @@ func TestTimers(t *testing.T) {
 		} else {
 			heap.set(f, int64(r.IntN(1000)))
 		}
-		for i, f := range heap {
-			if int(f.slot) != i || i > 0 && heap.less(i, (i-1)/2) {
+		for i, at := range heap {
+			if int(at.flow.slot) != i || i > 0 && heap.less(i, (i-1)/2) {
 				t.Fatalf("place %d of %d is out of order", i, len(heap))
 			}
 		}
@@ -209,16 +209,28 @@ func TestTable(t *testing.T) {
 	type key struct{ src, dst netip.AddrPort }
 	have := map[key]*flow{}
 	for i := range 20000 {
-		k := key{netip.AddrPortFrom(addrA, uint16(r.IntN(3000))), netip.AddrPortFrom(addrB, 1)}
-		hash := uint32(k.src.Port()) % 700 * 0x01000193 // many share a hash
-		f, side := table.find(hash, k.src, k.dst)
-		back, other := table.find(hash, k.dst, k.src)
-		if f != have[k] || back != f || f != nil && (side != A || other != B) {
+		there, back := &packet{}, &packet{}
+		at, home := &decoder{}, &decoder{}
+		k := key{dst: netip.AddrPortFrom(addrB, 1)}
+		if n := r.IntN(3000); n%2 == 0 {
+			k.src = netip.AddrPortFrom(addrA, uint16(n))
+			there.src, there.dst = endpoint4(1, uint16(n)), endpoint4(2, 1)
+		} else { // many share a hash
+			at.v6, at.dst6 = true, netip.MustParseAddr("2001:db8::1")
+			at.src6 = netip.AddrFrom16([16]byte{0xfd, 1: byte(n), 2: byte(n >> 8)})
+			there.src, there.dst = hashed|endpoint(n%100), hashed|1
+			k.src, k.dst = at.ends(there)
+		}
+		back.src, back.dst = there.dst, there.src
+		home.v6, home.src6, home.dst6 = at.v6, at.dst6, at.src6
+		f, side := table.find(there, at)
+		same, other := table.find(back, home)
+		if f != have[k] || same != f || f != nil && (side != A || other != B) {
 			t.Fatalf("step %d: found %v, want %v", i, f, have[k])
 		}
 		if f == nil {
 			f = flows.take()
-			f.hash, f.conn.Ends = hash, [2]netip.AddrPort{k.src, k.dst}
+			f.pair, f.flip, f.conn.Ends = there.pair(), there.larger(), [2]netip.AddrPort{k.src, k.dst}
 			table.insert(f)
 			have[k] = f
 		} else {

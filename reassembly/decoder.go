@@ -2,7 +2,6 @@ package reassembly
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"net/netip"
 
 	"github.com/respsniff/respsniff/capture"
@@ -39,9 +38,10 @@ type decoder struct {
 	etherType uint16 // for layerEtherType
 	proto     uint8  // for layerTransport
 	v6        bool
-	src, dst  netip.Addr
-	srcKey    uint64
-	dstKey    uint64
+	src4      uint32
+	dst4      uint32
+	src6      netip.Addr // only where v6
+	dst6      netip.Addr
 	ipid      uint16
 	ttl       uint8
 }
@@ -101,25 +101,29 @@ func (d *decoder) tcp(data []byte, out *packet) bool {
 		return false
 	}
 	src, dst := binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
-	out.src, out.dst = netip.AddrPortFrom(d.src, src), netip.AddrPortFrom(d.dst, dst)
-	out.hash = d.mix(d.srcKey, src) + d.mix(d.dstKey, dst)
 	out.ipid, out.ttl = d.ipid, d.ttl
 	if d.v6 {
 		d.stats.IPv6++
-	} else {
-		d.stats.IPv4++
+		out.src, out.dst = d.endpoint6(d.src6, src), d.endpoint6(d.dst6, dst)
+		return true
 	}
+	d.stats.IPv4++
+	out.src, out.dst = endpoint4(d.src4, src), endpoint4(d.dst4, dst)
 	return true
 }
 
-// Multipliers of wyhash, odd and with as many ones as zeros.
-const (
-	mixA = 0xa0761d6478bd642f
-	mixB = 0xe7037ed1a0b428db
-)
+// ends returns the two ends of the packet decoded last.
+func (d *decoder) ends(p *packet) (src, dst netip.AddrPort) {
+	from, to := d.addrs()
+	return netip.AddrPortFrom(from, p.src.port()), netip.AddrPortFrom(to, p.dst.port())
+}
 
-// mix hashes one end; the sum over both ends is the same in both directions.
-func (d *decoder) mix(addr uint64, port uint16) uint32 {
-	hi, lo := bits.Mul64(addr^d.seed, (uint64(port)<<32|mixA)^d.seed>>7)
-	return uint32((hi ^ lo) >> 16)
+func (d *decoder) addrs() (src, dst netip.Addr) {
+	if d.v6 {
+		return d.src6, d.dst6
+	}
+	var a, b [4]byte
+	binary.BigEndian.PutUint32(a[:], d.src4)
+	binary.BigEndian.PutUint32(b[:], d.dst4)
+	return netip.AddrFrom4(a), netip.AddrFrom4(b)
 }

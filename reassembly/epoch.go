@@ -10,7 +10,7 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 		a.makeRoom()
 	}
 	f := a.flows.take()
-	f.hash = p.hash
+	f.pair = p.pair()
 	f.active = a.clock.reading
 	a.stats.Conns++
 	c := &f.conn
@@ -26,7 +26,8 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 	default:
 		f.forming = p.flags&RST == 0
 	}
-	c.Ends[from], c.Ends[from.Other()] = p.src, p.dst
+	f.flip = from ^ p.larger()
+	c.Ends[from], c.Ends[from.Other()] = a.decoder.ends(p)
 	a.table.insert(f)
 	return f, from
 }
@@ -63,7 +64,7 @@ func (a *Assembler) close(f *flow, otherwise End) {
 	a.segment = Segment{Conn: &f.conn, End: end, Time: at, Ack: NoAck}
 	a.emit()
 	f.conn.Tag = nil
-	f.state = flowEnded
+	f.state, f.steady = flowEnded, false
 	a.remember(f)
 }
 

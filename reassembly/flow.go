@@ -15,15 +15,15 @@ type half struct {
 
 	highTime capture.Time // of the segment that ends at high
 	highTS   uint32
+	first    uint32 // SideStats.FirstSeq, beside what is computed with it
 	highID   uint16
 
-	based  bool // SideStats.FirstSeq holds
-	syn    bool // the SYN was seen
-	moved  bool // something was handed out: offset 0 and next stay where they are
-	fin    bool // FIN was handed out and counts in next
-	bare   bool // based on a packet without payload and without SYN: it may have been a keep-alive probe
-	scaled bool // the SYN had a window scale option
-	scale  uint8
+	based bool  // first holds
+	syn   bool  // the SYN was seen
+	moved bool  // something was handed out: offset 0 and next stay where they are
+	fin   bool  // FIN was handed out and counts in next
+	bare  bool  // based on a packet without payload and without SYN: it may have been a keep-alive probe
+	scale uint8 // of the window, as the SYN had it, plus 1; 0 if it had none
 }
 
 // idWindow is how far apart the IP identifiers of neighbouring packets of a connection may be.
@@ -55,17 +55,18 @@ const (
 // flow is a connection with what reassembly keeps of it. Flows lie in slabs and never move; one is used again once its
 // consumer has received the End of its Conn.
 type flow struct {
-	conn    Conn
+	pair    pair
 	half    [2]half
-	backlog *backlog // nil while nothing waits
 	active  int64    // clock reading of the last packet
-	due     int64    // clock reading of the next timer, while slot >= 0
+	backlog *backlog // nil while nothing waits
 	index   uint32   // of the flow in the slabs
-	hash    uint32
-	slot    int32 // place in the timer heap, -1 if none
+	slot    int32    // place in the timer heap, -1 if none
 	state   flowState
+	flip    Side // the side that the smaller end of pair is
 	rst     bool
 	forming bool // no SYN yet: what comes is queued for ReorderWindow, because the first in the file may not be the first
+	steady  bool // see settled
+	conn    Conn
 }
 
 func (f *flow) finished() bool { return f.half[A].fin && f.half[B].fin }
@@ -85,10 +86,12 @@ func (f *flow) end(otherwise End) End {
 
 // rebase sets the sequence number of offset 0 of side s.
 func (f *flow) rebase(s Side, seq uint32) {
-	f.conn.Sides[s].FirstSeq = seq
+	f.setFirst(s, seq)
 	h := &f.half[s]
 	h.based, h.next, h.high, h.acked = true, 0, 0, 0
 }
+
+func (f *flow) setFirst(s Side, seq uint32) { f.half[s].first, f.conn.Sides[s].FirstSeq = seq, seq }
 
 // swap exchanges the sides of a connection of which nothing was handed out.
 func (f *flow) swap() {
@@ -96,6 +99,7 @@ func (f *flow) swap() {
 	c.Ends[A], c.Ends[B] = c.Ends[B], c.Ends[A]
 	c.Sides[A], c.Sides[B] = c.Sides[B], c.Sides[A]
 	f.half[A], f.half[B] = f.half[B], f.half[A]
+	f.flip ^= 1
 	if f.backlog != nil {
 		f.backlog.swap()
 	}
@@ -103,7 +107,7 @@ func (f *flow) swap() {
 
 // offset unwraps a sequence number of side s to the place nearest to ref.
 func (f *flow) offset(s Side, seq uint32, ref int64) int64 {
-	return ref + int64(int32(seq-(f.conn.Sides[s].FirstSeq+uint32(ref))))
+	return ref + int64(int32(seq-(f.half[s].first+uint32(ref))))
 }
 
 // slabSize is the number of flows allocated at once.

@@ -71,10 +71,8 @@ func (d *decoder) ipv4(data []byte) (layer, []byte) {
 	if total < header {
 		return d.fault(BadIP)
 	}
-	src, dst := binary.BigEndian.Uint32(data[12:]), binary.BigEndian.Uint32(data[16:])
 	d.v6 = false
-	d.src, d.dst = netip.AddrFrom4([4]byte(data[12:16])), netip.AddrFrom4([4]byte(data[16:20]))
-	d.srcKey, d.dstKey = uint64(src), uint64(dst)
+	d.src4, d.dst4 = binary.BigEndian.Uint32(data[12:]), binary.BigEndian.Uint32(data[16:])
 	d.ipid = binary.BigEndian.Uint16(data[4:])
 	d.ttl = data[8]
 	d.proto = data[9]
@@ -83,7 +81,8 @@ func (d *decoder) ipv4(data []byte) (layer, []byte) {
 	if fragment&0x3fff == 0 {
 		return layerTransport, data
 	}
-	return d.fragment(fragmentKey{src: d.src, dst: d.dst, id: uint32(d.ipid), proto: d.proto},
+	src, dst := d.addrs()
+	return d.fragment(fragmentKey{src: src, dst: dst, id: uint32(d.ipid), proto: d.proto},
 		int(fragment&0x1fff)*8, fragment&0x2000 != 0, data)
 }
 
@@ -96,9 +95,7 @@ func (d *decoder) ipv6(data []byte) (layer, []byte) {
 	}
 	length := int(binary.BigEndian.Uint16(data[4:]))
 	d.v6 = true
-	d.src, d.dst = netip.AddrFrom16([16]byte(data[8:24])), netip.AddrFrom16([16]byte(data[24:40]))
-	d.srcKey = binary.BigEndian.Uint64(data[8:])*mixB ^ binary.BigEndian.Uint64(data[16:])
-	d.dstKey = binary.BigEndian.Uint64(data[24:])*mixB ^ binary.BigEndian.Uint64(data[32:])
+	d.src6, d.dst6 = netip.AddrFrom16([16]byte(data[8:24])), netip.AddrFrom16([16]byte(data[24:40]))
 	d.ipid = 0
 	d.ttl = data[7]
 	d.proto = data[6]
@@ -136,7 +133,8 @@ func (d *decoder) transport(data []byte) (layer, []byte) {
 		if place&0xfff9 == 0 { // an atomic fragment, whole (RFC 6946)
 			return layerTransport, data
 		}
-		return d.fragment(fragmentKey{src: d.src, dst: d.dst, id: id}, int(place&0xfff8), place&1 != 0, data)
+		src, dst := d.addrs()
+		return d.fragment(fragmentKey{src: src, dst: dst, id: id}, int(place&0xfff8), place&1 != 0, data)
 	case protoIPIP, protoIPv6:
 		d.stats.Tunnels[IPIP]++
 		return layerIP, data

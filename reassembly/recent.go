@@ -13,20 +13,16 @@ const (
 	recentSize = 1 << (groupBits + slotBits)
 )
 
-// sighting is what is remembered of a packet.
+// sighting is what is remembered of a packet, in 16 bytes: what 50 busy connections touch fits a first-level cache.
 type sighting struct {
-	time     capture.Time
-	conn     uint32 // low bits of Conn.ID
-	seq, ack uint32
-	ts       uint32
-	sample   uint32 // of the payload first captured at this place
-	length   uint32
-	captured uint32
-	ipid     uint16
-	window   uint16
-	flags    Flags
-	side     Side
+	place  uint32 // hash of connection, side, sequence number and lengths
+	sample uint32 // of the payload first captured at this place
+	header uint32 // hash of the other header fields that copies share
+	time   uint32 // in ticks of 1,024 ns, from any moment on
 }
+
+// tick is the binary logarithm of the nanoseconds in a unit of sighting.time.
+const tick = 10
 
 // recent remembers the latest packets in a fixed, direct-mapped table; one overwritten is a copy taken for a
 // retransmission, which loses no bytes.
@@ -41,41 +37,44 @@ const (
 	conflict         // the same place in the stream with other bytes
 )
 
-// see compares the packet at hand with those remembered and remembers it.
-func (r *recent) see(conn int64, s Side, p *packet, t capture.Time) verdict {
+// see compares the packet at hand with those remembered and remembers it. ahead says that its payload lies behind all
+// that was captured, so that there is nothing to compare: the table is then only written to, and a processor need not
+// wait for what is in it.
+func (r *recent) see(conn int64, s Side, p *packet, t capture.Time, ahead bool) verdict {
+	from := uint32(conn)*2 + uint32(s)
 	key := p.seq * 2
-	hash := uint32(0)
+	n := sighting{header: p.fingerprint(), time: uint32(t >> tick)}
 	if p.length > 0 {
 		key++
-		hash = sample(p.payload)
+		n.sample = sample(p.payload)
 	}
-	group := (uint32(conn)*2 + uint32(s)) * 0x9e3779b1 >> (32 - groupBits)
+	n.place = uint32(fold((uint64(from)<<32|uint64(p.seq))^mixA, (uint64(p.length)<<32|uint64(len(p.payload)))^mixB))
+	group := from * 0x9e3779b1 >> (32 - groupBits)
 	slot := (key + uint32(p.flags&(SYN|FIN|RST))) * 0x85ebca77 >> (32 - slotBits)
 	e := &r[group<<slotBits|slot]
 	v := fresh
-	if e.seq == p.seq && e.conn == uint32(conn) && e.side == s && e.length == uint32(p.length) &&
-		e.captured == uint32(len(p.payload)) {
-		v = e.compare(p, hash, t)
-		if v == conflict {
-			hash = e.sample
-		}
+	if !ahead && e.place == n.place {
+		v = e.compare(&n)
 	}
-	e.time = t
-	e.conn, e.side = uint32(conn), s
-	e.seq, e.ack, e.ts = p.seq, p.ack, p.tsVal
-	e.sample, e.length, e.captured = hash, uint32(p.length), uint32(len(p.payload))
-	e.ipid, e.window, e.flags = p.ipid, p.window, p.flags
+	*e = n
 	return v
 }
 
-// compare tells what p, of the same place and length, is against e.
-func (e *sighting) compare(p *packet, hash uint32, t capture.Time) verdict {
-	if e.sample != hash {
+// compare tells what n, which lies at the same place as e, is against it.
+func (e *sighting) compare(n *sighting) verdict {
+	if e.sample != n.sample {
+		n.sample = e.sample
 		return conflict
 	}
-	if age := t.Sub(e.time); age > duplicateWindow || age < -duplicateWindow || e.ack != p.ack || e.flags != p.flags ||
-		e.ipid != p.ipid || e.window != p.window || e.ts != p.tsVal {
+	if age := int32(n.time - e.time); e.header != n.header || age > int32(duplicateWindow>>tick) || age < -int32(duplicateWindow>>tick) {
 		return fresh
 	}
 	return copied
+}
+
+// fingerprint hashes what an exact copy has in common beside its place and payload: acknowledgement, flags, window, IP
+// identifier and TCP timestamp.
+func (p *packet) fingerprint() uint32 {
+	rest := uint64(p.ipid)<<24 | uint64(p.window)<<8 | uint64(p.flags)
+	return uint32(fold((uint64(p.ack)<<32|uint64(p.tsVal))^mixA, rest^mixB) >> 16)
 }

@@ -8,10 +8,12 @@ import (
 // it.
 func (a *Assembler) tcp(cp *capture.Packet) {
 	p := &a.packet
-	f, s := a.table.find(p.hash, p.src, p.dst)
+	f, s := a.table.find(p, &a.decoder)
 	switch {
 	case f == nil:
 		f, s = a.open(p, cp.Time)
+	case a.inOrder(f, s, cp):
+		return
 	case a.reopen(f, s, p, cp.Time):
 		if f.state == flowLive {
 			a.close(f, EndReused)
@@ -29,7 +31,7 @@ func (a *Assembler) tcp(cp *capture.Packet) {
 		a.stats.AfterEnd++
 		return
 	}
-	seen := a.recent.see(f.conn.ID, s, p, cp.Time)
+	seen := a.recent.see(f.conn.ID, s, p, cp.Time, f.ahead(s, p))
 	if seen == copied {
 		a.stats.Duplicates++
 		f.conn.Sides[s].Repeated += int64(p.length)
@@ -38,9 +40,16 @@ func (a *Assembler) tcp(cp *capture.Packet) {
 	a.arrive(f, s, cp, seen == conflict)
 }
 
+// ahead reports whether p has payload and all of it lies behind what was captured of side s, and not far.
+func (f *flow) ahead(s Side, p *packet) bool {
+	h := &f.half[s]
+	return p.length > 0 && p.flags&RST == 0 && h.based && p.seq-h.first-uint32(h.high) < farOff
+}
+
 // arrive places the packet at hand in the stream of side s of f.
 func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	p := &a.packet
+	f.steady = false
 	h, peer := &f.half[s], &f.half[s.Other()]
 	side := &f.conn.Sides[s]
 	f.active = a.clock.reading
@@ -52,7 +61,7 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	if p.flags&SYN != 0 {
 		seq++
 		if !h.syn {
-			h.syn, h.scaled, h.scale = true, p.hasScale, p.scale
+			h.syn, h.scale = true, p.scale
 			if s = a.adopt(f, s); h != &f.half[s] {
 				h, peer, side = &f.half[s], &f.half[s.Other()], &f.conn.Sides[s]
 			}
@@ -102,8 +111,8 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	seg.RawSeq, seg.RawAck, seg.Window = p.seq, p.ack, uint32(p.window)
 	seg.TTL, seg.IPID = p.ttl, p.ipid
 	seg.HasTS, seg.TSVal, seg.TSEcr = p.hasTS, p.tsVal, p.tsEcr
-	if h.scaled && peer.scaled && p.flags&SYN == 0 {
-		seg.Window <<= h.scale
+	if h.scale > 0 && peer.scale > 0 && p.flags&SYN == 0 {
+		seg.Window <<= h.scale - 1
 	}
 	seg.Probe = length <= 1 && off == h.high-1 && p.flags&(SYN|FIN|RST) == 0 && side.Packets > 1
 	end := off + int64(length)
@@ -120,6 +129,7 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 		if _, _, waits := f.waits(seg); !waits && !f.forming {
 			a.deliver(f)
 			a.lingers(f)
+			f.settled()
 			return
 		}
 		f.backlog = a.pool.backlog()
@@ -170,7 +180,7 @@ func (a *Assembler) adopt(f *flow, s Side) Side {
 	if h.based {
 		if by := f.offset(s, p.seq+1, h.next); f.forming && !h.moved && f.backlog != nil && by != 0 && by >= -maxEarly && by <= 0 {
 			f.backlog.shift(s, by)
-			f.conn.Sides[s].FirstSeq = p.seq + 1
+			f.setFirst(s, p.seq+1)
 			h.next, h.high, h.acked = 0, h.high-by, h.acked-by
 		}
 		if !f.matches(s, p.seq+1) {

@@ -2,33 +2,40 @@ package reassembly
 
 // timers is a heap of the flows that wait for a moment, earliest first, ties by connection number. A flow knows its
 // place, so that it stands in the heap at most once.
-type timers []*flow
+type timers []timer
+
+// timer is when a flow is to be looked at. The moment stands beside the pointer, not in the flow, so that sifting mostly
+// does not touch flows.
+type timer struct {
+	due  int64 // clock reading
+	flow *flow
+}
 
 func (t timers) less(i, j int) bool {
 	if t[i].due != t[j].due {
 		return t[i].due < t[j].due
 	}
-	return t[i].conn.ID < t[j].conn.ID
+	return t[i].flow.conn.ID < t[j].flow.conn.ID
 }
 
 func (t timers) swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
-	t[i].slot, t[j].slot = int32(i), int32(j)
+	t[i].flow.slot, t[j].flow.slot = int32(i), int32(j)
 }
 
 // set puts f's timer to due.
 func (t *timers) set(f *flow, due int64) {
 	if f.slot < 0 {
-		f.due = due
 		f.slot = int32(len(*t))
-		*t = append(*t, f)
+		*t = append(*t, timer{due, f})
 		t.up(int(f.slot))
 		return
 	}
-	if f.due == due {
+	at := &(*t)[f.slot]
+	if at.due == due {
 		return
 	}
-	f.due = due
+	at.due = due
 	t.up(int(f.slot))
 	t.down(int(f.slot))
 }
@@ -41,7 +48,7 @@ func (t *timers) clear(f *flow) {
 	}
 	last := len(*t) - 1
 	t.swap(i, last)
-	(*t)[last] = nil
+	(*t)[last] = timer{}
 	*t = (*t)[:last]
 	f.slot = -1
 	if i < last {

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -38,9 +40,6 @@ func leakedPools(p *analysis.Pools, periods int) int {
 	return live
 }
 
-// were joins a count with its noun and verb: "1 connection was", "38 connections were".
-func were(n int, noun string) string { return was(n, noun) }
-
 func mapsKeys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
 // every prints a period in the unit that suits it.
@@ -54,10 +53,20 @@ func every(d time.Duration) string {
 // hundredths prints a duration in seconds with two decimals.
 func hundredths(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
-// sinceStart is how long after the start of the capture something happened.
-func sinceStart(r *analysis.Run, m analysis.Mark) string {
-	return fmt.Sprintf("%.6f s", m.Time.Sub(r.Summary().First).Seconds())
+// overTime lists the connections of a link over time, in at most maxPoints steps.
+func overTime(l *analysis.Link) string {
+	t := &l.Timeline
+	per := (len(t.Open) + maxPoints - 1) / maxPoints
+	var list []string
+	for i := 0; i < len(t.Open); i += max(per, 1) {
+		list = append(list, fmt.Sprint(slices.Max(t.Open[i:min(i+per, len(t.Open))])))
+	}
+	return fmt.Sprintf("most open connections of %s in each %s from %s on: %s", l.Client, every(t.Step*time.Duration(max(per, 1))), at(t.Start),
+		strings.Join(list, " "))
 }
+
+// maxPoints is how many steps of time a list shows.
+const maxPoints = 24
 
 // netipPort names the client of a link, without a port.
 func netipPort(l *analysis.Link) netip.AddrPort { return netip.AddrPortFrom(l.Client, 0) }

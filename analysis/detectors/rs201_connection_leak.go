@@ -55,7 +55,6 @@ type lost struct {
 	s         analysis.Occurrence // who
 	facts     analysis.ConnFacts
 	open      bool // until the capture's end
-	overtaken bool // a command was written on it while a reply was due
 	lastName  string
 	lastReply string
 	lastFrame int64
@@ -89,7 +88,7 @@ func (w *leaks) lost(s *analysis.Session) *lost {
 	l := w.byConn[s.ID]
 	if l == nil {
 		l = &lost{
-			conn: s.ID, facts: *s.Facts(), open: s.End == reassembly.EndCapture || s.End == reassembly.NotEnded, overtaken: s.Overtaken(),
+			conn: s.ID, facts: *s.Facts(), open: s.End == reassembly.EndCapture || s.End == reassembly.NotEnded,
 			weakened: s.Lost[0]+s.Lost[1] > 0,
 		}
 		l.s = analysis.Occurrence{
@@ -148,7 +147,7 @@ func (w *leaks) judge(l *lost, end capture.Time) (analysis.Confidence, []string)
 	wait := w.r.Duration("close_wait")
 	idle := end.Sub(f.LastClient)
 	ticks, facts := w.missing(l, end)
-	broken := l.poisoned || l.overtaken
+	broken := l.poisoned || l.facts.Overtook
 	switch {
 	case f.CloseWait() && end.Sub(f.FINAcked.Time) >= wait:
 		return analysis.Strong, append([]string{l.closeWait(end)}, facts...)
@@ -231,7 +230,7 @@ func (l *lost) example(run *analysis.Run, facts []string) analysis.Example {
 		reply = "never answered"
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("the last command was %s at %s (frame %d), %s", l.lastName, at(f.LastClient), l.lastFrame, reply))
-	if l.overtaken && !l.poisoned {
+	if l.facts.Overtook && !l.poisoned {
 		e.Facts = append(e.Facts, "a command had been written on it while a reply was still due")
 	}
 	if n := f.ServerTimeout(); n > 0 {

@@ -78,7 +78,7 @@ func poolLeak(run *analysis.Run, l *analysis.Link, p *analysis.Pools, n int) ana
 		o.Notes = append(o.Notes, "no connection was closed and replaced: a keep-alive of each connection of one pool would look the same")
 	}
 	if l.Unused > 0 {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s never used", were(l.Unused, "open connection")))
+		o.Notes = append(o.Notes, fmt.Sprintf("%s never used", was(l.Unused, "open connection")))
 	}
 	if d, steps := growth(p); d > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("growth: a further pool every %s (steps %s)", hundredths(d), steps))

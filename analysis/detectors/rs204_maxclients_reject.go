@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
@@ -22,7 +21,7 @@ func MaxclientsReject() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &refusals{r: r, open: map[int64]turnedAway{}, servers: map[netip.AddrPort]*fullServer{}}
 			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s was at its limit of clients: %s refused", f.Server, were(w.total(f.Server), "connection"))
+				return fmt.Sprintf("%s was at its limit of clients: %s refused", f.Server, was(w.total(f.Server), "connection"))
 			}
 			r.Remedy = w.remedy
 			r.Notes = w.notes
@@ -33,6 +32,12 @@ func MaxclientsReject() *analysis.Detector {
 
 // holdersShown is how many of the clients that hold the connections are named.
 const holdersShown = 10
+
+// Bounds of what is kept of refused connections.
+const (
+	maxRefused     = 1 << 14 // that are not yet over
+	maxFullServers = 1 << 10
+)
 
 // refusals collects connections that a full server turned away.
 type refusals struct {
@@ -56,7 +61,6 @@ type fullServer struct {
 	first                      analysis.Occurrence // the first refusal, reported if no caller read one
 	holders                    []holder
 	held                       int
-	looked                     capture.Time
 }
 
 // holder is a client and the connections it held when the server was full.
@@ -70,6 +74,9 @@ func (w *refusals) odd(o *analysis.Oddity) {
 		return
 	}
 	s := o.Session
+	if len(w.open) >= maxRefused || w.servers[s.Server] == nil && len(w.servers) >= maxFullServers {
+		return
+	}
 	w.open[s.ID] = turnedAway{o.Frame, o.File, o.Time, o.Info.K, resp.TextOf(o.Info.Text.Raw()).Short(60)}
 	f := w.servers[s.Server]
 	if f == nil {
@@ -77,13 +84,12 @@ func (w *refusals) odd(o *analysis.Oddity) {
 		w.servers[s.Server] = f
 	}
 	f.refused++
-	if f.looked == 0 || o.Time.Sub(f.looked) >= time.Second {
-		f.looked = o.Time
+	if f.refused == 1 {
 		f.count(w.r.Run(), s.Server, s.Client.Addr())
 	}
 }
 
-// count keeps who held the server's connections when most were held.
+// count keeps who held the server's connections when the first was refused: later ones may wait in the kernel's backlog.
 func (f *fullServer) count(run *analysis.Run, server netip.AddrPort, refused netip.Addr) {
 	var now []holder
 	held := 0
@@ -96,9 +102,6 @@ func (f *fullServer) count(run *analysis.Run, server netip.AddrPort, refused net
 			now = append(now, holder{l.Client, n})
 			held += n
 		}
-	}
-	if held <= f.held {
-		return
 	}
 	slices.SortStableFunc(now, func(a, b holder) int { return cmp.Compare(b.open, a.open) })
 	f.held, f.holders = held, now[:min(len(now), holdersShown)]
@@ -185,9 +188,14 @@ func (w *refusals) notes(f *analysis.Finding) []string {
 		return nil
 	}
 	notes := []string{fmt.Sprintf("%s refused in all; %d times a caller read the refusal as the answer to its command",
-		were(s.refused, "connection"), s.read)}
+		was(s.refused, "connection"), s.read)}
 	if s.unused+s.cut > 0 {
 		notes = append(notes, fmt.Sprintf("not read: %d closed before a whole command was sent, %d in the middle of a further one", s.unused, s.cut))
+	}
+	for _, l := range w.r.Run().Links() {
+		if len(s.holders) > 0 && l.Server == f.Server && l.Client == s.holders[0].client {
+			notes = append(notes, overTime(l))
+		}
 	}
 	return notes
 }
@@ -199,7 +207,7 @@ func (w *refusals) remedy(f *analysis.Finding) string {
 		for _, h := range s.holders {
 			list = append(list, fmt.Sprintf("%s %d", h.client, h.open))
 		}
-		text += fmt.Sprintf("Largest holders when it was fullest, of %d connections seen: %s. ", s.held, strings.Join(list, ", "))
+		text += fmt.Sprintf("Largest holders when the first was refused, of %d connections seen: %s. ", s.held, strings.Join(list, ", "))
 	}
 	for _, l := range w.r.Run().Links() {
 		if l.Server == f.Server {

@@ -36,6 +36,7 @@ func ConnectionChurn() *analysis.Detector {
 const (
 	churnWindow = 5 * time.Second
 	maxChurned  = 1 << 14 // connections remembered of one link
+	maxVisits   = 1 << 17 // … of all links
 )
 
 // churns collects connections that were opened and properly closed within the capture.
@@ -44,6 +45,7 @@ type churns struct {
 	gone  map[int64]struct{} // connections that were closed because a reply did not come
 	links map[*analysis.Link]*shortLived
 	order []*analysis.Link
+	kept  int // connections remembered
 }
 
 // shortLived is what is remembered of one link.
@@ -83,7 +85,8 @@ func (w *churns) ended(e *analysis.Ended) {
 		w.links[link] = l
 		w.order = append(w.order, link)
 	}
-	if len(l.opened) < maxChurned {
+	if len(l.opened) < maxChurned && w.kept < maxVisits {
+		w.kept++
 		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands())})
 	}
 }

@@ -31,6 +31,9 @@ const (
 	causeOther = "other"
 )
 
+// maxLateGroups bounds the groups of which causes are counted.
+const maxLateGroups = 1 << 11
+
 // lateWrites collects writes that met a reset.
 type lateWrites struct {
 	r        *analysis.Reporter
@@ -50,12 +53,19 @@ func (w *lateWrites) control(c *analysis.Control) {
 	run := w.r.Run()
 	o := analysis.Occurrence{
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.Late.Time, Last: c.Segment.Time, Severity: analysis.Medium,
-		Confidence: analysis.Proven, Weakened: c.Segment.Conn.Sides[0].Lost+c.Segment.Conn.Sides[1].Lost > 0,
+		Confidence: analysis.Proven,
 	}
-	if o.Weakened {
+	sides := &c.Segment.Conn.Sides
+	if o.Weakened = sides[0].Lost+sides[1].Lost > 0; o.Weakened {
 		o.Confidence = o.Confidence.Down()
 	}
+	if sides[0].Cut > 0 {
+		o.Confidence = analysis.Possible // a QUIT may be among what the snapshot length cut off
+	}
 	id := w.r.Fingerprint(o)
+	if w.causes[id] == nil && len(w.causes) >= maxLateGroups {
+		id = "" // the groups beyond the bound share their counts
+	}
 	if w.causes[id] == nil {
 		w.causes[id], w.timeouts[id] = map[string]int{}, map[int]int{}
 	}

@@ -19,7 +19,7 @@ func IdleCut() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &cuts{r: r, links: map[*analysis.Link]*silences{}, after: map[string]time.Duration{}}
 			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s dead after %s of silence", were(f.Count, "connection"), every(w.after[f.Fingerprint].Round(time.Second)))
+				return fmt.Sprintf("%s dead after %s of silence", was(f.Count, "connection"), every(w.after[f.Fingerprint].Round(time.Second)))
 			}
 			r.Remedy = func(f *analysis.Finding) string {
 				x := w.after[f.Fingerprint]
@@ -32,7 +32,7 @@ func IdleCut() *analysis.Detector {
 }
 
 const (
-	maxCuts    = 1 << 10 // remembered of one link
+	maxCuts    = 1 << 12 // remembered of all links
 	cutRepeats = 3       // transmissions again without any answer, that make a connection dead
 	cutSpread  = 20      // silences are equal to within a 20th
 )
@@ -42,6 +42,7 @@ type cuts struct {
 	r     *analysis.Reporter
 	links map[*analysis.Link]*silences
 	order []*analysis.Link
+	kept  int                      // dead connections remembered
 	after map[string]time.Duration // by fingerprint
 }
 
@@ -78,9 +79,10 @@ func (w *cuts) ended(e *analysis.Ended) {
 		w.order = append(w.order, link)
 	}
 	l.survived = max(l.survived, f.Survived)
-	if !f.IdleWrite.Seen() || f.ServerFIN.Seen() || !f.ServerRST.Seen() && f.Repeats < cutRepeats || len(l.dead) >= maxCuts {
+	if !f.IdleWrite.Seen() || f.ServerFIN.Seen() || !f.ServerRST.Seen() && f.Repeats < cutRepeats || w.kept >= maxCuts {
 		return
 	}
+	w.kept++
 	l.dead = append(l.dead, cut{
 		who:  analysis.Occurrence{Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.IdleWrite.Time, Severity: analysis.Medium},
 		idle: f.Idle, write: f.IdleWrite, reset: f.ServerRST, repeats: f.Repeats, ttl: f.ServerTTL, weakened: s.Lost[0]+s.Lost[1] > 0,

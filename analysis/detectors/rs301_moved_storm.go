@@ -79,8 +79,11 @@ func storm(r *analysis.Run, st *analysis.MovedStorm) analysis.Occurrence {
 			e.Facts = append(e.Facts, fmt.Sprintf("%d of them went against the client's own slot map, which it had asked for before (the last one at %s)",
 				st.Ignored, at(st.Refreshed)))
 		}
-		e.Facts = append(e.Facts, fmt.Sprintf("only %s straight to the node that an earlier MOVED had named: the client does not learn from its redirects either",
-			plural(st.Direct, "command went", "commands went")))
+		direct := "no command"
+		if st.Direct > 0 {
+			direct = "only " + plural(st.Direct, "command", "commands")
+		}
+		e.Facts = append(e.Facts, direct+" went straight to the node that an earlier MOVED had named: the client does not learn from its redirects either")
 		if st.Retries > 0 {
 			e.Facts = append(e.Facts, fmt.Sprintf("left out: %s whose owner the client had asked just before (a retry elsewhere, not an old map)",
 				plural(st.Retries, "redirect", "redirects")))

@@ -184,7 +184,7 @@ func (w *failovers) close() {
 					kinds = append(kinds, fmt.Sprintf("%s %d", c, n))
 				}
 			}
-			e.Facts = append(e.Facts, fmt.Sprintf("%s in %s: %s; %s of %s",
+			e.Facts = append(e.Facts, fmt.Sprintf("%s in %s: %s; %s, %s",
 				plural(o.n, "refusal", "refusals"), seconds(o.last.Sub(first.at)), strings.Join(kinds, ", "),
 				plural(len(o.clients), "client", "clients"), plural(len(o.servers), "node", "nodes")))
 			for i := range o.refusals[:min(len(o.refusals), 8)] {

@@ -23,7 +23,10 @@ func ServerStall() *analysis.Detector {
 			w := &standstills{r: r, servers: map[netip.AddrPort]*standstill{}}
 			r.Title = func(f *analysis.Finding) string {
 				s := w.servers[f.Server]
-				return fmt.Sprintf("the server process at %s stood still %s, up to %s", f.Server, plural(f.Count, "time", "times"), seconds(s.longest.Duration()))
+				if f.Count == 1 {
+					return fmt.Sprintf("the server process at %s stood still for %s", f.Server, seconds(s.longest.Duration()))
+				}
+				return fmt.Sprintf("the server process at %s stood still %d times, up to %s", f.Server, f.Count, seconds(s.longest.Duration()))
 			}
 			r.Remedy = func(f *analysis.Finding) string {
 				s := w.servers[f.Server]

@@ -106,7 +106,7 @@ func fromProxy(r *analysis.Run, a *analysis.Answered, p *proxyReply) analysis.Oc
 			File: r.File(ex.Serves.File), Frames: frames(ex.Frame, ex.Serves.Frame),
 			Facts: []string{
 				fmt.Sprintf("%s (frame %d) was answered with %q after %s (frame %d)", named(r, ex), ex.Frame, text, seconds(ex.Serves.Time.Sub(ex.EndTime)), ex.Serves.Frame),
-				fmt.Sprintf("this is the text of %s: %s; errors of Redis begin with a class in capitals and are worded otherwise", p.who, p.means),
+				fmt.Sprintf("this is the text of %s: %s; Redis itself has no such error", p.who, p.means),
 			},
 			Ladder: []analysis.Step{command(r, ex), replyStep(r, ex, "the proxy's own words")},
 		}

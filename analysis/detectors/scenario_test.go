@@ -34,6 +34,7 @@ func inspect(tb testing.TB, packets iter.Seq2[capture.Packet, error], o analysis
 	asm := reassembly.New(reassembly.Options{Ports: o.Ports})
 	run := analysis.NewRun(&o)
 	run.KeepConns()
+	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: asm.Stats()} })
 	events := run.Events(asm.Segments(packets))
 	tap := func(yield func(analysis.Event, error) bool) {
 		for e, err := range events {

@@ -50,7 +50,7 @@ func newWaits(r *analysis.Reporter) *waits {
 // waited takes a caller that stopped waiting.
 func (w *waits) waited(e *analysis.WaitEnded) {
 	g := e.Session.Group()
-	if g == nil || len(w.all) >= maxWaitsKept {
+	if g == nil || len(w.all) >= maxWaitsKept || e.How == analysis.GaveUpClose && e.Session.OneSided() {
 		return
 	}
 	ex := e.Exchange

@@ -102,6 +102,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if err := keep(doc, &o.filter); err != nil {
 		return nil, err
 	}
+	doc.Quality.Weakened = slices.ContainsFunc(doc.Findings, func(f analysis.Finding) bool { return f.Weakened })
 	report.Rank(doc.Findings)
 	return doc, nil
 }

@@ -94,13 +94,14 @@ func writeDiffText(w io.Writer, sides *[2]diffSide, d *gate.Difference) error {
 	fmt.Fprintf(b, "before %s, after %s: %d findings gone, %d new, %d changed, %d as before\n", report.Printable(sides[0].name),
 		report.Printable(sides[1].name), len(d.Gone), len(d.New), len(d.Changed), d.Same)
 	for _, f := range d.New {
-		fmt.Fprintf(b, "NEW      %s\n", diffLine(f))
+		fmt.Fprint(b, report.Hang("NEW      ", diffLine(f)))
 	}
 	for _, c := range d.Changed {
-		fmt.Fprintf(b, "CHANGED  %s (before: %d times, %s, %s)\n", diffLine(c.After), c.Before.Count, c.Before.Severity, c.Before.Confidence)
+		before := fmt.Sprintf(" (before: count %d, %s, %s)", c.Before.Count, c.Before.Severity, c.Before.Confidence)
+		fmt.Fprint(b, report.Hang("CHANGED  ", diffLine(c.After)+before))
 	}
 	for _, f := range d.Gone {
-		fmt.Fprintf(b, "GONE     %s\n", diffLine(f))
+		fmt.Fprint(b, report.Hang("GONE     ", diffLine(f)))
 	}
 	rows := latencyRows(sides)
 	if len(rows) > 0 {
@@ -121,7 +122,7 @@ func writeDiffText(w io.Writer, sides *[2]diffSide, d *gate.Difference) error {
 }
 
 func diffLine(f *analysis.Finding) string {
-	return report.Printable(fmt.Sprintf("%s %s, %s, %s: %s [%s]", f.Rule, f.Name, f.Severity, f.Confidence, f.Title, f.Fingerprint))
+	return report.Printable(fmt.Sprintf("%s %s, count %d, %s, %s: %s [%s]", f.Rule, f.Name, f.Count, f.Severity, f.Confidence, f.Title, f.Fingerprint))
 }
 
 func arrow(before, after float64) string {

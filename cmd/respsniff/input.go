@@ -27,6 +27,8 @@ type inputFlags struct {
 	showValues      bool
 	mask            []string
 	params          map[string]*string // of the rules, by "rs101.min_gap"
+
+	dropped capture.Drops // what drops says
 }
 
 func (in *inputFlags) add(cmd *cobra.Command) {
@@ -112,9 +114,9 @@ func (in *inputFlags) analysisOptions() (analysis.Options, error) {
 	}
 	if in.drops != "" {
 		if n, err := strconv.ParseInt(strings.TrimSpace(in.drops), 10, 64); err == nil && n >= 0 {
-			o.Drops = n
+			in.dropped = capture.Drops{Known: true, Kernel: n}
 		} else if d, ok := capture.ParseDrops(in.drops); ok {
-			o.Drops, o.Seen = dropsOf(d)
+			in.dropped = d
 		} else {
 			return o, usagef("--drops %s: want a number, or tcpdump's line \"N packets dropped by kernel\"", in.drops)
 		}

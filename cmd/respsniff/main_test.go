@@ -112,6 +112,16 @@ func TestIncompleteIsInJSON(t *testing.T) {
 	}
 }
 
+func TestInterruptedRunIsReported(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out, errout bytes.Buffer
+	code := run(ctx, strings.NewReader(""), &out, &errout, []string{"analyze", "--fail-on", "none", testcap.Path(t, "01a_jedis262_buggy_T300.pcap")})
+	if code != exitIncomplete || !strings.Contains(out.String(), "interrupted") {
+		t.Errorf("exit code %d: %s%s", code, out.String(), errout.String())
+	}
+}
+
 func TestOutputFiles(t *testing.T) {
 	small := testcap.Path(t, "01a_small.pcap")
 	path := filepath.Join(t.TempDir(), "r.json")

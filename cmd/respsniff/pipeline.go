@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -26,7 +27,7 @@ type pipeline struct {
 	detectors  []*analysis.Detector
 	mask       report.Mask
 	showValues bool
-	drops      int64 // from --drops
+	drops      capture.Drops // from --drops
 	conns      map[int64]*analysis.ConnSummary
 	clients    map[netip.Addr]bool
 	servers    map[netip.AddrPort]bool
@@ -46,11 +47,12 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location) (
 	if err != nil {
 		return nil, unreadable(hint(err))
 	}
-	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: o.Drops, mask: in.masked(), showValues: in.showValues}
+	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
 	p.progress.a = a
 	o.FileName = p.fileName
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})
 	p.run = analysis.NewRun(&o)
+	p.run.QualityFrom(p.captureQuality)
 	return p, nil
 }
 
@@ -70,7 +72,7 @@ func (p *pipeline) events(ctx context.Context) iter.Seq2[analysis.Event, error] 
 // hint adds what to do to an error of opening captures.
 func hint(err error) error {
 	switch {
-	case errors.Is(err, capture.ErrNotCapture):
+	case errors.Is(err, capture.ErrNotCapture) && !strings.Contains(err.Error(), "repeat tcpdump"):
 		return fmt.Errorf("%w\nwant pcap, pcapng (also gzip or zstd) or 'tcpdump -X' text", err)
 	case errors.Is(err, capture.ErrLimit):
 		return fmt.Errorf("%w\nraise --max-decompressed if the file can be trusted", err)
@@ -114,6 +116,7 @@ func (p *pipeline) document() *report.Document {
 			d.Complete = false
 		}
 		d.Input = append(d.Input, in)
+		p.app.say("%s: %s, %d packets, link types %s", in.File, in.Format, in.Packets, strings.Join(in.LinkTypes, " "))
 	}
 	for _, err := range p.progress.faults {
 		p.app.warn("%v", err)
@@ -127,8 +130,28 @@ func (p *pipeline) document() *report.Document {
 		p.app.say("%s: left out: %s", i.Name, i.Reason)
 	}
 	d.Quality, d.Summary = p.quality(), p.summary()
-	if len(d.Quality.LimitsReached) > 0 {
+	if len(d.Quality.LimitsReached) > 0 || d.Quality.Failed > 0 {
 		d.Complete = false
 	}
+	for _, f := range p.run.Failures() {
+		text := p.failureText(&f)
+		d.Warnings = append(d.Warnings, text)
+		p.app.warn("%s", text)
+		for line := range strings.Lines(string(f.Stack)) {
+			p.app.say("%s", strings.TrimRight(line, "\n"))
+		}
+	}
 	return d
+}
+
+// failureText says of what the analysis failed, for the report and for stderr.
+func (p *pipeline) failureText(f *analysis.Failure) string {
+	where := "a rule"
+	if f.Conn > 0 {
+		where = fmt.Sprintf("connection %d", f.Conn)
+	}
+	if f.Frame > 0 {
+		where += fmt.Sprintf(", %s frame %d", p.fileName(f.File), f.Frame)
+	}
+	return fmt.Sprintf("internal error at %s: %s; this is a fault of respsniff, -v shows where", where, f.Text)
 }

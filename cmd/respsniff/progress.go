@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	progressEvery = 1 << 14                // packets between two looks at the clock and at the context
+	progressEvery = 1 << 10                // packets between two looks at the clock and at the context
 	drawEvery     = 200 * time.Millisecond // on a terminal
 	logEvery      = 30 * time.Second       // elsewhere
 )

@@ -11,6 +11,15 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
+// captureQuality is what the rules on the capture itself are told.
+func (p *pipeline) captureQuality() analysis.CaptureQuality {
+	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Drops: p.drops}
+	for _, f := range p.source.Files() {
+		q.Drops = q.Drops.Plus(f.Drops)
+	}
+	return q
+}
+
 // quality gathers what the stages count about the capture itself.
 func (p *pipeline) quality() report.Quality {
 	st := p.assembler.Stats()
@@ -18,10 +27,7 @@ func (p *pipeline) quality() report.Quality {
 	q := report.Quality{
 		LostBytes: st.LostBytes, Holes: st.Holes, CutPackets: st.Truncated, Snaplen: st.SnapLen, Duplicates: st.Duplicates,
 		Backwards: st.Backwards, MidStream: s.MidStream, OneSided: s.OneSided, Encrypted: s.Encrypted, Unparsed: s.Unparsed,
-		KernelDrops: p.drops,
-	}
-	for _, f := range p.source.Files() {
-		q.KernelDrops += kernelDrops(f.Drops)
+		KernelDrops: kernelDrops(p.captureQuality().Drops), Failed: s.Failed,
 	}
 	for _, n := range st.Undecodable {
 		q.Undecodable += n
@@ -159,8 +165,6 @@ func wanted(event analysis.Event, f *filterFlags) bool {
 }
 
 func kernelDrops(d capture.Drops) int64 { return d.Kernel + d.Interface }
-
-func dropsOf(d capture.Drops) (drops, seen int64) { return d.Kernel + d.Interface, d.Received }
 
 // rulePage gives a rule's page in Markdown, "" where there is none.
 func rulePage(rule string) string { return detectors.Page(rule) }

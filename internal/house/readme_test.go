@@ -55,8 +55,11 @@ func (p *page) done(t *testing.T) {
 	t.Errorf("%s no longer shows what is (-shown +is); accept with: go test ./internal/house -update\n%s", p.path, cmp.Diff(strings.Split(p.old, "\n"), strings.Split(p.text, "\n")))
 }
 
-// runnable is a block that shows a command and its output.
-var runnable = regexp.MustCompile("(?s)<!-- run -->\n```console\n\\$ (.*?)\n(.*?)```\n")
+// runnable is a block that shows commands, on lines that begin with a prompt, and their output.
+var runnable = regexp.MustCompile("(?s)<!-- run -->\n```console\n(.*?)```\n")
+
+// prompt begins a line of a runnable block that holds a command.
+const prompt = "$ "
 
 // shown are the pages with such blocks.
 var shown = []string{"README.md", "docs/pairing.md"}
@@ -70,8 +73,13 @@ func TestPagesShowRealRuns(t *testing.T) {
 			blocks := 0
 			p.text = runnable.ReplaceAllStringFunc(p.text, func(block string) string {
 				blocks++
-				command := runnable.FindStringSubmatch(block)[1]
-				return "<!-- run -->\n```console\n$ " + command + "\n" + shell(t, program, command) + "```\n"
+				var real strings.Builder
+				for line := range strings.Lines(runnable.FindStringSubmatch(block)[1]) {
+					if command, ok := strings.CutPrefix(line, prompt); ok {
+						real.WriteString(line + shell(t, program, command))
+					}
+				}
+				return "<!-- run -->\n```console\n" + real.String() + "```\n"
 			})
 			if blocks == 0 {
 				t.Errorf("%s shows no run", path)

@@ -106,6 +106,9 @@ func (t *textWriter) example(n int, f *analysis.Finding, e *analysis.Example) {
 	}
 	t.ladder(e)
 	t.victims(e.Victims)
+	if len(e.Ladder)+len(e.Victims) > 0 {
+		t.print("\n")
+	}
 	if len(e.Frames) > 0 {
 		t.print(hang("    Frames  ", "            ", framesText(e.Frames)+" of "+orDash(Printable(e.File)), textWidth))
 	}
@@ -125,7 +128,7 @@ func (t *textWriter) ladder(e *analysis.Example) {
 		right: []bool{true, false, true, false, true, true, true},
 	}
 	var before capture.Time
-	for i := range e.Ladder {
+	for i := range shownSteps(e) {
 		s := &e.Ladder[i]
 		gap := ""
 		if before != 0 {
@@ -150,6 +153,15 @@ func (t *textWriter) ladder(e *analysis.Example) {
 	t.table(tab, "    ")
 }
 
+// shownSteps returns the steps that people are shown.
+func shownSteps(e *analysis.Example) []analysis.Step { return e.Ladder[:min(len(e.Ladder), maxSteps)] }
+
+// maxVictims and maxSteps bound the tables of one example in the formats for people.
+const (
+	maxVictims = 30
+	maxSteps   = 40
+)
+
 // victims prints the two columns: what the server meant for each command, and what its caller got.
 func (t *textWriter) victims(victims []analysis.Victim) {
 	if len(victims) == 0 {
@@ -158,6 +170,10 @@ func (t *textWriter) victims(victims []analysis.Victim) {
 	t.print("\n")
 	tab := &table{head: []string{"COMMAND", "SURE", "THE SERVER MEANT", "ITS CALLER GOT"}}
 	for i := range victims {
+		if i == maxVictims {
+			tab.rows = append(tab.rows, []string{fmt.Sprintf("and %d more", len(victims)-i), "", "", ""})
+			break
+		}
 		v := &victims[i]
 		command := fmt.Sprintf("#%d %s", v.Index, Shorten(strings.TrimSpace(Printable(v.Command+" "+v.Key)), 34))
 		got := replyText(v.Believes, v.Got)
@@ -167,7 +183,6 @@ func (t *textWriter) victims(victims []analysis.Victim) {
 		tab.rows = append(tab.rows, []string{command, v.Confidence.String(), Shorten(replyText(v.Serves, v.Meant), 28), got})
 	}
 	t.table(tab, "    ")
-	t.print("\n")
 }
 
 func replyText(index int, what string) string {

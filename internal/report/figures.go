@@ -92,10 +92,10 @@ func latencyFigure(s *LatencySeries) *plotFigure {
 	for i := lo; i <= hi; i++ {
 		x := plotLeft + width*float64(i-lo)
 		y := scale(float64(s.Counts[i]), 0, float64(most), plotBottom, plotTop)
-		p.Bars = append(p.Bars, plotBar{X: x + 1, Y: y, W: max(width-2, 1), H: plotBottom - y})
+		p.Bars = append(p.Bars, plotBar{X: round1(x + 1), Y: y, W: round1(max(width-2, 1)), H: round1(plotBottom - y)})
 		label := microText(s.BoundsUS[i])
 		if bins <= 12 || (i-lo)%2 == 0 {
-			p.XTicks = append(p.XTicks, tick{x + width/2, label})
+			p.XTicks = append(p.XTicks, tick{round1(x + width/2), label})
 		}
 		p.Rows = append(p.Rows, []string{label, group(s.Counts[i])})
 	}
@@ -107,7 +107,7 @@ func latencyFigure(s *LatencySeries) *plotFigure {
 				next = float64(s.BoundsUS[i+1])
 			}
 			if us >= float64(s.BoundsUS[i]) && us < next {
-				x := plotLeft + width*(float64(i-lo)+scale(us, float64(s.BoundsUS[i]), next, 0, 1))
+				x := scale(us, float64(s.BoundsUS[i]), next, plotLeft+width*float64(i-lo), plotLeft+width*float64(i-lo+1))
 				p.Uprights = append(p.Uprights, upright{x, fmt.Sprintf("T = %s ms", strconv.FormatFloat(ms, 'f', -1, 64))})
 			}
 		}

@@ -99,7 +99,7 @@ func newPage(d *Document, o Options) *page {
 	p.Inputs = htmlInputs(d, o.Clock)
 	quality, traffic := d.split()
 	for _, f := range quality {
-		p.Quality = append(p.Quality, field{Printable(f.Rule + " " + f.Name), Printable(strings.Join(append([]string{f.Title}, f.Notes...), " "))})
+		p.Quality = append(p.Quality, field{Printable(f.Rule + " " + f.Name), Printable(sentences(append([]string{f.Title}, f.Notes...)))})
 	}
 	for _, limit := range d.Quality.LimitsReached {
 		p.Quality = append(p.Quality, field{"Limit", Printable(limit)})
@@ -109,8 +109,14 @@ func newPage(d *Document, o Options) *page {
 	}
 	shown := traffic[:min(len(traffic), o.maxFindings())]
 	p.More = len(traffic) - len(shown)
+	told := map[string]bool{}
 	for i, f := range shown {
-		p.Findings = append(p.Findings, newHTMLFinding(i+1, f, t))
+		h := newHTMLFinding(i+1, f, t)
+		if o.Page != nil && !told[f.Rule] {
+			told[f.Rule] = true
+			h.Page = printableLines(o.Page(f.Rule))
+		}
+		p.Findings = append(p.Findings, h)
 	}
 	p.Chain = newChain(Chain(shown), o.Clock)
 	for _, s := range d.Suppressed {
@@ -166,9 +172,6 @@ func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 	for _, note := range f.Notes {
 		h.Fields = append(h.Fields, field{"Judged", Printable(note)})
 	}
-	if t.o.Page != nil {
-		h.Page = printableLines(t.o.Page(f.Rule))
-	}
 	for i := range f.Examples {
 		h.Examples = append(h.Examples, newHTMLExample(i+1, &f.Examples[i], t.o.Clock))
 	}
@@ -184,7 +187,7 @@ func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
 		h.Command = TsharkLine(e.File, e.Filter)
 	}
 	var before capture.Time
-	for i := range e.Ladder {
+	for i := range shownSteps(e) {
 		s := &e.Ladder[i]
 		who, ack := "server", "-"
 		if s.FromClient {
@@ -197,6 +200,10 @@ func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
 		before = s.Time
 	}
 	for i := range e.Victims {
+		if i == maxVictims {
+			h.Victims = append(h.Victims, []string{fmt.Sprintf("and %d more", len(e.Victims)-i), "", "", ""})
+			break
+		}
 		v := &e.Victims[i]
 		got := replyText(v.Believes, v.Got)
 		if v.Saw != "" {

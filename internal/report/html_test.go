@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/respsniff/respsniff/analysis"
 )
 
 // TestHTMLPolicyAllowsItsOwnStyle recomputes the hash from the page as a browser reads it.
@@ -66,7 +68,33 @@ func TestHTMLHasFiguresAndTheirTables(t *testing.T) {
 	if strings.Contains(out, "ZgotmplZ") || strings.Contains(out, "NaN") {
 		t.Error("a value was refused by the template or is not a number")
 	}
-	if len(out) > 2<<20 {
-		t.Errorf("%d bytes", len(out))
+}
+
+// TestHTMLIsBounded renders more of everything than an analysis keeps.
+func TestHTMLIsBounded(t *testing.T) {
+	d := sample()
+	big := d.Findings[1]
+	long := strings.Repeat("a long text & more ", 10)
+	e := big.Examples[0]
+	e.Facts = []string{long, long, long, long, long, long, long, long}
+	for len(e.Victims) < 1000 {
+		e.Victims = append(e.Victims, e.Victims[0])
+	}
+	for len(e.Ladder) < 1000 {
+		e.Ladder = append(e.Ladder, e.Ladder[0])
+	}
+	big.Examples = []analysis.Example{e, e, e, e, e}
+	for len(d.Findings) < 500 {
+		d.Findings = append(d.Findings, big)
+	}
+	for len(d.Input) < 500 {
+		d.Input = append(d.Input, d.Input[0])
+	}
+	var b bytes.Buffer
+	if err := WriteHTML(&b, d, Options{Page: func(string) string { return strings.Repeat("0123456789\n", 1000) }}); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > 3<<20 {
+		t.Errorf("%d bytes", b.Len())
 	}
 }

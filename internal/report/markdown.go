@@ -100,6 +100,10 @@ func (m *markdownWriter) example(i int, e *analysis.Example) {
 		m.printf("\n| Command | The server meant | Its caller got | Sure |\n|---|---|---|---|\n")
 	}
 	for j := range e.Victims {
+		if j == maxVictims {
+			m.printf("| and %d more | | | |\n", len(e.Victims)-j)
+			break
+		}
 		v := &e.Victims[j]
 		m.printf("| #%d %s %s | %s | %s | %s |\n", v.Index, md(v.Command), md(v.Key), md(replyText(v.Serves, v.Meant)), md(replyText(v.Believes, v.Got)), v.Confidence)
 	}
@@ -114,7 +118,7 @@ func (m *markdownWriter) ladder(e *analysis.Example) {
 	}
 	m.printf("\n```mermaid\nsequenceDiagram\n  participant C as %s\n  participant S as %s\n", mermaid(orDash(addrPortText(e.Client))), mermaid(orDash(addrPortText(e.Server))))
 	var before capture.Time
-	for i := range e.Ladder {
+	for i := range shownSteps(e) {
 		s := &e.Ladder[i]
 		arrow := "S->>C"
 		if s.FromClient {

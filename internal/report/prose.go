@@ -62,4 +62,9 @@ func hang(first, rest, s string, width int) string {
 	return b.String()
 }
 
+// Hang wraps a printable text at 100 columns behind a label; further lines stand under its text.
+func Hang(label, s string) string {
+	return hang(label, strings.Repeat(" ", runes(label)), s, textWidth)
+}
+
 func runes(s string) int { return utf8.RuneCountInString(s) }

@@ -39,7 +39,7 @@ const (
 	ladderRight = 740
 	ladderTop   = 44
 	ladderStep  = 46
-	ladderLabel = 78 // characters that fit between the lifelines
+	ladderLabel = 70 // characters that fit between the lifelines
 )
 
 func newLadder(e *analysis.Example, c Clock) *ladderFigure {
@@ -47,16 +47,16 @@ func newLadder(e *analysis.Example, c Clock) *ladderFigure {
 		return nil
 	}
 	f := &ladderFigure{
-		Width: figureWidth, Height: ladderTop + ladderStep*len(e.Ladder) + 16, Left: ladderLeft, Right: ladderRight,
+		Width: figureWidth, Height: ladderTop + ladderStep*len(shownSteps(e)) + 16, Left: ladderLeft, Right: ladderRight,
 		Client: orDash(addrPortText(e.Client)), Server: orDash(addrPortText(e.Server)),
 	}
 	var before capture.Time
-	for i := range e.Ladder {
+	for i := range shownSteps(e) {
 		s := &e.Ladder[i]
 		y := ladderTop + ladderStep*(i+1) - 14
 		r := rung{
 			Y: y, TextY: y - 6, MarkY: y + 14, FromX: ladderRight, ToX: ladderLeft, Frame: s.Frame,
-			Time: c.Short(s.Time, before), Label: Shorten(Printable(s.What), ladderLabel), Mark: Shorten(Printable(s.Mark), ladderLabel+10),
+			Time: c.Short(s.Time, before), Label: Shorten(Printable(s.What), ladderLabel), Mark: Shorten(Printable(s.Mark), ladderLabel+8),
 			Head: fmt.Sprintf("%d,%d %d,%d %d,%d", ladderLeft, y, ladderLeft+8, y-4, ladderLeft+8, y+4),
 		}
 		if s.FromClient {
@@ -114,12 +114,15 @@ func newPlot() *plotFigure {
 	return &plotFigure{Width: figureWidth, Height: plotHeight, Left: plotLeft, Top: plotTop, Right: plotRight, Bottom: plotBottom}
 }
 
+// round1 keeps one decimal: a tenth of a pixel is enough.
+func round1(v float64) float64 { return math.Round(v*10) / 10 }
+
 // scale maps [lo, hi] on [a, b].
 func scale(v, lo, hi, a, b float64) float64 {
 	if hi <= lo {
 		return a
 	}
-	return a + (b-a)*(v-lo)/(hi-lo)
+	return round1(a + (b-a)*(v-lo)/(hi-lo))
 }
 
 // steps draws a staircase through the points, which are in time order.

@@ -130,9 +130,12 @@ func (t *textWriter) quality(findings []*analysis.Finding) {
 		if i == 0 {
 			first = "Capture   "
 		}
-		text := Printable(f.Rule + " " + f.Name + ": " + f.Title)
+		text := Printable(f.Rule+" "+f.Name+": "+f.Title) + "."
 		for _, n := range f.Notes {
 			text += " " + Printable(n)
+		}
+		if f.Remedy != "" {
+			text += " " + Printable(f.Remedy)
 		}
 		t.print(hang(first, "          ", text, textWidth))
 	}
@@ -207,6 +210,24 @@ func (t *textWriter) suppressed() {
 	for _, s := range t.d.Suppressed {
 		t.print(hang("  ", "    ", Printable(fmt.Sprintf("%s %s: %s (%s)", s.Rule, s.Fingerprint, s.Reason, s.Owner)), textWidth))
 	}
+}
+
+// sentences joins texts, each with a full stop behind it.
+func sentences(ss []string) string {
+	var b strings.Builder
+	for _, s := range ss {
+		if s == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+		if !strings.HasSuffix(s, ".") {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
 }
 
 func orDash(s string) string {

@@ -12,7 +12,7 @@ import (
 func Verdict(d *Document) (word, sentence string) {
 	quality, traffic := d.split()
 	doubt := ""
-	if len(quality) > 0 {
+	if slices.ContainsFunc(quality, func(f *analysis.Finding) bool { return f.Severity > analysis.Info }) {
 		doubt = "; but the capture hides part of the traffic, see below"
 	}
 	if !d.Complete {

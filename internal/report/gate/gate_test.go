@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
+	_ "github.com/respsniff/respsniff/internal/testcap" // defines -update, which go test ./... passes to every package
 )
 
 func document() *report.Document {
@@ -67,6 +68,14 @@ func TestCheck(t *testing.T) {
 				t.Error("OK is wrong")
 			}
 		})
+	}
+}
+
+func TestUnexpectedFromTheLevelOn(t *testing.T) {
+	for level, want := range map[analysis.Severity]int{analysis.Info: 4, analysis.Low: 3, analysis.High: 2, analysis.Critical: 1, analysis.Critical + 1: 0} {
+		if r := (&Expectation{}).Check(document(), level, nil); len(r.Unexpected) != want {
+			t.Errorf("level %d: %v", level, r.Unexpected)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
+	_ "github.com/respsniff/respsniff/internal/testcap" // defines -update, which go test ./... passes to every package
 )
 
 func TestQuantiles(t *testing.T) {

@@ -1,0 +1,84 @@
+package detectors
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// Helpers of the rules about what the server sent in reply to what: RS105 to RS108, RS111 to RS117, RS403 to RS408.
+
+// ofSession fills in whom an occurrence concerns.
+func ofSession(s *analysis.Session, o analysis.Occurrence) analysis.Occurrence {
+	o.Client, o.Server, o.Conn = s.Client, s.Server, s.ID
+	if p := s.Population(); p != nil {
+		o.Library = p.Lib().Name
+		o.Policy = s.Stance().Policy.String()
+	}
+	return o
+}
+
+// told is a command as evidence names it: "GET k (command 3, frame 12)".
+func told(r *analysis.Run, ex *analysis.Exchange) string {
+	return fmt.Sprintf("%s (command %d, frame %d)", spoken(r, ex), ex.Index, ex.Frame)
+}
+
+// spoken is a command with its key.
+func spoken(r *analysis.Run, ex *analysis.Exchange) string {
+	return strings.TrimSpace(ex.CommandName() + " " + r.Key(ex))
+}
+
+// wireFact says where a reply stands in the stream and what the server's kernel had by then.
+func wireFact(in *analysis.ReplyInfo) string {
+	return fmt.Sprintf("the reply is in frame %d, seq [%d,%d), sent when the server's kernel had the client's bytes up to %d",
+		in.Frame, rel(in.Start), rel(in.End), rel(in.K))
+}
+
+// certain is the confidence of a fact of the wire: proven where nothing is missing from the connection, else less, and
+// no more than possible where too little was seen of it to know that it is Redis.
+func certain(s *analysis.Session) (c analysis.Confidence, weakened bool) {
+	switch {
+	case s.Certain():
+		return analysis.Proven, false
+	case s.Lossy():
+		return analysis.Possible, true
+	}
+	return analysis.Possible, false
+}
+
+// list joins the names of commands: "A, B or C".
+func list(r *analysis.Run, commands []*analysis.Exchange, last string) string {
+	var names []string
+	for i, ex := range commands {
+		if i == 4 {
+			names = append(names, "others")
+			break
+		}
+		names = append(names, told(r, ex))
+	}
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+// misfits says what contradicts the plain pairing.
+func misfits(r *analysis.Run, a *analysis.Alignment) []string {
+	var facts []string
+	for i := range a.Misfits {
+		m := &a.Misfits[i]
+		facts = append(facts, fmt.Sprintf("the reply whose turn it was for %s is %s (frame %d): %s",
+			told(r, &m.Command), r.Describe(&m.Command, &m.Reply), m.Reply.Frame, m.Why))
+	}
+	return facts
+}
+
+// framesOf lists the frames of an alignment's evidence.
+func framesOf(a *analysis.Alignment, first ...int64) []int64 {
+	all := first
+	for i := range a.Misfits {
+		all = append(all, a.Misfits[i].Command.Frame, a.Misfits[i].Reply.Frame)
+	}
+	return frames(all...)
+}

@@ -1,0 +1,73 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// MalformedReply is RS404: bytes of the server that are no RESP, though none is missing.
+func MalformedReply() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS404", Name: "malformed-reply", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "the server sent bytes that are no reply",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &malformed{r: r, told: map[int64]bool{}}
+			r.Title = func(f *analysis.Finding) string {
+				return fmt.Sprintf("the server's bytes are no RESP at %s", plural(f.Count, "place", "places"))
+			}
+			r.Remedy = func(*analysis.Finding) string {
+				return "The protocol was broken by the server, a module, or a proxy in between. Leading bytes of a reply missing with io-threads: " +
+					"valkey#4060. A line behind an error: a script's error that carries CR LF (CVE-2025-67733); upgrade the server. Close the " +
+					"connections listed: their clients have lost their place."
+			}
+			return analysis.Hooks{Oddity: w.see}
+		},
+	}
+}
+
+// maxMalformed bounds the connections that are remembered to have been told of.
+const maxMalformed = 1 << 12
+
+type malformed struct {
+	r    *analysis.Reporter
+	told map[int64]bool
+}
+
+// see takes the first such place of each connection: what follows it is a consequence.
+func (w *malformed) see(o *analysis.Oddity) {
+	s := o.Session
+	if o.What != analysis.BadReply || s.Lossy() || w.told[s.ID] || len(w.told) >= maxMalformed || s.Commands() == 0 {
+		return
+	}
+	w.told[s.ID] = true
+	conf, weak := certain(s)
+	run := w.r.Run()
+	facts := []string{
+		fmt.Sprintf("%s (frame %d, segment at seq %d)", o.Text, o.Frame, rel(o.Offset)),
+		"no byte is missing from the capture: the sequence numbers are continuous",
+	}
+	if ex := s.LastExchange(); ex != nil && ex.Served && ex.Serves.Kind == resp.Error && ex.Serves.Frame == o.Frame {
+		facts = append(facts, fmt.Sprintf("the bytes follow an error in the same segment, that of %s: its text holds CR LF", told(run, ex)))
+	}
+	facts = append(facts, sampleFact(run, s.LastExchange(), o.Sample))
+	w.r.Add(ofSession(s, analysis.Occurrence{
+		Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
+		Evidence: func() analysis.Example {
+			return analysis.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: facts}
+		},
+	}))
+}
+
+// sampleWidth is how many bytes of a segment are shown.
+const sampleWidth = 64
+
+// sampleFact shows the beginning of the segment, where values may be shown and the last command is none whose reply may
+// hold a secret.
+func sampleFact(run *analysis.Run, ex *analysis.Exchange, b []byte) string {
+	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(resp.Admin) || ex.Command.Is(resp.Container) {
+		return fmt.Sprintf("the segment holds %d bytes; --show-values prints the first %d", len(b), sampleWidth)
+	}
+	return fmt.Sprintf("the segment begins %x", b[:min(len(b), sampleWidth)])
+}

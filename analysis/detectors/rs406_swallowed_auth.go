@@ -1,0 +1,39 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// SwallowedAuth is RS406: an AUTH, or a HELLO with AUTH, that failed behind another command and got no reply.
+func SwallowedAuth() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS406", Name: "swallowed-auth", Severity: analysis.Critical, Since: "0.1.0",
+		Summary: "a failing AUTH behind another command got no reply",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			r.Title = func(f *analysis.Finding) string {
+				return plural(f.Count, "AUTH", "AUTHs") + " behind another command got no reply; every reply since answers the command before"
+			}
+			r.Remedy = func(*analysis.Finding) string {
+				return "Redis 7.2 and later drop the error of a failing AUTH when another reply is pending (redis#15640). Send AUTH alone and wait for " +
+					"its reply before anything else; fix the credentials."
+			}
+			return analysis.Hooks{Aligned: func(a *analysis.Alignment) {
+				if a.Resolved && swallowed(a) {
+					addSkip(r, a, analysis.Critical, fmt.Sprintf("%s stood behind %s unanswered when it was sent",
+						a.Skipped[0].CommandName(), plural(a.Skipped[0].Outstanding, "command", "commands")))
+				}
+			}}
+		},
+	}
+}
+
+// swallowed reports whether the only command left without a reply is an AUTH, or HELLO, that was not first.
+func swallowed(a *analysis.Alignment) bool {
+	if a.Skips != 1 || len(a.Skipped) != 1 || a.Skipped[0].Outstanding == 0 {
+		return false
+	}
+	name := a.Skipped[0].CommandName()
+	return name == "AUTH" || name == "HELLO"
+}

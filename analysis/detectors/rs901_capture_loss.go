@@ -1,0 +1,144 @@
+package detectors
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// CaptureLoss is RS901: packets that were on the network and are not in the capture. Bytes count as lost when their
+// receiver acknowledged them, or waited for them in vain (desync.md 3.i).
+func CaptureLoss() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS901", Name: "capture-loss", Severity: analysis.Low, Since: "0.1.0",
+		Summary: "the capture lacks packets that were on the network",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &lossWatch{r: r}
+			r.Title, r.Notes = w.title, w.notes
+			r.Remedy = func(*analysis.Finding) string {
+				return "Capture again with a larger buffer (tcpdump -B 65536), a narrower filter and without --immediate-mode, on a host that is not busy."
+			}
+			return analysis.Hooks{Ended: w.ended, Finish: w.finish}
+		},
+	}
+}
+
+// lossWatch sums what is missing.
+type lossWatch struct {
+	r      *analysis.Reporter
+	conns  int64 // with holes
+	holes  int64
+	bytes  int64
+	silent int64 // packets without data, known from an echoed timestamp
+	drops  capture.Drops
+	read   int64 // packets in the capture
+}
+
+func (w *lossWatch) ended(e *analysis.Ended) {
+	s := e.Session
+	h := s.Hidden()
+	lost := h.Lost[0] + h.Lost[1]
+	w.silent += int64(h.Unechoed)
+	if lost == 0 && h.Unechoed == 0 {
+		return
+	}
+	level := analysis.Info
+	if lost > 0 {
+		level = analysis.Low
+		w.conns++
+		w.holes += int64(max(h.Holes, 1))
+		w.bytes += lost
+	}
+	o := hiding(s, level)
+	o.Count = max(h.Holes, 1)
+	o.Evidence = func() analysis.Example { return lossExample(w.r.Run(), &h) }
+	w.r.Add(o)
+}
+
+func lossExample(run *analysis.Run, h *analysis.Hidden) analysis.Example {
+	var x analysis.Example
+	if f := &h.First; f.Missing > 0 {
+		x.File, x.Time, x.Frames = run.File(f.File), f.Time, frames(f.Frame)
+		x.Facts = append(x.Facts, fmt.Sprintf("frame %d: the %s of the %s's stream before it, seq %d to %d, %s never captured",
+			f.Frame, counted(f.Missing, "byte", "bytes"), sideName(f.FromClient), rel(f.Offset), rel(f.Offset+f.Missing), wasOrWere(f.Missing)))
+	}
+	if lost := h.Lost[0] + h.Lost[1]; lost > 0 {
+		x.Facts = append(x.Facts, fmt.Sprintf("of the connection %s of the client and %s of the server are missing, in %s",
+			counted(h.Lost[0], "byte", "bytes"), counted(h.Lost[1], "byte", "bytes"), counted(int64(h.Holes), "place", "places")))
+	}
+	if h.Unechoed > 0 {
+		x.Facts = append(x.Facts, fmt.Sprintf("frame %d echoes the timestamp %d, which no captured packet of the %s carries: %s without new data %s missing",
+			h.EchoFrame, h.Echo, sideName(h.EchoOf == 0), counted(int64(h.Unechoed), "packet", "packets"), isOrAre(h.Unechoed)))
+		x.Frames = append(x.Frames, h.EchoFrame)
+		if x.Time == 0 {
+			x.File, x.Time = run.File(h.EchoFile), h.EchoTime
+		}
+	}
+	return x
+}
+
+func (w *lossWatch) finish(r *analysis.Run) {
+	q := r.Quality()
+	w.drops, w.read = q.Drops, q.Stats.Packets
+	if w.dropped() > 0 {
+		w.r.Add(ofCapture(r, analysis.Low))
+	}
+}
+
+func (w *lossWatch) dropped() int64 { return w.drops.Kernel + w.drops.Interface }
+
+func (w *lossWatch) title(*analysis.Finding) string {
+	var parts []string
+	if n := w.dropped(); n > 0 {
+		all := w.drops.Received
+		if all < n {
+			all = w.read + n
+		}
+		parts = append(parts, fmt.Sprintf("%s of %s packets (%s) are missing, as the capturing side counted", grouped(n), grouped(all), share(n, all)))
+	}
+	if w.bytes > 0 {
+		head := ""
+		if len(parts) == 0 {
+			head = fmt.Sprintf("at least %s missing: ", countedAre(w.holes, w.read))
+		}
+		parts = append(parts, fmt.Sprintf("%s%s of %s %s never captured", head, counted(w.bytes, "byte", "bytes"),
+			counted(w.conns, "connection", "connections"), wasOrWere(w.bytes)))
+	}
+	if w.silent > 0 {
+		parts = append(parts, fmt.Sprintf("%s without data %s missing, known from the timestamp that the peer echoed",
+			counted(w.silent, "packet", "packets"), isOrAre(int(w.silent))))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// countedAre says how many of so many packets; of how many is not always known.
+func countedAre(n, read int64) string {
+	text := counted(n, "packet", "packets")
+	if read > 0 {
+		text += fmt.Sprintf(" (%s)", share(n, read+n))
+	}
+	return text + " " + isOrAre(int(n))
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func wasOrWere(n int64) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+func (w *lossWatch) notes(*analysis.Finding) []string {
+	if w.bytes == 0 && w.dropped() == 0 {
+		return []string{"No stream byte is missing: no rule was weakened."}
+	}
+	return []string{gapNote(w.r.Run())}
+}

@@ -1,0 +1,64 @@
+package detectors
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// MidStream is RS903: connections that were open before the capture began.
+func MidStream() *analysis.Detector {
+	return &analysis.Detector{
+		ID: "RS903", Name: "mid-stream", Severity: analysis.Info, Since: "0.1.0",
+		Summary: "connections began before the capture",
+		Begin: func(r *analysis.Reporter) analysis.Hooks {
+			w := &midWatch{r: r}
+			r.Title = w.title
+			r.Notes = func(*analysis.Finding) []string {
+				return []string{"An offset created earlier shows only as RS104; the handshake, in which libraries name themselves, is not seen."}
+			}
+			r.Remedy = func(*analysis.Finding) string {
+				return "Start the capture before the clients, or restart one client while it runs."
+			}
+			return analysis.Hooks{Ended: w.ended}
+		},
+	}
+}
+
+// midWatch counts connections without a SYN.
+type midWatch struct {
+	r               *analysis.Reporter
+	conns, anchored int64
+}
+
+func (w *midWatch) ended(e *analysis.Ended) {
+	s := e.Session
+	if s.Start != reassembly.MidStream || !decoded(s) {
+		return
+	}
+	h := s.Hidden()
+	w.conns++
+	how := "pairing was not anchored: it stays a guess"
+	if h.Anchored {
+		w.anchored++
+		how = "pairing was anchored"
+	}
+	if h.Unanchored > 0 {
+		how += fmt.Sprintf("; %s could not be tied to a command", counted(int64(h.Unanchored), "reply", "replies"))
+	}
+	run := w.r.Run()
+	o := hiding(s, analysis.Info)
+	o.Evidence = func() analysis.Example {
+		return analysis.Example{
+			File: run.File(h.File), Frames: frames(h.Frame),
+			Facts: []string{fmt.Sprintf("frame %d is its first packet, and no SYN", h.Frame), how},
+		}
+	}
+	w.r.Add(o)
+}
+
+func (w *midWatch) title(*analysis.Finding) string {
+	return fmt.Sprintf("%s began before the capture; pairing was anchored at %s of them",
+		counted(w.conns, "connection", "connections"), grouped(w.anchored))
+}

@@ -1,0 +1,140 @@
+package analysis
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// threeConns are three connections that take turns.
+const threeConns = `
+conn a 10.0.0.1:40001 -> 10.0.0.2:6379
+conn b 10.0.0.1:40002 -> 10.0.0.2:6379
+conn c 10.0.0.1:40003 -> 10.0.0.2:6379
+1.0 repeat 50 every 5ms { a > GET a{i} => $v ; b > GET b{i} => $v ; c > GET c{i} => $v }
+`
+
+func segmentsOf(t *testing.T, text string) iter.Seq2[*reassembly.Segment, error] {
+	t.Helper()
+	s, err := scenario.Parse("test", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reassembly.Segments(s.Packets(), nil)
+}
+
+// TestPanicEndsOneConnection breaks one connection's state in the middle of the capture: the others are analysed to
+// their end, and the run says what failed.
+func TestPanicEndsOneConnection(t *testing.T) {
+	seen := 0
+	broken := func(yield func(*reassembly.Segment, error) bool) {
+		for seg, err := range segmentsOf(t, threeConns) {
+			if err == nil && seg.Conn.ID == 2 && seg.Length > 0 {
+				if seen++; seen == 20 {
+					seg.Conn.Tag.(*Session).run = nil
+				}
+			}
+			if !yield(seg, err) {
+				return
+			}
+		}
+	}
+	run := NewRun(nil)
+	run.KeepConns()
+	commands := map[int64]int{}
+	for e, err := range run.Events(broken) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x, ok := e.(*Exchange); ok {
+			commands[x.Session.ID]++
+		}
+	}
+	if commands[1] != 50 || commands[3] != 50 || commands[2] >= 50 {
+		t.Errorf("exchanges by connection: %v, want 50 of 1 and 3, fewer of 2", commands)
+	}
+	fs := run.Failures()
+	if len(fs) != 1 || run.Summary().Failed != 1 || fs[0].Conn != 2 || fs[0].Frame == 0 || !strings.Contains(fs[0].Text, "nil pointer") {
+		t.Errorf("failures %+v", fs)
+	}
+	var ids []int64
+	for _, c := range run.Conns() {
+		ids = append(ids, c.ID)
+		if c.ID == 2 && c.End != "cut" {
+			t.Errorf("connection 2 ended as %s, want cut", c.End)
+		}
+	}
+	if !slices.Equal(ids, []int64{1, 2, 3}) {
+		t.Errorf("rows of connections %v", ids)
+	}
+}
+
+// TestPanicOfARule lets a rule fail on one command of one connection: it goes on with the next event.
+func TestPanicOfARule(t *testing.T) {
+	var seen []string
+	rule := &Detector{ID: "RS000", Name: "test", Begin: func(r *Reporter) Hooks {
+		return Hooks{
+			Sent: func(e *Sent) {
+				if string(e.Exchange.Key.Raw()) == "b7" {
+					var none *Session
+					_ = none.Server
+				}
+				seen = append(seen, string(e.Exchange.Key.Raw()))
+			},
+			Finish: func(*Run) { _ = seen[len(seen)] },
+		}
+	}}
+	run := NewRun(nil)
+	for _, err := range run.Detect(run.Events(segmentsOf(t, threeConns)), []*Detector{rule}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 149 {
+		t.Errorf("the rule saw %d commands, want 149", len(seen))
+	}
+	if fs := run.Failures(); len(fs) != 2 || fs[0].Conn != 2 || fs[1].Conn != 0 {
+		t.Errorf("failures %+v", fs)
+	}
+}
+
+// TestPanicOfTheConsumerPasses: what panics in the loop over the events is the caller's.
+func TestPanicOfTheConsumerPasses(t *testing.T) {
+	run := NewRun(nil)
+	defer func() {
+		if cause := recover(); cause != "mine" {
+			t.Errorf("recovered %v, want the consumer's own panic", cause)
+		}
+		if n := run.Summary().Failed; n != 0 {
+			t.Errorf("%d failures counted", n)
+		}
+	}()
+	for range run.Events(segmentsOf(t, threeConns)) {
+		panic("mine")
+	}
+}
+
+// TestFailuresAreBounded: every connection fails; details are kept of the first.
+func TestFailuresAreBounded(t *testing.T) {
+	run := NewRun(nil)
+	segments := func(yield func(*reassembly.Segment, error) bool) {
+		for id := range int64(100) {
+			c := &reassembly.Conn{ID: id + 1, Tag: &Session{}}
+			for frame := range int64(3) {
+				if !yield(&reassembly.Segment{Conn: c, Frame: frame + 1, Time: capture.Time(1), Length: 1}, nil) {
+					return
+				}
+			}
+		}
+	}
+	for range run.Events(segments) {
+	}
+	if n := run.Summary().Failed; n != 100 || len(run.Failures()) != maxFailures {
+		t.Errorf("%d failed, %d kept; want 100 and %d", n, len(run.Failures()), maxFailures)
+	}
+}

@@ -1,0 +1,67 @@
+package analysis
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// tornPause is the pause inside a command from which on its write counts as interrupted.
+const tornPause = 100 * time.Millisecond
+
+// torn remembers a command that began where the bytes of another one were due.
+type torn struct {
+	seen    bool
+	start   int64 // of the interrupted command
+	offset  int64 // of the one behind it
+	segment int64 // frame
+	file    int32
+	time    capture.Time
+	gap     time.Duration
+}
+
+// watchWrite looks, before a segment of the client is read, whether it begins a new command in the middle of another:
+// the write of that one was interrupted, a pause passed, and the connection was used again.
+func (s *Session) watchWrite(seg *reassembly.Segment) {
+	start, inside := s.requests.Partial()
+	if s.torn.seen && (!inside || start != s.torn.start) && s.badRequests == 0 {
+		s.torn.seen = false // it came to its end after all: the bytes were its own
+	}
+	last := &s.lastSeg[roleClient]
+	if s.torn.seen || !inside || seg.Missing > 0 || s.seenHole() || s.cut[roleClient] || !last.seen {
+		return
+	}
+	if gap := seg.Time.Sub(last.time); gap >= tornPause && looksLike(seg.Payload) == likeRequest {
+		s.torn = torn{true, start, seg.Offset, seg.Frame, seg.File, seg.Time, gap}
+	}
+}
+
+// tellTorn reports the interrupted write, once it is sure: the server complained, or the command never came to its end.
+func (s *Session) tellTorn(refused bool) {
+	t := &s.torn
+	if !t.seen {
+		return
+	}
+	t.seen = false
+	start, inside := s.requests.Partial()
+	if !refused && (!inside || start != t.start) {
+		return
+	}
+	s.run.emit(&Oddity{
+		Session: s, What: TornWrite, Frame: t.segment, File: t.file, Time: t.time, Offset: t.offset, Gap: t.gap, From: t.start, Refused: refused,
+	})
+}
+
+// Certain reports whether the pairing of this connection has held so far: no bytes are missing, and enough replies
+// answered their commands that what does not fit is a fault of the server's and not of reading it.
+func (s *Session) Certain() bool {
+	return !s.doubtful && !s.seenHole() && !s.cut[roleServer] && !s.cut[roleClient] && s.badRequests == 0 && s.replies >= minReplies &&
+		s.replies > 4*s.contradictions
+}
+
+// minReplies is how many replies must have fitted before bytes that do not are held against the server.
+const minReplies = 2
+
+// Lossy reports whether bytes of the connection were not captured.
+func (s *Session) Lossy() bool { return s.seenHole() || s.cut[roleClient] || s.cut[roleServer] }

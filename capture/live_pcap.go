@@ -1,0 +1,157 @@
+//go:build libpcap
+
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/google/gopacket/pcap"
+)
+
+const (
+	liveMethod = "libpcap"
+	liveAny    = true
+)
+
+// linkOf does not know before the device is open.
+func linkOf(name string) LinkType {
+	if name == AnyInterface {
+		return LinkSLL
+	}
+	return LinkEthernet
+}
+
+// pcaps captures with libpcap.
+type pcaps struct {
+	list []*pcapHandle
+}
+
+type pcapHandle struct {
+	*pcap.Handle
+	name string
+	link LinkType
+	gone bool
+}
+
+// pcapWait is how long libpcap collects packets before it hands them over, and the longest wait for one.
+const pcapWait = 20 * time.Millisecond
+
+func openLiveBackend(o *LiveOptions) (liveBackend, error) {
+	b := &pcaps{}
+	for _, name := range o.Interfaces {
+		h, err := openPcap(name, o)
+		if err != nil {
+			return nil, errors.Join(err, b.close())
+		}
+		b.list = append(b.list, h)
+	}
+	return b, nil
+}
+
+func openPcap(name string, o *LiveOptions) (*pcapHandle, error) {
+	in, err := pcap.NewInactiveHandle(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	defer in.CleanUp()
+	err = errors.Join(in.SetSnapLen(o.Snaplen), in.SetPromisc(o.Promiscuous && name != AnyInterface), in.SetTimeout(pcapWait), in.SetBufferSize(o.Buffer))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	h, err := in.Activate()
+	switch {
+	case err == nil:
+	case strings.Contains(err.Error(), "ermission") || strings.Contains(err.Error(), "not permitted"):
+		return nil, fmt.Errorf("%s: %w: %w", name, ErrRights, err)
+	case strings.EqualFold(err.Error(), "no such device"), strings.Contains(err.Error(), "No such device exists"):
+		return nil, fmt.Errorf("%s: no such interface: %w", name, fs.ErrNotExist)
+	default:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	expression := o.Expression
+	if expression == "" {
+		expression = o.Filter.String()
+	}
+	if expression != "" {
+		if err := h.SetBPFFilter(expression); err != nil {
+			h.Close()
+			return nil, fmt.Errorf("%s: filter %q: %w", name, expression, err)
+		}
+	}
+	return &pcapHandle{Handle: h, name: name, link: LinkType(h.LinkType())}, nil
+}
+
+// turn is how many packets of one interface are read before the next has its turn.
+const turn = 256
+
+func (b *pcaps) run(ctx context.Context, tick time.Duration, yield func(*Packet) bool, fail func(error) bool) error {
+	var p Packet
+	var latest Time
+	ticked := time.Now()
+	for ctx.Err() == nil {
+		alive, idle := 0, true
+		for i, h := range b.list {
+			if h.gone {
+				continue
+			}
+			alive++
+			for range turn {
+				data, info, err := h.ZeroCopyReadPacketData()
+				if errors.Is(err, pcap.NextErrorTimeoutExpired) {
+					break
+				}
+				if err != nil {
+					h.gone = true
+					if !fail(fmt.Errorf("%s: %w", h.name, err)) {
+						return nil
+					}
+					break
+				}
+				idle = false
+				p = Packet{Time: TimeOf(info.Timestamp), Interface: int32(i), Link: h.link, Length: info.Length, Data: data}
+				latest = max(latest, p.Time)
+				if !yield(&p) {
+					return nil
+				}
+			}
+		}
+		if alive == 0 {
+			return errors.New("no interface is left to capture on")
+		}
+		if now := time.Now(); idle && now.Sub(ticked) >= tick {
+			ticked = now
+			latest = max(latest, TimeOf(now.Add(-time.Duration(1+len(b.list))*2*pcapWait)))
+			if p = (Packet{Time: latest}); !yield(&p) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func (b *pcaps) drops() (Drops, error) {
+	d := Drops{Known: true}
+	var failed error
+	for _, h := range b.list {
+		s, err := h.Stats()
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: statistics: %w", h.name, err))
+			continue
+		}
+		d.add(Drops{Known: true, Received: int64(s.PacketsReceived), Kernel: int64(s.PacketsDropped), Interface: int64(s.PacketsIfDropped)})
+	}
+	return d, failed
+}
+
+func (b *pcaps) close() error {
+	for _, h := range b.list {
+		h.Close()
+	}
+	b.list = nil
+	return nil
+}
