@@ -47,7 +47,8 @@ type solution struct {
 	cost     int
 	unique   bool
 	commands []outcome
-	extra    []int // replies that every best alignment calls unsolicited
+	extra    []int // replies that some best alignment calls unsolicited
+	extras   int   // how many of them are, where all best alignments agree; else 0
 	skipped  []int // commands that some best alignment leaves without a reply
 	skips    int   // how many of them are without, where all best alignments agree; else 0
 	swapped  bool
@@ -100,7 +101,6 @@ func (p *puzzle) solve() solution {
 		}
 	}
 	perSkip, anySwap, anyExtra := make([]bool, n), false, make([]bool, m)
-	used := make([]bool, m)
 	for i := 0; i <= n; i++ {
 		for j := 0; j <= m; j++ {
 			if ahead[i*w+j]+behind[i*w+j] != s.cost {
@@ -120,10 +120,8 @@ func (p *puzzle) solve() solution {
 					anySwap = true
 					note(i, j+1)
 					note(i+1, j)
-					used[j], used[j+1] = true, true
 				case i2 > i && j2 > j:
 					note(i, j)
-					used[j] = true
 					s.bad = s.bad || cost > 0
 				case i2 > i:
 					note(i, outcomeSkipped)
@@ -140,15 +138,18 @@ func (p *puzzle) solve() solution {
 			s.skipped = append(s.skipped, i)
 		}
 	}
-	for j := range used {
-		if anyExtra[j] && !used[j] {
+	for j, extra := range anyExtra {
+		if extra {
 			s.extra = append(s.extra, j)
 		}
-		anySwap = anySwap || anyExtra[j]
 	}
-	s.swapped = anySwap && len(s.skipped) == 0 && !anyTrue(anyExtra)
-	if !anySwap && !s.bad && len(s.skipped) > 0 {
+	s.swapped = anySwap && len(s.skipped) == 0 && len(s.extra) == 0
+	switch {
+	case anySwap || s.bad:
+	case len(s.extra) == 0 && len(s.skipped) > 0:
 		s.skips = p.countSkips(&s)
+	case len(s.skipped) == 0 && len(s.extra) > 0 && s.commands[n-1].reply != outcomePending:
+		s.extras = s.cost / costSkip
 	}
 	for i := range min(n, m) {
 		switch p.fit(i, i) {
@@ -181,15 +182,6 @@ func (p *puzzle) countSkips(s *solution) int {
 		return cost / costKnown
 	}
 	return 0
-}
-
-func anyTrue(list []bool) bool {
-	for _, b := range list {
-		if b {
-			return true
-		}
-	}
-	return false
 }
 
 // trailing is the cost of leaving the commands from i on without a reply.

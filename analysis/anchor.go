@@ -66,7 +66,7 @@ func (s *Session) doubt(lo, hi int, closed bool) {
 	if lo == 0 && hi == 0 && closed {
 		return
 	}
-	s.doubtful = true
+	s.doubtful, s.blockUnknown = true, true
 	s.held = &hold{anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxHeld), closed: closed}}
 	for _, ex := range s.pending.rest() {
 		ex.Flags |= Uncertain | AfterHole
@@ -88,7 +88,7 @@ func (s *Session) doubtCommands(n int64, first int) {
 	if s.held != nil {
 		s.explain(false, true)
 	}
-	s.doubtful = true
+	s.doubtful, s.blockUnknown = true, true
 	s.held = &hold{anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
 }
 

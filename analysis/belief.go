@@ -51,7 +51,7 @@ func (s *Session) headBatch(st Stance) int {
 		if s.unread.len() > 0 || !openAt(a, b) || b.Time.Sub(a.EndTime) >= s.accusable(a, st) {
 			break
 		}
-		if st.Basis >= BasisGuessed && a.Flags&InHandshake == 0 {
+		if st.Basis >= BasisNamed && a.Flags&InHandshake == 0 {
 			s.sharedWrite(a, b, st)
 		}
 		b.Batch = a.Batch

@@ -70,7 +70,7 @@ func TestProbing(t *testing.T) {
 		{[]float64{2}, 0},
 		{nil, 0},
 	} {
-		if probes, period := failures(c.at...).Probing(0); period != c.want || period > 0 && len(probes) != len(c.at) {
+		if probes, period := failures(c.at...).Probing(); period != c.want || period > 0 && len(probes) != len(c.at) {
 			t.Errorf("%v: %d probes every %v, want every %v", c.at, len(probes), period, c.want)
 		}
 	}
@@ -111,7 +111,7 @@ func TestPoolsCount(t *testing.T) {
 		{"too fast", ticking(time.Second, 0, 50, 0, 300*ms), 0, 0},
 		{"too few", ticking(30*time.Second, 0, 2, 0, 300*ms), 0, 0},
 	} {
-		if p := c.link.Pools(0); p.Period != c.period || len(p.Clusters) != c.want {
+		if p := c.link.Pools(); p.Period != c.period || len(p.Clusters) != c.want {
 			t.Errorf("%s: %d pools every %v, want %d every %v", c.name, len(p.Clusters), p.Period, c.want, c.period)
 		}
 	}

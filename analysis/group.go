@@ -169,7 +169,7 @@ func (s *Session) stance() Stance {
 	case policy == PolicyMultiplex:
 	case policy == PolicyLockstep && hint:
 		conf = max(conf, Likely)
-	case policy == PolicyUnknown && pop.jedis > 0 && l.fast < multiplexEvents:
+	case policy == PolicyUnknown && pop.jedis > 0 && l.fast == 0:
 		return Stance{PolicyLockstep, BasisGuessed, Likely, l.sends}
 	case policy == PolicyUnknown && hint && l.fast == 0:
 		return Stance{PolicyUnknown, BasisNone, Possible, l.sends}
@@ -271,6 +271,16 @@ func nameHash(ex *Exchange) uint64 {
 	return h % 512
 }
 
+// closesLikeJedis reports whether the client says QUIT, reads the answer and resets the connection at once (SO_LINGER
+// 0), on a connection without a set-up of its own.
+func (s *Session) closesLikeJedis(c *closeMark) bool {
+	if !c.rst || c.fin || !s.mode.quit || s.handshake.commands > 0 || !s.lastSeg[roleServer].seen {
+		return false
+	}
+	d := c.time.Sub(s.lastSeg[roleServer].time)
+	return d >= 0 && d <= reconnectWithin
+}
+
 // clientClosed notes a close with a reply outstanding, and the habits of closing.
 func (s *Session) clientClosed() {
 	if s.closeSeen {
@@ -290,7 +300,7 @@ func (s *Session) clientClosed() {
 			s.gaveUp(p.ex, gap, GaveUpClose, c.frame, c.time)
 		}
 	}
-	if c.rst && s.mode.quit && s.handshake.commands == 0 && s.Start != reassemblyMidStream || c.rst && c.noTS && s.mode.quit {
+	if s.closesLikeJedis(c) {
 		s.group.pop.jedis++
 	}
 	s.run.clientClosed(s, c.time)

@@ -64,7 +64,7 @@ func (s *Session) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, stri
 	}
 	ok, why := ex.Call.Allows(r)
 	switch {
-	case ok || s.mode.allowsAnyway(ex, r) || s.inherits(ex, r):
+	case ok || s.mode.allowsAnyway(ex, r) || s.inherits(r):
 		return fits, ""
 	case isForeign(ex, r):
 		return foreign, why
@@ -158,11 +158,15 @@ func (s *Session) settles(best *solution, p *puzzle) bool {
 	if !best.agreed(p) {
 		return false
 	}
+	if len(best.extra) > 0 && !p.quiet && best.commands[len(best.commands)-1].reply == outcomePending {
+		return false // the replies still to come decide between one too many and another order
+	}
 	if best.unique {
 		return true
 	}
-	// Which of several equal commands went without a reply may be open, but not how many did.
-	return best.skips > 0 && len(best.commands) > 0 && !best.commands[len(best.commands)-1].several
+	// Which of several equal commands went without a reply, or which of equal replies is one too many, may be open, but
+	// not how many.
+	return best.skips+best.extras > 0 && len(best.commands) > 0 && !best.commands[len(best.commands)-1].several
 }
 
 // swallowable knows the commands that servers are known to leave without a reply: an AUTH, or a HELLO with AUTH, that
@@ -227,8 +231,8 @@ func (s *Session) release(best *solution, commands []*Exchange, back int) {
 		}
 		s.run.release(ex)
 	}
-	for _, j := range best.extra {
-		if j >= back {
+	for n, j := range best.extra {
+		if j >= back && (best.unique || n >= len(best.extra)-best.extras) {
 			k := &h.replies[j-back]
 			s.unsolicit++
 			s.run.odd(s, Unsolicited, &k.reply, &k.info)
@@ -318,7 +322,7 @@ const maxMisfits = 4
 // alignment describes a solution.
 func (s *Session) alignment(best *solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
 	a := &Alignment{
-		Session: s, Commands: commands, NMisfits: best.fifo, Skips: best.skips, Extra: len(best.extra),
+		Session: s, Commands: commands, NMisfits: best.fifo, Skips: best.skips, Extra: best.extras,
 		Swapped: best.swapped, Foreign: best.hard,
 	}
 	for i, ex := range commands {

@@ -142,13 +142,10 @@ func (s *Session) enrol(v verb, req *resp.Request, ex *Exchange) {
 	if h.done {
 		return
 	}
-	if s.Start != reassemblyMidStream && h.commands < handshakeCommands && setUp(v, req) {
+	if h.commands < handshakeCommands && setUp(v, req) {
 		h.see(req)
 		ex.Flags |= InHandshake
 		return
-	}
-	if s.Start == reassemblyMidStream && setUp(v, req) {
-		h.see(req)
 	}
 	h.done = true
 	s.group = s.run.groupOf(s)

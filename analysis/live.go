@@ -63,10 +63,6 @@ func (r *Run) Tick(now capture.Time) {
 	}
 }
 
-// Dropped tells how many packets the capturing side has lost, and how many it has seen, since the run began. It replaces
-// Options.Drops and Options.Seen, and may be called until the events are over.
-func (r *Run) Dropped(drops, seen int64) { r.o.Drops, r.o.Seen = drops, seen }
-
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
 func (r *Run) Outstanding() int { return r.logged }
 

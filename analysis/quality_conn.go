@@ -84,6 +84,10 @@ type hidden struct {
 	clocks [2]echoes // of the timestamps that each role sent
 }
 
+// OpenSecret returns, during Ended, where the request begins that the client had not finished, if it may hold a secret:
+// it was never told as Sent.
+func (s *Session) OpenSecret() (start int64, ok bool) { return s.requests.PartialSecret() }
+
 // echoes compares the TCP timestamps that one side sent with those that its peer echoes.
 type echoes struct {
 	last    uint32 // newest timestamp seen of this side

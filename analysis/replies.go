@@ -222,6 +222,10 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	ex := s.awaitsConfirmation()
 	if ex == nil || ex != s.pending.front() {
 		own := r.Kind == resp.Push || confirmation(r) == 5 && s.mode.kinds[2] > 0
+		if ex == nil && !own && s.quietSubs > 0 {
+			own = true
+			s.quietSubs--
+		}
 		if ex == nil && own || ex == nil && s.doubtful && s.pending.len() == 0 {
 			s.mode.confirm(r)
 			s.pushes++
@@ -293,7 +297,7 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 	ex.Serves = *info
 	s.moved(ex, r)
 	if lat := info.FirstTime.Sub(ex.EndTime); lat > suspectGap && ex.Flags&Blocks == 0 {
-		s.suspect = true
+		s.slowAt = info.Time
 	}
 	if s.blockTold != nil {
 		s.blockServed(ex)
@@ -304,6 +308,9 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 // moved moves the mode by a reply.
 func (s *Session) moved(ex *Exchange, r *resp.Reply) {
 	failed := r.Kind == resp.Error
+	if s.blockUnknown {
+		s.inherited(ex, r)
+	}
 	if ex.Flags&Queued != 0 {
 		switch {
 		case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
@@ -408,14 +415,28 @@ func (m *mode) allowsAnyway(ex *Exchange, r *resp.Reply) bool {
 	return m.subs > 0 && ex.verb == verbPing && r.Kind == resp.Array
 }
 
-// inherits recognises a transaction that was begun before the capture.
-func (s *Session) inherits(ex *Exchange, r *resp.Reply) bool {
-	if s.Start != reassembly.MidStream || s.mode.multiIndex > 0 || r.Kind != resp.Simple || string(r.Text) != "QUEUED" {
-		return false
+// inherits recognises the reply of a transaction that was begun where the capture does not show it.
+func (s *Session) inherits(r *resp.Reply) bool {
+	return s.blockUnknown && r.Kind == resp.Simple && string(r.Text) == "QUEUED"
+}
+
+// inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
+// have begun or ended one.
+func (s *Session) inherited(ex *Exchange, r *resp.Reply) {
+	switch {
+	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
+	case s.inherits(r):
+		ex.Flags |= Queued
+		if s.prev.end == ex.End {
+			s.mode.inMulti = true
+		}
+	case ex.verb == verbExec || ex.verb == verbDiscard || ex.verb == verbMulti:
+		s.blockUnknown = false
+	case ex.Flags&Queued != 0 && s.prev.end == ex.End:
+		ex.Flags &^= Queued // the EXEC was lost
+		s.mode.inMulti = false
+		s.block.end()
 	}
-	ex.Flags |= Queued
-	s.mode.inMulti = true
-	return true
 }
 
 // unasked takes a reply that no command asked for.

@@ -104,6 +104,9 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
 	s.mode.request(v, req, ex)
 	ex.totalDue = ex.due
+	if ex.Flags&Subscribing != 0 && ex.Flags&NoReplyDue != 0 {
+		s.quietSubs = ex.due // Redis 7 confirms all the same: it counts them as pushes, in RESP2 too
+	}
 	if wait, blocks := ex.Command.BlockTimeout(req); blocks && ex.Flags&Queued == 0 {
 		ex.Flags |= Blocks
 		ex.blockFor = wait
@@ -198,6 +201,13 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	}
 	if overlap && gap >= sampleFloor {
 		s.overtaken = true
+	}
+	if s.slowAt != 0 {
+		// A slow reply may have been given up, unless the client goes on promptly and nobody of its kind ever gave up.
+		if d := ex.Time.Sub(s.slowAt); d < 0 || d >= prompt || len(s.group.pop.samples) > 0 {
+			s.suspect = true
+		}
+		s.slowAt = 0
 	}
 	if s.suspect || ex.Flags&(InHandshake|NotAwaited|AfterHole|Uncertain|NoReplyDue) != 0 || s.mode.subs > 0 {
 		return

@@ -83,7 +83,7 @@ func NewRun(o *Options) *Run {
 	for _, p := range r.o.Ports {
 		r.ports[p] = true
 	}
-	r.topology.init()
+	r.topology.prepare()
 	return r
 }
 

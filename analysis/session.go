@@ -59,20 +59,20 @@ type Session struct {
 	guessing     bool // what the callers got since depends on an inference, or on a wait that nobody can judge
 	sharedWrites int
 	blockTold    *BlockGivenUp
-	early        bool // judged before its end, by what the group had shown
-	unsureMode   bool // whether replies are due at all is not known: the capture lacks a part of a command that may say so
-	inferred     bool // inferLazy has run
-	singles      int  // plain writes of one command
-	multiples    int  // … of several
-	suspect      bool // something suspicious happened: what follows teaches nothing about the client's design
-	overtaken    bool // a command was written while a reply was due
-	doubtful     bool // the pairing is not certain since bytes were lost
-	holes        bool // lost bytes since the last command
+	early        bool         // judged before its end, by what the group had shown
+	unsureMode   bool         // whether replies are due at all is not known: the capture lacks a part of a command that may say so
+	slowAt       capture.Time // arrival of a slow reply, until the next command; 0: none
+	inferred     bool         // inferLazy has run
+	singles      int          // plain writes of one command
+	multiples    int          // … of several
+	suspect      bool         // something suspicious happened: what follows teaches nothing about the client's design
+	overtaken    bool         // a command was written while a reply was due
+	doubtful     bool         // the pairing is not certain since bytes were lost
+	holes        bool         // lost bytes since the last command
 	holed        [2]bool
 	waiting      bool // in the run's list of sessions that wait for judgement
 	forced       bool // judge with what is known
 	closeSeen    bool
-	listed       bool
 
 	contradictions    int
 	unanchoredReplies int
@@ -80,15 +80,16 @@ type Session struct {
 	badRequests       int // places where the client's bytes are no request
 	badAfter          int // commands before the last of them
 
-	minRTT   time.Duration // fastest kernel acknowledgement of a command
-	lastSeg  [2]segmentMark
-	closing  [2]closeMark
-	ackSeen  [2]int64 // highest ACK number sent by each role: what it had received
-	replySeg segmentMark
-	partial  replyProgress
+	minRTT  time.Duration // fastest kernel acknowledgement of a command
+	lastSeg [2]segmentMark
+	closing [2]closeMark
+	ackSeen [2]int64 // highest ACK number sent by each role: what it had received
+	partial replyProgress
 	// closedWindow says that the client's last window was zero: its kernel can take no more.
 	closedWindow bool
 	torn         torn
+	quietSubs    int         // confirmations that servers may send though CLIENT REPLY forbids replies
+	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
 	cut          [2]bool     // segments of this role were captured in part
 	held         *hold       // replies whose command is not decided; nil almost always
 	block        transaction // the MULTI block that the server queues
@@ -203,7 +204,7 @@ func (s *Session) segment(seg *reassembly.Segment) {
 	if seg.Missing > 0 {
 		s.hole(who, seg.Missing)
 	}
-	if seg.Ack != reassembly.NoAck && who == roleServer {
+	if seg.Ack != reassembly.NoAck && who == roleServer && (seg.Length > 0 || seg.Repeated == 0) {
 		s.kernelAck(seg)
 	}
 	if seg.Length > len(seg.Payload) {

@@ -26,6 +26,8 @@ const (
 	overtakenBy = 5 * time.Millisecond
 	// burstWithin is how soon after the end of a stall its waiting connections are answered.
 	burstWithin = 10 * time.Millisecond
+	// longestPause is how long CLIENT PAUSE is taken to last where its argument was cut off.
+	longestPause = time.Minute
 	// silenceGap parts two silences: nobody waited for longer than this in between.
 	silenceGap = 20 * time.Millisecond
 )
@@ -110,7 +112,7 @@ func (s *Session) waitingSince(last capture.Time) (w waiter, ok bool) {
 }
 
 // silence judges a time in which a server sent nothing, at the byte that ends it; seg is nil at the end of the capture.
-func (r *Run) silence(n *node, s *Session, seg *reassembly.Segment) {
+func (r *Run) silence(n *node, seg *reassembly.Segment) {
 	now := r.summary.Last
 	if seg != nil {
 		now = seg.Time
@@ -121,14 +123,18 @@ func (r *Run) silence(n *node, s *Session, seg *reassembly.Segment) {
 	}
 	from := max(n.last, n.paused)
 	waiting := append(r.waiters[:0], n.departed...)
-	for _, s := range n.sessions {
-		if w, ok := s.waitingSince(from); ok && w.Time < now {
+	for _, a := range n.asking.items[n.asking.head:] {
+		if a.s.ID != a.conn || a.s.topo.node != n {
+			continue
+		}
+		if w, ok := a.s.waitingSince(from); ok && w.Time < now {
 			w.until = now
 			waiting = append(waiting, w)
 		}
 	}
 	r.waiters = waiting
 	slices.SortFunc(waiting, func(a, b waiter) int { return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Conn, b.Conn)) })
+	waiting = slices.CompactFunc(waiting, func(a, b waiter) bool { return a.Conn == b.Conn && a.Time == b.Time })
 	for len(waiting) > 0 {
 		until, k := waiting[0].until, 1
 		for k < len(waiting) && waiting[k].Time.Sub(until) <= silenceGap {
@@ -174,6 +180,7 @@ func (r *Run) stalled(n *node, waiting []waiter, until capture.Time, seg *reasse
 	if witnesses < 2 || witnesses*2 < st.Connections {
 		return
 	}
+	st.Weakened = st.Weakened || st.Start < n.unsure
 	if !st.Open {
 		st.EndFrame, st.Burst = seg.Frame, 1
 	}
@@ -200,9 +207,7 @@ func (n *node) answer(seg *reassembly.Segment) {
 // stillSilent looks for stalls that the end of the capture cut off.
 func (r *Run) stillSilent() {
 	for _, n := range r.topology.nodes {
-		if len(n.sessions) > 0 || len(n.departed) > 0 {
-			r.silence(n, nil, nil)
-		}
+		r.silence(n, nil)
 	}
 	slices.SortStableFunc(r.stalls, func(a, b *Stall) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), a.Server.Compare(b.Server))

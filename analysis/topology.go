@@ -12,7 +12,9 @@ import (
 
 // Bounds of what is kept of clusters.
 const (
-	maxViews      = 1024 // client addresses that are followed through a cluster, at 64 KiB each
+	maxViews      = 512  // client addresses that are followed through a cluster, at 56 KiB and a slot map each
+	maxSlotNodes  = 256  // nodes of which it is remembered what they serve, at 128 KiB each
+	maxMaps       = 256  // nodes whose own slot map is kept
 	maxNames      = 1024 // host names
 	maxNamesAsked = 64   // names that wait for the connection that shows their address
 	nameWidth     = 255  // longest host name, RFC 1035 section 2.3.4
@@ -31,8 +33,10 @@ type topology struct {
 	storms []*MovedStorm
 	event  Redirected
 
-	askingCommand, pauseCommand *resp.Command
-	mapCommands                 [3]*resp.Command
+	slotNodes, maps int // that have slots, that have given a map
+
+	askingCommand, clientCommand, pauseCommand *resp.Command
+	mapCommands                                [3]*resp.Command
 }
 
 // askedName is a name that a client was sent to.
@@ -43,9 +47,9 @@ type askedName struct {
 	at     capture.Time
 }
 
-func (t *topology) init() {
+func (t *topology) prepare() {
 	t.nodes, t.views, t.names = map[netip.AddrPort]*node{}, map[netip.Addr]*clusterView{}, map[string]netip.AddrPort{}
-	t.askingCommand, t.pauseCommand = commandNamed("ASKING"), commandNamed("CLIENT", "PAUSE", "0")
+	t.askingCommand, t.clientCommand, t.pauseCommand = commandNamed("ASKING"), commandNamed("CLIENT"), commandNamed("CLIENT", "PAUSE", "0")
 	t.mapCommands = [3]*resp.Command{commandNamed("CLUSTER", "SLOTS"), commandNamed("CLUSTER", "SHARDS"), commandNamed("CLUSTER", "NODES")}
 }
 
@@ -61,22 +65,22 @@ func commandNamed(words ...string) *resp.Command {
 func (r *Run) locate(s *Session, ex *Exchange, req *resp.Request) {
 	t, st := &r.topology, &s.topo
 	if s.commands == 1 {
-		if st.node = r.nodeOf(s.Server); st.node != nil {
-			st.node.join(s)
-		}
+		st.node = r.nodeOf(s.Server)
 	}
+	if st.node == nil {
+		return
+	}
+	st.node.asking.push(s, ex.EndTime)
 	switch c := ex.Command; {
 	case c == nil:
 	case c == t.askingCommand:
 		st.asking = ex.Index
 	case c == t.mapCommands[0], c == t.mapCommands[1], c == t.mapCommands[2]:
 		st.tap = &replyTap{}
-	case c == t.pauseCommand && len(req.Args) > 2:
-		if ms, ok := decimal(req.Args[2].Bytes); ok && st.node != nil {
-			st.node.paused = max(st.node.paused, ex.EndTime.Add(time.Duration(min(ms, 1<<32))*time.Millisecond))
-		}
+	case c == t.pauseCommand || c == t.clientCommand:
+		st.node.pause(ex, req, c == t.pauseCommand)
 	}
-	if t.active && st.node != nil {
+	if t.active {
 		if slot, ok := ex.Call.Slot(); ok {
 			if st.view == nil {
 				st.view = t.viewOf(s.Client.Addr())
@@ -110,10 +114,13 @@ func (r *Run) place(s *Session, ex *Exchange, reply *resp.Reply) {
 	if slot, ok := ex.Call.Slot(); ok && ex.contradiction == "" && ex.Flags&(Uncertain|Queued) == 0 {
 		after := st.asking > 0 && st.asking == ex.Index-1
 		if !after {
-			if st.node.slots == nil {
+			if st.node.slots == nil && t.slotNodes < maxSlotNodes {
+				t.slotNodes++
 				st.node.slots = new([resp.Slots]capture.Time)
 			}
-			st.node.slots[slot] = ex.Serves.Time
+			if st.node.slots != nil {
+				st.node.slots[slot] = ex.Serves.Time
+			}
 		}
 		if st.view != nil {
 			st.view.data(slot, ex.Serves.Time)

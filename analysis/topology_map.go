@@ -10,8 +10,8 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// maxMapNodes bounds the nodes that are kept of one slot map; Redis recommends 1,000 at most.
-const maxMapNodes = 4096
+// maxMapNodes bounds the nodes that are kept of one slot map: Redis recommends 1,000 at most.
+const maxMapNodes = 1024
 
 // ClusterMap is a slot map that a node gave: the reply to CLUSTER SLOTS, SHARDS or NODES.
 type ClusterMap struct {
@@ -24,6 +24,14 @@ type ClusterMap struct {
 	Nodes        []MapNode
 
 	owners [resp.Slots]uint16 // index in Nodes plus one; 0: nobody
+	places map[mapPlace]uint16
+	given  int // slots given so far, to stop a map that gives the same ones again and again
+}
+
+// mapPlace is what makes a node of a map one and the same.
+type mapPlace struct {
+	id   string
+	addr netip.AddrPort
 }
 
 // MapNode is one node of a slot map.
@@ -76,10 +84,16 @@ func (r *Run) mapped(s *Session, ex *Exchange, reply *resp.Reply) {
 		return
 	}
 	t.active = true
+	m.places = nil
 	for i := range m.Nodes {
 		t.learnName(m.Nodes[i].Host, m.Nodes[i].Addr)
 	}
-	s.topo.node.given = m
+	if n := s.topo.node; n.given != nil || t.maps < maxMaps {
+		if n.given == nil {
+			t.maps++
+		}
+		n.given = m
+	}
 	if s.topo.view == nil {
 		s.topo.view = t.viewOf(s.Client.Addr())
 	}
@@ -126,22 +140,27 @@ func (r *Run) SlotOwner(client netip.Addr, slot uint16) netip.AddrPort {
 
 // add lists a node once, and returns its index plus one, or 0 beyond the bound.
 func (m *ClusterMap) add(n MapNode) uint16 {
-	for i := range m.Nodes {
-		if m.Nodes[i].ID == n.ID && m.Nodes[i].Addr == n.Addr {
-			return uint16(i + 1)
-		}
+	place := mapPlace{n.ID, n.Addr}
+	if i := m.places[place]; i > 0 {
+		return i
 	}
 	if len(m.Nodes) >= maxMapNodes {
 		return 0
 	}
+	if m.places == nil {
+		m.places = map[mapPlace]uint16{}
+	}
 	m.Nodes = append(m.Nodes, n)
+	m.places[place] = uint16(len(m.Nodes))
 	return uint16(len(m.Nodes))
 }
 
+// give notes the owner of a range of slots.
 func (m *ClusterMap) give(from, to int64, index uint16) {
-	if from < 0 || to >= resp.Slots || index == 0 {
+	if from < 0 || from > to || to >= resp.Slots || index == 0 || m.given > 4*resp.Slots {
 		return
 	}
+	m.given += int(to - from + 1)
 	for ; from <= to; from++ {
 		m.owners[from] = index
 	}

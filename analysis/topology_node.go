@@ -15,13 +15,15 @@ const maxNodes = 4096
 
 // node is one server, a process behind one address and port, as all of its connections show it.
 type node struct {
-	addr     netip.AddrPort
-	sessions []*Session // that have sent a command, in no order
+	addr netip.AddrPort
 
 	// last is the last sign of life of the process on any connection: a byte of payload, or a close.
 	last      capture.Time
 	lastFrame int64
 	paused    capture.Time // CLIENT PAUSE keeps it silent until then
+	unsure    capture.Time // a CLIENT command that was cut off may do so until then
+	lossy     bool         // bytes of its connections were lost
+	asking    askQueue     // commands since last, or hardly before
 	departed  []waiter     // connections that went away unanswered since last
 	stall     *Stall       // ended last, while its burst of replies is counted
 	stalls    []*Stall     // in order of time
@@ -35,7 +37,6 @@ type node struct {
 // topologyState is what a session keeps for stalls and topology.
 type topologyState struct {
 	node   *node
-	index  int          // in node.sessions
 	view   *clusterView // of its client; nil while nothing shows a cluster
 	tap    *replyTap    // collects the bytes of a slot map that was asked for
 	asking int          // command number of the last ASKING
@@ -116,6 +117,9 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 	if n == nil {
 		return
 	}
+	if seg.Missing > 0 {
+		n.lossy = true
+	}
 	if seg.End != reassembly.NotEnded {
 		n.leave(s, seg.Time)
 		return
@@ -124,7 +128,7 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 		return
 	}
 	if seg.Time.Sub(n.last) >= stallMin && n.last > 0 {
-		r.silence(n, s, seg)
+		r.silence(n, seg)
 	} else if n.stall != nil {
 		n.answer(seg)
 	}
@@ -133,28 +137,81 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 	}
 	if seg.Time > n.last {
 		n.last, n.lastFrame = seg.Time, seg.Frame
+		n.asking.forget(n.last.Add(-overtakenBy))
 	}
 	if s.topo.tap != nil {
 		s.topo.tap.feed(seg)
 	}
 }
 
-// join lists a session, at its first command.
-func (n *node) join(s *Session) {
-	s.topo.index = len(n.sessions)
-	n.sessions = append(n.sessions, s)
+// pause notes that CLIENT PAUSE silences the process, or that a command which was cut off may do so.
+func (n *node) pause(ex *Exchange, req *resp.Request, certain bool) {
+	if certain && len(req.Args) > 2 && req.Args[2].Whole() {
+		if ms, ok := decimal(req.Args[2].Bytes); ok {
+			n.paused = max(n.paused, ex.EndTime.Add(time.Duration(min(ms, 1<<32))*time.Millisecond))
+		}
+		return
+	}
+	if certain || len(req.Args) < 2 || !req.Args[1].Whole() {
+		n.unsure = max(n.unsure, ex.EndTime.Add(longestPause))
+	}
 }
 
-// leave takes a session off the list; what it waited for is remembered until the process speaks again.
+// leave takes a session off the node; what it waited for is remembered until the process gives a sign of life.
 func (n *node) leave(s *Session, at capture.Time) {
 	if w, ok := s.waitingSince(max(n.last, n.paused)); ok && len(n.departed) < maxDeparted {
 		w.until = at
 		n.departed = append(n.departed, w)
 	}
-	last := len(n.sessions) - 1
-	moved := n.sessions[last]
-	n.sessions[s.topo.index], moved.topo.index = moved, s.topo.index
-	n.sessions[last] = nil
-	n.sessions = n.sessions[:last]
+	if acked := s.ackSeen[roleClient]; acked != reassembly.NoAck && acked > s.answers.Offset() && s.fed[roleServer] {
+		n.lossy = true // the client received bytes that the capture has not
+	}
 	s.topo.node = nil
+}
+
+// Lossy reports whether bytes of any connection to a server were sent and not captured, as far as that was noticed.
+func (r *Run) Lossy(server netip.AddrPort) bool {
+	n := r.topology.nodes[server]
+	return r.o.Drops > 0 || n != nil && n.lossy
+}
+
+// maxAsking bounds the commands that one node is remembered to have got since its last sign of life.
+const maxAsking = 1024
+
+// askQueue lists the sessions that have sent a command lately, oldest first.
+type askQueue struct {
+	items []asked
+	head  int
+}
+
+// asked is a command by a session, which may have ended since and its record been used again.
+type asked struct {
+	s    *Session
+	conn int64
+	at   capture.Time
+}
+
+func (q *askQueue) push(s *Session, at capture.Time) {
+	if n := len(q.items); n > q.head && q.items[n-1].s == s && q.items[n-1].conn == s.ID {
+		q.items[n-1].at = at
+		return
+	}
+	if len(q.items)-q.head >= maxAsking {
+		q.head++
+	}
+	if q.head >= maxAsking {
+		n := copy(q.items, q.items[q.head:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, asked{s, s.ID, at})
+}
+
+// forget drops the commands sent before a time.
+func (q *askQueue) forget(before capture.Time) {
+	for q.head < len(q.items) && q.items[q.head].at < before {
+		q.head++
+	}
+	if q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	}
 }

@@ -20,7 +20,8 @@ func (m *ClusterMap) readSlots(raw []byte) {
 		master bool
 	)
 	flush := func() {
-		if !inNode {
+		if !inNode || port == 0 {
+			inNode, master = false, false
 			return
 		}
 		n := MapNode{ID: id}
@@ -97,6 +98,10 @@ func (m *ClusterMap) readShards(raw []byte) {
 		}
 		if port == 0 {
 			port = tls
+		}
+		if port == 0 {
+			inNode = false
+			return
 		}
 		n := MapNode{ID: id}
 		n.Addr, n.Host = m.address(ip, port)

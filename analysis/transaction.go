@@ -29,9 +29,10 @@ type transaction struct {
 }
 
 type queuedCall struct {
-	call  resp.Call
-	index int
-	auth  bool
+	call   resp.Call
+	index  int
+	auth   bool
+	hello3 bool
 }
 
 // replyEffect is what CLIENT REPLY inside a transaction leaves behind.
@@ -55,7 +56,7 @@ func (t *transaction) end() { *t = transaction{calls: t.calls[:0]} }
 func (t *transaction) queue(ex *Exchange) {
 	t.queued++
 	if len(t.calls) < maxQueued {
-		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.verb == verbAuth || ex.verb == verbHello})
+		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.verb == verbAuth || ex.verb == verbHello, ex.hello3})
 	}
 	switch ex.replyMode {
 	case replyAsBefore:
@@ -103,6 +104,9 @@ func (s *Session) executed(exec *Exchange, r *resp.Reply) (element int, why stri
 		e := &r.Elems[i]
 		if ex := s.logged(q.index); ex != nil {
 			ex.Exec = ExecView{i + 1, e.Kind, e.N}
+		}
+		if q.hello3 && e.Kind != resp.Error {
+			s.mode.resp3 = true
 		}
 		if why != "" || !t.whole || r.PushInside {
 			continue

@@ -62,7 +62,6 @@ type Live struct {
 	names   []string
 	backend liveBackend
 	frames  int64
-	used    bool
 }
 
 // liveBackend is one way to get packets from the kernel.
@@ -127,12 +126,10 @@ func LiveMethod() string { return liveMethod }
 // come. Data lies in the ring and is valid until the next packet is asked for.
 //
 // An error is yielded without a packet; it concerns one interface, and the others go on.
+//
+// After a loop that was left early, another call goes on with the next packet.
 func (l *Live) Packets(ctx context.Context) iter.Seq2[Packet, error] {
 	return func(yield func(Packet, error) bool) {
-		if l.used {
-			return
-		}
-		l.used = true
 		stopped := false
 		err := l.backend.run(ctx, l.o.Tick, func(p *Packet) bool {
 			if p.Length > 0 {

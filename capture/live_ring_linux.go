@@ -98,10 +98,10 @@ func (b *rings) run(ctx context.Context, tick time.Duration, yield func(*Packet)
 			}
 			oldest.packet(&p)
 			latest = max(latest, p.Time)
-			if !yield(&p) {
+			more := yield(&p)
+			if oldest.advance(); !more {
 				return nil
 			}
-			oldest.advance()
 		}
 		now := time.Now()
 		if now.Sub(ticked) >= tick {

@@ -91,7 +91,7 @@ func (m *merge) least() (at int, limit Time, before bool) {
 // drain yields the packets of one input until another one is due.
 func (m *merge) drain(at int, limit Time, before bool) bool {
 	s := m.open[at].s
-	plain, _ := s.r.(*pcapReader)
+	plain, _ := s.r.(walker)
 	if limit != math.MaxInt64 || before {
 		plain = nil
 	}

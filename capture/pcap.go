@@ -148,41 +148,6 @@ func (r *pcapReader) next(p *Packet) error {
 	return nil
 }
 
-// walk yields the packets that follow as long as they lie whole in the window, and reports false once yield does. It is next
-// and stream.advance for the files of nearly everyone, without a call for each packet: 14 ns against 20.
-func (r *pcapReader) walk(s *stream, yield func(Packet, error) bool) bool {
-	if r.big || r.swap != lengthsUsual || r.header != pcapRecordHeader {
-		return true
-	}
-	p := s.cur
-	for w := r.w; s.w == w; { // until yield closes s
-		h := w.buf[w.r:w.w]
-		if len(h) < pcapRecordHeader {
-			break
-		}
-		captured, length := binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
-		if captured > maxPacketBytes {
-			break
-		}
-		whole := pcapRecordHeader + int(captured)
-		if len(h) < whole {
-			break
-		}
-		w.r += whole
-		r.frame++
-		p.Time = Time(int64(binary.LittleEndian.Uint32(h))*1e9 + int64(binary.LittleEndian.Uint32(h[4:]))*r.scale)
-		p.Frame = r.frame
-		p.Length = int(max(length, captured))
-		p.Data = h[pcapRecordHeader:whole:whole]
-		s.info.record(&p, s.runMax)
-		s.runMax = max(s.runMax, p.Time)
-		if !yield(p, nil) {
-			return false
-		}
-	}
-	return true
-}
-
 func (r *pcapReader) stop(err error) error {
 	r.ended = true
 	return err

@@ -57,10 +57,15 @@ func (s *stream) advance() error {
 		}
 		return err
 	}
-	s.info.record(&s.cur, s.runMax)
-	s.runMax = max(s.runMax, s.cur.Time)
+	s.count(&s.cur)
 	s.loaded = true
 	return nil
+}
+
+// count takes note of a packet that is about to be delivered.
+func (s *stream) count(p *Packet) {
+	s.info.record(p, s.runMax)
+	s.runMax = max(s.runMax, p.Time)
 }
 
 // close also gives up the window: a ring has many files, of which the Source keeps only what is known of them.

@@ -48,6 +48,11 @@ type decoder struct {
 
 // decode finds the TCP packet in p. What it is not, it counts in Stats.
 func (d *decoder) decode(p *capture.Packet, out *packet) bool {
+	return d.plain(p, out) || d.walk(p, out)
+}
+
+// walk goes from header to header.
+func (d *decoder) walk(p *capture.Packet, out *packet) bool {
 	data := p.Data
 	d.missing = max(0, p.Length-len(data))
 	d.now = p.Time

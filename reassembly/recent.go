@@ -42,34 +42,27 @@ const (
 // wait for what is in it.
 func (r *recent) see(conn int64, s Side, p *packet, t capture.Time, ahead bool) verdict {
 	from := uint32(conn)*2 + uint32(s)
-	key := p.seq * 2
-	n := sighting{header: p.fingerprint(), time: uint32(t >> tick)}
+	key, content := p.seq*2, uint32(0)
 	if p.length > 0 {
 		key++
-		n.sample = sample(p.payload)
+		content = sample(p.payload)
 	}
-	n.place = uint32(fold((uint64(from)<<32|uint64(p.seq))^mixA, (uint64(p.length)<<32|uint64(len(p.payload)))^mixB))
+	place := uint32(fold((uint64(from)<<32|uint64(p.seq))^mixA, (uint64(p.length)<<32|uint64(len(p.payload)))^mixB))
+	header, time := p.fingerprint(), uint32(t>>tick)
 	group := from * 0x9e3779b1 >> (32 - groupBits)
 	slot := (key + uint32(p.flags&(SYN|FIN|RST))) * 0x85ebca77 >> (32 - slotBits)
 	e := &r[group<<slotBits|slot]
 	v := fresh
-	if !ahead && e.place == n.place {
-		v = e.compare(&n)
+	if !ahead && e.place == place {
+		switch age := int32(time - e.time); {
+		case e.sample != content:
+			v, content = conflict, e.sample
+		case e.header == header && age <= int32(duplicateWindow>>tick) && age >= -int32(duplicateWindow>>tick):
+			v = copied
+		}
 	}
-	*e = n
+	e.place, e.sample, e.header, e.time = place, content, header, time
 	return v
-}
-
-// compare tells what n, which lies at the same place as e, is against it.
-func (e *sighting) compare(n *sighting) verdict {
-	if e.sample != n.sample {
-		n.sample = e.sample
-		return conflict
-	}
-	if age := int32(n.time - e.time); e.header != n.header || age > int32(duplicateWindow>>tick) || age < -int32(duplicateWindow>>tick) {
-		return fresh
-	}
-	return copied
 }
 
 // fingerprint hashes what an exact copy has in common beside its place and payload: acknowledgement, flags, window, IP

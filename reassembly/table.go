@@ -20,9 +20,10 @@ type table struct {
 // a second place, which no branch predictor foresees (2 ns a packet).
 const minTable = 1024
 
-// hash is the place of a connection, and what is compared before the flow is touched.
+// hash is the place of a connection, and what is compared before the flow is touched. One step alone would spread
+// consecutive ports badly for some seeds.
 func (t *table) hash(p pair) uint32 {
-	return uint32(fold(uint64(p.small)^t.seed, uint64(p.large)^mixA) >> 16)
+	return uint32(fold(fold(uint64(p.small)^t.seed, uint64(p.large)^mixA), mixB))
 }
 
 // find returns the flow between the ends of p and the side that sent it, or nil.

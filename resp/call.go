@@ -50,27 +50,37 @@ const (
 
 // Summarise notes what matters of a request for judging its reply. It does not allocate.
 func Summarise(req *Request) Call {
-	c := Call{elems: -1, slot: -1, nargs: uint16(min(req.NArgs, 1<<16-1)), command: lookup(req)}
+	var c Call
+	Describe(req, &c)
+	return c
+}
+
+// Describe is Lookup, Summarise and Command.FirstKey in one: it fills c and returns the command, nil if it is not in the
+// table, and its first key, if it has one that was captured. It looks the command up once, which is a third of what
+// the three cost.
+func Describe(req *Request, c *Call) (cmd *Command, key Arg, keyed bool) {
+	*c = Call{elems: -1, slot: -1, nargs: uint16(min(req.NArgs, 1<<16-1)), command: lookup(req)}
 	if c.command == 0 {
 		c.kinds2, c.kinds3 = AnyKind, AnyKind
-		return c
+		return nil, Arg{}, false
 	}
-	cmd := &commandTable[c.command-1]
+	cmd = &commandTable[c.command-1]
 	c.kinds2, c.kinds3 = cmd.Replies2, cmd.Replies3
-	if k := cmd.keys; len(k) == 1 && k[0].keyword == "" && !k[0].counted && k[0].pos < len(req.Args) {
-		first, last, step := k[0].span(req)
-		c.keys = int32(min((last-first)/step+1, 1<<30))
-		if key := &req.Args[first]; key.Whole() {
-			c.slot = int32(Slot(key.Bytes))
-		}
-	} else if cmd.HasKeys() {
+	switch at := int(cmd.key); {
+	case at > 0 && at < len(req.Args):
+		key, keyed = req.Args[at], true
+		c.keys = 1
+	case cmd.HasKeys():
 		c.keys = int32(min(cmd.KeyCount(req), 1<<30))
-		if key, ok := cmd.FirstKey(req); ok && key.Whole() {
-			c.slot = int32(Slot(key.Bytes))
-		}
+		key, keyed = cmd.FirstKey(req)
 	}
-	c.narrow(cmd.shape, req)
-	return c
+	if keyed && key.Whole() {
+		c.slot = int32(Slot(key.Bytes))
+	}
+	if cmd.shape != shapeAny {
+		c.narrow(cmd.shape, req)
+	}
+	return cmd, key, keyed
 }
 
 // narrow applies the shape rule of the command.

@@ -1,6 +1,9 @@
 package resp
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Command is what is known of one command, or one subcommand of a container such as CLIENT. Commands are shared and never
 // change.
@@ -15,9 +18,33 @@ type Command struct {
 	// in a transaction) or none (CLIENT REPLY): that depends on the state of the connection.
 	Replies2, Replies3 KindSet
 
-	keys  []keySpec
+	id    uint16
+	key   uint8 // place of the key where keys says that there is one, always there, and no other; else 0
 	shape shape
 	block block
+	keys  []keySpec
+}
+
+// CommandIDs is one more than the largest ID of a command: the length of a table indexed by Command.ID.
+const CommandIDs = len(commandTable) + 1
+
+// ID is a small number that stands for the command, in this version of the package only, or 0 for a nil command.
+func (c *Command) ID() int {
+	if c == nil {
+		return 0
+	}
+	return int(c.id)
+}
+
+// Commands returns all commands, by ID.
+func Commands() iter.Seq[*Command] {
+	return func(yield func(*Command) bool) {
+		for i := range commandTable {
+			if !yield(&commandTable[i]) {
+				return
+			}
+		}
+	}
 }
 
 // CommandFlags are properties of a command.
@@ -82,8 +109,11 @@ func lookup(req *Request) uint16 {
 	return i
 }
 
-// find looks up a name and subcommand in the hash table.
+// find looks up a name and subcommand.
 func find(name, sub []byte) uint16 {
+	if sub == nil && len(name) <= maxWord {
+		return findWord(name)
+	}
 	if len(name)+1+len(sub) > maxName {
 		return 0
 	}

@@ -67,7 +67,13 @@ type Elem struct {
 func (r *Reply) Size() int64 { return r.End - r.Start }
 
 func (r *Reply) reset() {
-	*r = Reply{Elems: r.Elems[:0], stack: r.stack[:0], buf: r.buf[:0], part: r.part}
+	// Field by field: a composite literal is built aside and copied, at twice the time.
+	r.Start, r.End, r.N, r.PushAt, r.LostBefore = 0, 0, 0, 0, 0
+	r.Kind, r.Marker, r.Elements = NoKind, 0, 0
+	r.Attr, r.Opaque, r.Streamed, r.TooDeep = false, false, false, false
+	r.OddLine, r.Abandoned, r.Resynced, r.PushInside = false, false, false, false
+	r.Doubtful = false
+	r.Text, r.Elems, r.stack, r.buf = nil, r.Elems[:0], r.stack[:0], r.buf[:0]
 }
 
 // frame is an aggregate whose elements are being read.

@@ -3,6 +3,7 @@ package resp
 import (
 	"errors"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -194,5 +195,29 @@ func TestReplyHoleInBulk(t *testing.T) {
 	d.Feed([]byte("+OK\r\n"), 0)
 	if err := d.Next(&rep); err != nil || !rep.Resynced || rep.LostBefore != 18 || rep.Kind != Simple {
 		t.Fatal(err, rep.show())
+	}
+}
+
+// reset forgets every field but the memory for the next reply.
+func TestResetReply(t *testing.T) {
+	rep := Reply{part: &replyPart{}}
+	v := reflect.ValueOf(&rep).Elem()
+	for i := range v.NumField() {
+		f := reflect.NewAt(v.Field(i).Type(), v.Field(i).Addr().UnsafePointer()).Elem()
+		switch f.Kind() {
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			f.SetInt(1)
+		case reflect.Uint8:
+			f.SetUint(1)
+		case reflect.Slice:
+			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		}
+	}
+	rep.reset()
+	want := Reply{Elems: rep.Elems[:0], stack: rep.stack[:0], buf: rep.buf[:0], part: rep.part}
+	if !reflect.DeepEqual(rep, want) || cap(rep.Elems) == 0 || cap(rep.stack) == 0 || cap(rep.buf) == 0 || rep.part == nil {
+		t.Errorf("%+v", rep)
 	}
 }

@@ -1,6 +1,9 @@
 package resp
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // maxQuick is the longest status line that whole looks through.
 const maxQuick = 64
@@ -15,14 +18,20 @@ func (d *ReplyDecoder) whole(rep *Reply) bool {
 	used := 0
 	switch b[0] {
 	case '$':
+		if len(b) < 5 {
+			return false
+		}
 		if b[1] == '-' {
-			if len(b) < 5 || b[2] != '1' || b[3] != '\r' || b[4] != '\n' {
+			if b[2] != '1' || b[3] != '\r' || b[4] != '\n' {
 				return false
 			}
 			rep.Kind, rep.N, used = Null, -1, 5
 			break
 		}
-		n, at := header(b[1:])
+		n, at := short(binary.LittleEndian.Uint32(b[1:]))
+		if at == 0 {
+			n, at = header(b[1:])
+		}
 		at++
 		if at == 1 || n > MaxBulk || int64(len(b)-at) < n+2 {
 			return false

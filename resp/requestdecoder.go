@@ -78,6 +78,16 @@ func (d *RequestDecoder) Partial() (start int64, ok bool) {
 	return d.part.req.Start, true
 }
 
+// PartialSecret returns the stream offset at which an incomplete request began, if one is open that may hold a secret,
+// as far as its name says.
+func (d *RequestDecoder) PartialSecret() (start int64, ok bool) {
+	if d.part == nil {
+		return 0, false
+	}
+	req := &d.part.req
+	return req.Start, len(req.Args) == 0 || namesSecret(req.Args[0].Bytes)
+}
+
 // Next fills req with the next request. It returns nil, ErrShort when all bytes fed are consumed, or a *SyntaxError,
 // after which it goes on at the next plausible boundary. Unless it returns nil, req holds nothing of use.
 func (d *RequestDecoder) Next(req *Request) error {

@@ -1,6 +1,12 @@
 package resp
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// minBulk is the length of the shortest bulk string, "$0" and two CRLF.
+const minBulk = 6
 
 // whole takes a request of at most MaxArgs arguments that lies whole in the segment: nearly all of them. Where it
 // returns false nothing has been consumed.
@@ -13,19 +19,28 @@ func (d *RequestDecoder) whole(req *Request) bool {
 	if n < 1 || n > MaxArgs {
 		return false
 	}
-	args := req.Args[:0]
+	if cap(req.Args) < MaxArgs {
+		req.Args = make([]Arg, 0, MaxArgs)
+	}
+	args := req.Args[:n]
 	i++
-	for range n {
-		if i >= len(b) || b[i] != '$' {
+	for k := range args {
+		if len(b)-i < minBulk || b[i] != '$' {
 			return false
 		}
-		size, used := header(b[i+1:])
+		size, used := short(binary.LittleEndian.Uint32(b[i+1:]))
+		if used == 0 {
+			if size, used = header(b[i+1:]); used == 0 {
+				return false
+			}
+		}
 		i += 1 + used
-		if used == 0 || int64(len(b)-i) < size+2 {
+		if int64(len(b)-i) < size+2 {
 			return false
 		}
 		end := i + int(size)
-		args = append(args, Arg{Bytes: b[i:end:end], Len: int(size)})
+		a := &args[k]
+		a.Bytes, a.Len = b[i:end:end], int(size)
 		i = end + 2
 	}
 	if c := args[0].Len; c == 4 && equalFold(args[0].Bytes, "POST") || c == 5 && equalFold(args[0].Bytes, "HOST:") {

@@ -65,6 +65,30 @@ func Secrets(req *Request) (args uint64, reply bool) {
 	return 0, false
 }
 
+// SecretReply reports whether a reply looks like one that carries secrets, whatever was asked: that of CONFIG GET with the
+// name of a secret setting among the elements kept, or that of ACL LIST.
+func SecretReply(r *Reply) bool {
+	if r.Kind != Array && r.Kind != Map {
+		return false
+	}
+	for _, e := range r.Elems {
+		if secretOption(e.Text) && !equalFold(e.Text, "user") || len(e.Text) > 5 && equalFold(e.Text[:5], "user ") {
+			return true
+		}
+	}
+	return false
+}
+
+// namesSecret reports whether some form of the command with this name carries secrets, see Secrets.
+func namesSecret(name []byte) bool {
+	for _, n := range [...]string{"AUTH", "HELLO", "MIGRATE", "ACL", "CONFIG", "SENTINEL", "MODULE"} {
+		if equalFold(name, n) {
+			return true
+		}
+	}
+	return false
+}
+
 // secretOptions are the settings of Redis and Sentinel whose value is a secret.
 var secretOptions = []string{
 	"requirepass", "masterauth", "primaryauth", "masteruser", "primaryuser", "tls-key-file-pass", "tls-client-key-file-pass",

@@ -184,7 +184,7 @@ func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 	if link == nil || !l.open || !f.Data || l.lastReply == "no reply" {
 		return false, nil
 	}
-	period := link.Pools(0).Period
+	period := link.Pools().Period
 	n := w.r.Number("periods")
 	if period == 0 || end.Sub(f.LastClient) < time.Duration(n)*period+period/2 {
 		return false, nil

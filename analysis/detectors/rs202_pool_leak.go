@@ -21,15 +21,15 @@ func PoolLeak() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			periods := map[string]*analysis.Link{}
 			r.Title = func(f *analysis.Finding) string {
-				if l := periods[f.Fingerprint]; l != nil && l.Pools(0).Chains > f.Count {
-					return fmt.Sprintf("between %d and %d pools live on %s that carry no data", f.Count, l.Pools(0).Chains, f.Client)
+				if l := periods[f.Fingerprint]; l != nil && l.Pools().Chains > f.Count {
+					return fmt.Sprintf("between %d and %d pools live on %s that carry no data", f.Count, l.Pools().Chains, f.Client)
 				}
 				return fmt.Sprintf("at least %d pools live on %s that carry no data", f.Count, f.Client)
 			}
 			r.Remedy = func(f *analysis.Finding) string {
 				step := ""
 				if l := periods[f.Fingerprint]; l != nil {
-					if d, _ := growth(l.Pools(0)); d > 0 {
+					if d, _ := growth(l.Pools()); d > 0 {
 						step = " every " + hundredths(d)
 					}
 				}
@@ -39,7 +39,7 @@ func PoolLeak() *analysis.Detector {
 			}
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
 				for _, l := range run.Links() {
-					p := l.Pools(r.Duration("cluster_width"))
+					p := l.Pools()
 					n := leakedPools(p, r.Number("min_periods"))
 					if n == 0 {
 						continue

@@ -45,7 +45,7 @@ const churnSlack = 50 * time.Millisecond
 // churn counts a link's replacements of unused connections. Their distances in each chain must be multiples of the
 // timer's period, or equal among themselves where no period was measured.
 func churn(run *analysis.Run, l *analysis.Link, least int) (analysis.Occurrence, time.Duration) {
-	period := l.Pools(0).Period
+	period := l.Pools().Period
 	var gaps []time.Duration
 	chains, times := 0, 0
 	var best *analysis.Chain

@@ -211,7 +211,7 @@ func (w *refusals) remedy(f *analysis.Finding) string {
 	}
 	for _, l := range w.r.Run().Links() {
 		if l.Server == f.Server {
-			if n := leakedPools(l.Pools(0), minPoolPeriods); n >= minLivePools {
+			if n := leakedPools(l.Pools(), minPoolPeriods); n >= minLivePools {
 				text += fmt.Sprintf("%s keeps %d pools alive that carry no data (RS202): close them. ", l.Client, n)
 			}
 		}

@@ -33,7 +33,7 @@ func deadTarget(run *analysis.Run, l *analysis.Link) (o analysis.Occurrence, ok 
 	if len(l.Failed) < 2 {
 		return o, false
 	}
-	probes, period := l.Probing(0)
+	probes, period := l.Probing()
 	if period == 0 {
 		return o, false
 	}

@@ -144,14 +144,19 @@ func timeoutRemedy(f *analysis.Finding, h *handled) string {
 			text += fmt.Sprintf(" (consistent with the %s default %s)", h.timeout.Default, nominal(h.timeout.T))
 		}
 	}
-	text += fmt.Sprintf("; %d %% coincide with server stalls (RS401). ", h.stalled*100/max(h.all, 1))
-	if h.reused > 0 {
-		return text + fmt.Sprintf("The client handled %d of them wrongly: it used the connection again (RS101). Find why replies are late, and close connections after a timeout.", h.reused)
+	switch {
+	case h.stalled == 0:
+		text += "; no stall of the server on several connections was seen then (RS401). "
+	default:
+		text += fmt.Sprintf("; %d %% coincide with server stalls (RS401). ", h.stalled*100/h.all)
 	}
-	return text + "The client handled them correctly: it closed the connections. Find why replies are late."
+	if h.reused > 0 {
+		return text + fmt.Sprintf("The client handled %d of them wrongly: it used the connection again (RS101). Find why replies are late, "+
+			"and close connections after a timeout.", h.reused)
+	}
+	return text + "The client handled this correctly: it closed the connection each time. Find why replies are late."
 }
 
 func timeoutNotes(h *handled) []string {
-	notes := []string{"what the clients did: " + h.actions()}
-	return notes
+	return []string{"what the clients did: " + h.actions()}
 }

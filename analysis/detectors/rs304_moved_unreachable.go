@@ -38,7 +38,7 @@ func MovedUnreachable() *analysis.Detector {
 				return fmt.Sprintf("Clients cannot reach %s. Set cluster-announce-ip, cluster-announce-port and cluster-announce-tls-port to an address "+
 					"that is valid for them (docker, Kubernetes, address translation).", f.Server)
 			}
-			return analysis.Hooks{Redirect: w.see, Opened: w.opened, Control: w.control, Finish: w.finish}
+			return analysis.Hooks{Redirect: w.see, Opened: w.opened, Control: w.control, Ended: w.ended, Finish: w.finish}
 		},
 	}
 }
@@ -134,6 +134,15 @@ func (w *targets) control(c *analysis.Control) {
 	}
 }
 
+// ended takes the end of a connection of which the server's packets may be missing: a client that sends commands has
+// been answered.
+func (w *targets) ended(e *analysis.Ended) {
+	if t := w.attempts[e.Session.ID]; t != nil {
+		t.answered = t.answered || e.Session.Commands() > 0
+		delete(w.attempts, e.Session.ID)
+	}
+}
+
 // finish reports the targets that never answered anybody.
 func (w *targets) finish(r *analysis.Run) {
 	all := make([]*target, 0, len(w.known))
@@ -151,6 +160,8 @@ func (w *targets) finish(r *analysis.Run) {
 		silent := t.syns > 0 && end.Sub(t.firstSyn) >= connectWait
 		class := foreignClass(t.asked.Addr(), t.key.addr.Addr())
 		switch {
+		case (t.refused > 0 || silent) && (r.Lossy(t.asked) || t.refused == 0 && t.syns < 2):
+			w.report(t, analysis.Likely, class) // the answer may have been lost with the capture
 		case t.refused > 0 || silent:
 			w.report(t, analysis.Proven, class)
 		case t.tries == 0 && class != "" && !t.key.client.IsPrivate() && !t.key.client.IsLoopback():

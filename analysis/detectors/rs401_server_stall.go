@@ -90,11 +90,12 @@ func (w *standstills) report(r *analysis.Run, st *analysis.Stall) {
 	if st.Open {
 		level = analysis.Likely
 	}
-	if st.Weakened {
+	weakened := st.Weakened || r.Lossy(st.Server) // a reply that was lost may have broken the silence
+	if weakened {
 		level = level.Down()
 	}
 	w.r.Add(analysis.Occurrence{
-		AnyClient: true, Client: st.First.Client, Server: st.Server, Time: st.Start, Last: st.End, Severity: analysis.Medium, Confidence: level, Weakened: st.Weakened,
+		AnyClient: true, Client: st.First.Client, Server: st.Server, Time: st.Start, Last: st.End, Severity: analysis.Medium, Confidence: level, Weakened: weakened,
 		Evidence: func() analysis.Example { return w.evidence(r, st) },
 	})
 }

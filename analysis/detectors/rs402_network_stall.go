@@ -18,6 +18,8 @@ const (
 	// maxResends bounds the retransmissions that are kept of one connection, and maxResending the connections.
 	maxResends   = 32
 	maxResending = 1 << 13
+	// maxFound bounds the commands that are kept until the end; further ones are counted.
+	maxFound = 1024
 )
 
 // NetworkStall is RS402: commands that did not reach the server's kernel and were sent again.
@@ -60,12 +62,20 @@ type resends struct {
 type resending struct {
 	r     *analysis.Reporter
 	conns map[int64]*resends
+	found []found
+	more  int // beyond maxFound
+}
+
+// found is an occurrence that waits for the end of the capture.
+type found struct {
+	o        analysis.Occurrence
+	weakened bool
 }
 
 func (w *resending) control(c *analysis.Control) {
 	seg := c.Segment
-	if !c.FromClient || seg.Repeated == 0 || seg.Probe || c.Session.Conn == nil {
-		return
+	if !c.FromClient || seg.Repeated == 0 || seg.Probe || c.Session.Conn == nil || !c.Session.Conn.Sides[seg.From.Other()].Seen {
+		return // without the server's packets nothing is known of its acknowledgements
 	}
 	x := w.conns[c.Session.ID]
 	if x == nil {
@@ -110,31 +120,48 @@ func (w *resending) judge(ex *analysis.Exchange) {
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Last: last.at, Severity: analysis.Medium, Confidence: analysis.Proven,
 		Commands: map[string]int{ex.CommandName(): 1},
 	}
-	if ex.Flags&analysis.AfterHole != 0 {
-		o.Weakened, o.Confidence = true, o.Confidence.Down()
+	if len(w.found) >= maxFound {
+		w.more++
+		return
 	}
-	o.Evidence = func() analysis.Example {
-		r := w.r.Run()
-		e := analysis.Example{File: r.File(ex.File), Frames: frames(ex.Frame), Ladder: []analysis.Step{command(r, ex)}}
-		var when []string
-		for _, y := range chain {
-			e.Frames = append(e.Frames, y.frame)
-			when = append(when, fmt.Sprintf("%s (frame %d)", seconds(y.at.Sub(ex.EndTime)), y.frame))
-			e.Ladder = append(e.Ladder, analysis.Step{Frame: y.frame, Time: y.at, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(y.length),
-				What: "retransmission of " + ex.CommandName(), Mark: seconds(y.at.Sub(ex.EndTime)) + " after the first transmission"})
-		}
-		e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was sent again %s later", named(r, ex), ex.Frame, strings.Join(when, ", ")))
-		if ex.AckedFrame == 0 {
-			e.Facts = append(e.Facts, "the server's kernel never acknowledged it in this capture")
-		} else {
-			e.Frames = append(e.Frames, ex.AckedFrame)
-			e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it after %s (frame %d); one that has a command acknowledges it within 40 ms even if the process stands still",
-				seconds(ex.AckedTime.Sub(ex.EndTime)), ex.AckedFrame))
-			e.Ladder = append(e.Ladder, analysis.Step{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: rel(ex.End), What: "acknowledged", Mark: seconds(ex.AckedTime.Sub(ex.EndTime)) + " after the first transmission"})
-		}
-		return e
-	}
-	w.r.Add(o)
+	example := w.evidence(ex, chain)
+	o.Evidence = func() analysis.Example { return example }
+	w.found = append(w.found, found{o, ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
 }
 
-func (w *resending) finish(*analysis.Run) { clear(w.conns) }
+// evidence describes a command that was sent again.
+func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Example {
+	r := w.r.Run()
+	e := analysis.Example{File: r.File(ex.File), Frames: frames(ex.Frame), Ladder: []analysis.Step{command(r, ex)}}
+	var when []string
+	for _, y := range chain {
+		e.Frames = append(e.Frames, y.frame)
+		when = append(when, fmt.Sprintf("%s (frame %d)", seconds(y.at.Sub(ex.EndTime)), y.frame))
+		e.Ladder = append(e.Ladder, analysis.Step{Frame: y.frame, Time: y.at, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(y.length),
+			What: "retransmission of " + ex.CommandName(), Mark: seconds(y.at.Sub(ex.EndTime)) + " after the first transmission"})
+	}
+	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was sent again %s later", named(r, ex), ex.Frame, strings.Join(when, ", ")))
+	if ex.AckedFrame == 0 {
+		e.Facts = append(e.Facts, "the server's kernel never acknowledged it in this capture")
+	} else {
+		e.Frames = append(e.Frames, ex.AckedFrame)
+		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it after %s (frame %d); one that has a command acknowledges it within 40 ms even if the process stands still",
+			seconds(ex.AckedTime.Sub(ex.EndTime)), ex.AckedFrame))
+		e.Ladder = append(e.Ladder, analysis.Step{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: rel(ex.End), What: "acknowledged", Mark: seconds(ex.AckedTime.Sub(ex.EndTime)) + " after the first transmission"})
+	}
+	return e
+}
+
+// finish reports: only now is it known whether the capture lost packets of the server.
+func (w *resending) finish(r *analysis.Run) {
+	for i := range w.found {
+		f := &w.found[i]
+		if f.weakened || r.Lossy(f.o.Server) {
+			f.o.Weakened, f.o.Confidence = true, analysis.Likely
+		}
+		if i == 0 {
+			f.o.Count = 1 + w.more
+		}
+		w.r.Add(f.o)
+	}
+}

@@ -190,7 +190,7 @@ func (h *handled) actions() string {
 		what string
 	}{{h.closed, "the connection was closed (correct)"}, {h.quit, "QUIT was sent, then it was closed (correct)"}, {h.reused, "it was used again (RS101)"}} {
 		if a.n > 0 {
-			list = append(list, fmt.Sprintf("%d times %s", a.n, a.what))
+			list = append(list, plural(a.n, "time", "times")+" "+a.what)
 		}
 	}
 	return strings.Join(list, ", ")

@@ -13,12 +13,13 @@ import (
 
 // analyzeOptions are the flags of the main command.
 type analyzeOptions struct {
-	input    inputFlags
-	filter   filterFlags
-	output   outputFlags
-	verdict  verdictFlags
-	baseline baselineFlags
-	separate bool
+	input     inputFlags
+	filter    filterFlags
+	output    outputFlags
+	verdict   verdictFlags
+	baseline  baselineFlags
+	separate  bool
+	keepConns bool // the run keeps a summary of every connection
 }
 
 func newAnalyzeCommand(a *app) *cobra.Command {
@@ -85,6 +86,9 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	defer p.close()
 	*used = p
 
+	if o.keepConns {
+		p.run.KeepConns()
+	}
 	packets := p.progress.pass(ctx, p.source.Packets())
 	segments := p.assembler.Segments(packets)
 	events := only(p.census(p.run.Events(segments)), &o.filter)
@@ -114,7 +118,12 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	var recorder *report.Recorder
 	if o.output.figures() {
 		recorder = report.NewRecorder()
-		watchers = append(watchers, func(event analysis.Event) { record(recorder, event) })
+		o.keepConns = true
+		watchers = append(watchers, func(event analysis.Event) {
+			if e, ok := event.(*analysis.Exchange); ok {
+				recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
+			}
+		})
 	}
 	doc, err := o.document(ctx, a, names, &p, watchers...)
 	if err != nil {
@@ -124,7 +133,7 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 		return nil, err
 	}
 	if recorder != nil {
-		doc.Series = recorder.Series(doc.Findings)
+		doc.Series = recorder.Series(doc.Findings, p.run.Conns())
 	}
 	p.mask.Document(doc)
 	return doc, nil

@@ -55,6 +55,8 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	f.Var(&a.memory, "memory-limit", "soft limit for memory, e.g. 512MiB")
 	root.AddCommand(
 		newAnalyzeCommand(a),
+		newLiveCommand(a),
+		newInterfacesCommand(a),
 		newPairsCommand(a),
 		newConnsCommand(a),
 		newExplainCommand(a),

@@ -205,6 +205,7 @@ func TestVerify(t *testing.T) {
 	for name, text := range map[string]string{
 		"a missing finding":     string(written) + "\nforbid: [RS3]\n",
 		"an unexpected finding": "want: []\n",
+		"another connection":    strings.Replace(string(written), "  - rule: RS101\n", "  - rule: RS101\n    conn: 7\n", 1),
 		"a changed count":       regexp.MustCompile(`count: \d+`).ReplaceAllString(string(written), "count: 99"),
 	} {
 		if name == "a missing finding" {
@@ -214,6 +215,10 @@ func TestVerify(t *testing.T) {
 		if r := runApp(t, nil, "", "verify", dir); r.code != exitFindings || !strings.HasPrefix(r.out, "FAIL") {
 			t.Errorf("%s: exit code %d\n%s", name, r.code, r.out)
 		}
+	}
+	change(strings.Replace(string(written), "  - rule: RS101\n", "  - rule: RS101\n    conn: 1\n", 1))
+	if r := runApp(t, nil, "", "verify", dir); r.code != exitClean {
+		t.Errorf("its connection: exit code %d\n%s", r.code, r.out)
 	}
 	change("wants: []\n")
 	if r := runApp(t, nil, "", "verify", dir); r.code != exitUsage {
@@ -311,6 +316,39 @@ func TestCut(t *testing.T) {
 	for _, args := range [][]string{{"cut", small, "-o", path}, {"cut", small, "--finding", "RS101"}, {"cut", small, "--finding", "RS000", "-o", path, "--force"}, {"cut", small, "--conn", "9999", "-o", path, "--force"}, {"cut", "-", "--conn", "1", "-o", path}} {
 		if r := runApp(t, nil, "", args...); r.code != exitUsage {
 			t.Errorf("%v: exit code %d: %s", args, r.code, r.errout)
+		}
+	}
+}
+
+// TestCutShowsTheFindingAgain cuts each finding of real captures: the cut alone gives it as surely, in captures where it
+// rests on what other connections taught too.
+func TestCutShowsTheFindingAgain(t *testing.T) {
+	type finding struct{ Rule, Fingerprint, Confidence string }
+	findings := func(path string) []finding {
+		var doc struct{ Findings []finding }
+		r := runApp(t, nil, "", "analyze", "-q", "-o", "json", path)
+		if err := json.Unmarshal([]byte(r.out), &doc); err != nil {
+			t.Fatalf("%v: %s", err, r.errout)
+		}
+		return doc.Findings
+	}
+	for _, name := range []string{"01a_small.pcap", "seed1_article.pcap"} {
+		capture := testcap.Path(t, name)
+		n := 0
+		for _, f := range findings(capture) {
+			if strings.HasPrefix(f.Rule, "RS9") {
+				continue
+			}
+			n++
+			path := filepath.Join(t.TempDir(), "cut.pcapng")
+			if r := runApp(t, nil, "", "cut", capture, "--finding", f.Fingerprint, "-o", path); r.code != exitClean {
+				t.Errorf("%s %s: exit code %d: %s", name, f.Fingerprint, r.code, r.errout)
+			} else if again := findings(path); !slices.Contains(again, f) {
+				t.Errorf("%s: of %+v the cut gives %+v", name, f, again)
+			}
+		}
+		if n < 5 {
+			t.Errorf("%s: only %d findings", name, n)
 		}
 	}
 }

@@ -28,8 +28,8 @@ func newCutCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cut FILE... (--finding FINGERPRINT | --conn NUMBER) -o OUT.pcapng",
 		Short: "Write the packets of a finding or a connection, with comments that say what they show",
-		Long: `Cut writes the packets of the connections that are examples of a finding, or of connections by number, as pcapng:
-original times, and on the frames that matter a comment, which Wireshark shows. Passwords are overwritten, with their
+		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on, or of
+connections by number, as pcapng: original times, and on the frames that matter a comment, which Wireshark shows. Passwords are overwritten, with their
 lengths kept, unless --raw is given. Everything else is as captured: keys and values are in it.`,
 		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng`,
 		Args:    cobra.MinimumNArgs(1),
@@ -61,16 +61,21 @@ lengths kept, unless --raw is given. Everything else is as captured: keys and va
 	return cmd
 }
 
-// run reads the captures up to three times: to find the connections of findings, to learn what is secret on them, and to
-// copy their packets.
+// run reads the captures several times: to find the connections of findings, to try which others they rest on, to learn
+// what is secret on them, and to copy their packets.
 func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	conns := o.analyze.filter.conns
-	var found []analysis.Finding
+	var found, witnesses []analysis.Finding
 	if len(o.findings) > 0 {
 		finder := o.analyze
 		finder.filter.conns = nil
 		var p *pipeline
-		doc, err := finder.document(ctx, a, names, &p)
+		var all []*analysis.ConnSummary
+		doc, err := finder.document(ctx, a, names, &p, func(event analysis.Event) {
+			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxCensus {
+				all = append(all, c)
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -83,6 +88,9 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 					conns = append(conns, c)
 				}
 			}
+		}
+		if conns, witnesses, err = o.widen(ctx, a, names, doc, all, found, conns); err != nil {
+			return err
 		}
 	}
 	cutter := evidence.New(conns, o.raw)
@@ -100,7 +108,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	if cutter.Found() == 0 {
 		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
 	}
-	comment(cutter, p, found)
+	comment(cutter, p, append(found, witnesses...))
 	complete := p.document().Complete
 	err = writeFile(o.path, o.analyze.output.force, func(w io.Writer) error { return o.copy(ctx, a, names, w, cutter) })
 	if err != nil {
@@ -143,26 +151,32 @@ func comment(c *evidence.Cutter, p *pipeline, found []analysis.Finding) {
 			if !ok {
 				continue
 			}
-			for k, frame := range e.Frames {
-				text := fmt.Sprintf("%s %s, example %d", f.Rule, f.Name, j+1)
-				if k == len(e.Frames)-1 && len(e.Facts) > 0 {
-					text += ": " + e.Facts[0]
-				}
-				c.Comment(file, frame, report.Printable(text))
-			}
-			for k := range e.Ladder {
-				s := &e.Ladder[k]
-				text := s.What
-				if s.Mark != "" {
-					text += " (" + s.Mark + ")"
-				}
-				c.Comment(file, s.Frame, report.Printable(text))
-			}
-			for k := range e.Victims {
-				v := &e.Victims[k]
-				c.Comment(file, v.Frame, report.Printable(fmt.Sprintf("%s: the server meant %s; its caller got %s (%s)", v.Command, v.Meant, v.Got, v.Confidence)))
-			}
+			commentExample(c, file, f, j)
 		}
+	}
+}
+
+// commentExample attaches what example number j of a finding says to the frames of its file.
+func commentExample(c *evidence.Cutter, file int32, f *analysis.Finding, j int) {
+	e := &f.Examples[j]
+	for k, frame := range e.Frames {
+		text := fmt.Sprintf("%s %s, example %d", f.Rule, f.Name, j+1)
+		if k == len(e.Frames)-1 && len(e.Facts) > 0 {
+			text += ": " + e.Facts[0]
+		}
+		c.Comment(file, frame, report.Printable(text))
+	}
+	for k := range e.Ladder {
+		s := &e.Ladder[k]
+		text := s.What
+		if s.Mark != "" {
+			text += " (" + s.Mark + ")"
+		}
+		c.Comment(file, s.Frame, report.Printable(text))
+	}
+	for k := range e.Victims {
+		v := &e.Victims[k]
+		c.Comment(file, v.Frame, report.Printable(fmt.Sprintf("%s: the server meant %s; its caller got %s (%s)", v.Command, v.Meant, v.Got, v.Confidence)))
 	}
 }
 

@@ -2,12 +2,12 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/testcap"
@@ -59,12 +59,26 @@ func TestGoldenRuns(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(string(want), r.out); diff != "" {
-					t.Errorf("%s (-want +got):\n%s\nto accept: go test ./cmd/respsniff -run TestGoldenRuns -update", name, diff)
+				if diff := firstDifference(string(want), r.out); diff != "" {
+					t.Errorf("%s: %s\nto accept: go test ./cmd/respsniff -run TestGoldenRuns -update", name, diff)
 				}
 			})
 		}
 	}
+}
+
+// firstDifference shows the first line in which two long texts differ, "" where none does.
+func firstDifference(want, got string) string {
+	if want == got {
+		return ""
+	}
+	w, g := strings.SplitAfter(want, "\n"), strings.SplitAfter(got, "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] != g[i] {
+			return fmt.Sprintf("line %d\n-%.500s\n+%.500s", i+1, w[i], g[i])
+		}
+	}
+	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
 // TestRunsAreRepeatable compares two runs byte by byte.

@@ -28,7 +28,6 @@ type pipeline struct {
 	mask       report.Mask
 	showValues bool
 	drops      capture.Drops // from --drops
-	conns      map[int64]*analysis.ConnSummary
 	clients    map[netip.Addr]bool
 	servers    map[netip.AddrPort]bool
 }

@@ -56,19 +56,15 @@ func (p *pipeline) summary() report.Summary {
 	}
 }
 
-// maxCensus bounds the distinct clients, the distinct servers and the connections that are counted.
+// maxCensus bounds the distinct clients, and the distinct servers, that are counted.
 const maxCensus = 1 << 16
 
 // census passes events through and counts who took part.
 func (p *pipeline) census(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
-	p.conns = map[int64]*analysis.ConnSummary{}
 	p.clients, p.servers = map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
 	return func(yield func(analysis.Event, error) bool) {
 		for event, err := range events {
 			if c, ok := event.(*analysis.ConnSummary); ok && c.Commands+c.Replies > 0 {
-				if len(p.conns) < maxCensus {
-					p.conns[c.ID] = c
-				}
 				if len(p.clients) < maxCensus {
 					p.clients[c.Client.Addr()] = true
 				}
@@ -102,20 +98,12 @@ func watch(events iter.Seq2[analysis.Event, error], watchers []func(analysis.Eve
 	}
 }
 
-// record shows an event to the recorder of the figures.
-func record(r *report.Recorder, event analysis.Event) {
-	switch e := event.(type) {
-	case *analysis.Exchange:
-		r.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
-	case *analysis.ConnSummary:
-		r.Conn(e)
-	}
-}
-
-// rulesOn tells which rules fired on a connection, when the run is over.
+// rulesOn tells which rules fired on a connection, when a run that kept its connections is over.
 func (p *pipeline) rulesOn(conn int64) []string {
-	if c := p.conns[conn]; c != nil {
-		return c.Findings
+	for _, c := range p.run.Conns() {
+		if c.ID == conn {
+			return c.Findings
+		}
 	}
 	return nil
 }

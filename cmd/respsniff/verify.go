@@ -75,6 +75,7 @@ that is not wanted has at least the severity of --fail-on.
 // one verifies one capture, or writes its expectation.
 func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	var p *pipeline
+	o.analyze.keepConns = true
 	doc, err := o.analyze.document(ctx, a, []string{name}, &p)
 	if err != nil {
 		return err

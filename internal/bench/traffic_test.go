@@ -29,6 +29,7 @@ type traffic struct {
 	time         capture.Time
 	frames       int64
 	state        []endState
+	slow         bool // each connection's eighth reply comes 30 ms late, and the client waits for it
 }
 
 // endState is the next sequence number of each side.
@@ -74,6 +75,9 @@ func (t *traffic) packets(n int) iter.Seq2[capture.Packet, error] {
 			}
 			if !yield(t.packet(c, true, 0x18, request, t.depth), nil) {
 				return
+			}
+			if t.slow && turn/t.conns == 7 {
+				t.time += 30_000_000
 			}
 			if !yield(t.packet(c, false, 0x18, reply, t.depth), nil) {
 				return

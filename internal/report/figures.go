@@ -2,8 +2,11 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -140,13 +143,51 @@ type chainFigure struct {
 }
 
 type chainLink struct {
-	Y, TextY, TitleY, EndY, NextY int
-	Time, Name, Title             string
-	Class                         string
-	Last                          bool
+	N                 int // from 1
+	Y, TextY, TitleY  int
+	EndY, NextY       int
+	Time, Name, Title string
+	Class             string
+	Because           string // the numbers of its causes
+	Leads             bool   // it is a cause of the next one
 }
 
 const (
 	chainBox  = 44
-	chainStep = 66
+	chainStep = 56
 )
+
+func newChain(links []*analysis.Finding, c Clock) *chainFigure {
+	if len(links) < 2 {
+		return nil
+	}
+	f := &chainFigure{Width: figureWidth, Height: chainStep*len(links) - (chainStep - chainBox) + 4}
+	number := map[string]int{}
+	for i, x := range links {
+		number[x.Fingerprint] = i + 1
+	}
+	for i, x := range links {
+		y := 2 + chainStep*i
+		link := chainLink{
+			N: i + 1, Y: y, TextY: y + 18, TitleY: y + 35, EndY: y + chainBox, NextY: y + chainStep, Time: c.Short(x.First, 0),
+			Class: x.Severity.String(), Name: Printable(x.Rule + " " + x.Name), Title: Shorten(Printable(x.Title), 86),
+		}
+		var because []int
+		for _, cause := range x.Causes {
+			if n := number[cause]; n > 0 && n != i+1 && !slices.Contains(because, n) {
+				because = append(because, n)
+			}
+		}
+		slices.Sort(because)
+		words := make([]string, len(because))
+		for j, n := range because {
+			words[j] = strconv.Itoa(n)
+		}
+		link.Because = strings.Join(words, ", ")
+		if i > 0 && slices.Contains(because, i) {
+			f.Links[i-1].Leads = true
+		}
+		f.Links = append(f.Links, link)
+	}
+	return f
+}

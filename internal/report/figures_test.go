@@ -70,6 +70,7 @@ func TestFiguresStayInside(t *testing.T) {
 
 func TestRecorderIsBounded(t *testing.T) {
 	r := NewRecorder()
+	var conns []*analysis.ConnSummary
 	server := netip.MustParseAddrPort("10.0.0.2:6379")
 	for i := range 3000 {
 		client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 4000)
@@ -79,10 +80,10 @@ func TestRecorderIsBounded(t *testing.T) {
 			e.Serves.FirstTime = at.Add(time.Millisecond)
 			r.Exchange(e, int64(i+1), client, server)
 		}
-		r.Conn(&analysis.ConnSummary{ID: int64(i + 1), Client: client, Server: server, First: at, Last: at.Add(time.Second), ReadTimeout: time.Second})
+		conns = append(conns, &analysis.ConnSummary{ID: int64(i + 1), Client: client, Server: server, First: at, Last: at.Add(time.Second), ReadTimeout: time.Second})
 	}
 	fs := []analysis.Finding{{Examples: []analysis.Example{{Conn: 1}, {Conn: 2}, {Conn: 2999}}}}
-	s := r.Series(fs)
+	s := r.Series(fs, conns)
 	if len(s.Owed) != 2 || len(s.Open) != maxFigureLines || len(s.Latency) != maxFigureLines || len(r.owed) != maxOwedConns || len(r.latency) != maxLatency {
 		t.Errorf("%d debts, %d lines, %d histograms; kept %d and %d", len(s.Owed), len(s.Open), len(s.Latency), len(r.owed), len(r.latency))
 	}

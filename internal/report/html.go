@@ -54,7 +54,7 @@ type htmlFinding struct {
 	Examples                                []htmlExample
 	Weakened                                bool
 	Remedy, Fingerprint                     string
-	Page                                    string
+	Page, More                              string
 }
 
 type htmlExample struct {
@@ -158,6 +158,15 @@ func htmlInputs(d *Document, c Clock) []field {
 	return append(fields, field{"Traffic", trafficText(s)})
 }
 
+// The page stays below 2 MiB whatever was found: the worst findings are shown with all their examples, later ones with
+// few, and each example with a bounded number of facts, packets and victims.
+const (
+	fullFindings = 5
+	fullExamples = 5
+	fewExamples  = 2
+	maxFacts     = 20
+)
+
 func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 	h := htmlFinding{
 		N: n, Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(), Confidence: orDash(f.Confidence.String()),
@@ -172,8 +181,15 @@ func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 	for _, note := range f.Notes {
 		h.Fields = append(h.Fields, field{"Judged", Printable(note)})
 	}
-	for i := range f.Examples {
+	most := fullExamples
+	if n > fullFindings {
+		most = fewExamples
+	}
+	for i := range f.Examples[:min(len(f.Examples), most)] {
 		h.Examples = append(h.Examples, newHTMLExample(i+1, &f.Examples[i], t.o.Clock))
+	}
+	if left := len(f.Examples) - len(h.Examples); left > 0 {
+		h.More = count(int64(left), "more example") + " in the JSON report"
 	}
 	return h
 }
@@ -181,7 +197,7 @@ func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
 	h := htmlExample{
 		Head:  fmt.Sprintf("Example %d: connection %d, %s", n, e.Conn, endpoints(e.Client, e.Server)),
-		Facts: printables(e.Facts), Ladder: newLadder(e, c), Frames: framesText(e.Frames) + " of " + orDash(Printable(e.File)),
+		Facts: printables(e.Facts[:min(len(e.Facts), maxFacts)]), Ladder: newLadder(e, c), Frames: framesText(e.Frames) + " of " + orDash(Printable(e.File)),
 	}
 	if e.Filter != "" {
 		h.Command = TsharkLine(e.File, e.Filter)
@@ -213,19 +229,4 @@ func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
 			replyText(v.Serves, v.Meant), got, v.Confidence.String()})
 	}
 	return h
-}
-
-func newChain(links []*analysis.Finding, c Clock) *chainFigure {
-	if len(links) < 2 {
-		return nil
-	}
-	f := &chainFigure{Width: figureWidth, Height: chainStep*len(links) - (chainStep - chainBox) + 4}
-	for i, x := range links {
-		y := 2 + chainStep*i
-		f.Links = append(f.Links, chainLink{
-			Y: y, TextY: y + 18, TitleY: y + 35, EndY: y + chainBox, NextY: y + chainStep, Time: c.Short(x.First, 0), Class: x.Severity.String(),
-			Name: Printable(x.Rule + " " + x.Name), Title: Shorten(Printable(x.Title), 92), Last: i == len(links)-1,
-		})
-	}
-	return f
 }

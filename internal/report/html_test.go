@@ -94,7 +94,7 @@ func TestHTMLIsBounded(t *testing.T) {
 	if err := WriteHTML(&b, d, Options{Page: func(string) string { return strings.Repeat("0123456789\n", 1000) }}); err != nil {
 		t.Fatal(err)
 	}
-	if b.Len() > 3<<20 {
+	if b.Len() > 2<<20 {
 		t.Errorf("%d bytes", b.Len())
 	}
 }

@@ -8,17 +8,16 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/capture"
 )
 
 // Bounds of a Recorder. Beyond them the figures show less; the findings are not touched.
 const (
-	maxOwedConns   = 512     // connections whose debt is followed
-	maxOwedPoints  = 240     // states of each
-	maxSpans       = 1 << 17 // connections in the figure of open connections
-	maxFigureLines = 8       // clients in a figure
-	maxLatency     = 64      // clients with a latency histogram
-	openSteps      = 160     // points of a line of open connections
+	maxOwedConns   = 512 // connections whose debt is followed
+	maxOwedPoints  = 240 // states of each
+	maxFigureLines = 8   // clients in a figure
+	maxDebts       = 4   // connections whose debt is drawn
+	maxLatency     = 64  // clients with a latency histogram
+	openSteps      = 160 // points of a line of open connections
 )
 
 // latencyBounds are the lower ends of the histogram's bins, in microseconds: 1, 2 and 5 of each decade.
@@ -26,39 +25,14 @@ var latencyBounds = []int64{0, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 2
 
 // Recorder gathers the Series while the events of a run pass by.
 type Recorder struct {
-	owed     map[int64]*OwedSeries
-	spans    []span
-	latency  map[netip.Addr]*LatencySeries
-	timeouts map[netip.Addr]map[time.Duration]bool
-}
-
-type span struct {
-	client      netip.Addr
-	first, last capture.Time
+	owed    map[int64]*OwedSeries
+	conns   []*analysis.ConnSummary
+	latency map[netip.Addr]*LatencySeries
 }
 
 // NewRecorder returns an empty Recorder.
 func NewRecorder() *Recorder {
-	return &Recorder{
-		owed: map[int64]*OwedSeries{}, latency: map[netip.Addr]*LatencySeries{}, timeouts: map[netip.Addr]map[time.Duration]bool{},
-	}
-}
-
-// Conn takes a connection's summary.
-func (r *Recorder) Conn(c *analysis.ConnSummary) {
-	if len(r.spans) < maxSpans {
-		r.spans = append(r.spans, span{c.Client.Addr(), c.First, c.Last})
-	}
-	if c.ReadTimeout > 0 && r.latency[c.Client.Addr()] != nil {
-		set := r.timeouts[c.Client.Addr()]
-		if set == nil {
-			set = map[time.Duration]bool{}
-			r.timeouts[c.Client.Addr()] = set
-		}
-		if len(set) < maxFigureLines {
-			set[c.ReadTimeout.Round(100*time.Microsecond)] = true
-		}
-	}
+	return &Recorder{owed: map[int64]*OwedSeries{}, latency: map[netip.Addr]*LatencySeries{}}
 }
 
 // Exchange takes an exchange of the connection conn; e is not kept.
@@ -98,24 +72,14 @@ func (r *Recorder) debt(e *analysis.Exchange, conn int64, client, server netip.A
 	}
 }
 
-// Series returns what figures of the findings need.
-func (r *Recorder) Series(findings []analysis.Finding) *Series {
-	s := &Series{Open: r.open()}
-	wanted := map[int64]bool{}
-	for i := range findings[:min(len(findings), 20)] {
-		for j := range findings[i].Examples {
-			wanted[findings[i].Examples[j].Conn] = true
-		}
-	}
-	for _, conn := range slices.Sorted(maps.Keys(wanted)) {
-		if o := r.owed[conn]; o != nil && len(s.Owed) < maxFigureLines {
-			slices.SortStableFunc(o.Points, func(a, b OwedPoint) int { return cmp.Compare(a.Time, b.Time) })
-			s.Owed = append(s.Owed, *o)
-		}
-	}
+// Series returns what the figures of the findings need. conns are the connections of the run.
+func (r *Recorder) Series(findings []analysis.Finding, conns []*analysis.ConnSummary) *Series {
+	s := &Series{Open: openSeries(conns), Owed: r.debts(findings)}
+	timeouts := readTimeouts(conns)
 	for _, client := range slices.SortedFunc(maps.Keys(r.latency), netip.Addr.Compare) {
 		l := r.latency[client]
-		for _, t := range slices.Sorted(maps.Keys(r.timeouts[client])) {
+		l.ReadTimeoutMS = nil
+		for _, t := range slices.Sorted(maps.Keys(timeouts[client])) {
 			l.ReadTimeoutMS = append(l.ReadTimeoutMS, float64(t)/1e6)
 		}
 		if len(s.Latency) < maxFigureLines {
@@ -125,16 +89,58 @@ func (r *Recorder) Series(findings []analysis.Finding) *Series {
 	return s
 }
 
-// open counts the connections of the clients with the most, over time.
-func (r *Recorder) open() []OpenSeries {
-	if len(r.spans) == 0 {
+// debts chooses connections that findings name as examples: those with the longest history first, among equals those of
+// the worse finding.
+func (r *Recorder) debts(findings []analysis.Finding) []OwedSeries {
+	var chosen []*OwedSeries
+	seen := map[int64]bool{}
+	for i := range findings {
+		for j := range findings[i].Examples {
+			conn := findings[i].Examples[j].Conn
+			if o := r.owed[conn]; o != nil && !seen[conn] {
+				seen[conn] = true
+				chosen = append(chosen, o)
+			}
+		}
+	}
+	slices.SortStableFunc(chosen, func(a, b *OwedSeries) int { return cmp.Compare(len(b.Points), len(a.Points)) })
+	var series []OwedSeries
+	for _, o := range chosen[:min(len(chosen), maxDebts)] {
+		slices.SortStableFunc(o.Points, func(a, b OwedPoint) int { return cmp.Compare(a.Time, b.Time) })
+		series = append(series, *o)
+	}
+	return series
+}
+
+// readTimeouts collects the read timeouts of each client.
+func readTimeouts(conns []*analysis.ConnSummary) map[netip.Addr]map[time.Duration]bool {
+	found := map[netip.Addr]map[time.Duration]bool{}
+	for _, c := range conns {
+		if c.ReadTimeout <= 0 {
+			continue
+		}
+		set := found[c.Client.Addr()]
+		if set == nil {
+			set = map[time.Duration]bool{}
+			found[c.Client.Addr()] = set
+		}
+		if len(set) < maxFigureLines {
+			set[c.ReadTimeout.Round(100*time.Microsecond)] = true
+		}
+	}
+	return found
+}
+
+// openSeries counts the connections of the clients with the most, over time.
+func openSeries(conns []*analysis.ConnSummary) []OpenSeries {
+	if len(conns) == 0 {
 		return nil
 	}
-	from, to := r.spans[0].first, r.spans[0].last
-	byClient := map[netip.Addr][]span{}
-	for _, sp := range r.spans {
-		from, to = min(from, sp.first), max(to, sp.last)
-		byClient[sp.client] = append(byClient[sp.client], sp)
+	from, to := conns[0].First, conns[0].Last
+	byClient := map[netip.Addr][]*analysis.ConnSummary{}
+	for _, c := range conns {
+		from, to = min(from, c.First), max(to, c.Last)
+		byClient[c.Client.Addr()] = append(byClient[c.Client.Addr()], c)
 	}
 	clients := slices.SortedFunc(maps.Keys(byClient), func(a, b netip.Addr) int {
 		return cmp.Or(cmp.Compare(len(byClient[b]), len(byClient[a])), a.Compare(b))
@@ -143,9 +149,9 @@ func (r *Recorder) open() []OpenSeries {
 	var series []OpenSeries
 	for _, client := range clients[:min(len(clients), maxFigureLines)] {
 		delta := make([]int, openSteps+2)
-		for _, sp := range byClient[client] {
-			delta[sp.first.Sub(from)/step]++
-			delta[min(int(sp.last.Sub(from)/step)+1, openSteps+1)]--
+		for _, c := range byClient[client] {
+			delta[c.First.Sub(from)/step]++
+			delta[min(int(c.Last.Sub(from)/step)+1, openSteps+1)]--
 		}
 		s := OpenSeries{Client: addrText(client)}
 		n := 0

@@ -105,7 +105,7 @@ const (
 	plotHeight = 220
 	plotLeft   = 52
 	plotTop    = 14
-	plotRight  = figureWidth - 12
+	plotRight  = figureWidth - 30
 	plotBottom = plotHeight - 34
 	plotKey    = 18 // height of a row of the key under the chart
 )

@@ -38,6 +38,7 @@ type place struct {
 type target struct {
 	client, server netip.AddrPort
 	first, last    capture.Time
+	told           [2]int64  // end of the last value told, by sender
 	base           [2]uint32 // raw sequence number of offset 0: of the client, of the server
 	spans          [2][]span // what to blank, by sender, in stream order
 }
@@ -72,9 +73,17 @@ func (c *Cutter) Watch(event analysis.Event) {
 		if t := c.open(e.Session); t != nil {
 			c.request(t, e)
 		}
+	case *analysis.Answered:
+		c.reply(e.Session, e.Reply, &e.Exchange.Serves)
+	case *analysis.Oddity:
+		c.reply(e.Session, e.Reply, e.Info)
 	case *analysis.Exchange:
 		if t := c.conns[e.Session.ID]; t != nil {
 			c.exchange(t, e)
+		}
+	case *analysis.Ended:
+		if t := c.conns[e.Session.ID]; t != nil && !c.raw {
+			t.ended(e.Session)
 		}
 	case *analysis.ConnSummary:
 		if t := c.conns[e.ID]; t != nil {
@@ -121,6 +130,7 @@ func (c *Cutter) request(t *target, e *analysis.Sent) {
 	if reply {
 		c.pending[exchangeID{e.Session.ID, e.Exchange.Index}] = true
 	}
+	t.skipped(fromClient, e.Session, e.Request.Start, e.Request.End)
 	if args == 0 {
 		return
 	}
@@ -158,25 +168,70 @@ func (c *Cutter) exchange(t *target, e *analysis.Exchange) {
 		return
 	}
 	delete(c.pending, id)
-	if !e.Served {
+	if !e.Served || e.Flags&analysis.Uncertain != 0 {
+		// Its reply is somewhere behind what the client had read when it wrote.
+		t.add(fromServer, max(e.Ack, 0), unlimited, false)
 		return
 	}
 	length := e.Serves.Bytes()
 	if e.CommandName() == "MONITOR" {
-		length = 1<<31 - 1 // every line after it may hold one
+		length = unlimited // every line after it may hold one
 	}
 	t.add(fromServer, e.Serves.Start, length, true)
 }
 
+// reply blanks a reply that looks secret whatever it is tied to: its command may not have been captured. So it does with
+// what a hole left of a reply.
+func (c *Cutter) reply(s *analysis.Session, r *resp.Reply, info *analysis.ReplyInfo) {
+	t := c.conns[s.ID]
+	if t == nil || c.raw || r == nil || info == nil {
+		return
+	}
+	t.bases(s.Conn)
+	t.skipped(fromServer, s, info.Start, info.End)
+	if holed(s) && info.Resynced || resp.SecretReply(r) { // what seems a reply behind a hole may be an element of one
+		t.add(fromServer, info.Start, info.Bytes(), true)
+	}
+}
+
+// unlimited stands for the rest of a stream: half of the circle of sequence numbers.
+const unlimited = 1<<31 - 1
+
+// skipped takes the next value of a side. Where the capture has holes, the bytes between two values are what a hole left
+// of one, which may be a password: they are blanked.
+func (t *target) skipped(side int, s *analysis.Session, start, end int64) {
+	if start > t.told[side] && holed(s) {
+		t.add(side, t.told[side], start-t.told[side], false)
+	}
+	t.told[side] = max(t.told[side], end)
+}
+
+// holed reports whether bytes of the connection were not captured, or may not have been.
+func holed(s *analysis.Session) bool {
+	c := s.Conn
+	return c == nil || c.Start == reassembly.MidStream || c.Sides[reassembly.A].Lost+c.Sides[reassembly.B].Lost > 0
+}
+
+// ended blanks what no value was told of to the end.
+func (t *target) ended(s *analysis.Session) {
+	t.bases(s.Conn)
+	if holed(s) {
+		t.add(fromClient, t.told[fromClient], unlimited, false)
+		t.add(fromServer, t.told[fromServer], unlimited, false)
+	} else if start, open := s.OpenSecret(); open {
+		t.add(fromClient, start, unlimited, true)
+	}
+}
+
 func (t *target) add(side int, offset, length int64, framed bool) {
 	if len(t.spans[side]) >= maxSpans {
-		length = 1<<31 - 1
+		length = unlimited
 		if len(t.spans[side]) > maxSpans {
 			return
 		}
 	}
 	from := t.base[side] + uint32(offset)
-	t.spans[side] = append(t.spans[side], span{from: from, length: uint32(min(length, 1<<31-1)), framed: framed, next: from})
+	t.spans[side] = append(t.spans[side], span{from: from, length: uint32(min(length, unlimited)), framed: framed, next: from})
 }
 
 // Comment attaches a text to a frame of a file.

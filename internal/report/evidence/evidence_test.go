@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,40 @@ conn c2 10.0.0.1:40002 -> 10.0.0.2:6379
 				}
 			}
 		})
+	}
+}
+
+// TestCutLeavesTornSecretsOut takes packets away: whatever the capture still has of a secret stays out of the cut.
+func TestCutLeavesTornSecretsOut(t *testing.T) {
+	const text = `
+conn c1 10.0.0.1:40001 -> 10.0.0.2:6379
+0.000 c1 > PING => +PONG
+0.010 c1 split=10,20,24,28,32,36,40 > AUTH SECRETSECRETSECRETSECRET
++1ms c1 < +OK
++1ms c1 > CONFIG GET requirepass
++1ms c1 split=20,44,52 < [ $requirepass $SECRETSECRETSECRETSECRET ]
++1ms c1 > GET public => $visible
+`
+	s, err := scenario.Parse("secrets.txt", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := s.List()
+	without := func(from, n int) func() []capture.Packet {
+		return func() []capture.Packet { return append(slices.Clone(all[:from]), all[min(from+n, len(all)):]...) }
+	}
+	for from := range all {
+		for _, n := range []int{1, 2, 3, len(all)} {
+			if from == 0 && n == len(all) {
+				continue
+			}
+			packets := without(from, n)
+			for _, p := range cut(t, packets, false, 1) {
+				if bytes.Contains(p.Data, []byte("SEC")) || bytes.Contains(p.Data, []byte("RET")) {
+					t.Errorf("without %d packets from %d: frame %d holds %q", n, from+1, p.Frame, p.Data[54:])
+				}
+			}
+		}
 	}
 }
 

@@ -47,8 +47,8 @@ func run(dir, out, marks string) error {
 		b.WriteString(strings.TrimRight("// "+line, " \n") + "\n")
 	}
 	b.WriteString("\npackage resp\n\nvar commandTable = [...]Command{\n")
-	for _, c := range commands {
-		c.write(&b, seen)
+	for i, c := range commands {
+		c.write(&b, i+1, seen)
 	}
 	b.WriteString("}\n")
 	src, err := format.Source(b.Bytes())
@@ -132,13 +132,16 @@ func load(dir string) ([]*command, error) {
 	return all, nil
 }
 
-func (c *command) write(b *bytes.Buffer, seen map[string]observed) {
-	fmt.Fprintf(b, "{Name: %q, Arity: %d", c.name, c.Arity)
+func (c *command) write(b *bytes.Buffer, id int, seen map[string]observed) {
+	fmt.Fprintf(b, "{id: %d, Name: %q, Arity: %d", id, c.name, c.Arity)
 	if f := c.flags(); f != "" {
 		fmt.Fprintf(b, ", Flags: %s", f)
 	}
 	if keys := c.keys(); keys != "" {
 		fmt.Fprintf(b, ", keys: []keySpec{%s}", keys)
+		if at := onlyKey(keys); at > 0 {
+			fmt.Fprintf(b, ", key: %d", at)
+		}
 	}
 	two, three := c.kinds(seen[c.name])
 	fmt.Fprintf(b, ", Replies2: %s, Replies3: %s", two, three)
@@ -182,6 +185,16 @@ var extraFlags = map[string][]string{
 	"SUBSCRIBE": {"ManyReplies"}, "PSUBSCRIBE": {"ManyReplies"}, "SSUBSCRIBE": {"ManyReplies"},
 	"UNSUBSCRIBE": {"ManyReplies"}, "PUNSUBSCRIBE": {"ManyReplies"}, "SUNSUBSCRIBE": {"ManyReplies"},
 	"MONITOR": {"ManyReplies"}, "SYNC": {"ManyReplies"}, "PSYNC": {"ManyReplies"},
+}
+
+// onlyKey returns the place of the key where keys says that there is one, always there, and no other; else 0.
+func onlyKey(keys string) int {
+	for at := 1; at < 8; at++ {
+		if keys == fmt.Sprintf("{pos: %d, last: 0, step: 1}", at) {
+			return at
+		}
+	}
+	return 0
 }
 
 func (c *command) keys() string {

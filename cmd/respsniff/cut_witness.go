@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// maxWitnesses bounds the connections that are cut only because a finding rests on them.
+const maxWitnesses = 1024
+
+// widen adds to conns what else the findings rest on, so that analysing the cut gives them again: a read timeout that
+// was measured, or a policy that was learned, on other connections of the same client. It tries the examples of the other
+// findings first, which show most of that, then the client's other connections. One pass over the captures a try. The
+// findings whose examples are added are returned too.
+func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *report.Document, rows []*analysis.ConnSummary, found []analysis.Finding, conns []int64) ([]int64, []analysis.Finding, error) {
+	others, examples := neighbours(doc, found, conns)
+	tries := []struct {
+		conns     []int64
+		witnesses []analysis.Finding
+	}{
+		{conns, nil},
+		{examples, others},
+		{everyone(rows, found, examples), others},
+	}
+	best, most := tries[0], -1
+	for i, try := range tries {
+		if i > 0 && len(try.conns) == len(tries[i-1].conns) {
+			continue
+		}
+		n, err := o.reproduced(ctx, a, names, found, try.conns)
+		if err != nil {
+			return nil, nil, err
+		}
+		if n > most {
+			best, most = try, n
+		}
+		if n == certainty(found) {
+			break
+		}
+	}
+	if most < certainty(found) {
+		a.warn("cut: some of this rests on the whole capture: the cut alone does not show it, or less surely")
+	}
+	return best.conns, best.witnesses, nil
+}
+
+// certainty sums the confidence levels of findings.
+func certainty(found []analysis.Finding) (n int) {
+	for i := range found {
+		n += int(found[i].Confidence)
+	}
+	return n
+}
+
+// reproduced analyses some connections alone, and sums the confidence with which they show the findings, never above
+// that of the whole capture.
+func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, found []analysis.Finding, conns []int64) (sum int, err error) {
+	quiet := *a
+	quiet.quiet, quiet.verbose = true, false
+	p, err := openPipeline(&quiet, names, &o.analyze.input, o.analyze.output.location)
+	if err != nil {
+		return 0, err
+	}
+	defer p.close()
+	segments := onlyConns(p.assembler.Segments(p.progress.pass(ctx, p.source.Packets())), conns)
+	for f, err := range p.run.Detect(p.run.Events(segments), p.detectors) {
+		if err != nil {
+			return 0, err
+		}
+		for i := range found {
+			if found[i].Fingerprint == f.Fingerprint {
+				sum += int(min(f.Confidence, found[i].Confidence))
+			}
+		}
+	}
+	return sum, nil
+}
+
+// onlyConns passes on the segments of some connections.
+func onlyConns(segments iter.Seq2[*reassembly.Segment, error], conns []int64) iter.Seq2[*reassembly.Segment, error] {
+	wanted := map[int64]bool{}
+	for _, c := range conns {
+		wanted[c] = true
+	}
+	return func(yield func(*reassembly.Segment, error) bool) {
+		for seg, err := range segments {
+			if err == nil && !wanted[seg.Conn.ID] {
+				continue
+			}
+			if !yield(seg, err) {
+				return
+			}
+		}
+	}
+}
+
+// neighbours returns the other findings about the clients and servers of some findings, and conns with the connections
+// of their examples.
+func neighbours(doc *report.Document, found []analysis.Finding, conns []int64) ([]analysis.Finding, []int64) {
+	var others []analysis.Finding
+	all := slices.Clone(conns)
+	for _, f := range doc.Findings {
+		same := slices.ContainsFunc(found, func(x analysis.Finding) bool {
+			return x.Fingerprint != f.Fingerprint && (f.Client.IsValid() && x.Client == f.Client || f.Server.IsValid() && x.Server == f.Server)
+		})
+		if !same || report.IsQuality(f.Rule) {
+			continue
+		}
+		others = append(others, f)
+		for _, e := range f.Examples {
+			if e.Conn > 0 && len(all) < maxWitnesses && !slices.Contains(all, e.Conn) {
+				all = append(all, e.Conn)
+			}
+		}
+	}
+	return others, all
+}
+
+// everyone returns conns with the other connections of the findings' clients, or of their servers where no client is
+// concerned.
+func everyone(rows []*analysis.ConnSummary, found []analysis.Finding, conns []int64) []int64 {
+	clients, servers := map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
+	for i := range found {
+		switch f := &found[i]; {
+		case f.Client.IsValid():
+			clients[f.Client] = true
+		case f.Server.IsValid():
+			servers[f.Server] = true
+		}
+	}
+	all := slices.Clone(conns)
+	var ids []int64
+	for _, c := range rows {
+		if clients[c.Client.Addr()] || servers[c.Server] {
+			ids = append(ids, c.ID)
+		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if len(all) < maxWitnesses && !slices.Contains(conns, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}

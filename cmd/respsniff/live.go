@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// liveOptions are the flags of live. Letters mean what they mean in tcpdump and dumpcap.
+type liveOptions struct {
+	analyze analyzeOptions
+
+	interfaces []string
+	expression string
+	hosts      []string
+	snaplen    int
+	bufferMiB  int
+	noPromisc  bool
+	user       string
+	keepRights bool
+	interval   time.Duration
+	metrics    string
+
+	count    int64
+	autostop []string
+	record   recordOptions
+	evidence evidenceOptions
+
+	filter  capture.LiveFilter
+	maxTime time.Duration // 0: no limit
+}
+
+func newLiveCommand(a *app) *cobra.Command {
+	var o liveOptions
+	cmd := &cobra.Command{
+		Use:   "live [-i DEV]...",
+		Short: "Find desyncs on a live interface, as they happen",
+		Long: `Live captures packets and prints findings as soon as they are certain enough to stand, a line of figures every
+--interval, and at the end the whole report. It ends with SIGINT, SIGTERM, or a limit (-c, -a); SIGHUP begins a new
+file of -w.
+
+On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the interfaces are open.`,
+		Example: `  sudo respsniff live -i eth0 --port 6379
+  sudo respsniff live -i any --port 6379 -o ndjson --evidence /var/lib/respsniff --metrics 127.0.0.1:9121 -Z nobody
+  sudo respsniff live -i eth0 --port 6379 -w /data/redis.pcapng -b filesize:100000 -b files:10 -a duration:3600`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(a); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), a)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "`DEV` to capture on, repeatable; see 'respsniff interfaces' (default any)")
+	f.StringVarP(&o.expression, "filter", "f", "", "capture filter, an `EXPRESSION` of pcap-filter(7); needs a build with libpcap (default: from --port and --host)")
+	f.StringArrayVar(&o.hosts, "host", nil, "capture only packets from or to this `ADDR` or prefix; repeatable")
+	f.IntVarP(&o.snaplen, "snapshot-length", "s", capture.DefaultSnaplen, "`BYTES` of each packet to capture; less than the whole hides replies")
+	f.IntVarP(&o.bufferMiB, "buffer-size", "B", capture.DefaultBuffer>>20, "the kernel's ring for packets, in `MiB` for each interface")
+	f.BoolVarP(&o.noPromisc, "no-promiscuous-mode", "p", false, "do not ask the interface for packets to other hosts")
+	f.StringVarP(&o.user, "relinquish-privileges", "Z", "", "become this `USER` once the interfaces are open")
+	f.BoolVar(&o.keepRights, "keep-privileges", false, "do not give up capabilities once the interfaces are open")
+	f.DurationVar(&o.interval, "interval", time.Minute, "time between two lines of figures; 0 for none")
+	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `HOST:PORT`; without a host on loopback only")
+	f.Int64VarP(&o.count, "count", "c", 0, "stop after so many `PACKETS`")
+	f.StringArrayVarP(&o.autostop, "autostop", "a", nil, "stop after a `LIMIT`: duration:SECONDS or packets:N; repeatable")
+	o.record.add(cmd)
+	o.evidence.add(cmd)
+	o.analyze.input.add(cmd)
+	for _, name := range []string{"drops", "date", "max-decompressed"} {
+		must(f.MarkHidden(name)) // they speak of files
+	}
+	o.analyze.filter.add(cmd, true)
+	o.analyze.output.add(cmd, report.Formats)
+	o.analyze.verdict.add(cmd)
+	return cmd
+}
+
+func (o *liveOptions) check(a *app) error {
+	if err := o.analyze.check(); err != nil {
+		return err
+	}
+	for _, p := range o.analyze.input.ports {
+		o.filter.Ports = append(o.filter.Ports, uint16(p)) // analysisOptions refuses what does not fit
+	}
+	for _, word := range o.hosts {
+		p, err := netip.ParsePrefix(word)
+		if err != nil {
+			addr, err := netip.ParseAddr(strings.Trim(word, "[]"))
+			if err != nil || addr.Zone() != "" {
+				return usagef("--host %s: want an address or a prefix; names are not resolved", word)
+			}
+			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
+		}
+		o.filter.Hosts = append(o.filter.Hosts, p)
+	}
+	for _, word := range o.autostop {
+		what, value, _ := strings.Cut(word, ":")
+		n, err := strconv.ParseFloat(value, 64)
+		switch {
+		case err != nil || n <= 0 || n > 1e12:
+			return usagef("-a %s: want duration:SECONDS or packets:N", word)
+		case what == "duration":
+			o.maxTime = time.Duration(min(n*1e9, 1<<62))
+		case what == "packets":
+			o.count = int64(n)
+		default:
+			return usagef("-a %s: want duration:SECONDS or packets:N", word)
+		}
+	}
+	if o.count < 0 || o.interval < 0 || o.bufferMiB <= 0 || o.bufferMiB > 4096 {
+		return usagef("-c, -B and --interval take positive numbers; -B is in MiB")
+	}
+	if o.metrics != "" {
+		host, port, err := net.SplitHostPort(o.metrics)
+		if err != nil {
+			return usagef("--metrics %s: want HOST:PORT or :PORT", o.metrics)
+		}
+		if host == "" {
+			o.metrics = net.JoinHostPort("127.0.0.1", port)
+		} else if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+			a.warn("--metrics %s: other hosts can read the figures", o.metrics)
+		}
+	}
+	live := 0
+	for _, out := range o.analyze.output.outputs {
+		if streams(out.format) {
+			live++
+		}
+	}
+	if live > maxStreams {
+		return usagef("-o: at most %d outputs of text and ndjson", maxStreams)
+	}
+	return errors.Join(o.record.check(), o.evidence.check())
+}
+
+// streams reports whether a format is written while the run goes on.
+func streams(f report.Format) bool {
+	return slices.Contains([]report.Format{report.Text, report.NDJSON}, f)
+}
+
+// open begins to capture.
+func (o *liveOptions) open() (*capture.Live, error) {
+	l, err := capture.OpenLive(capture.LiveOptions{
+		Interfaces: o.interfaces, Filter: o.filter, Expression: o.expression, Snaplen: o.snaplen, Buffer: o.bufferMiB << 20, Promiscuous: !o.noPromisc,
+	})
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, capture.ErrRights):
+		program, failed := os.Executable()
+		if failed != nil {
+			program = "respsniff"
+		}
+		return nil, unreadable(fmt.Errorf("live: %w\nrun it as root, or give the program the one capability that it needs: setcap cap_net_raw=ep %s", err, program))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usagef("live: %v\n'respsniff interfaces' lists them", err)
+	case errors.Is(err, capture.ErrUnsupported):
+		return nil, usagef("live: %v", err)
+	}
+	return nil, unreadable(fmt.Errorf("live: %w", err))
+}

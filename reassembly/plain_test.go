@@ -1,0 +1,68 @@
+package reassembly
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// What plain takes, the walk through the layers takes too, and reads the same in it.
+func TestPlainIsTheWalk(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	ts := join("0101080a 00000001 00000002")
+	tcp := func(options []byte) []byte {
+		return ipv4Bytes(addrA, addrB, protoTCP, 7, tcpBytes(40000, 6379, 5, 6, ACK|PSH, options, []byte("PING\r\n")))
+	}
+	cooked := make([]byte, sll2Header)
+	cooked[0], cooked[1] = 0x08, 0x00
+	old := make([]byte, sllHeader)
+	old[14], old[15] = 0x08, 0x00
+	taken, refused := 0, 0
+	for _, whole := range []capture.Packet{
+		{Link: capture.LinkEthernet, Data: join(etherV4, tcp(nil))},
+		{Link: capture.LinkEthernet, Data: join(etherV4, tcp(ts))},
+		{Link: capture.LinkEthernet, Data: join(etherV4, tcp(ts), make([]byte, 5))},
+		{Link: capture.LinkSLL2, Data: join(cooked, tcp(ts))},
+		{Link: capture.LinkSLL, Data: join(old, tcp(nil))},
+	} {
+		for range 4000 {
+			p := whole
+			p.Data = append([]byte(nil), whole.Data...)
+			for range r.IntN(3) {
+				p.Data[r.IntN(len(p.Data))] = byte(r.Uint32())
+			}
+			p.Length = len(p.Data)
+			if r.IntN(5) == 0 {
+				p.Data = p.Data[:r.IntN(len(p.Data))]
+			}
+			var fast, slow packet
+			var fastStats, slowStats Stats
+			one := decoder{stats: &fastStats}
+			if !one.plain(&p, &fast) {
+				refused++
+				if fastStats != (Stats{}) {
+					t.Fatalf("%x: refused and counted %+v", p.Data, fastStats)
+				}
+				continue
+			}
+			taken++
+			two := decoder{stats: &slowStats}
+			if !two.walk(&p, &slow) || !same(&fast, &slow) || fastStats != slowStats || one.src4 != two.src4 || one.dst4 != two.dst4 || one.v6 != two.v6 {
+				t.Fatalf("%x: plain reads %+v, the walk %+v", p.Data, fast, slow)
+			}
+		}
+	}
+	if taken < 5000 || refused < 2000 {
+		t.Errorf("%d taken, %d refused", taken, refused)
+	}
+}
+
+func same(a, b *packet) bool {
+	x, y := *a, *b
+	equal := string(x.payload) == string(y.payload)
+	x.payload, y.payload = nil, nil
+	return equal && x.src == y.src && x.dst == y.dst && x.seq == y.seq && x.ack == y.ack && x.tsVal == y.tsVal && x.tsEcr == y.tsEcr &&
+		x.window == y.window && x.ipid == y.ipid && x.flags == y.flags && x.ttl == y.ttl && x.hasTS == y.hasTS && x.scale == y.scale &&
+		x.length == y.length
+}

@@ -1,0 +1,130 @@
+package resp
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Names of any length and case are found exactly where comparing them with the whole table finds them.
+func TestFind(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	slow := func(name, sub string) uint16 {
+		full := strings.ToUpper(name)
+		if sub != "" {
+			full += "|" + strings.ToUpper(sub)
+		}
+		return uint16(slices.IndexFunc(commandTable[:], func(c Command) bool { return c.Name == full }) + 1)
+	}
+	for i := range commandTable {
+		name, sub, _ := strings.Cut(commandTable[i].Name, "|")
+		for range 30 {
+			b, s := []byte(name), []byte(sub)
+			for j := range b {
+				if b[j] >= 'A' && b[j] <= 'Z' && r.IntN(2) == 0 {
+					b[j] |= 0x20
+				}
+			}
+			switch r.IntN(6) {
+			case 0:
+				b[r.IntN(len(b))] ^= 1 << r.IntN(7)
+			case 1:
+				b = b[:len(b)-1]
+			case 2:
+				b = append(b, "\x00A\x01\x06"[r.IntN(4)])
+			}
+			if len(b) == 0 {
+				continue
+			}
+			if got, want := find(b, nil), slow(string(b), ""); got != want {
+				t.Errorf("%q is command %d, want %d", b, got, want)
+			}
+			if sub == "" {
+				continue
+			}
+			if got, want := find(b, s), slow(string(b), sub); got != want {
+				t.Errorf("%q %q is command %d, want %d", b, s, got, want)
+			}
+		}
+	}
+	if find(nil, nil) != 0 || find([]byte{0}, nil) != 0 {
+		t.Error("no name is a command")
+	}
+}
+
+func TestUpperWord(t *testing.T) {
+	for c := range 256 {
+		for n := 1; n <= maxWord; n++ {
+			for at := range n {
+				b := make([]byte, n)
+				b[at] = byte(c)
+				want := uint64(c)
+				if c >= 'a' && c <= 'z' {
+					want -= 'a' - 'A'
+				}
+				if got := upperWord(b); got != want<<(8*at) {
+					t.Fatalf("%q is %#x", b, got)
+				}
+			}
+		}
+	}
+}
+
+// IDs count the table through, and key says what keys say.
+func TestCommandIDs(t *testing.T) {
+	id := 0
+	for c := range Commands() {
+		if id++; c.ID() != id {
+			t.Errorf("%s has ID %d, want %d", c, c.ID(), id)
+		}
+		key := 0
+		if k := c.keys; len(k) == 1 && k[0].keyword == "" && !k[0].counted && k[0].last == 0 {
+			key = k[0].pos
+		}
+		if int(c.key) != key {
+			t.Errorf("%s has its key at %d, want %d", c, c.key, key)
+		}
+	}
+	if id+1 != CommandIDs || (*Command)(nil).ID() != 0 {
+		t.Errorf("%d commands, CommandIDs %d", id, CommandIDs)
+	}
+}
+
+func TestCRC16(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for n := range 100 {
+		b := make([]byte, n)
+		want := uint16(0)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+			want ^= uint16(b[i]) << 8
+			for range 8 {
+				carry := want >> 15
+				want = want<<1 ^ carry*0x1021
+			}
+		}
+		if got := crc16(b); got != want {
+			t.Errorf("%x: %#x, want %#x", b, got, want)
+		}
+	}
+}
+
+// Describe gives what Lookup, Summarise and FirstKey give.
+func TestDescribe(t *testing.T) {
+	for _, line := range []string{
+		"GET k", "set k v NX", "MGET a b c", "PING", "PING x", "EVAL s 2 a b c", "XREAD COUNT 2 STREAMS a b 0 0", "CLIENT REPLY OFF", "JSON.GET k",
+		"OBJECT ENCODING k", "GET", "MIGRATE h 1 k 0 5", `MIGRATE h 1 "" 0 5 COPY KEYS a b`, "SORT k STORE d", "SORT_RO k", "BITOP AND d a b",
+	} {
+		req := one(t, line+"\n")
+		var c Call
+		cmd, key, keyed := Describe(req, &c)
+		want, ok := cmd.FirstKey(req)
+		if cmd != Lookup(req) || c != Summarise(req) || keyed != ok || string(key.Bytes) != string(want.Bytes) || int(c.keys) != cmd.KeyCount(req) || cmd.ID() != int(c.command) {
+			t.Errorf("%s: %v, %+v, %q %v", line, cmd, c, key.Bytes, keyed)
+		}
+		if slot, ok := c.Slot(); ok != keyed || ok && slot != Slot(want.Bytes) {
+			t.Errorf("%s: slot %d %v", line, slot, ok)
+		}
+	}
+}
