@@ -40,6 +40,9 @@ func (s *Session) judge() {
 // another faster than this client can have given up belongs to the same batch: it pipelines.
 func (s *Session) headBatch(st Stance) int {
 	n := 1
+	if s.log.len() > patientLog {
+		n = max(n, s.headLen) // a client that never reads: what was joined before stays so
+	}
 	for ; n < s.log.len(); n++ {
 		a, b := s.log.at(n-1), s.log.at(n)
 		if s.unread.len() == 0 && s.staleAfter(a, b, st) {
@@ -56,6 +59,7 @@ func (s *Session) headBatch(st Stance) int {
 		}
 		b.Batch = a.Batch
 	}
+	s.headLen = n
 	if n == s.log.len() && !s.over && !s.forced {
 		return 0
 	}
@@ -188,19 +192,26 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 		r := s.unread.front()
 		why, sure := s.unreadable(ex, r, last, delivered, l, wait)
 		if (why == byAck || why == byHalf) && (!s.accounted(cover, l) || owed == 0 && s.tooSoon(last, l, st)) {
-			why, sure = readInTime, Possible
+			why, sure = readInTime, 0.5
 		}
 		if why == byAck && r == ex && l.next != nil && s.staleAfter(last, l.next, st) {
 			s.stale(ex, l, st)
 			continue
 		}
+		if l.next != nil {
+			s.chance *= sure
+		}
 		if why != readInTime {
 			gone = true
-			s.guessing = s.guessing || why == byInference
+			s.guessing = s.guessing || why == byInference || why == byTimeout && wait.sure < Strong
 			kept = s.gaveUpOn(ex, r, why, l, st, wait)
 			continue
 		}
-		conf := min(level, sure)
+		chance := s.chance
+		if l.next == nil {
+			chance *= sure
+		}
+		conf := min(level, levelOf(chance))
 		if l.last && (owed > 0 || s.dirty) && r.Served && !s.readAtClose(r, l) {
 			conf = min(conf, wait.lastLevel(r.Serves.FirstTime.Sub(delivered)))
 		}
@@ -273,49 +284,49 @@ const (
 	byInference           // given up by what followed
 )
 
-// unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and how sure it is that it did otherwise.
-func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, Confidence) {
+// unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and the chance that this, or that it did read it, is right.
+func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, float64) {
 	switch {
 	case !r.Served && !r.lostReply:
 		if l.last && !s.closing[roleClient].fin && !s.closing[roleClient].rst {
-			return byClose, Possible
+			return byClose, 0.5
 		}
 		if l.next != nil && !l.flat && !l.certain {
-			return readInTime, Possible // its reply may have been lost
+			return readInTime, 0.5 // its reply may have been lost
 		}
 		if l.last {
-			return byClose, Strong
+			return byClose, 1
 		}
-		return byAck, Strong
+		return byAck, 1
 	case r.lostReply:
 		if l.flat && r == last {
-			return byAck, Strong
+			return byAck, 1
 		}
-		return readInTime, Possible
+		return readInTime, 0.5
 	}
 	if !l.certain || r.Flags&(AfterHole|Uncertain) != 0 {
 		if l.flat && r.Serves.End > l.ack {
-			return byAck, Strong
+			return byAck, 1
 		}
-		return readInTime, Possible
+		return readInTime, 0.5
 	}
 	if r.Serves.End > l.ack {
 		if l.last {
-			return byClose, Strong
+			return byClose, 1
 		}
 		if r.Serves.Start < l.ack {
-			return byHalf, Strong
+			return byHalf, 1
 		}
-		return byAck, Strong
+		return byAck, 1
 	}
 	if l.last && r.Serves.Time > l.time {
-		return byClose, Strong
+		return byClose, 1
 	}
 	if ex.hypothesis {
-		return byInference, Likely
+		return byInference, 0.9
 	}
 	if last.Flags&Blocks != 0 || r.Flags&Blocks != 0 || r.Serves.Time <= delivered {
-		return readInTime, Strong
+		return readInTime, 1
 	}
 	return wait.verdict(r, r.Serves.FirstTime.Sub(max(delivered, last.EndTime)), l)
 }
@@ -324,6 +335,17 @@ func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l li
 func (s *Session) readAtClose(r *Exchange, l limits) bool {
 	c := &s.closing[roleClient]
 	return r.Served && (c.fin || c.rst) && l.time >= r.Serves.Time && l.time.Sub(r.Serves.Time) < prompt
+}
+
+// levelOf is the confidence that a chance amounts to.
+func levelOf(chance float64) Confidence {
+	switch {
+	case chance >= 0.97:
+		return Strong
+	case chance >= 0.7:
+		return Likely
+	}
+	return Possible
 }
 
 // beliefLevel is the confidence of what is said of a batch's callers.

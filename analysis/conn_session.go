@@ -62,11 +62,21 @@ func (g *Group) Population() *Population { return g.pop }
 // Stance says what policy the connection's client has, and how that is known so far.
 func (s *Session) Stance() Stance { return s.stance() }
 
-// Waits returns what is known of how long the population waits for replies.
-func (p *Population) Waits() *Timeouts { return p.estimate() }
+// Waits returns what is known of how long the population waits for replies; of no population nothing is.
+func (p *Population) Waits() *Timeouts {
+	if p == nil {
+		return &Timeouts{}
+	}
+	return p.estimate()
+}
 
-// Lib returns what is known of the population's library.
-func (p *Population) Lib() Library { return p.library() }
+// Lib returns what is known of the population's library; of no population nothing is.
+func (p *Population) Lib() Library {
+	if p == nil {
+		return Library{}
+	}
+	return p.library()
+}
 
 // turnedAway reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
 // (src/networking.c, acceptCommonHandler). It answers no command, even if the server's kernel had one by then.

@@ -113,6 +113,10 @@ func (s *Session) quiet(now capture.Time) bool {
 // certain it waits for more, unless it must decide now.
 func (s *Session) explain(quiet, now bool) {
 	h := s.held
+	if s.pending.len() == 0 {
+		s.releaseInOrder(nil, false)
+		return
+	}
 	back := s.lookBack()
 	commands := append(back, s.pending.rest()[:min(s.pending.len(), maxHeld)]...)
 	n := len(back)

@@ -72,6 +72,7 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 
 // discard forgets a session without judging it.
 func (r *Run) discard(s *Session) {
+	r.live--
 	r.unawait(s)
 	if s.group != nil && !s.over {
 		s.group.closed()

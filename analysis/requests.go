@@ -157,9 +157,14 @@ func (s *Session) boundPending() {
 		return
 	}
 	s.run.capped++
-	s.dropPending()
-	if !s.doubtful {
+	switch {
+	case !s.doubtful:
 		s.doubt(-maxAnchor, maxAnchor+maxHeld, false)
+	case len(s.held.replies) > 0:
+		s.guess() // before the places that they are held for move
+	}
+	if s.pending.len() > limit {
+		s.dropPending()
 	}
 }
 
@@ -235,9 +240,13 @@ func flat(p *tail, ex *Exchange) bool {
 	return p.valid && p.end == ex.Start && p.ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
 }
 
+// maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.
+const maxAwaited = 64
+
 // awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
 func (s *Session) awaited() bool {
-	for _, ex := range s.pending.rest() {
+	all := s.pending.rest()
+	for _, ex := range all[max(0, len(all)-maxAwaited):] {
 		if ex.Flags&(Blocks|Uncertain) == 0 {
 			return true
 		}
@@ -264,6 +273,7 @@ func (s *Session) lostRequests(req *resp.Request) {
 // becomeReplication stops all pairing: what follows is a replication stream.
 func (s *Session) becomeReplication() {
 	s.Kind = Replication
+	s.doubtful, s.held = false, nil
 	for _, ex := range s.pending.rest() {
 		ex.Flags |= NoReplyDue
 		s.run.release(ex)

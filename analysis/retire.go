@@ -69,6 +69,7 @@ func (r *Run) retire(s *Session) {
 		r.conns = append(r.conns, row)
 	}
 	r.emit(row)
+	r.live--
 	r.sessions.put(s)
 }
 

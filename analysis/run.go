@@ -49,6 +49,7 @@ type Run struct {
 	news        bool         // some finding changed
 	peers       map[netip.AddrPort]*peer
 	quality     quality
+	live        int  // sessions in use
 	yielding    bool // the consumer has the event
 }
 
@@ -68,6 +69,7 @@ type Summary struct {
 	Abandoned   int64 // callers that gave up, on connections of any policy
 	Unsaid      int64 // observations too weak to be printed
 	Capped      int64 // times that a bound of evidence was reached
+	Unheld      int64 // connections of which only a SYN was seen while too many were open
 	Failed      int64 // connections whose analysis panicked, and panics of rules
 }
 
@@ -116,13 +118,13 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 func (r *Run) take(seg *reassembly.Segment) {
 	s, _ := seg.Conn.Tag.(*Session)
 	if s == nil {
-		if _, gone := seg.Conn.Tag.(failed); gone || seg.End != reassembly.NotEnded {
+		if seg.End != reassembly.NotEnded || !r.admits(seg) {
 			return
 		}
 		s = r.sessions.get()
+		r.live++
 		s.reset(r, seg.Conn)
 		seg.Conn.Tag = s
-		r.summary.Connections++
 		if !s.roleKnown {
 			s.decideRole(seg)
 		}

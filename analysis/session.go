@@ -62,6 +62,7 @@ type Session struct {
 	early        bool         // judged before its end, by what the group had shown
 	unsureMode   bool         // whether replies are due at all is not known: the capture lacks a part of a command that may say so
 	slowAt       capture.Time // arrival of a slow reply, until the next command; 0: none
+	chance       float64      // that the number of replies owed is what it is said to be
 	inferred     bool         // inferLazy has run
 	singles      int          // plain writes of one command
 	multiples    int          // … of several
@@ -96,6 +97,7 @@ type Session struct {
 	topo         topologyState
 	facts        ConnFacts
 	hidden       hidden
+	headLen      int // commands at the front of the log that are known to be one batch, see headBatch
 }
 
 // Role indexes what client and server did.
@@ -171,7 +173,7 @@ func (s *Session) reset(run *Run, c *reassembly.Conn) {
 	pending.clear()
 	log.clear()
 	unread.clear()
-	*s = Session{run: run, Conn: c, ID: c.ID, Start: c.Start, First: c.First, pending: pending, log: log, unread: unread}
+	*s = Session{run: run, Conn: c, ID: c.ID, Start: c.Start, First: c.First, chance: 1, pending: pending, log: log, unread: unread}
 	s.block.calls = calls[:0]
 	s.ackSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
 }

@@ -175,6 +175,7 @@ func (s *Session) plainLevel() Confidence {
 // emitFront hands the front of the log out.
 func (s *Session) emitFront() {
 	ex := s.log.pop()
+	s.headLen = 0
 	if s.acked > 0 {
 		s.acked--
 	}

@@ -113,7 +113,7 @@ func (s *Session) waitingSince(last capture.Time) (w waiter, ok bool) {
 
 // silence judges a time in which a server sent nothing, at the byte that ends it; seg is nil at the end of the capture.
 func (r *Run) silence(n *node, seg *reassembly.Segment) {
-	now := r.summary.Last
+	now := r.topology.news
 	if seg != nil {
 		now = seg.Time
 	}

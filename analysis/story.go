@@ -162,6 +162,7 @@ func (r *Run) tell(part []*Finding) Story {
 		st.Steps = append(st.Steps, step)
 	}
 	st.Sentence = strings.Join(words, ", then ") + "."
+	st.Sentence = strings.ToUpper(st.Sentence[:1]) + st.Sentence[1:]
 	return st
 }
 
@@ -206,6 +207,9 @@ func (r *Run) exemplify(step *StoryStep, h *fate, fs []*Finding) {
 		}
 		step.Time, step.Frames = h.reused, []int64{a.frame, h.reusedFrame}
 		step.Example = fmt.Sprintf("%s was written although the reply to %s was owed", h.next, a.command)
+		if step.Rule == "RS102" {
+			step.Example = fmt.Sprintf("%s was written after %s had been given up; its reply had come too late, and was still unread", h.next, a.command)
+		}
 	case "RS103":
 		if h.victims == 0 {
 			return

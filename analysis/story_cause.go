@@ -20,7 +20,9 @@ const (
 type tale struct {
 	waits []vainWait
 	fates []fate
-	conns map[string]map[int64]struct{} // by fingerprint
+	// explained are those of waits, and of the first abandonments of fates, that a stall is behind.
+	explained []*vainWait
+	conns     map[string]map[int64]struct{} // by fingerprint
 }
 
 // vainWait is a caller's wait that ended without a reply.
@@ -174,6 +176,7 @@ func (r *Run) relate(all []Finding) {
 	for i := range all {
 		byRule[all[i].Rule] = append(byRule[all[i].Rule], &all[i])
 	}
+	r.tale.explain(r)
 	for i := range all {
 		f := &all[i]
 		for _, b := range because {
@@ -259,20 +262,26 @@ func (r *Run) stallExplains(effect, cause *Finding) bool {
 		if w.server != cause.Server || effect.Client.IsValid() && w.client != effect.Client {
 			return false
 		}
-		if _, ok := conns[w.conn]; len(conns) > 0 && !ok {
-			return false
-		}
-		return r.StallBehind(w.server, w.from, w.to) != nil
+		_, ok := conns[w.conn]
+		return ok || len(conns) == 0
 	}
-	for i := range r.tale.fates {
-		if hit(&r.tale.fates[i].abandoned) {
-			return true
+	return slices.ContainsFunc(r.tale.explained, hit)
+}
+
+// explain lists the waits that a stall is behind.
+func (t *tale) explain(r *Run) {
+	if t.explained = nil; len(r.stalls) == 0 {
+		return
+	}
+	add := func(w *vainWait) {
+		if r.StallBehind(w.server, w.from, w.to) != nil {
+			t.explained = append(t.explained, w)
 		}
 	}
-	for i := range r.tale.waits {
-		if hit(&r.tale.waits[i]) {
-			return true
-		}
+	for i := range t.fates {
+		add(&t.fates[i].abandoned)
 	}
-	return false
+	for i := range t.waits {
+		add(&t.waits[i])
+	}
 }

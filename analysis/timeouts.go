@@ -16,6 +16,7 @@ type Timeout struct {
 	Default       string // the library default that it equals, if any
 	FromDefault   bool   // too few samples: believed only because it equals a default
 	Given         bool   // the user said so
+	Reused        bool   // from waits that ended with the next command: the timer may fire sooner, by the pool\'s turnaround
 }
 
 // Timeouts is what is known of how long a population waits.
@@ -58,13 +59,29 @@ func (p *Population) estimate() *Timeouts {
 		return &p.timeouts
 	}
 	p.estimated = len(p.samples)
-	gaps := make([]time.Duration, 0, len(p.samples))
+	all := make([]time.Duration, 0, len(p.samples))
+	var parted []time.Duration
 	for _, x := range p.samples {
-		gaps = append(gaps, x.gap)
+		all = append(all, x.gap)
+		if x.how != GaveUpReuse {
+			parted = append(parted, x.gap)
+		}
 	}
-	slices.Sort(gaps)
+	slices.Sort(all)
+	slices.Sort(parted)
 	t := &p.timeouts
-	*t = Timeouts{N: len(gaps), P5: percentile(gaps, 5), P50: percentile(gaps, 50), P75: percentile(gaps, 75), P95: percentile(gaps, 95)}
+	*t = Timeouts{N: len(all), P5: percentile(all, 5), P50: percentile(all, 50), P75: percentile(all, 75), P95: percentile(all, 95)}
+	// Who says goodbye or closes does so when the timer fires. The next command comes later, by the way of the
+	// connection through its pool: it only counts where there is nothing better.
+	if t.cluster(parted, false); len(t.Values) == 0 {
+		t.cluster(all, true)
+	}
+	t.Cancelled = len(t.Values) == 0 && len(all) >= 5
+	return t
+}
+
+// cluster finds the read timeouts in sorted waits. reused says that they may have ended with the next command.
+func (t *Timeouts) cluster(gaps []time.Duration, reused bool) {
 	rest := gaps
 	for len(t.Values) < maxTimeouts {
 		lo, hi := densest(rest, narrowWindow)
@@ -80,7 +97,10 @@ func (p *Population) estimate() *Timeouts {
 				break
 			}
 		}
-		v := Timeout{T: percentile(rest[lo:hi], 5)}
+		v := Timeout{T: percentile(rest[lo:hi], 5), Reused: reused}
+		if reused {
+			v.T = rest[lo]
+		}
 		for hi < len(rest) && rest[hi] <= v.T+slackOf(v.T) {
 			hi++ // the same timer, fired late
 		}
@@ -93,7 +113,7 @@ func (p *Population) estimate() *Timeouts {
 		t.Values = append(t.Values, v)
 		rest = slices.Concat(rest[:lo], rest[hi:])
 	}
-	if len(t.Values) == 0 && len(gaps) > 0 && len(gaps) < minTimeoutSamples {
+	if len(t.Values) == 0 && len(gaps) > 0 && len(gaps) < minTimeoutSamples && reused {
 		for _, g := range gaps {
 			if name := defaultNamed(g); name != "" {
 				t.Values = append(t.Values, Timeout{T: g, P50: g, P75: g, P95: g, N: 1, Default: name, FromDefault: true})
@@ -101,8 +121,6 @@ func (p *Population) estimate() *Timeouts {
 			}
 		}
 	}
-	t.Cancelled = len(t.Values) == 0 && len(gaps) >= 5
-	return t
 }
 
 const (
@@ -199,25 +217,46 @@ func (s *Session) vetoes(w patience) bool {
 	return soon >= 2 && soon*2 >= late
 }
 
-// verdict holds the silence before a reply against the read timeout. Between T and T plus slack the timer may or may
-// not have fired. There it counts what came next: a client that says goodbye had not got its reply, one that goes on
-// promptly had, and else the lateness of the population's timers decides.
-func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnread, Confidence) {
+// verdict holds the silence before a reply against what is known of the population's patience. It returns why the
+// reply was not read, if it was not, and the chance that this is right.
+//
+// Between T and T plus slack the timer may or may not have fired. There it counts what came next: a client that says
+// goodbye had not got its reply, one that goes on promptly had, and else the lateness of the population's timers
+// decides.
+func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnread, float64) {
 	silence = max(silence, r.Serves.MaxGap)
+	after := time.Duration(0)
+	if l.next != nil {
+		after = l.next.Time.Sub(r.Serves.Time)
+	}
 	switch {
-	case w.t == 0 || silence <= w.t:
-		return readInTime, Strong
+	case w.t == 0 || silence <= w.t-w.early():
+		return readInTime, 1
+	case silence <= w.t && after < prompt:
+		return readInTime, 0.9
+	case silence <= w.t:
+		return readInTime, 0.6
 	case silence > w.t+w.slack:
-		return byTimeout, w.sure
+		return byTimeout, 1
 	case l.next == nil:
-		return readInTime, Possible
+		return readInTime, 0.5
 	case l.next.Flags&NotAwaited != 0:
-		return byTimeout, min(w.sure, Likely)
+		return byTimeout, 0.98
+	case after < prompt:
+		return readInTime, 0.9
+	case silence < w.timeout.P75:
+		return readInTime, 0.5
 	}
-	if after := l.next.Time.Sub(r.Serves.Time); silence < w.timeout.P75 || after < prompt {
-		return readInTime, Possible
+	return byTimeout, 0.9
+}
+
+// early is how much sooner than T the timer may really fire: T is an upper bound where waits ended with the next
+// command only.
+func (w patience) early() time.Duration {
+	if w.timeout != nil && w.timeout.Reused && !w.timeout.Given {
+		return max(10*time.Millisecond, w.t/20)
 	}
-	return byTimeout, min(w.sure, Likely)
+	return 0
 }
 
 // shortest is a wait that nobody of the population was seen to end sooner; 0 if none was seen to end.

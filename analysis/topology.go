@@ -33,7 +33,8 @@ type topology struct {
 	storms []*MovedStorm
 	event  Redirected
 
-	slotNodes, maps int // that have slots, that have given a map
+	news            capture.Time // latest packet of any connection that was no repetition
+	slotNodes, maps int          // that have slots, that have given a map
 
 	askingCommand, clientCommand, pauseCommand *resp.Command
 	mapCommands                                [3]*resp.Command

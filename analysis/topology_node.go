@@ -21,7 +21,7 @@ type node struct {
 	last      capture.Time
 	lastFrame int64
 	paused    capture.Time // CLIENT PAUSE keeps it silent until then
-	unsure    capture.Time // a CLIENT command that was cut off may do so until then
+	unsure    capture.Time // a command that was cut off may do so until then
 	lossy     bool         // bytes of its connections were lost
 	asking    askQueue     // commands since last, or hardly before
 	departed  []waiter     // connections that went away unanswered since last
@@ -113,6 +113,9 @@ func bucketFloor(b int) time.Duration {
 
 // observe looks at a segment before its session does: bytes from the server show that its process runs.
 func (r *Run) observe(s *Session, seg *reassembly.Segment) {
+	if seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0) && seg.Time > r.topology.news {
+		r.topology.news = seg.Time
+	}
 	n := s.topo.node
 	if n == nil {
 		return
@@ -121,8 +124,11 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 		n.lossy = true
 	}
 	if seg.End != reassembly.NotEnded {
-		n.leave(s, seg.Time)
+		n.leave(s, min(seg.Time, r.topology.news))
 		return
+	}
+	if seg.From == s.client && seg.Length > len(seg.Payload) {
+		n.unsure = max(n.unsure, seg.Time.Add(longestPause)) // it may hold CLIENT PAUSE
 	}
 	if seg.From == s.client || seg.Length == 0 && seg.Flags&reassembly.FIN == 0 {
 		return
@@ -163,8 +169,8 @@ func (n *node) leave(s *Session, at capture.Time) {
 		w.until = at
 		n.departed = append(n.departed, w)
 	}
-	if acked := s.ackSeen[roleClient]; acked != reassembly.NoAck && acked > s.answers.Offset() && s.fed[roleServer] {
-		n.lossy = true // the client received bytes that the capture has not
+	if acked := s.ackSeen[roleClient]; acked != reassembly.NoAck && acked > s.answers.Offset()+1 && s.fed[roleServer] {
+		n.lossy = true // the client received bytes that the capture has not; one more may be the server's FIN
 	}
 	s.topo.node = nil
 }

@@ -26,7 +26,10 @@ record() { # NAME ARGUMENTS...: captures redis-benchmark with ARGUMENTS into $di
 	[ -s "$file" ] && return
 	tcpdump -i lo -s 0 -B 524288 -w "$file" "tcp port $PORT" 2>"$made/tcpdump.log" &
 	sniffer=$!
-	sleep 1
+	until grep -q 'listening on' "$made/tcpdump.log"; do
+		kill -0 "$sniffer" || { cat "$made/tcpdump.log" >&2; exit 1; }
+		sleep 0.1
+	done
 	redis-benchmark -p "$PORT" -q "$@" >/dev/null 2>&1
 	sleep 1
 	stop "$sniffer"

@@ -49,21 +49,6 @@ type leaks struct {
 	lastOf map[string]string // by server: the last thing on a lost connection
 }
 
-// lost is a connection that its client did not close.
-type lost struct {
-	conn      int64
-	s         analysis.Occurrence // who
-	facts     analysis.ConnFacts
-	open      bool // until the capture's end
-	lastName  string
-	lastReply string
-	lastFrame int64
-	weakened  bool
-	poisoned  bool // its last caller got another command's reply
-	sure      analysis.Confidence
-	got       string
-}
-
 // ended keeps connections that the client left open, or that only the end of its process reset.
 func (w *leaks) ended(e *analysis.Ended) {
 	s := e.Session
@@ -93,7 +78,10 @@ func (w *leaks) lost(s *analysis.Session) *lost {
 		}
 		l.s = analysis.Occurrence{
 			Client: s.Client, Server: s.Server, Conn: s.ID, Time: max(l.facts.LastClient, s.First), Severity: analysis.High,
-			Library: s.Population().Lib().Name, Policy: s.Stance().Policy.String(), Weakened: l.weakened,
+			Policy: s.Stance().Policy.String(), Weakened: l.weakened,
+		}
+		if p := s.Population(); p != nil {
+			l.s.Library = p.Lib().Name
 		}
 		w.byConn[s.ID] = l
 		w.order = append(w.order, l)
@@ -207,54 +195,6 @@ func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 	}
 	return true, []string{fmt.Sprintf("%s of the same pool were tested every %s, this one not once in %s", plural(siblings, "connection", "connections"),
 		every(period), seconds(end.Sub(f.LastClient)))}
-}
-
-// closeWait says how the server closed, and what the client did not do.
-func (l *lost) closeWait(end capture.Time) string {
-	f := &l.facts
-	return fmt.Sprintf("the server sent FIN at %s (frame %d), the client's kernel acknowledged it (frame %d), and the program has not closed until "+
-		"the capture ended: no client FIN, CLOSE_WAIT; it had not touched the connection for %s", at(f.ServerFIN.Time), f.ServerFIN.Frame,
-		f.FINAcked.Frame, seconds(end.Sub(f.LastClient)))
-}
-
-func (l *lost) example(run *analysis.Run, facts []string) analysis.Example {
-	f := &l.facts
-	e := analysis.Example{
-		Conn: l.conn, Client: l.s.Client, Server: l.s.Server, Time: f.LastClient, File: run.File(f.SYN.File), Facts: facts,
-		Frames: frames(l.lastFrame, f.ServerFIN.Frame, f.FINAcked.Frame, f.ClientRST.Frame),
-	}
-	reply := fmt.Sprintf("answered with %s", l.lastReply)
-	if l.poisoned {
-		reply += fmt.Sprintf("; its caller got %s", l.got)
-	} else if l.lastReply == "no reply" {
-		reply = "never answered"
-	}
-	e.Facts = append(e.Facts, fmt.Sprintf("the last command was %s at %s (frame %d), %s", l.lastName, at(f.LastClient), l.lastFrame, reply))
-	if l.facts.Overtook && !l.poisoned {
-		e.Facts = append(e.Facts, "a command had been written on it while a reply was still due")
-	}
-	if n := f.ServerTimeout(); n > 0 {
-		e.Facts = append(e.Facts, fmt.Sprintf("the server closed after %s of silence, which fits its setting `timeout %d`", seconds(f.IdleAtFIN), n))
-	}
-	if f.Probe.Seen() {
-		e.Facts = append(e.Facts, fmt.Sprintf("frame %d is a keep-alive probe, no data", f.Probe.Frame))
-	}
-	if f.ServerFIN.Seen() {
-		e.Ladder = []analysis.Step{
-			step(f.ServerFIN, false, "FIN", seconds(f.IdleAtFIN)+" after the last data"),
-			step(f.FINAcked, true, "ACK only", "no FIN: CLOSE_WAIT"),
-		}
-	}
-	return e
-}
-
-// step makes a rung of a ladder of a packet without data.
-func step(m analysis.Mark, client bool, what, mark string) analysis.Step {
-	s := analysis.Step{Frame: m.Frame, Time: m.Time, FromClient: client, Seq: rel(m.Seq), Ack: -1, What: what, Mark: mark}
-	if m.Ack != reassembly.NoAck {
-		s.Ack = rel(m.Ack)
-	}
-	return s
 }
 
 func (w *leaks) remedy(f *analysis.Finding) string {

@@ -12,7 +12,6 @@ func CancelledRequest() *analysis.Detector {
 		ID: "RS211", Name: "cancelled-request", Severity: analysis.Medium, Since: "0.1.0",
 		Summary: "calls were cancelled while their reply was on the way",
 		Params: []analysis.Param{
-			{Name: "dispersion", Default: "2 %", Meaning: "(p75 - p5) / p50 of the waits, above which no timer ended them"},
 			{Name: "min_samples", Default: "5", Meaning: "waits that must have been seen"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {

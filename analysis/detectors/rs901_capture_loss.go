@@ -51,6 +51,10 @@ func (w *lossWatch) ended(e *analysis.Ended) {
 		w.holes += int64(max(h.Holes, 1))
 		w.bytes += lost
 	}
+	w.report(s, level, h)
+}
+
+func (w *lossWatch) report(s *analysis.Session, level analysis.Severity, h analysis.Hidden) {
 	o := hiding(s, level)
 	o.Count = max(h.Holes, 1)
 	o.Evidence = func() analysis.Example { return lossExample(w.r.Run(), &h) }

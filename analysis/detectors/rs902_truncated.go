@@ -45,8 +45,12 @@ func (w *cutWatch) ended(e *analysis.Ended) {
 	if h.Reframed > 0 || h.Unanchored > 0 {
 		level = analysis.Low
 	}
-	o := hiding(s, level)
+	w.report(s, level, h)
+}
+
+func (w *cutWatch) report(s *analysis.Session, level analysis.Severity, h analysis.Hidden) {
 	run := w.r.Run()
+	o := hiding(s, level)
 	o.Evidence = func() analysis.Example {
 		return analysis.Example{
 			File: run.File(h.File), Frames: frames(h.Frame),

@@ -108,6 +108,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	}
 	doc.Quality.Weakened = slices.ContainsFunc(doc.Findings, func(f analysis.Finding) bool { return f.Weakened })
 	report.Rank(doc.Findings)
+	doc.Stories = p.run.Stories(doc.Findings)
 	return doc, nil
 }
 

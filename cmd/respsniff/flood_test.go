@@ -36,7 +36,7 @@ func TestFloods(t *testing.T) {
 		"one pipeline without replies": func(w *wire) {
 			w.open(1)
 			seq := uint32(1)
-			for i := range n {
+			for i := range n / 4 {
 				p := fmt.Appendf(nil, "*2\r\n$3\r\nGET\r\n$8\r\n%08d\r\n", i)
 				w.send(1, true, tcpPush, seq, 1, p)
 				seq += uint32(len(p))
@@ -48,7 +48,7 @@ func TestFloods(t *testing.T) {
 				w.open(c)
 			}
 			p := []byte(strings.Repeat("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", 20))
-			for i := range n / conns {
+			for i := range n / conns / 10 {
 				for c := range conns {
 					w.send(c, true, tcpPush, 1+uint32(i*len(p)), 1, p)
 				}
@@ -57,7 +57,7 @@ func TestFloods(t *testing.T) {
 		"replies that nobody asked for": func(w *wire) {
 			w.open(1)
 			p := []byte(strings.Repeat("$-1\r\n", 100))
-			for i := range n / 10 {
+			for i := range n / 20 {
 				w.send(1, false, tcpPush, 1+uint32(i*len(p)), 1, p)
 			}
 		},
@@ -67,7 +67,7 @@ func TestFloods(t *testing.T) {
 				w.open(c)
 			}
 			p := bytes.Repeat([]byte("x"), 100)
-			for i := range n / conns {
+			for i := range n / conns / 4 {
 				for c := range conns {
 					w.send(c, i%2 == 0, tcpPush, 1000+uint32(i)*200, 1, p)
 				}

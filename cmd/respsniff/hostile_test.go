@@ -167,8 +167,12 @@ func TestRandomBytesAccuseNobody(t *testing.T) {
 			if err := json.Unmarshal([]byte(got.out), &doc); err != nil {
 				t.Fatalf("%s, seed %d: %v: %s", name, seed, err, got.errout)
 			}
+			if got.code == exitInternal {
+				t.Errorf("%s, seed %d: %s", name, seed, got.errout)
+			}
 			for _, f := range doc.Findings {
-				if !strings.HasPrefix(f.Rule, "RS9") && f.Confidence != "possible" {
+				// Words of the protocol may say what findings are made of: a redirect, a reply to nobody.
+				if name != "RESP words" && !strings.HasPrefix(f.Rule, "RS9") && f.Confidence != "possible" {
 					t.Errorf("%s, seed %d: %s is %s: %s", name, seed, f.Rule, f.Confidence, f.Title)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestLive runs the program as a process of its own: it gives rights up, which a test process must not.
@@ -52,6 +55,7 @@ func TestLive(t *testing.T) {
 		"without rights":      liveWithoutRights,
 		"limits and rotation": liveLimitsAndRotation,
 		"slow output":         liveSlowOutput,
+		"short soak":          liveShortSoak,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, program) })
 	}
@@ -429,6 +433,7 @@ func liveDropsRights(t *testing.T, program string) {
 func liveWithoutRights(t *testing.T, program string) {
 	cmd := exec.Command(program, "live", "-i", "lo")
 	cmd.Dir = "/"
+	cmd.Env = []string{"HOME=/"} // that of root is closed to others
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != exitIncomplete || !strings.Contains(string(out), "setcap cap_net_raw=ep ") {
@@ -469,10 +474,7 @@ func liveLimitsAndRotation(t *testing.T, program string) {
 		if code := run(t.Context(), nil, &out, &log, []string{"analyze", name, "-o", "ndjson"}); code != exitClean {
 			t.Errorf("%s: exit code %d: %s", name, code, log.String())
 		}
-		var s said
-		if err := json.Unmarshal(bytes.TrimSpace(out.Bytes()), &s); err != nil {
-			t.Fatal(err)
-		}
+		s := lastSaid(t, out.Bytes())
 		if s.Summary.Packets == 0 {
 			t.Errorf("%s is empty", name)
 		}
@@ -491,6 +493,13 @@ func liveSlowOutput(t *testing.T, program string) {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	const page = 4096
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, page); err != nil {
+		t.Skip(err)
+	}
+	if _, err := w.Write(make([]byte, page)); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(t.TempDir(), "a.pcapng")
 	l := startLive(t, program, w, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--interval", "1ms", "-w", file)
 	c := dialCaller(t, port)
@@ -503,10 +512,19 @@ func liveSlowOutput(t *testing.T, program string) {
 	}
 	var out, log bytes.Buffer
 	run(t.Context(), nil, &out, &log, []string{"analyze", file, "-o", "ndjson"})
-	var s said
-	if err := json.Unmarshal(bytes.TrimSpace(out.Bytes()), &s); err != nil || s.Summary.Commands != 3000 {
-		t.Errorf("%v: %d commands were recorded, want 3000", err, s.Summary.Commands)
+	if s := lastSaid(t, out.Bytes()); s.Summary.Commands != 3000 {
+		t.Errorf("%d commands were recorded, want 3000", s.Summary.Commands)
 	}
+}
+
+// lastSaid reads the last line of ndjson.
+func lastSaid(t *testing.T, out []byte) (s said) {
+	t.Helper()
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	if err := json.Unmarshal(lines[len(lines)-1], &s); err != nil {
+		t.Fatalf("%v: %q", err, out)
+	}
+	return s
 }
 
 func TestLiveUsage(t *testing.T) {
@@ -523,5 +541,63 @@ func TestLiveUsage(t *testing.T) {
 	var out, log bytes.Buffer
 	if code := run(t.Context(), nil, &out, &log, []string{"interfaces", "-o", "ndjson"}); code != exitClean || !strings.Contains(out.String(), `"loopback":true`) {
 		t.Errorf("%d %s %s", code, out.String(), log.String())
+	}
+}
+
+// liveShortSoak is scripts/soak.sh in a few seconds: load again and again leaves neither memory nor goroutines behind.
+func liveShortSoak(t *testing.T, program string) {
+	bench, err := exec.LookPath("redis-benchmark")
+	if err != nil {
+		t.Skip("no redis-benchmark here")
+	}
+	port := redisServer(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--metrics", address, "-B", "8", "--evidence", t.TempDir())
+	figure := func(name string) float64 {
+		r, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(b)
+		if m == nil {
+			t.Fatalf("no %s in %s", name, b)
+		}
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	var memory, goroutines []float64
+	const rounds = 8
+	for range rounds {
+		if out, err := exec.Command(bench, "-p", strconv.Itoa(port), "-q", "-n", "15000", "-t", "set").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		memory = append(memory, figure("process_resident_memory_bytes"))
+		goroutines = append(goroutines, figure("go_goroutines"))
+	}
+	time.Sleep(1500 * time.Millisecond) // figures are updated once a second
+	if n := figure("respsniff_commands_total"); n < rounds*15000 {
+		t.Errorf("%v commands in the metrics", n)
+	}
+	if most := slices.Max(goroutines[rounds/2:]); most > goroutines[0]+3 {
+		t.Errorf("goroutines: %v", goroutines)
+	}
+	if first, last := memory[rounds/2], memory[rounds-1]; last > first*1.1+(8<<20) {
+		t.Errorf("resident memory: %.0f", memory)
+	}
+	if code := l.stop(t); code != exitClean {
+		t.Errorf("exit code %d: %s", code, l.log)
 	}
 }

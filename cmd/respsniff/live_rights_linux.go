@@ -13,6 +13,9 @@ import (
 
 // dropRights gives up what is not needed once the interfaces are open: it becomes the user, if one is named, loses all
 // capabilities unless keep is set, and can gain no new ones. What was given up is named.
+//
+// A build with cgo can only become a user, which takes the capabilities of root away too: there are threads that Go does
+// not know of.
 func dropRights(name string, keep bool) (given []string, err error) {
 	if name != "" {
 		if err := become(name); err != nil {
@@ -34,12 +37,13 @@ func dropRights(name string, keep bool) (given []string, err error) {
 		given = append(given, "no capabilities")
 	} else if !errors.Is(err, errors.ErrUnsupported) {
 		return given, fmt.Errorf("capabilities: %w", err)
+	} else if name == "" {
+		given = append(given, "none: this build uses cgo; -Z USER works, or a build with CGO_ENABLED=0")
 	}
 	return given, nil
 }
 
-// everyThread makes a system call on each thread of the process. With cgo there are threads that Go does not know of,
-// and it says that it is not supported.
+// everyThread makes a system call on each thread of the process, or fails with errors.ErrUnsupported.
 func everyThread(trap, a, b, c uintptr) error {
 	_, _, errno := syscall.AllThreadsSyscall6(trap, a, b, c, 0, 0, 0)
 	switch errno {

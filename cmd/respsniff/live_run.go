@@ -79,6 +79,9 @@ func (o *liveOptions) run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer l.source.Close()
+	if err := o.analyze.filter.begin(capture.TimeOf(time.Now())); err != nil {
+		return err
+	}
 	l.input = report.Input{File: l.source.Name(), Format: "live", Snaplen: o.snaplen}
 	finish, err := l.start(ctx)
 	if err != nil {

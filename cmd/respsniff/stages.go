@@ -38,6 +38,7 @@ func (p *pipeline) quality() report.Quality {
 	}{
 		{st.Evicted, "connection table full: connections given up"},
 		{st.HoleCaps, "bytes kept behind holes: holes closed early"},
+		{s.Unheld, "connections in memory: unanswered ones left out"},
 		{s.Capped, "evidence kept for unjudged clients: judged early"},
 	} {
 		if limit.times > 0 {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,7 +138,7 @@ func TestReadmeListsTheCommands(t *testing.T) {
 	var missing []string
 	for line := range strings.Lines(list) {
 		name := strings.Fields(line)[0]
-		if !slices.Contains([]string{"completion", "help", "version"}, name) && !strings.Contains(text, "respsniff "+name+" ") {
+		if !slices.Contains([]string{"completion", "help", "version"}, name) && !strings.Contains(text, "respsniff "+name+" ") && !strings.Contains(text, "respsniff "+name+"`") {
 			missing = append(missing, name)
 		}
 	}
@@ -168,19 +169,39 @@ func TestPagesLinkToWhatIs(t *testing.T) {
 	}
 }
 
-// build makes the program and returns the folder it is in.
+// programDir is where built puts the program.
+var programDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if programDir, err = os.MkdirTemp("", "respsniff"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(programDir)
+	os.Exit(code)
+}
+
+// built makes the program, once.
+var built = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "build", "-o", filepath.Join(programDir, "respsniff"), module+"/cmd/respsniff")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// build gives the folder of the program, which the pages run in a Unix shell.
 func build(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("the pages show a Unix shell")
 	}
-	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "respsniff"), "./cmd/respsniff")
-	cmd.Dir = root(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := built(); err != nil {
+		t.Fatal(err)
 	}
-	return dir
+	return programDir
 }
 
 // shell runs a command line in the root of the repository, with the program on the path, and gives its standard output.

@@ -67,6 +67,9 @@ func hostileDocument(s string) *Document {
 			}
 		}
 	}
+	d.Stories = []analysis.Story{{Sentence: s, Conn: 412, Client: zone, Server: zone, Steps: []analysis.StoryStep{{
+		Rule: "RS101", Name: s, Findings: []string{s}, First: sampleStart, What: s, Example: s, Frames: []int64{7}, Time: sampleStart,
+	}}}}
 	d.Series = &Series{
 		Owed:    []OwedSeries{{Conn: 412, Client: s, Server: s, Points: []OwedPoint{{Time: Stamp(sampleStart), Owed: 1}, {Time: Stamp(sampleStart + 1e9), Owed: 2}}}},
 		Open:    []OpenSeries{{Client: s, Points: []OpenPoint{{Stamp(sampleStart), 1}, {Stamp(sampleStart + 1e9), 2}}}},

@@ -90,6 +90,13 @@ func (m Mask) Document(d *Document) {
 			m.example(&f.Examples[j])
 		}
 	}
+	for i := range d.Stories {
+		s := &d.Stories[i]
+		s.Client, s.Server, s.Sentence = m.AddrPort(s.Client), m.AddrPort(s.Server), m.Text(s.Sentence)
+		for j := range s.Steps {
+			s.Steps[j].What, s.Steps[j].Example = m.Text(s.Steps[j].What), m.Text(s.Steps[j].Example)
+		}
+	}
 	if s := d.Series; s != nil {
 		for i := range s.Owed {
 			s.Owed[i].Client, s.Owed[i].Server = m.Text(s.Owed[i].Client), m.Text(s.Owed[i].Server)

@@ -26,7 +26,6 @@ var latencyBounds = []int64{0, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 2
 // Recorder gathers the Series while the events of a run pass by.
 type Recorder struct {
 	owed    map[int64]*OwedSeries
-	conns   []*analysis.ConnSummary
 	latency map[netip.Addr]*LatencySeries
 }
 

@@ -189,6 +189,10 @@ func (t *textWriter) ranking(shown []*analysis.Finding, more int) {
 
 // chain prints how findings led to each other, first cause first.
 func (t *textWriter) chain(shown []*analysis.Finding) {
+	if len(t.d.Stories) > 0 {
+		t.stories()
+		return
+	}
 	links := Chain(shown)
 	if len(links) < 2 {
 		return

@@ -13,7 +13,7 @@ func (w *documentWire) document() (*Document, error) {
 	if w.SchemaVersion != SchemaVersion {
 		return nil, fmt.Errorf("schema_version %d: this program reads version %d", w.SchemaVersion, SchemaVersion)
 	}
-	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series}
+	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series, Stories: storiesOf(w.Stories)}
 	if w.Tool != nil {
 		d.Tool = *w.Tool
 	}
@@ -27,6 +27,10 @@ func (w *documentWire) document() (*Document, error) {
 	d.Summary = Summary{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
 		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Unsaid: s.Unsaid,
+	}
+	var err error
+	if d.Stories, err = unwireStories(w.Stories); err != nil {
+		return nil, err
 	}
 	if w.Findings != nil {
 		for i := range *w.Findings {

@@ -19,6 +19,8 @@ type documentWire struct {
 	Quality       Quality        `json:"quality"`
 	Summary       summaryWire    `json:"summary"`
 	Findings      *[]findingWire `json:"findings,omitempty"`
+	Stories       []storyWire    `json:"stories,omitempty"`
+	Stories       []storyWire    `json:"stories,omitempty"`
 	Suppressed    []Suppressed   `json:"suppressed,omitempty"`
 	Warnings      []string       `json:"warnings,omitempty"`
 	Series        *Series        `json:"series,omitempty"`
@@ -136,6 +138,8 @@ func (d *Document) wire() documentWire {
 	for _, x := range d.Suppressed {
 		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
 	}
+	w.Stories = wireStories(d.Stories)
+	w.Stories = storiesWire(d.Stories)
 	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
 	for i := range d.Input {

@@ -1,0 +1,28 @@
+package analysis
+
+import "github.com/respsniff/respsniff/reassembly"
+
+// maxHalfOpen is how many connections may be in memory, at about 2 KiB each, while a SYN alone makes another one. Beyond
+// it a connection is taken up when its SYN is answered or sent again: a flood of SYNs costs nothing here.
+const maxHalfOpen = 1 << 15
+
+// unheld marks a connection that was counted and not taken up.
+type unheld struct{}
+
+// admits reports whether the segment of a connection that has no session is to get one, and counts the connection.
+func (r *Run) admits(seg *reassembly.Segment) bool {
+	switch seg.Conn.Tag.(type) {
+	case failed:
+		return false
+	case unheld:
+		r.summary.Unheld--
+		return true
+	}
+	r.summary.Connections++
+	if r.live < maxHalfOpen || seg.Flags&(reassembly.SYN|reassembly.ACK) != reassembly.SYN || seg.Length > 0 {
+		return true
+	}
+	r.summary.Unheld++
+	seg.Conn.Tag = unheld{}
+	return false
+}

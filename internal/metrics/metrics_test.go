@@ -1,0 +1,193 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
+)
+
+func exchange(server string, command *resp.Command, took time.Duration) *analysis.Exchange {
+	e := &analysis.Exchange{Session: &analysis.Session{Server: netip.MustParseAddrPort(server)}, Command: command, Served: true}
+	e.Serves.FirstTime = capture.Time(took)
+	return e
+}
+
+// command looks a command up by its name and subcommand.
+func command(words ...string) *resp.Command {
+	line := fmt.Sprintf("*%d\r\n", len(words)+2)
+	for _, w := range append(words, "a", "b") {
+		line += fmt.Sprintf("$%d\r\n%s\r\n", len(w), w)
+	}
+	var d resp.RequestDecoder
+	var q resp.Request
+	d.Feed([]byte(line), 0)
+	if d.Next(&q) != nil {
+		return nil
+	}
+	return resp.Lookup(&q)
+}
+
+// scrape asks as Prometheus does.
+func scrape(t *testing.T, url string) (int, string) {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(b)
+}
+
+func serve(t *testing.T, m *Metrics) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := m.Serve(ctx, l); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+	})
+	return "http://" + l.Addr().String()
+}
+
+func TestScrape(t *testing.T) {
+	m := New()
+	url := serve(t, m)
+	m.Update(State{Packets: 7, KernelDrops: 3, Open: 2, CaptureTimestamp: 1.5})
+	get, set := command("GET"), command("CONFIG", "SET")
+	m.Event(exchange("10.0.0.1:6379", get, 40*time.Microsecond))
+	m.Event(exchange("10.0.0.1:6379", get, 3*time.Millisecond))
+	m.Event(exchange("10.0.0.1:6379", set, time.Minute))
+	m.Event(exchange("[2001:db8::1]:6379", nil, time.Second))
+	blocked := exchange("10.0.0.1:6379", get, time.Hour)
+	blocked.Flags |= analysis.Blocks
+	m.Event(blocked)
+	m.Event(&analysis.ConnSummary{})
+	f := analysis.Finding{Rule: "RS101", Fingerprint: "a", Count: 2}
+	m.Finding(&f)
+	f.Count = 5
+	m.Finding(&f)
+	m.Finding(&analysis.Finding{Rule: "RS101", Fingerprint: "b", Count: 1})
+	m.Forget()
+	f.Count = 1
+	m.Finding(&f)
+	code, text := scrape(t, url+"/metrics")
+	if code != http.StatusOK {
+		t.Fatal(code, text)
+	}
+	for _, want := range []string{
+		"respsniff_packets_total 7", "respsniff_kernel_dropped_packets_total 3", "respsniff_connections_open 2", "respsniff_capture_timestamp_seconds 1.5",
+		`respsniff_findings_total{rule="RS101"} 2`, `respsniff_finding_occurrences_total{rule="RS101"} 7`,
+		`respsniff_command_duration_seconds_bucket{family="GET",server="10.0.0.1:6379",le="5e-05"} 1`,
+		`respsniff_command_duration_seconds_bucket{family="GET",server="10.0.0.1:6379",le="0.005"} 2`,
+		`respsniff_command_duration_seconds_count{family="GET",server="10.0.0.1:6379"} 2`,
+		`respsniff_command_duration_seconds_bucket{family="CONFIG",server="10.0.0.1:6379",le="10"} 0`,
+		`respsniff_command_duration_seconds_count{family="CONFIG",server="10.0.0.1:6379"} 1`,
+		`respsniff_command_duration_seconds_sum{family="other",server="[2001:db8::1]:6379"} 1`,
+		"go_goroutines ",
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("no line %s in\n%s", want, text)
+		}
+	}
+	for _, path := range []string{"/", "/debug/pprof/", "/debug/vars"} {
+		if code, _ := scrape(t, url+path); code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+}
+
+// TestSeriesAreBounded sends the commands of more servers than are followed, while somebody scrapes.
+func TestSeriesAreBounded(t *testing.T) {
+	m := New()
+	url := serve(t, m)
+	get := command("GET")
+	const servers = maxSeries + 500
+	var scraping sync.WaitGroup
+	scraping.Go(func() {
+		if code, text := scrape(t, url+"/metrics"); code != http.StatusOK {
+			t.Error(code, text)
+		}
+	})
+	for i := range servers {
+		e := exchange("10.0.0.1:6379", get, time.Millisecond)
+		e.Session.Server = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 6379)
+		m.Event(e)
+	}
+	scraping.Wait()
+	if len(m.series) != maxSeries {
+		t.Errorf("%d series", len(m.series))
+	}
+	if n := m.families[familyKey{Other, Other}].buckets[4].Load(); n != servers-maxSeries+1 {
+		t.Errorf("%d commands are counted beyond the bound", n)
+	}
+}
+
+// TestContribUsesOnlyWhatThereIs holds the dashboard and the alert rules against the names that are served.
+func TestContribUsesOnlyWhatThereIs(t *testing.T) {
+	m := New()
+	m.Event(exchange("10.0.0.1:6379", nil, time.Second))
+	m.Finding(&analysis.Finding{Rule: "RS101", Fingerprint: "a", Count: 2})
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, f := range families {
+		known[f.GetName()] = true
+	}
+	for _, file := range []string{"../../contrib/grafana-respsniff.json", "../../contrib/prometheus-respsniff.yaml"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := regexp.MustCompile(`\brespsniff_[a-z_]+`).FindAllString(string(b), -1)
+		if len(used) < 5 {
+			t.Errorf("%s uses %d metrics", file, len(used))
+		}
+		for _, name := range used {
+			for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+				name = strings.TrimSuffix(name, suffix)
+			}
+			if !known[name] {
+				t.Errorf("%s uses %s, which is not served", file, name)
+			}
+		}
+	}
+}
+
+func BenchmarkEvent(b *testing.B) {
+	m := New()
+	list := []*analysis.Exchange{
+		exchange("10.0.0.1:6379", command("GET"), time.Millisecond), exchange("10.0.0.1:6379", command("SET"), 50*time.Microsecond),
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		m.Event(list[i&1])
+	}
+}

@@ -1,0 +1,66 @@
+package report
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+func told() *Document {
+	d := &Document{Complete: true, Findings: []analysis.Finding{{Rule: "RS101", Name: "dirty-reuse", Title: "1 connection", Severity: analysis.High, Confidence: analysis.Strong}}}
+	step := func(rule, example string, frames ...int64) analysis.StoryStep {
+		return analysis.StoryStep{Rule: rule, What: rule + " happened", Example: example, Frames: frames, Time: sampleStart.Add(time.Second)}
+	}
+	d.Stories = []analysis.Story{{
+		Sentence: "The server 10.0.0.2:6379 stood still for 2.200 s, then 12 reads timed out.",
+		Conn:     7, Client: netip.MustParseAddrPort("10.0.0.1:42000"), Server: netip.MustParseAddrPort("10.0.0.2:6379"),
+		Steps: []analysis.StoryStep{
+			step("RS401", "10.0.0.2:6379 answered nobody", 4, 9), step("RS210", "GET a\x1b[31m had no reply", 4), step("RS201", ""),
+		},
+	}}
+	return d
+}
+
+func TestStories(t *testing.T) {
+	var out bytes.Buffer
+	d := told()
+	for range maxStories + 1 {
+		d.Stories = append(d.Stories, analysis.Story{Sentence: "Another.", Steps: []analysis.StoryStep{{Rule: "RS210"}}})
+	}
+	if err := WriteText(&out, d, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for _, want := range []string{
+		"The story, first cause first\n  * The server 10.0.0.2:6379 stood still", "As seen on connection 7, 10.0.0.1:42000 -> 10.0.0.2:6379:",
+		"RS401  10.0.0.2:6379 answered nobody (frames 4, 9)", "had no reply (frame 4)", "and 2 stories more",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "\x1b") {
+		t.Error("a control byte was printed")
+	}
+	if strings.Index(text, "RS401  ") > strings.Index(text, "RS210  ") {
+		t.Error("the effect stands before its cause")
+	}
+}
+
+func TestStoriesAreMasked(t *testing.T) {
+	var out bytes.Buffer
+	d := told()
+	Mask{Addresses: true}.Document(d)
+	if err := WriteText(&out, d, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"10.0.0.1", "10.0.0.2"} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("%s is shown", secret)
+		}
+	}
+}

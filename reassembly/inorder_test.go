@@ -1,0 +1,94 @@
+package reassembly
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/testcap"
+)
+
+// everything is all that an Assembler tells of packets, with the state of the connection after each segment. The long way
+// takes every packet through reopen, arrive and deliver.
+func everything(packets []capture.Packet, long bool) (lines []string, fast int) {
+	a := New(Options{})
+	source := func(yield func(capture.Packet, error) bool) {
+		for _, p := range packets {
+			a.flows.all(func(f *flow) {
+				if long {
+					f.steady = false
+				} else if f.steady {
+					fast++
+				}
+			})
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+	for seg := range a.Segments(source) {
+		s, c := *seg, *seg.Conn
+		s.Conn = nil
+		lines = append(lines, fmt.Sprintf("%+v of %+v", s, c))
+	}
+	return append(lines, fmt.Sprintf("%+v", a.Stats())), fast
+}
+
+func compareWays(t *testing.T, name string, packets []capture.Packet) (fast int) {
+	t.Helper()
+	want, _ := everything(packets, true)
+	got, fast := everything(packets, false)
+	for i := range max(len(want), len(got)) {
+		if i >= len(want) || i >= len(got) || want[i] != got[i] {
+			t.Fatalf("%s: segment %d of %d and %d\n%s\n%s", name, i, len(want), len(got), want[min(i, len(want)-1)], got[min(i, len(got)-1)])
+		}
+	}
+	return fast
+}
+
+// The short way through inOrder tells what the long way tells: on talks with loss, disorder, copies, snapshots and scaled
+// windows, and on real captures.
+func TestInOrderIsTheLongWay(t *testing.T) {
+	fast := 0
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		k := chatter(r, seed%3 > 0)
+		if seed%2 == 0 {
+			k.again(r)
+		}
+		if seed%5 == 0 {
+			k.disorder(r, 45, seed%4 < 2)
+		}
+		if seed%7 < 3 {
+			k.copies(r)
+		}
+		kept := k.packets[:0]
+		for _, p := range k.packets {
+			if seed%4 == 1 && r.IntN(20) == 0 {
+				continue
+			}
+			if p.flags == ACK && r.IntN(8) == 0 {
+				p.flags |= PSH
+			}
+			if seed%3 == 1 && len(p.data) > 4 && r.IntN(10) == 0 {
+				p.snap = 3
+			}
+			if seed%3 == 2 {
+				p.id = 0 // so that only its time tells of a place
+			}
+			if seed%6 == 2 && p.ack > 20 && r.IntN(10) == 0 {
+				p.ack -= int64(r.IntN(20)) // an acknowledgement from before
+			}
+			kept = append(kept, p)
+		}
+		fast += compareWays(t, fmt.Sprintf("seed %d", seed), build(kept, r.Uint32(), r.Uint32()))
+	}
+	if fast < 5000 {
+		t.Errorf("only %d packets might take the short way", fast)
+	}
+	for _, name := range []string{"01a_small.pcap", "04_large.pcap", "seed1_article.pcap", "04_goredis_pipeline.pcap"} {
+		packets := readPcap(t, testcap.Path(t, name))
+		compareWays(t, name, packets[:min(len(packets), 4000)])
+	}
+}
