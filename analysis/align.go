@@ -223,7 +223,7 @@ func (p *puzzle) moves(i, j int, yield func(i2, j2, cost int, swap bool)) {
 
 // agreed reports whether the solution may be asserted: it is better than the plain pairing, and the contradictions
 // that it resolves are witnesses enough: two, or one by slot or echo, or one beside a known fault of servers, or one
-// beside a command that the plain pairing leaves without a reply for good.
+// beside a command that the plain pairing leaves without a reply for good, or a reply that it leaves without a command.
 func (s *solution) agreed(p *puzzle) bool {
 	if s.bad {
 		return false
@@ -238,7 +238,7 @@ func (s *solution) agreed(p *puzzle) bool {
 			break
 		}
 	}
-	if p.quiet && p.commands > p.replies {
+	if p.quiet && p.commands != p.replies {
 		witnesses++
 	}
 	return s.fifo > 0 && witnesses >= minWitness

@@ -26,7 +26,7 @@ record() { # NAME ARGUMENTS...: captures redis-benchmark with ARGUMENTS into $di
 	[ -s "$file" ] && return
 	tcpdump -i lo -s 0 -B 524288 -w "$file" "tcp port $PORT" 2>"$made/tcpdump.log" &
 	sniffer=$!
-	until grep -q 'listening on' "$made/tcpdump.log"; do
+	until grep -qs 'listening on' "$made/tcpdump.log"; do
 		kill -0 "$sniffer" || { cat "$made/tcpdump.log" >&2; exit 1; }
 		sleep 0.1
 	done
@@ -65,7 +65,7 @@ for name in small pipeline large churn; do
 		cost tcpdump -r "$file" -w /dev/null >>"$made/$name.tcpdump"
 		cost "$made/respsniff" analyze -q "$file" >>"$made/$name.analyze"
 	done
-	RESPSNIFF_BENCH=$file "$made/bench" -test.run '^$' -test.bench 'File/(pcapgo|findings)$' -test.benchtime 3x -test.count 3 >"$made/$name.bench"
+	RESPSNIFF_BENCH=$file "$made/bench" -test.run '^$' -test.bench 'File/(pcapgo|findings)$' -test.benchtime 1x -test.count 5 >"$made/$name.bench"
 	"$made/respsniff" analyze -q -o json "$file" >"$made/$name.json" || true
 	walk=$(awk '/pcapgo/ { for (i = 2; i <= NF; i++) if ($i == "cpu-ns/packet") print $(i - 1) }' "$made/$name.bench" | median)
 	whole=$(awk '/findings/ { for (i = 2; i <= NF; i++) if ($i == "cpu-ns/packet") print $(i - 1) }' "$made/$name.bench" | median)

@@ -13,7 +13,7 @@ func (w *documentWire) document() (*Document, error) {
 	if w.SchemaVersion != SchemaVersion {
 		return nil, fmt.Errorf("schema_version %d: this program reads version %d", w.SchemaVersion, SchemaVersion)
 	}
-	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series, Stories: storiesOf(w.Stories)}
+	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series}
 	if w.Tool != nil {
 		d.Tool = *w.Tool
 	}

@@ -20,7 +20,6 @@ type documentWire struct {
 	Summary       summaryWire    `json:"summary"`
 	Findings      *[]findingWire `json:"findings,omitempty"`
 	Stories       []storyWire    `json:"stories,omitempty"`
-	Stories       []storyWire    `json:"stories,omitempty"`
 	Suppressed    []Suppressed   `json:"suppressed,omitempty"`
 	Warnings      []string       `json:"warnings,omitempty"`
 	Series        *Series        `json:"series,omitempty"`
@@ -139,7 +138,6 @@ func (d *Document) wire() documentWire {
 		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
 	}
 	w.Stories = wireStories(d.Stories)
-	w.Stories = storiesWire(d.Stories)
 	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
 	for i := range d.Input {

@@ -1,22 +1,21 @@
 package report
 
 import (
-	"net/netip"
+	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/capture"
 )
 
 // storyWire is a story in JSON.
 type storyWire struct {
-	Sentence string     `json:"sentence"`
-	Conn     int64      `json:"conn,omitempty"`
-	Client   string     `json:"client,omitempty"`
-	Server   string     `json:"server,omitempty"`
-	Steps    []stepWire `json:"steps"`
+	Sentence string          `json:"sentence"`
+	Conn     int64           `json:"conn,omitempty"`
+	Client   string          `json:"client,omitempty"`
+	Server   string          `json:"server,omitempty"`
+	Steps    []storyStepWire `json:"steps"`
 }
 
-type stepWire struct {
+type storyStepWire struct {
 	Rule     string   `json:"rule"`
 	Name     string   `json:"name"`
 	Findings []string `json:"findings"`
@@ -29,15 +28,15 @@ type stepWire struct {
 	Time     *Stamp   `json:"time,omitempty"`
 }
 
-func storiesWire(stories []analysis.Story) (out []storyWire) {
+func wireStories(stories []analysis.Story) (out []storyWire) {
 	for i := range stories {
 		s := &stories[i]
 		w := storyWire{
-			Sentence: Printable(s.Sentence), Conn: s.Conn, Client: addrPortText(s.Client), Server: addrPortText(s.Server), Steps: []stepWire{},
+			Sentence: Printable(s.Sentence), Conn: s.Conn, Client: addrPortText(s.Client), Server: addrPortText(s.Server), Steps: []storyStepWire{},
 		}
 		for j := range s.Steps {
 			x := &s.Steps[j]
-			w.Steps = append(w.Steps, stepWire{
+			w.Steps = append(w.Steps, storyStepWire{
 				Rule: Printable(x.Rule), Name: Printable(x.Name), Findings: orEmpty(printables(x.Findings)), First: stamp(x.First), Last: stamp(x.Last),
 				Count: x.Count, What: Printable(x.What), Example: Printable(x.Example), Frames: x.Frames, Time: stamp(x.Time),
 			})
@@ -47,27 +46,25 @@ func storiesWire(stories []analysis.Story) (out []storyWire) {
 	return out
 }
 
-func storiesOf(wire []storyWire) (out []analysis.Story) {
+// unwireStories is the inverse of wireStories.
+func unwireStories(wire []storyWire) (out []analysis.Story, err error) {
 	for i := range wire {
 		w := &wire[i]
 		s := analysis.Story{Sentence: w.Sentence, Conn: w.Conn}
-		s.Client, _ = netip.ParseAddrPort(w.Client)
-		s.Server, _ = netip.ParseAddrPort(w.Server)
+		if s.Client, err = parseAddrPort(w.Client); err != nil {
+			return nil, fmt.Errorf("story %d: %w", i+1, err)
+		}
+		if s.Server, err = parseAddrPort(w.Server); err != nil {
+			return nil, fmt.Errorf("story %d: %w", i+1, err)
+		}
 		for j := range w.Steps {
 			x := &w.Steps[j]
 			s.Steps = append(s.Steps, analysis.StoryStep{
-				Rule: x.Rule, Name: x.Name, Findings: x.Findings, First: timeOf(x.First), Last: timeOf(x.Last), Count: x.Count, What: x.What,
-				Example: x.Example, Frames: x.Frames, Time: timeOf(x.Time),
+				Rule: x.Rule, Name: x.Name, Findings: x.Findings, First: moment(x.First), Last: moment(x.Last), Count: x.Count, What: x.What,
+				Example: x.Example, Frames: x.Frames, Time: moment(x.Time),
 			})
 		}
 		out = append(out, s)
 	}
-	return out
-}
-
-func timeOf(s *Stamp) capture.Time {
-	if s == nil {
-		return 0
-	}
-	return capture.Time(*s)
+	return out, nil
 }
