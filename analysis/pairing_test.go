@@ -125,6 +125,7 @@ func TestPairsSurviveLoss(t *testing.T) {
 			if len(packets) > exhaustive {
 				step = len(packets)/40 + 1
 			}
+			step *= thin
 			if testing.Short() {
 				step *= 7
 			}

@@ -64,13 +64,12 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	s.commands++
 	ex := s.run.newExchange()
 	ex.Session, ex.Index = s, s.commands
-	ex.Command = resp.Lookup(req)
-	ex.Call = resp.Summarise(req)
-	name := req.Args[0]
-	if ex.Command == nil {
-		ex.Name.Set(name.Bytes, name.Len)
+	cmd, key, keyed := resp.Describe(req, &ex.Call)
+	ex.Command = cmd
+	if cmd == nil {
+		ex.Name.Set(req.Args[0].Bytes, req.Args[0].Len)
 	}
-	if key, ok := ex.Command.FirstKey(req); ok {
+	if keyed {
 		ex.Key.Set(key.Bytes, key.Len)
 		ex.HasKey = true
 	}
@@ -95,7 +94,7 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	if s.prev.valid {
 		ex.idle = ex.Time.Sub(s.prev.endTime)
 	}
-	v := verbOf(req)
+	v := verbOf(ex.Command, req)
 	ex.verb, ex.argc = v, req.NArgs
 	if req.LostBefore > 0 || req.Opaque && hidesMode(req) {
 		s.unsureMode = true

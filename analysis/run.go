@@ -23,6 +23,7 @@ type Run struct {
 	final       bool
 	capped      int // sessions judged early because the evidence kept for them was at its bound
 	logged      int // exchanges alive
+	relieveAt   int // how many there must be before all sessions are judged early again
 	stopped     bool
 	without     ablation
 	topology    topology
@@ -223,7 +224,9 @@ func (r *Run) newExchange() *Exchange {
 // release gives up one hold on an exchange; the last one returns it to the pool.
 func (r *Run) release(ex *Exchange) {
 	if ex.refs--; ex.refs <= 0 {
-		r.logged--
+		if r.logged--; r.logged < maxLog {
+			r.relieveAt = 0
+		}
 		r.exchanges.put(ex)
 	}
 }

@@ -36,8 +36,10 @@ func (s *Session) settle() {
 	case s.log.len() >= patientLog && s.group.pop.known():
 		s.early = true
 		s.judge()
-	case s.run.logged >= maxLog:
+	case s.run.logged >= maxLog && s.run.logged >= s.run.relieveAt:
 		s.run.relieve()
+		// What is still outstanding stays: looking again before more has come would cost time for each command.
+		s.run.relieveAt = s.run.logged + maxLog/4
 	default:
 		return
 	}

@@ -193,14 +193,10 @@ func (w *targets) report(t *target, level analysis.Confidence, class string) {
 			if class != "" {
 				e.Facts = append(e.Facts, class)
 			}
-			return append2(e, fmt.Sprintf("%s never answered anybody in this capture: not a node that went down", t.key.addr))
+			e.Facts = append(e.Facts, fmt.Sprintf("%s never answered anybody in this capture: not a node that went down", t.key.addr))
+			return e
 		},
 	})
-}
-
-func append2(e analysis.Example, fact string) analysis.Example {
-	e.Facts = append(e.Facts, fact)
-	return e
 }
 
 // foreignClass says how a target's address is of another kind than that of the node that named it, or nothing.
