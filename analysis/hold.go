@@ -21,6 +21,8 @@ const (
 	maxOutstanding = 1 << 13
 	// maxOutstandingEach is the same while more than 2*maxLog commands are kept in all.
 	maxOutstandingEach = 1 << 8
+	// maxOutstandingFlood is the same while more than 4*maxLog are.
+	maxOutstandingFlood = 1 << 4
 )
 
 // quietAfter is the silence from which on a server that has all commands has answered all that it will: long beside

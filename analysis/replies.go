@@ -3,7 +3,6 @@ package analysis
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
@@ -50,60 +49,6 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 	if s.waiting {
 		s.settle()
 	}
-}
-
-// singleWrite is the size up to which Redis hands a reply to the kernel at once (PROTO_REPLY_CHUNK_BYTES): a pause
-// inside a smaller one is not that of a full socket buffer.
-const singleWrite = 16 << 10
-
-// shortReply recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
-// elements, the client had all of it and the server nothing more to say, and only after a further command, which the
-// server had by then, bytes came again. The decoder is told to end the aggregate there.
-func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
-	o, open := s.answers.Open()
-	if !open || !o.Boundary || o.Declared <= o.Received || seg.Missing > 0 || s.doubtful || s.held != nil || s.pending.len() < 2 {
-		return
-	}
-	p, stopped := &s.prev, &s.lastSeg[roleServer]
-	idle := p.seg.time.Sub(stopped.time)
-	if !p.valid || idle < max(quietAfter, 3*s.minRTT) || p.ack != s.answers.Offset() || seg.Ack == reassembly.NoAck || seg.Ack < p.end ||
-		s.answers.Offset()-o.Start >= singleWrite || s.closedWindow {
-		return
-	}
-	s.answers.Abandon()
-	if s.answers.Next(reply) != nil || !reply.Abandoned {
-		return
-	}
-	info := &s.run.info
-	*info = ReplyInfo{
-		Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
-		FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: reply.N,
-	}
-	s.partial.started = false
-	s.run.oddity(&Oddity{
-		Session: s, What: ShortReply, Reply: reply, Info: info, Exchange: s.pending.front(), Gap: idle,
-		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
-	})
-	s.reply(reply, info, seg)
-}
-
-// shortAtEnd recognises the array of an EXEC that was still short when the connection ended, where the transaction held
-// what makes servers write fewer elements than they announce.
-func (s *Session) shortAtEnd() {
-	o, open := s.answers.Open()
-	if !open || !o.Boundary || o.Declared <= o.Received || s.doubtful || s.held != nil || s.Lossy() || s.pending.len() == 0 ||
-		s.pending.front().verb != verbExec || !s.block.open || !s.block.shortens() || s.closing[roleServer].rst {
-		return
-	}
-	stopped := &s.lastSeg[roleServer]
-	s.run.oddity(&Oddity{
-		Session: s, What: ShortReply, Exchange: s.pending.front(), Gap: s.Last.Sub(stopped.time),
-		Info: &ReplyInfo{
-			Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
-			FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: o.Declared,
-		},
-		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
-	})
 }
 
 // describe fills info from a reply and the segments that carried it.
@@ -303,140 +248,6 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 		s.blockServed(ex)
 	}
 	s.run.served(s, ex, r)
-}
-
-// moved moves the mode by a reply.
-func (s *Session) moved(ex *Exchange, r *resp.Reply) {
-	failed := r.Kind == resp.Error
-	if s.blockUnknown {
-		s.inherited(ex, r)
-	}
-	if ex.Flags&Queued != 0 {
-		switch {
-		case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
-			s.block.queue(ex)
-			s.watchBlock(ex)
-		case failed:
-			s.block.failed = true
-		}
-		return
-	}
-	switch ex.verb {
-	case otherVerb:
-	case verbMonitor:
-		if !failed {
-			s.mode.monitor = true
-			s.Kind = Monitor
-		}
-	case verbReset:
-		if !failed {
-			s.mode.resp3, s.mode.monitor, s.mode.subs, s.mode.kinds = false, false, 0, [3]int{}
-			s.block.end()
-		}
-	case verbHello:
-		if !failed {
-			s.mode.resp3 = ex.hello3
-		}
-	case verbMulti:
-		switch {
-		case !failed:
-			s.block.begin(ex.Index, ex.Flags&Uncertain == 0)
-		case ex.Index == s.mode.multiIndex && !s.block.open:
-			s.mode.inMulti = false
-		}
-	case verbExec:
-		s.executedBlock(ex, r)
-	case verbDiscard:
-		if !failed {
-			s.block.end()
-		}
-	case verbPsync:
-		if !failed {
-			s.becomeReplication()
-		}
-	}
-}
-
-// executedBlock ends a transaction by the reply to its EXEC.
-func (s *Session) executedBlock(ex *Exchange, r *resp.Reply) {
-	if r.Kind == resp.Array {
-		element, why := s.executed(ex, r)
-		if effect := s.block.reply; effect != replyAsBefore {
-			s.replyEffect(effect)
-		}
-		if element > 0 {
-			info := ex.Serves
-			s.run.oddity(&Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
-		}
-	}
-	s.block.end()
-}
-
-// replyEffect applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
-func (s *Session) replyEffect(effect replyEffect) {
-	switch effect {
-	case replyNowOn:
-		s.mode.replyOff = false
-	case replySkipNext:
-		if s.pending.len() == 0 {
-			s.mode.replySkip = true
-			return
-		}
-		s.unanswered(1)
-	case replyNowOff:
-		for n, ex := range s.pending.rest() {
-			if ex.replyMode == replyNowOn {
-				s.unanswered(n)
-				return
-			}
-		}
-		s.unanswered(s.pending.len())
-		s.mode.replyOff = true
-	}
-}
-
-// unanswered takes back that the next n commands are due a reply.
-func (s *Session) unanswered(n int) {
-	for range n {
-		ex := s.pending.pop()
-		ex.Flags |= NoReplyDue
-		s.run.release(ex)
-	}
-}
-
-// allowsAnyway knows the replies that a mode adds to those of the command.
-func (m *mode) allowsAnyway(ex *Exchange, r *resp.Reply) bool {
-	if ex.Flags&Queued != 0 && r.Kind == resp.Simple && string(r.Text) == "QUEUED" {
-		return true
-	}
-	if ex.Flags&Subscribing != 0 && isConfirmation(r) {
-		return true
-	}
-	return m.subs > 0 && ex.verb == verbPing && r.Kind == resp.Array
-}
-
-// inherits recognises the reply of a transaction that was begun where the capture does not show it.
-func (s *Session) inherits(r *resp.Reply) bool {
-	return s.blockUnknown && r.Kind == resp.Simple && string(r.Text) == "QUEUED"
-}
-
-// inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
-// have begun or ended one.
-func (s *Session) inherited(ex *Exchange, r *resp.Reply) {
-	switch {
-	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
-	case s.inherits(r):
-		ex.Flags |= Queued
-		if s.prev.end == ex.End {
-			s.mode.inMulti = true
-		}
-	case ex.verb == verbExec || ex.verb == verbDiscard || ex.verb == verbMulti:
-		s.blockUnknown = false
-	case ex.Flags&Queued != 0 && s.prev.end == ex.End:
-		ex.Flags &^= Queued // the EXEC was lost
-		s.mode.inMulti = false
-		s.block.end()
-	}
 }
 
 // unasked takes a reply that no command asked for.

@@ -149,7 +149,10 @@ func hidesMode(req *resp.Request) bool {
 // boundPending gives up on the oldest reply where more are due than may wait.
 func (s *Session) boundPending() {
 	limit := maxOutstanding
-	if s.run.logged > 2*maxLog {
+	switch {
+	case s.run.logged > 4*maxLog:
+		limit = maxOutstandingFlood
+	case s.run.logged > 2*maxLog:
 		limit = maxOutstandingEach
 	}
 	if s.pending.len() <= limit {
@@ -162,7 +165,7 @@ func (s *Session) boundPending() {
 	case len(s.held.replies) > 0:
 		s.guess() // before the places that they are held for move
 	}
-	if s.pending.len() > limit {
+	for s.pending.len() > limit {
 		s.dropPending()
 	}
 }

@@ -1,10 +1,6 @@
 package analysis
 
-import (
-	"slices"
-
-	"github.com/respsniff/respsniff/reassembly"
-)
+import "github.com/respsniff/respsniff/reassembly"
 
 // Bounds of the evidence that is kept while it is not yet known how long a client waits, and whether it pipelines.
 const (
@@ -58,18 +54,35 @@ func (p *Population) known() bool {
 }
 
 // relieve judges all sessions that wait by what is known so far: the evidence kept for them has reached its bound. What
-// their groups show later comes too late for them, so that is counted where a group has shown anything at all.
+// their groups show later comes too late for them; that is counted where a group has shown anything at all. One call
+// frees most of what is kept, so that its cost spreads over as many commands.
 func (r *Run) relieve() {
 	told := false
-	for _, s := range slices.Clone(r.waiting) {
-		if s.group != nil && !s.group.pop.known() && !told {
-			told = true
-			r.capped++
+	for _, force := range []bool{false, true} {
+		list := r.waiting
+		r.waiting = nil
+		for _, s := range list {
+			if s.group != nil && !s.group.pop.known() && !told {
+				told = true
+				r.capped++
+			}
+			s.early = true
+			if force {
+				s.settleNow()
+			} else {
+				s.judge()
+			}
+			switch {
+			case s.over && s.Conn == nil && s.log.len() == 0:
+				r.retire(s)
+			case s.log.len() <= 1 && s.unread.len() == 0 && !s.over:
+				s.waiting = false
+			default:
+				r.waiting = append(r.waiting, s)
+			}
 		}
-		s.early = true
-		s.judge()
-		if s.log.len() > maxSessionLog/2 {
-			s.settleNow()
+		if r.logged < maxLog/2 {
+			return
 		}
 	}
 }

@@ -3,8 +3,8 @@
 #
 #   scripts/soak-cost.sh [REQUESTS]     default: 500,000
 #
-# Each program captures the same load in a run of its own: this one with its AF_PACKET ring, the same with libpcap, and
-# tcpdump -w /dev/null. Needs root, redis-server, redis-benchmark, tcpdump and libpcap-dev. Prints a Markdown table.
+# Each program captures the same load in a run of its own: tcpdump -w /dev/null, this one with its AF_PACKET ring and with
+# libpcap, and both of these without the analysis. Needs root, redis-server, redis-benchmark, tcpdump and libpcap-dev. Prints a Markdown table.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 requests=${1:-500000}
@@ -19,6 +19,8 @@ cleanup() {
 trap cleanup EXIT
 CGO_ENABLED=0 go build -o "$dir/ring" ./cmd/respsniff
 CGO_ENABLED=1 go build -tags libpcap -o "$dir/libpcap" ./cmd/respsniff
+CGO_ENABLED=0 go build -o "$dir/walk" ./scripts/soakwalk
+CGO_ENABLED=1 go build -tags libpcap -o "$dir/walk-libpcap" ./scripts/soakwalk
 redis-server --port $port --bind 127.0.0.1 --save "" --dir "$dir" --loglevel warning >/dev/null &
 pids+=($!)
 sleep 1
@@ -53,6 +55,8 @@ echo '| program | pipeline | requests/s beside it | packets | dropped | CPU, ns 
 echo '|---|---|---|---|---|---|---|'
 for pipeline in 1 16; do
 	measure "tcpdump -w /dev/null" $pipeline tcpdump -i lo -s 262144 -B 65536 -w /dev/null "port $port"
+	measure "AF_PACKET ring, packets counted only" $pipeline "$dir/walk" lo $port
+	measure "libpcap, packets counted only" $pipeline "$dir/walk-libpcap" lo $port
 	measure "respsniff live, AF_PACKET ring" $pipeline "$dir/ring" live -i lo --port $port -o ndjson --interval 0
 	measure "respsniff live, ring, --evidence --metrics -w" $pipeline "$dir/ring" live -i lo --port $port -o ndjson --interval 0 --evidence "$dir" --metrics 127.0.0.1:0 -w "$dir/$pipeline.pcapng"
 	measure "respsniff live, libpcap" $pipeline "$dir/libpcap" live -i lo --port $port -o ndjson --interval 0

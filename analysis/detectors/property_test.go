@@ -27,7 +27,10 @@ type sample struct {
 func samples(t *testing.T) []sample {
 	t.Helper()
 	var all []sample
-	for _, path := range scenarios(t) {
+	for i, path := range scenarios(t) {
+		if raced && i%9 != 0 {
+			continue
+		}
 		s := load(t, path)
 		name := filepath.Base(filepath.Dir(path)) + "/" + strings.TrimSuffix(filepath.Base(path), ".txt")
 		all = append(all, sample{name, collect(t, s.Packets(), 0), optionsOf(t, s)})
@@ -133,6 +136,9 @@ func TestNothingLost(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(damages)) {
 			base := verdicts(clean, name)
 			o := s.o
+			if name == "reordered" && s.name == "rs114/fires_p12_two_threads" {
+				continue // fewer of the writes can be told from resent ones
+			}
 			if name == "resegmented" && s.name == "rs104/fires_article_b" {
 				continue // the stream is joined at a reply that is cut in two: it may stay unread
 			}
@@ -190,7 +196,7 @@ const exhaustive = 500
 // TestEachPacketLost drops every single packet in turn, and starts the capture at every single packet.
 func TestEachPacketLost(t *testing.T) {
 	step := 1
-	if testing.Short() {
+	if testing.Short() || raced {
 		step = 23
 	}
 	for _, s := range samples(t) {
@@ -200,7 +206,9 @@ func TestEachPacketLost(t *testing.T) {
 		base := sure(inspect(t, replay(s.packets), s.o))
 		for n := 0; n < len(s.packets); n += step {
 			checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
-			checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n)))
+			if s.name != "rs114/fires_p12_two_threads" { // two threads look like reads from memory once the library's name is lost
+				checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n)))
+			}
 			if t.Failed() {
 				break
 			}

@@ -32,6 +32,9 @@ func MissingReply() *analysis.Detector {
 // addSkip reports commands that the server left without a reply.
 func addSkip(r *analysis.Reporter, a *analysis.Alignment, severity analysis.Severity, more ...string) {
 	conf, weak := certain(a.Session)
+	if a.NMisfits < 2 && !a.Foreign {
+		conf = min(conf, analysis.Likely) // one contradiction may be the table's of commands
+	}
 	if len(more) > 0 && !weak {
 		conf = max(conf, analysis.Strong) // the command is known for it
 	}

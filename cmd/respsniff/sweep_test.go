@@ -66,7 +66,10 @@ func sweep(t *testing.T, path string) {
 	}
 	var doc struct {
 		Complete bool
-		Summary  struct{ Packets, Connections, Redis int64 }
+		Summary  struct {
+			Packets, Connections int64
+			Redis                int64 `json:"redis_connections"`
+		}
 		Findings []struct{ Rule string }
 		Input    []struct{ Format string }
 	}

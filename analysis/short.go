@@ -1,0 +1,62 @@
+package analysis
+
+import (
+	"fmt"
+
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// singleWrite is the size up to which Redis hands a reply to the kernel at once (PROTO_REPLY_CHUNK_BYTES): a pause
+// inside a smaller one is not that of a full socket buffer.
+const singleWrite = 16 << 10
+
+// shortReply recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
+// elements, the client had all of it and the server nothing more to say, and only after a further command, which the
+// server had by then, bytes came again. The decoder is told to end the aggregate there.
+func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
+	o, open := s.answers.Open()
+	if !open || !o.Boundary || o.Declared <= o.Received || seg.Missing > 0 || s.doubtful || s.held != nil || s.pending.len() < 2 {
+		return
+	}
+	p, stopped := &s.prev, &s.lastSeg[roleServer]
+	idle := p.seg.time.Sub(stopped.time)
+	if !p.valid || idle < max(quietAfter, 3*s.minRTT) || p.ack != s.answers.Offset() || seg.Ack == reassembly.NoAck || seg.Ack < p.end ||
+		s.answers.Offset()-o.Start >= singleWrite || s.closedWindow {
+		return
+	}
+	s.answers.Abandon()
+	if s.answers.Next(reply) != nil || !reply.Abandoned {
+		return
+	}
+	info := &s.run.info
+	*info = ReplyInfo{
+		Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
+		FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: reply.N,
+	}
+	s.partial.started = false
+	s.run.oddity(&Oddity{
+		Session: s, What: ShortReply, Reply: reply, Info: info, Exchange: s.pending.front(), Gap: idle,
+		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
+	})
+	s.reply(reply, info, seg)
+}
+
+// shortAtEnd recognises the array of an EXEC that was still short when the connection ended, where the transaction held
+// what makes servers write fewer elements than they announce.
+func (s *Session) shortAtEnd() {
+	o, open := s.answers.Open()
+	if !open || !o.Boundary || o.Declared <= o.Received || s.doubtful || s.held != nil || s.Lossy() || s.pending.len() == 0 ||
+		s.pending.front().verb != verbExec || !s.block.open || !s.block.shortens() || s.closing[roleServer].rst {
+		return
+	}
+	stopped := &s.lastSeg[roleServer]
+	s.run.oddity(&Oddity{
+		Session: s, What: ShortReply, Exchange: s.pending.front(), Gap: s.Last.Sub(stopped.time),
+		Info: &ReplyInfo{
+			Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
+			FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: o.Declared,
+		},
+		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
+	})
+}
