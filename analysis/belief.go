@@ -235,8 +235,18 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 	for !kept && s.unread.len() > owed {
 		s.run.release(s.unread.popLast()) // what is not said of this batch must not be held against later callers
 	}
+	if owed > 0 {
+		for i := 1; i < len(batch); i++ {
+			if a, b := batch[i-1], batch[i]; !b.shared && a.waits() && a.End == b.Start && a.Ack == b.Ack && !a.Late && !b.Late {
+				s.overtook(a, b, owed, true)
+			}
+		}
+	}
 	if k := s.unread.len(); k > 0 && next(l) {
 		s.reused(l, k, st)
+		if last.waits() && openAt(last, l.next) && (l.flat || l.certain) {
+			s.overtook(last, l.next, k, l.flat)
+		}
 	}
 	if l.last || l.next.verb == verbReset {
 		s.forget()

@@ -51,10 +51,12 @@ type Desync struct {
 	Library        Library
 
 	Abandoned  []Abandonment
-	Counts     [4]int // abandonments by Why
-	Reuses     int    // commands written while a reply was owed
-	ReusesBy   [4]int // … by the ground of the first abandonment
-	Handshake  int    // abandoned commands of the connection's set-up
+	Counts     [4]int       // abandonments by Why
+	Overtaken  int          // commands written before the reply to the one before had arrived
+	Proof      *Abandonment // the first of these
+	Reuses     int          // commands written while a reply was owed
+	ReusesBy   [4]int       // … by the ground of the first abandonment
+	Handshake  int          // abandoned commands of the connection's set-up
 	Victims    []Victim
 	Last       Victim // the last one, if not among Victims
 	NVictims   int
@@ -189,6 +191,24 @@ func (s *Session) reused(l limits, k int, st Stance) {
 	d.ReusesBy[d.ground]++
 	d.Behind = max(d.Behind, k)
 	d.LastTime = l.next.Time
+}
+
+// overtook notes that a command was written on a dirty connection before the reply to the one before it had arrived,
+// whichever reply the caller of that one may have got: the ACK numbers alone prove it.
+func (s *Session) overtook(last, next *Exchange, k int, flat bool) {
+	d := s.desync
+	if d == nil || !d.started {
+		return
+	}
+	d.Overtaken++
+	if d.Proof != nil {
+		return
+	}
+	d.Proof = &Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: flat, Owed: k, Confidence: Proven}
+	if s.stance().Confidence < Likely {
+		d.Proof.Confidence = Likely
+	}
+	d.Proof.Given.Session, d.Proof.Next.Session = nil, nil
 }
 
 // misread notes that the caller of ex got r's reply.

@@ -5,10 +5,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/reassembly"
 )
-
-const reassemblyMidStream = reassembly.MidStream
 
 // Learning a policy from how a group sends.
 const (

@@ -40,6 +40,11 @@ while [ $second -lt "$seconds" ]; do
 	spent=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { d = 2 - (b - a); print (d > 0 ? d : 0) }') # two tests a turn
 	sleep "$spent"
 	now=$((SECONDS - start))
+	if ! kill -0 $live 2>/dev/null; then
+		echo "the live run ended by itself:"
+		tail -30 "$dir/log" "$dir/out.ndjson"
+		exit 1
+	fi
 	if [ $((now / 10)) -gt $((second / 10)) ]; then
 		resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$live/status")
 		goroutines=$(figure go_goroutines)

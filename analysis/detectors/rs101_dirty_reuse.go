@@ -26,12 +26,15 @@ func DirtyReuse() *analysis.Detector {
 			}
 			return analysis.Hooks{Desync: func(d *analysis.Desync) {
 				a := first(d, analysis.ByAck)
+				if a == nil {
+					a = d.Proof
+				}
 				if a == nil || d.Handshake > 0 {
 					return
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.ReusesBy[analysis.ByAck], d.Counts[analysis.ByAck])
+				o.Count = max(d.ReusesBy[analysis.ByAck], d.Counts[analysis.ByAck], d.Overtaken)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() analysis.Example {
 					e := handedOn(r.Run(), d, a)

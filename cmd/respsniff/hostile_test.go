@@ -24,7 +24,7 @@ const slowMutant = 20 * time.Second
 // TestMutatedCaptures breaks real captures at random and analyses them in every format: no crash, no hang, nothing that
 // acts on a terminal. RESPSNIFF_MUTATIONS sets how many are tried; a mutant is named by its seed.
 func TestMutatedCaptures(t *testing.T) {
-	n := 300
+	n := 150
 	if testing.Short() {
 		n = 60
 	}

@@ -52,8 +52,9 @@ func record(t *testing.T, s *server) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Not in immediate mode: there each packet takes a slot of the largest size, and the buffer holds few.
 	// tcpdump gives up root's rights before it opens a file by name: standard output is open already.
-	r.cmd = exec.Command("tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-B", strconv.Itoa(kernelBuffer), "-w", "-",
+	r.cmd = exec.Command("tcpdump", "-i", "lo", "-n", "-U", "-B", strconv.Itoa(kernelBuffer), "-w", "-",
 		fmt.Sprintf("tcp port %d or udp port %s", s.port, mark))
 	r.cmd.Stdout, r.cmd.Stderr = out, &r.log
 	if err := r.cmd.Start(); err != nil {

@@ -1,0 +1,48 @@
+package realtest
+
+import (
+	"time"
+	"testing"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// TestEveryCommandAgainstServer records callers that say all they can to a real server. For each command of each
+// connection the analysis must name the very reply that its caller read: kind, text and place in the stream.
+func TestEveryCommandAgainstServer(t *testing.T) {
+	needs(t, "redis-server", "tcpdump")
+	s := startServer(t)
+	tape := record(t, s)
+	var callers []*caller
+	meet := func(what string) *caller {
+		c := dial(t, s, what)
+		callers = append(callers, c)
+		return c
+	}
+	list := invocations(t)
+	for _, m := range manners {
+		x := time.Now()
+		m.say(meet(m.name), list)
+		t.Log(m.name, time.Since(x))
+	}
+	for _, talk := range talks {
+		x := time.Now()
+		talk.say(func(who string) *caller { return meet(talk.name + ": " + who) })
+		t.Log(talk.name, time.Since(x))
+	}
+	path, dropped := tape.stop(t)
+	if dropped > 0 {
+		t.Fatalf("the kernel dropped %d packets of the recording: this shows nothing", dropped)
+	}
+	v := judge(t, path, true)
+	for _, c := range callers {
+		v.holdAgainst(c)
+	}
+	for _, w := range v.wrong {
+		t.Errorf("contradiction: %s", w)
+	}
+	for _, f := range v.accusations(analysis.Medium) {
+		t.Errorf("%s %s: %s %+v", f.Rule, f.Severity, f.Title, f.Examples)
+	}
+	t.Logf("%d commands of %d connections", v.summary.Commands, v.summary.RESP)
+}
