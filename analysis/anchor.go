@@ -26,6 +26,7 @@ const (
 	promptReply  = 5 * time.Millisecond // an answer at once
 	votesNeeded  = 8
 	votesOfQuiet = 3 // of a silence of quietAfter or more; a shorter one has 1
+	turnsNeeded  = 32
 )
 
 // anchor is the search for the shift between commands and replies after bytes were lost, or where a capture begins in
@@ -45,6 +46,9 @@ type anchor struct {
 	command int64
 	sent    capture.Time
 	silence time.Duration
+	turns   int // exchanges in a row of one command, then one reply from a server that had all commands
+	turn    int // the shift at which these leave nothing owed
+	asked   int // commands sent when the last of them was answered
 }
 
 func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
@@ -134,12 +138,30 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 		s.guess()
 	case left == 1 && a.closed:
 		s.anchorAt(last)
+	case s.takesTurns(info):
+		s.anchorAt(h.anchor.turn)
 	default:
 		s.vote(info)
 		if s.held != nil && len(s.held.replies) >= maxHeld {
 			s.guess()
 		}
 	}
+}
+
+// takesTurns counts exchanges of exactly one command and one reply, sent by a server whose kernel had that command. A
+// server that owed an older reply all the time would each time have to leave the newest command, which it had, for
+// later; it never does so many times in a row. This anchors clients that never pause.
+func (s *Session) takesTurns(info *ReplyInfo) bool {
+	a := &s.held.anchor
+	shift := s.pending.len() - len(s.held.replies)
+	one := s.commands == a.asked+1 && info.K == s.prev.end && info.MaxGap == 0 && s.prev.valid && info.FirstTime >= s.prev.endTime
+	a.asked = s.commands
+	if !one || shift != a.turn || shift < a.lo || shift > a.hi || a.isDead(shift) {
+		a.turns, a.turn = 0, shift
+		return false
+	}
+	a.turns++
+	return a.turns >= turnsNeeded
 }
 
 // quietPoint looks, before a command is sent, whether the server owes nothing.

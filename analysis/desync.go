@@ -13,7 +13,10 @@ import (
 // Bounds of what is kept in detail of one desynchronised connection; the rest is counted.
 const (
 	maxAbandoned = 8
-	maxVictims   = 5
+	// maxKept is how many abandonments are kept of all open connections, at 1.3 KiB each, before only the first of each
+	// connection is.
+	maxKept    = 1 << 14
+	maxVictims = 5
 )
 
 // Abandonment is a caller that went away without its reply, with the command that came next on the connection.
@@ -147,7 +150,8 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 	if ex.Flags&InHandshake != 0 {
 		d.Handshake++
 	}
-	if len(d.Abandoned) < maxAbandoned {
+	if n := len(d.Abandoned); n == 0 || n < maxAbandoned && s.run.kept < maxKept {
+		s.run.kept++
 		d.Abandoned = append(d.Abandoned, a)
 	}
 	d.LastTime = l.next.Time

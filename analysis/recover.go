@@ -73,6 +73,9 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 // discard forgets a session without judging it.
 func (r *Run) discard(s *Session) {
 	r.live--
+	if s.desync != nil {
+		r.kept -= len(s.desync.Abandoned)
+	}
 	r.unawait(s)
 	if s.group != nil && !s.over {
 		s.group.closed()

@@ -61,6 +61,7 @@ func (r *Run) retire(s *Session) {
 	s.forget()
 	if s.desync != nil {
 		s.desync.Session, s.desync.Open = s, false
+		r.kept -= len(s.desync.Abandoned)
 		r.tale.desynced(r, s.desync)
 		r.tellDesync(s)
 	}

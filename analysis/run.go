@@ -50,6 +50,7 @@ type Run struct {
 	news        bool         // some finding changed
 	peers       map[netip.AddrPort]*peer
 	quality     quality
+	kept        int  // abandonments of open connections
 	live        int  // sessions in use
 	yielding    bool // the consumer has the event
 }

@@ -7,7 +7,7 @@ const (
 	// maxSessionLog is how many commands of one connection may wait for judgement.
 	maxSessionLog = 1 << 13
 	// maxLog is how many may wait in all, at about 500 bytes each.
-	maxLog = 1 << 15
+	maxLog = 1 << 14
 	// patientLog is how many of one connection may wait before it is judged by what the group has shown so far, if that
 	// is enough.
 	patientLog = 1 << 9

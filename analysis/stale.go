@@ -55,6 +55,7 @@ func (s *Session) stale(ex *Exchange, l limits, st Stance) {
 		}
 		a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: true, Owed: 1, Confidence: Proven, Stale: true}
 		a.Given.Session, a.Next.Session = nil, nil
+		s.run.kept++
 		d.Abandoned = append(d.Abandoned, a)
 		d.Counts[ByAck]++
 	}

@@ -22,7 +22,7 @@ func UnsolicitedReply() *analysis.Detector {
 					"modules that reply more than once, CR LF inside an error (RS404)."
 			}
 			return analysis.Hooks{Oddity: func(o *analysis.Oddity) {
-				if o.What != analysis.Unsolicited || doubleRedirect(o) {
+				if o.What != analysis.Unsolicited || o.Session.Lossy() || doubleRedirect(o) {
 					return
 				}
 				s := o.Session

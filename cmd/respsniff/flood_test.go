@@ -86,7 +86,7 @@ func TestFloods(t *testing.T) {
 			}
 		},
 		"clients that give up": func(w *wire) {
-			for c := range n / 20 {
+			for c := range n / 40 {
 				w.open(c * 50001 % (1 << 24))
 				p := []byte("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n")
 				for i := range 4 {

@@ -37,7 +37,10 @@ func (a ask) encode(b []byte) []byte {
 			if i > 0 {
 				b = append(b, ' ')
 			}
-			b = strconv.AppendQuote(b, w)
+			if strings.ContainsFunc(w, func(r rune) bool { return r <= ' ' || r == '"' || r == '\'' }) || w == "" {
+				w = strconv.Quote(w)
+			}
+			b = append(b, w...)
 		}
 		return append(b, "\r\n"...)
 	}

@@ -1,7 +1,6 @@
 package realtest
 
 import (
-	"time"
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -21,14 +20,10 @@ func TestEveryCommandAgainstServer(t *testing.T) {
 	}
 	list := invocations(t)
 	for _, m := range manners {
-		x := time.Now()
 		m.say(meet(m.name), list)
-		t.Log(m.name, time.Since(x))
 	}
 	for _, talk := range talks {
-		x := time.Now()
 		talk.say(func(who string) *caller { return meet(talk.name + ": " + who) })
-		t.Log(talk.name, time.Since(x))
 	}
 	path, dropped := tape.stop(t)
 	if dropped > 0 {

@@ -83,7 +83,7 @@ func (v *verdict) note(ex *analysis.Exchange) {
 		v.pairs[ex.Session.Client] = of
 	}
 	of[ex.Index] = pair{
-		name: string(ex.Name.Raw()), served: ex.Served, uncertain: ex.Flags&analysis.Uncertain != 0, kind: ex.Serves.Kind,
+		name: ex.CommandName(), served: ex.Served, uncertain: ex.Flags&analysis.Uncertain != 0, kind: ex.Serves.Kind,
 		start: ex.Serves.Start, end: ex.Serves.End, text: string(ex.Serves.Text.Raw()), element: ex.Exec.Element, inExec: ex.Exec.Kind,
 	}
 }
@@ -122,8 +122,9 @@ func (v *verdict) holdAgainst(c *caller) {
 
 // differs says in what a pair is not what the caller saw; empty: in nothing.
 func (p pair) differs(now *call) string {
+	first, _, _ := strings.Cut(p.name, " ")
 	switch {
-	case !strings.EqualFold(p.name, now.words[0]):
+	case !strings.EqualFold(first, now.words[0]):
 		return "another command"
 	case p.served != (len(now.replies) > 0):
 		return "one has a reply, the other has none"
