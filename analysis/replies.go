@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
@@ -25,7 +24,7 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 	s.answers.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	for s.Kind.decoded() {
 		err := s.answers.Next(reply)
-		if errors.Is(err, resp.ErrShort) {
+		if err == resp.ErrShort {
 			break
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	"github.com/respsniff/respsniff/reassembly"
@@ -32,7 +31,7 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 	req := &s.run.request
 	for s.Kind.decoded() {
 		err := s.requests.Next(req)
-		if errors.Is(err, resp.ErrShort) {
+		if err == resp.ErrShort {
 			break
 		}
 		if err != nil {

@@ -30,7 +30,7 @@ figure() { # NAME: its value now
 	curl -sf "http://127.0.0.1:$metrics/metrics" | awk -v name="$1" '$1 == name { print int($2) }'
 }
 
-printf '%8s %12s %10s %12s %10s %8s\n' second packets dropped resident_KiB goroutines open
+printf '%8s %12s %10s %12s %10s %10s %8s\n' second packets dropped resident_KiB heap_KiB goroutines open
 start=$SECONDS
 second=0
 while [ $second -lt "$seconds" ]; do
@@ -48,8 +48,8 @@ while [ $second -lt "$seconds" ]; do
 	if [ $((now / 10)) -gt $((second / 10)) ]; then
 		resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$live/status")
 		goroutines=$(figure go_goroutines)
-		printf '%8d %12d %10d %12d %10d %8d\n' $now "$(figure respsniff_packets_total)" "$(figure respsniff_kernel_dropped_packets_total)" \
-			"$resident" "$goroutines" "$(figure respsniff_connections_open)"
+		printf '%8d %12d %10d %12d %10d %10d %8d\n' $now "$(figure respsniff_packets_total)" "$(figure respsniff_kernel_dropped_packets_total)" \
+			"$resident" $(($(figure go_memstats_heap_inuse_bytes) / 1024)) "$goroutines" "$(figure respsniff_connections_open)"
 		echo "$now $resident $goroutines" >>"$dir/samples"
 	fi
 	second=$now

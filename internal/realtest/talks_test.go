@@ -11,6 +11,9 @@ type talk struct {
 	say  func(meet func(who string) *caller)
 }
 
+// nested is the one conversation with a fault: two transactions become one.
+const nested = "MULTI inside MULTI"
+
 var talks = []talk{
 	{"pub/sub in RESP2", func(meet func(string) *caller) { pubsub(meet, "") }},
 	{"pub/sub in RESP3", func(meet func(string) *caller) { pubsub(meet, "3") }},
@@ -116,10 +119,15 @@ var talks = []talk{
 		other.do(one("SET", "a", "2"))
 		c.do(one("MULTI"), one("GET", "a"), one("EXEC"), one("GET", "a"))
 		c.do(one("MULTI"), one("GET"), one("GET", "a"), one("NOSUCH", "b"), one("EXEC"), one("GET", "a"))
-		c.do(one("MULTI"), one("EXEC"), one("EXEC"), one("DISCARD"), one("MULTI"), one("MULTI"), one("WATCH", "a"), one("DISCARD"))
+		c.do(one("MULTI"), one("EXEC"), one("EXEC"), one("DISCARD"), one("MULTI"), one("WATCH", "a"), one("DISCARD"))
 		c.do(one("EVAL", "return {1,{2,{3,'x'}},redis.error_reply('ERR no')}", "0"))
 		c.close()
 		other.close()
+	}},
+	{nested, func(meet func(string) *caller) {
+		c := meet("caller")
+		c.do(one("MULTI"), one("GET", "a"), one("MULTI"), one("GET", "b"), one("EXEC"), one("GET", "a"))
+		c.close()
 	}},
 	{"large and binary values", func(meet func(string) *caller) {
 		c := meet("caller")
@@ -178,7 +186,7 @@ func pubsub(meet func(string) *caller, proto string) {
 	pub.do(one("PUBLISH", "a", "twice"), one("SPUBLISH", "shard", "m"), one("PUBLISH", "pp", "m"))
 	sub.hear(6)
 	sub.do(one("GET", "k")) // RESP2 refuses it
-	sub.do(confirmed(1, "UNSUBSCRIBE", "a"), confirmed(1, "UNSUBSCRIBE", "nosuch"), one("PING"))
+	sub.do(confirmed(1, "SUBSCRIBE", "b"), confirmed(1, "UNSUBSCRIBE", "a"), confirmed(1, "UNSUBSCRIBE", "nosuch"), one("PING"))
 	sub.send(0, confirmed(2, "UNSUBSCRIBE"), confirmed(2, "PUNSUBSCRIBE"), confirmed(1, "SUNSUBSCRIBE"))
 	sub.wait()
 	sub.do(one("GET", "k"), one("PING"), confirmed(1, "UNSUBSCRIBE"), one("PING"))

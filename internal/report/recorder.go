@@ -3,11 +3,13 @@ package report
 import (
 	"cmp"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 )
 
 // Bounds of a Recorder. Beyond them the figures show less; the findings are not touched.
@@ -130,6 +132,15 @@ func readTimeouts(conns []*analysis.ConnSummary) map[netip.Addr]map[time.Duratio
 	return found
 }
 
+// span is the time from one moment to a later one. The moments of a damaged capture may lie centuries apart: that
+// saturates.
+func span(from, to capture.Time) time.Duration {
+	if d := to.Sub(from); d >= 0 || to <= from {
+		return max(d, 0)
+	}
+	return math.MaxInt64
+}
+
 // openSeries counts the connections of the clients with the most, over time.
 func openSeries(conns []*analysis.ConnSummary) []OpenSeries {
 	if len(conns) == 0 {
@@ -144,13 +155,14 @@ func openSeries(conns []*analysis.ConnSummary) []OpenSeries {
 	clients := slices.SortedFunc(maps.Keys(byClient), func(a, b netip.Addr) int {
 		return cmp.Or(cmp.Compare(len(byClient[b]), len(byClient[a])), a.Compare(b))
 	})
-	step := max(1, to.Sub(from)/openSteps)
+	step := max(1, span(from, to)/openSteps)
 	var series []OpenSeries
 	for _, client := range clients[:min(len(clients), maxFigureLines)] {
 		delta := make([]int, openSteps+2)
 		for _, c := range byClient[client] {
-			delta[c.First.Sub(from)/step]++
-			delta[min(int(c.Last.Sub(from)/step)+1, openSteps+1)]--
+			first := min(span(from, c.First)/step, openSteps)
+			delta[first]++
+			delta[min(max(first, span(from, c.Last)/step)+1, openSteps+1)]--
 		}
 		s := OpenSeries{Client: addrText(client)}
 		n := 0
