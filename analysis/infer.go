@@ -46,7 +46,7 @@ func (s *Session) inferLazy(st Stance, wait patience) {
 		for b, i := range candidates {
 			log[i].hypothesis = set>>b&1 == 1
 		}
-		if n, ok := lazyWrites(log); ok && n >= best {
+		if n, ok := s.run.lazyWrites(log); ok && n >= best {
 			unique = n > best || bestSet == 0
 			best, bestSet = n, set
 		}
@@ -71,9 +71,11 @@ func (s *Session) slowAndIdle(log []*Exchange, i int) bool {
 
 // lazyWrites plays a lazy writer's buffer through the log, with the hypotheses set, and compares the size of each write
 // with the prediction. It returns how many writes of more than one command came out right, and whether all did.
-func lazyWrites(log []*Exchange) (predicted int, ok bool) {
-	least, most := 0, 0  // replies in the client's own memory: what the last read brought, less the one that was taken
-	var owed []*Exchange // replies that nobody has read, oldest first, the buffered ones included
+func (r *Run) lazyWrites(log []*Exchange) (predicted int, ok bool) {
+	least, most := 0, 0 // replies in the client's own memory: what the last read brought, less the one that was taken
+	owed := r.owed[:0]  // replies that nobody has read, oldest first, the buffered ones included
+	read := 0           // how many of these have been read after all
+	defer func() { r.owed = owed[:0] }()
 	for from := 0; from < len(log); {
 		to := from + 1
 		for to < len(log) && log[to].Batch == log[from].Batch {
@@ -95,16 +97,16 @@ func lazyWrites(log []*Exchange) (predicted int, ok bool) {
 			}
 			owed = append(owed, ex)
 		}
-		owed = owed[min(buffered, len(owed)):] // the callers before the last read these
+		read += min(buffered, len(owed)-read) // the callers before the last read these
 		least, most = 0, 0
 		if last.hypothesis {
 			continue
 		}
-		lo, hi := arrived(owed, last)
+		lo, hi := arrived(owed[read:], last)
 		if hi == 0 {
 			return predicted, len(log) == to
 		}
-		owed = owed[1:]
+		read++
 		least, most = lo-1, hi-1
 	}
 	return predicted, true

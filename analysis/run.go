@@ -25,6 +25,7 @@ type Run struct {
 	logged      int // exchanges alive
 	relieveAt   int // how many there must be before all sessions are judged early again
 	stopped     bool
+	owed        []*Exchange // scratch of lazyWrites
 	without     ablation
 	topology    topology
 	stalls      []*Stall
