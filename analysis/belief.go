@@ -238,14 +238,14 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 	if owed > 0 {
 		for i := 1; i < len(batch); i++ {
 			if a, b := batch[i-1], batch[i]; !b.shared && a.waits() && a.End == b.Start && a.Ack == b.Ack && !a.Late && !b.Late {
-				s.overtook(a, b, owed, true)
+				s.overtook(a, b, owed)
 			}
 		}
 	}
 	if k := s.unread.len(); k > 0 && next(l) {
 		s.reused(l, k, st)
-		if last.waits() && openAt(last, l.next) && (l.flat || l.certain) {
-			s.overtook(last, l.next, k, l.flat)
+		if last.waits() && l.flat {
+			s.overtook(last, l.next, k)
 		}
 	}
 	if l.last || l.next.verb == verbReset {

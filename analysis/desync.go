@@ -199,7 +199,7 @@ func (s *Session) reused(l limits, k int, st Stance) {
 
 // overtook notes that a command was written on a dirty connection before the reply to the one before it had arrived,
 // whichever reply the caller of that one may have got: the ACK numbers alone prove it.
-func (s *Session) overtook(last, next *Exchange, k int, flat bool) {
+func (s *Session) overtook(last, next *Exchange, k int) {
 	d := s.desync
 	if d == nil || !d.started {
 		return
@@ -208,7 +208,7 @@ func (s *Session) overtook(last, next *Exchange, k int, flat bool) {
 	if d.Proof != nil {
 		return
 	}
-	d.Proof = &Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: flat, Owed: k, Confidence: Proven}
+	d.Proof = &Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: true, Owed: k, Confidence: Proven}
 	if s.stance().Confidence < Likely {
 		d.Proof.Confidence = Likely
 	}

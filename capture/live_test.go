@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func openLive(t *testing.T, o capture.LiveOptions) *capture.Live {
 	return l
 }
 
-// talk sends n messages over a loopback connection and has each echoed. It returns the port of the server.
+// talk sends n messages over a loopback connection and has each echoed.
 func talk(t *testing.T, l net.Listener, n int) {
 	t.Helper()
 	go func() {
@@ -163,7 +164,9 @@ func TestLiveSnaplenCuts(t *testing.T) {
 	live := openLive(t, capture.LiveOptions{
 		Interfaces: []string{"lo"}, Filter: capture.LiveFilter{Ports: []uint16{uint16(l.Addr().(*net.TCPAddr).Port)}}, Snaplen: 70, Buffer: 4 << 20,
 	})
-	go talk(t, l, 3)
+	var talking sync.WaitGroup
+	talking.Go(func() { talk(t, l, 3) })
+	defer talking.Wait()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for p, err := range live.Packets(ctx) {

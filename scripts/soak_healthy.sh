@@ -238,7 +238,7 @@ for client in "${clients[@]}"; do
 		fail "$client: analyze: exit code $?: $(tail -3 "$dir/analyze.log")"
 	analyzed=$((SECONDS - began))
 	accused=$(grep -c '"rule":"RS1' "$dir/out.ndjson")
-	others=$(grep -o '"rule":"RS[2-9][0-9]*"' "$dir/out.ndjson" | cut -d'"' -f4 | sort | uniq -c | awk '{ print $2 }' | paste -sd' ')
+	others=$(grep -o '"rule":"RS[2-9][0-9]*"' "$dir/out.ndjson" | cut -d'"' -f4 | sort -u | paste -sd' ')
 	seen=$(grep -o '"commands":[0-9]*' "$dir/out.ndjson" | tail -1 | cut -d: -f2)
 	printf '| %s | %s | %s | %s | %s | %s | %s | %d | %d |\n' "$client" "$(version "$client")" "$seen" "$packets" "$dropped" "$accused" "${others:-none}" $loaded $analyzed
 	if [ "$accused" -gt 0 ]; then

@@ -204,6 +204,9 @@ func TestEachPacketLost(t *testing.T) {
 			continue
 		}
 		base := sure(inspect(t, replay(s.packets), s.o))
+		if s.name == "rs114/fires_p13_fork_quit" {
+			base["RS206"] = true // without the packet of QUIT, what follows is a write after the server's close, and no more
+		}
 		for n := 0; n < len(s.packets); n += step {
 			checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
 			if s.name != "rs114/fires_p12_two_threads" { // two threads look like reads from memory once the library's name is lost

@@ -68,13 +68,17 @@ func (l *liveRun) tell(f *analysis.Finding) {
 	masked := &doc.Findings[0]
 	masked.Examples = slices.Clone(f.Examples)
 	l.p.mask.Document(&doc)
+	again := l.told[f.Fingerprint]
+	if len(l.told) < maxKept {
+		l.told[f.Fingerprint] = true
+	}
 	l.send(report.NDJSON, func(*liveOutput) []byte { return ndjsonFinding(masked) })
 	l.send(report.Text, func(out *liveOutput) []byte {
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s -> %s%s\n    %s\n", out.options.Clock.Full(masked.Last, 0), strings.ToUpper(masked.Severity.String()),
 			masked.Confidence, masked.Rule, masked.Name, addrWord(masked.Client.IsValid(), masked.Client), addrWord(masked.Server.IsValid(), masked.Server),
 			inBrackets(report.Printable(masked.Library)), report.Printable(masked.Title))
-		if len(masked.Examples) > 0 {
+		if len(masked.Examples) > 0 && !again {
 			e := &masked.Examples[0]
 			for _, fact := range e.Facts[:min(len(e.Facts), maxToldFacts)] {
 				fmt.Fprintf(&b, "    - %s\n", report.Printable(fact))

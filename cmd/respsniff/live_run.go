@@ -62,6 +62,7 @@ type liveRun struct {
 	before   analysis.Summary // of earlier analyses
 	owed     report.Quality
 	kept     map[string]*analysis.Finding
+	told     map[string]bool // by fingerprint: text shows the facts of a finding once
 	faults   []error
 }
 
@@ -74,7 +75,7 @@ func (o *liveOptions) run(ctx context.Context, a *app) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := &liveRun{o: o, app: a, kept: map[string]*analysis.Finding{}, hangups: make(chan os.Signal, 1)}
+	l := &liveRun{o: o, app: a, kept: map[string]*analysis.Finding{}, told: map[string]bool{}, hangups: make(chan os.Signal, 1)}
 	if l.source, err = o.open(); err != nil {
 		return err
 	}

@@ -54,5 +54,6 @@ func TestEveryCommandAgainstServer(t *testing.T) {
 	if faulty.IsValid() {
 		t.Errorf("%s: not found", nested)
 	}
+	v.coversTable(t)
 	t.Logf("%d commands of %d connections", v.summary.Commands, v.summary.RESP)
 }

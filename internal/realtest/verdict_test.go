@@ -170,3 +170,20 @@ func tieTransactions(calls []*call) {
 		}
 	}
 }
+
+// coversTable holds the recording against the command table: what nobody said must be in the list of what cannot be said.
+func (v *verdict) coversTable(t *testing.T) {
+	t.Helper()
+	said := map[string]bool{}
+	for _, of := range v.pairs {
+		for _, p := range of {
+			said[p.name] = true
+		}
+	}
+	for cmd := range resp.Commands() {
+		name := cmd.String()
+		if why := unsaid[name]; said[name] == (why != "") {
+			t.Errorf("%s: said %v, reason for not saying it %q", name, said[name], why)
+		}
+	}
+}

@@ -96,7 +96,7 @@ func (t *textWriter) when(f *analysis.Finding) string {
 }
 
 func (t *textWriter) example(n int, f *analysis.Finding, e *analysis.Example) {
-	head := fmt.Sprintf("Example %d of %s: connection %d, %s", n, group(int64(max(f.Count, n))), e.Conn, endpoints(e.Client, e.Server))
+	head := fmt.Sprintf("Example %d of %s: %s", n, group(int64(max(f.Count, n))), examplePlace(e))
 	if e.Confidence != analysis.Unsaid && e.Confidence != f.Confidence {
 		head += " (" + e.Confidence.String() + ")"
 	}

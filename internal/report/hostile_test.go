@@ -182,8 +182,8 @@ var parsers = map[Format]func(t *testing.T, text, out string){
 				t.Errorf("%q: element <%s %v>", text, n.Data, n.Attr)
 			}
 		}
-		if n := strings.Count(string(page), "<h2"); n != 3 {
-			t.Errorf("%q: %d findings as headings, want 3", text, n)
+		if n := strings.Count(string(page), "<h2"); n != 4 {
+			t.Errorf("%q: %d headings, want the story and 3 findings", text, n)
 		}
 		for _, diagram := range regexp.MustCompile("(?s)```mermaid\n(.*?)```").FindAllStringSubmatch(out, -1) {
 			for line := range strings.Lines(diagram[1]) {

@@ -30,6 +30,8 @@ type page struct {
 	Quality               []field
 	Findings              []htmlFinding
 	More                  int
+	Stories               []toldStory
+	MoreStories           int
 	Chain                 *chainFigure
 	Owed                  []namedPlot
 	Open                  *plotFigure
@@ -118,6 +120,7 @@ func newPage(d *Document, o Options) *page {
 		}
 		p.Findings = append(p.Findings, h)
 	}
+	p.Stories, p.MoreStories = tellStories(d.Stories, o.Clock)
 	p.Chain = newChain(Chain(shown), o.Clock)
 	for _, s := range d.Suppressed {
 		p.Suppressed = append(p.Suppressed, Printable(fmt.Sprintf("%s %s: %s (%s)", s.Rule, s.Fingerprint, s.Reason, s.Owner)))
@@ -196,7 +199,7 @@ func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 
 func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
 	h := htmlExample{
-		Head:  fmt.Sprintf("Example %d: connection %d, %s", n, e.Conn, endpoints(e.Client, e.Server)),
+		Head:  fmt.Sprintf("Example %d: %s", n, examplePlace(e)),
 		Facts: printables(e.Facts[:min(len(e.Facts), maxFacts)]), Ladder: newLadder(e, c), Frames: framesText(e.Frames) + " of " + orDash(Printable(e.File)),
 	}
 	if e.Filter != "" {

@@ -107,7 +107,7 @@ func plainFinding(f *analysis.Finding) string {
 	}
 	for i := range f.Examples {
 		e := &f.Examples[i]
-		lines = append(lines, fmt.Sprintf("Example: connection %d, %s, frames %s of %s.", e.Conn, endpoints(e.Client, e.Server), framesText(e.Frames), orDash(Printable(e.File))))
+		lines = append(lines, fmt.Sprintf("Example: %s, frames %s of %s.", examplePlace(e), framesText(e.Frames), orDash(Printable(e.File))))
 		lines = append(lines, printables(e.Facts)...)
 		if e.Filter != "" {
 			lines = append(lines, TsharkLine(e.File, e.Filter))

@@ -46,6 +46,7 @@ func WriteMarkdown(w io.Writer, d *Document, o Options) error {
 	if more := len(traffic) - len(shown); more > 0 {
 		m.printf("\nand %s more\n", group(int64(more)))
 	}
+	m.stories(d, shown)
 	for i, f := range shown {
 		m.finding(i+1, f)
 	}
@@ -89,7 +90,7 @@ func (m *markdownWriter) finding(n int, f *analysis.Finding) {
 }
 
 func (m *markdownWriter) example(i int, e *analysis.Example) {
-	m.printf("\n**Example %d:** connection %d, %s, frames %s of %s\n\n", i+1, e.Conn, md(endpoints(e.Client, e.Server)), framesText(e.Frames), mdCode(e.File))
+	m.printf("\n**Example %d:** %s, frames %s of %s\n\n", i+1, md(examplePlace(e)), framesText(e.Frames), mdCode(e.File))
 	for _, fact := range e.Facts {
 		m.printf("- %s\n", md(fact))
 	}
@@ -116,7 +117,7 @@ func (m *markdownWriter) ladder(e *analysis.Example) {
 	if len(e.Ladder) == 0 {
 		return
 	}
-	m.printf("\n```mermaid\nsequenceDiagram\n  participant C as %s\n  participant S as %s\n", mermaid(orDash(addrPortText(e.Client))), mermaid(orDash(addrPortText(e.Server))))
+	m.printf("\n```mermaid\nsequenceDiagram\n  participant C as %s\n  participant S as %s\n", mermaid(orDash(endText(e.Client))), mermaid(orDash(endText(e.Server))))
 	var before capture.Time
 	for i := range shownSteps(e) {
 		s := &e.Ladder[i]

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
 )
 
 // keyWidth is how much of a key any output shows, in characters.
@@ -28,6 +30,7 @@ type ExchangeRow struct {
 	Time        Stamp     `json:"time"`
 	Outstanding int       `json:"outstanding"`
 	Flags       []string  `json:"flags,omitempty"` // see flagWords
+	Exec        *Exec     `json:"exec,omitempty"`  // of a queued command, whose own reply is QUEUED
 	Serves      *Serves   `json:"serves"`          // nil: no reply was seen
 	Believes    *Believes `json:"believes"`        // nil: the caller got no reply
 }
@@ -41,6 +44,41 @@ type Serves struct {
 	Bytes int64  `json:"bytes"`
 	Error string `json:"error,omitempty"` // first line of an error, without its marker
 	Value string `json:"value,omitempty"` // only with --show-values: the reply in words, never a secret
+}
+
+// Exec is the element of EXEC's array that answers a queued command.
+type Exec struct {
+	Element  int    `json:"element"` // from 1
+	Kind     string `json:"kind"`
+	Bytes    int64  `json:"bytes,omitempty"`    // declared length of a bulk or verbatim string
+	Elements int64  `json:"elements,omitempty"` // declared count of an aggregate, pairs of a map
+}
+
+// newExec returns nil for a command that no element answers.
+func newExec(v analysis.ExecView) *Exec {
+	if v.Element == 0 {
+		return nil
+	}
+	x := &Exec{Element: v.Element, Kind: v.Kind.String()}
+	switch {
+	case v.Kind == resp.Bulk || v.Kind == resp.Verbatim:
+		x.Bytes = v.N
+	case v.Kind.Aggregate():
+		x.Elements = v.N
+	}
+	return x
+}
+
+// text is the element in a few words. A value, as that of an integer, is not among them.
+func (x *Exec) text() string {
+	text := fmt.Sprintf("EXEC element %d: %s", x.Element, x.Kind)
+	switch {
+	case x.Bytes > 0:
+		text += fmt.Sprintf(" of %d B", x.Bytes)
+	case x.Elements > 0:
+		text += fmt.Sprintf(" of %d", x.Elements)
+	}
+	return text
 }
 
 // Believes says whose reply the caller of a command got.
@@ -83,6 +121,7 @@ func NewExchangeRow(e *analysis.Exchange, conn int64, client, server netip.AddrP
 			row.Flags = append(row.Flags, f.word)
 		}
 	}
+	row.Exec = newExec(e.Exec)
 	if e.Served {
 		row.Serves = newServes(e.Index, &e.Serves)
 		row.Serves.Error = mask.Text(row.Serves.Error)
@@ -162,7 +201,7 @@ type Row interface {
 
 func (*ExchangeRow) columns() []string {
 	return []string{"conn", "client", "server", "index", "command", "key", "file", "frame", "time", "outstanding", "flags",
-		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence"}
+		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence", "exec_element", "exec_kind"}
 }
 
 func (r *ExchangeRow) cells() []string {
@@ -174,7 +213,12 @@ func (r *ExchangeRow) cells() []string {
 		cells = append(cells, "", "", "", "", "", "")
 	}
 	if b := r.Believes; b != nil {
-		return append(cells, strconv.Itoa(b.Index), b.Confidence)
+		cells = append(cells, strconv.Itoa(b.Index), b.Confidence)
+	} else {
+		cells = append(cells, "", "")
+	}
+	if x := r.Exec; x != nil {
+		return append(cells, strconv.Itoa(x.Element), x.Kind)
 	}
 	return append(cells, "", "")
 }

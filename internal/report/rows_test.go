@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/resp"
 )
 
 // sampleRows are the exchange and the connection of the documentation, and their poor cousins.
@@ -31,6 +32,11 @@ func sampleRows() []Row {
 		&ExchangeRow{
 			Type: "exchange", Conn: 412, Client: "198.18.0.2:47868", Server: "198.18.0.11:14159", Index: 5, Command: "QUIT", Frame: 4470, Time: at(2 * time.Second),
 			Flags: []string{"control"},
+		},
+		&ExchangeRow{
+			Type: "exchange", Conn: 413, Client: "198.18.0.2:47870", Server: "198.18.0.11:14159", Index: 2, Command: "GET", Key: &key, Frame: 4480,
+			Time: at(3 * time.Second), Flags: []string{"queued"}, Exec: newExec(analysis.ExecView{Element: 1, Kind: resp.Bulk, N: 57}),
+			Serves: &Serves{Index: 2, Frame: 4481, Time: at(3*time.Second + time.Millisecond), Kind: "simple", Bytes: 9}, Believes: &Believes{2, "proven"},
 		},
 	}
 }
@@ -119,6 +125,13 @@ func TestNewExchangeRow(t *testing.T) {
 	}
 	if key := *row.Key; len(key) != keyWidth || !strings.HasSuffix(key, "kkk...") {
 		t.Errorf("key %q", key)
+	}
+	if row.Exec != nil {
+		t.Errorf("an element of no EXEC: %+v", row.Exec)
+	}
+	e.Exec = analysis.ExecView{Element: 2, Kind: resp.Integer, N: 4711}
+	if text := newExec(e.Exec).text(); text != "EXEC element 2: integer" {
+		t.Errorf("%q: an integer is a value, and hidden", text)
 	}
 	if !cmp.Equal(row.Flags, []string{"queued"}) {
 		t.Errorf("flags %v", row.Flags)

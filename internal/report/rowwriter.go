@@ -156,9 +156,13 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 		notes = append(notes, fmt.Sprintf("out=%d", r.Outstanding))
 	}
 	for _, f := range r.Flags {
-		if f != "handshake" && f != "no-reply-due" {
+		told := f == "handshake" || f == "no-reply-due" || f == "queued" && r.Exec != nil
+		if !told {
 			notes = append(notes, f)
 		}
+	}
+	if r.Exec != nil {
+		notes = append(notes, r.Exec.text())
 	}
 	tail := believes
 	if len(notes) > 0 {

@@ -48,7 +48,7 @@ func newLadder(e *analysis.Example, c Clock) *ladderFigure {
 	}
 	f := &ladderFigure{
 		Width: figureWidth, Height: ladderTop + ladderStep*len(shownSteps(e)) + 16, Left: ladderLeft, Right: ladderRight,
-		Client: orDash(addrPortText(e.Client)), Server: orDash(addrPortText(e.Server)),
+		Client: orDash(endText(e.Client)), Server: orDash(endText(e.Server)),
 	}
 	var before capture.Time
 	for i := range shownSteps(e) {

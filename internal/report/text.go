@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -258,14 +257,4 @@ func countAs(n int64, one, many string) string {
 		return "1 " + one
 	}
 	return group(n) + " " + many
-}
-
-func endpoints(client, server netip.AddrPort) string {
-	switch {
-	case !client.IsValid():
-		return addrPortText(server)
-	case !server.IsValid():
-		return addrPortText(client)
-	}
-	return addrPortText(client) + " -> " + addrPortText(server)
 }
