@@ -82,9 +82,9 @@ func (s *Session) accusable(a *Exchange, st Stance) time.Duration {
 		return handshakeGap
 	}
 	if st.Basis >= BasisGuessed {
-		return suspectGap
+		return max(suspectGap, 2*s.minRTT) // a pipeline that waits for window or for its own acknowledgements
 	}
-	return s.group.minGap()
+	return max(s.group.minGap(), 2*s.minRTT)
 }
 
 // handshakeGap is the silence after an unanswered command of the set-up that shows that its reply was given up.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -112,7 +113,7 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 	if l.next == nil || why == byClose || !l.flat && !l.certain {
 		return false
 	}
-	a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: l.flat, Owed: s.unread.len(), Weakened: !l.certain}
+	a := Abandonment{Given: *ex, Next: *l.next, Gap: l.next.Time.Sub(ex.EndTime), Flat: l.flat, Owed: s.unread.len(), Weakened: !l.certain}
 	a.Given.Session, a.Next.Session = nil, nil
 	switch why {
 	case byHalf:
@@ -170,9 +171,14 @@ func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confiden
 	case a.Why == ByInference:
 		level = min(Likely, max(st.Confidence, Possible))
 	}
-	switch {
-	case st.Basis == BasisGuessed || st.Confidence >= Likely:
-	case st.Confidence == Possible:
+	if s.Start == reassembly.MidStream && s.replies == 0 && !s.oneSided() {
+		return Unsaid // CLIENT REPLY OFF may stand before the capture
+	}
+	switch st.Confidence {
+	case Strong, Proven:
+	case Likely:
+		level = min(level, Strong)
+	case Possible:
 		level = min(level, Likely)
 	default:
 		return Unsaid
@@ -209,7 +215,11 @@ func (s *Session) overtook(last, next *Exchange, k int) {
 		return
 	}
 	d.Proof = &Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: true, Owed: k, Confidence: Proven}
-	if s.stance().Confidence < Likely {
+	switch s.stance().Confidence {
+	case Strong, Proven:
+	case Likely:
+		d.Proof.Confidence = Strong
+	default:
 		d.Proof.Confidence = Likely
 	}
 	d.Proof.Given.Session, d.Proof.Next.Session = nil, nil

@@ -13,6 +13,7 @@ const (
 	learnSome       = 20   // … and the least that say anything
 	expectStrong    = 6.0  // overlaps expected of independent callers, none seen: chance 0.25 %
 	expectLikely    = 3.0  // … 5 %
+	expectSome      = 1.0  // … 37 %: says next to nothing
 	multiplexEvents = 3    // overlaps with short gaps that make a multiplexer
 	multiplexShare  = 1000 // … if they are at least one in so many sends
 	multiplexGap    = 5 * time.Millisecond
@@ -131,9 +132,9 @@ func (l *learned) policy(pool bool) (Policy, Confidence) {
 	case l.overlaps > 0 || l.sends < learnSome:
 	case l.sends >= learnSome && l.expected >= expectStrong, l.sends >= learnSends && pool && l.expected >= expectLikely:
 		return PolicyLockstep, Strong
-	case l.expected >= expectLikely, l.sends >= learnSends && pool:
+	case l.expected >= expectLikely:
 		return PolicyLockstep, Likely
-	case l.sends >= learnSends:
+	case l.sends >= learnSends && l.expected >= expectSome:
 		return PolicyLockstep, Possible
 	}
 	return PolicyUnknown, Unsaid
@@ -141,12 +142,12 @@ func (l *learned) policy(pool bool) (Policy, Confidence) {
 
 // stance says what policy the session's client has, and how that is known.
 func (s *Session) stance() Stance {
-	if p, ok := s.run.givenPolicy(s.Client.Addr()); ok {
-		return Stance{p, BasisGiven, Strong, 0}
-	}
 	g := s.group
 	if g == nil {
 		return Stance{}
+	}
+	if p, ok := s.run.givenPolicy(s.Client.Addr()); ok {
+		return Stance{p, BasisGiven, Strong, 0}
 	}
 	pop := g.pop
 	if pop.async || s.handshake.sentinel {
@@ -179,7 +180,8 @@ func (s *Session) stance() Stance {
 // corroborated reports whether something besides its sends shows that this client waits for each reply: a read timeout
 // of its own, or the habits of a pool.
 func (p *Population) corroborated() bool {
-	return p.jedis > 0 || p.heals > 0 || p.estimate().fixed()
+	ts := p.estimate()
+	return p.jedis > 0 || p.heals > 0 || ts.fixed() && !ts.Values[0].Reused // periodic commands look like reuse after a timeout
 }
 
 // plainLevel is the confidence of a healthy belief.
@@ -271,7 +273,7 @@ func nameHash(ex *Exchange) uint64 {
 // closesLikeJedis reports whether the client says QUIT, reads the answer and resets the connection at once (SO_LINGER
 // 0), on a connection without a set-up of its own.
 func (s *Session) closesLikeJedis(c *closeMark) bool {
-	if !c.rst || c.fin || !s.mode.quit || s.handshake.commands > 0 || !s.lastSeg[roleServer].seen {
+	if !c.rst || c.fin || !s.mode.quit || !s.keyed || s.handshake.commands > 0 || !s.lastSeg[roleServer].seen {
 		return false
 	}
 	d := c.time.Sub(s.lastSeg[roleServer].time)

@@ -22,7 +22,7 @@ type Library struct {
 // connection give the same name.
 var libraries = []Library{
 	{Name: "jedis", Policy: PolicyLockstep},
-	{Name: "redis-py", Policy: PolicyLockstep, Cancels: true, Awaits: true},
+	{Name: "redis-py", Policy: PolicyLockstep, Cancels: true}, // asyncio writes its set-up ahead
 	{Name: "go-redis", Policy: PolicyLockstep, Cancels: true},
 	{Name: "redigo", Policy: PolicyLockstep, Cancels: true, Awaits: true},
 	{Name: "rueidis", Policy: PolicyMultiplex, Cancels: true},
@@ -44,7 +44,7 @@ var libraries = []Library{
 	{Name: "phpredis", Policy: PolicyLockstep},
 	{Name: "fred", Policy: PolicyMultiplex, Cancels: true},
 	{Name: "redix", Policy: PolicyMultiplex, Cancels: true},
-	{Name: "valkey-py", Policy: PolicyLockstep, Cancels: true, Awaits: true},
+	{Name: "valkey-py", Policy: PolicyLockstep, Cancels: true},
 	{Name: "valkey-go", Policy: PolicyMultiplex, Cancels: true},
 }
 
@@ -130,6 +130,9 @@ func (h *handshake) see(req *resp.Request) {
 			version := h.library.Version
 			h.library, h.named = libraryNamed(value), true
 			h.library.Version = version
+			for _, b := range []byte(h.library.Name) { // several libraries send the same commands
+				h.signature = (h.signature ^ uint64(b)) * 1099511628211
+			}
 		case bytes.EqualFold(req.Args[2].Bytes, []byte("LIB-VER")):
 			h.library.Version = cleanName(strings.ToLower(value))
 		}
@@ -139,6 +142,9 @@ func (h *handshake) see(req *resp.Request) {
 // enrol follows the set-up of the connection and puts the session into its group with the first other command.
 func (s *Session) enrol(v verb, req *resp.Request, ex *Exchange) {
 	h := &s.handshake
+	if v == verbPublish && s.group != nil && len(req.Args) > 1 && string(req.Args[1].Bytes) == "__sentinel__:hello" {
+		h.sentinel, s.group.pop.async = true, true // a Sentinel that was at work before the capture began
+	}
 	if h.done {
 		return
 	}

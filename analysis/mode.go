@@ -47,6 +47,7 @@ const (
 	verbShutdown
 	verbDebug
 	verbPing
+	verbPublish
 	verbEcho
 	verbWatch
 )
@@ -56,7 +57,7 @@ var verbs = map[string]verb{
 	"SUBSCRIBE": verbSubscribe, "PSUBSCRIBE": verbSubscribe, "SSUBSCRIBE": verbSubscribe,
 	"UNSUBSCRIBE": verbUnsubscribe, "PUNSUBSCRIBE": verbUnsubscribe, "SUNSUBSCRIBE": verbUnsubscribe,
 	"MONITOR": verbMonitor, "HELLO": verbHello, "SYNC": verbSync, "PSYNC": verbPsync, "REPLCONF": verbReplconf,
-	"SELECT": verbSelect, "AUTH": verbAuth, "SHUTDOWN": verbShutdown, "DEBUG": verbDebug, "PING": verbPing,
+	"SELECT": verbSelect, "AUTH": verbAuth, "SHUTDOWN": verbShutdown, "DEBUG": verbDebug, "PING": verbPing, "PUBLISH": verbPublish,
 	"ECHO": verbEcho, "WATCH": verbWatch,
 }
 
@@ -257,9 +258,14 @@ func confirmation(r *resp.Reply) int {
 func (m *mode) confirm(r *resp.Reply) {
 	kind := confirmation(r)
 	m.subs = int(max(r.Elems[2].N, 0))
-	if kind < 3 {
+	// The count of what is left is of channels and patterns together, and does not change where the client subscribes
+	// again, or unsubscribes from what it had not subscribed to.
+	same := kind%3 != 2 && m.subs == m.kinds[0]+m.kinds[1] || kind%3 == 2 && m.subs == m.kinds[2]
+	switch {
+	case same:
+	case kind < 3:
 		m.kinds[kind]++
-	} else if m.kinds[kind-3] > 0 {
+	case m.kinds[kind-3] > 0:
 		m.kinds[kind-3]--
 	}
 	if kind%3 == 2 {

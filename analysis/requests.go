@@ -70,7 +70,7 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	}
 	if keyed {
 		ex.Key.Set(key.Bytes, key.Len)
-		ex.HasKey = true
+		ex.HasKey, s.keyed = true, true
 	}
 	ex.Start, ex.End = req.Start, req.End
 	ex.Ack, ex.Late = start.ack, start.late
@@ -208,9 +208,14 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	if overlap && gap >= sampleFloor {
 		s.overtaken = true
 	}
+	if q := p.ex; q != nil && q.Served && q.Flags&Blocks == 0 && ex.Ack >= q.Serves.End {
+		if d := ex.Time.Sub(q.Serves.Time); d >= 0 && d < prompt {
+			s.waitedFor(q.Serves.FirstTime.Sub(q.EndTime))
+		}
+	}
 	if s.slowAt != 0 {
 		// A slow reply may have been given up, unless the client goes on promptly and nobody of its kind ever gave up.
-		if d := ex.Time.Sub(s.slowAt); d < 0 || d >= prompt || len(s.group.pop.samples) > 0 {
+		if d := ex.Time.Sub(s.slowAt); d < 0 || d >= prompt || s.group != nil && len(s.group.pop.samples) > 0 {
 			s.suspect = true
 		}
 		s.slowAt = 0
@@ -233,6 +238,17 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) sameWrite(ex *Exchange, start *segmentMark) bool {
 	return t.seg.frame == start.frame && t.seg.file == start.file || ex.Time == t.endTime && ex.Start == t.end && ex.Ack == t.ack
+}
+
+// waitedFor notes a silence that somebody sat out: the client went on promptly after the reply.
+func (s *Session) waitedFor(silence time.Duration) {
+	switch {
+	case silence < suspectGap:
+	case silence > s.patient[0]:
+		s.patient[0], s.patient[1] = silence, s.patient[0]
+	case silence > s.patient[1]:
+		s.patient[1] = silence
+	}
 }
 
 // flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not

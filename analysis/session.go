@@ -25,23 +25,21 @@ type Session struct {
 	Kind   Kind
 	Lost   [2]int64 // bytes never captured: what the client sent, what the server sent
 
-	run         *Run
-	client      reassembly.Side
-	roleKnown   bool
-	over        bool // no more segments
-	group       *Group
-	mode        mode
-	handshake   handshake
-	commands    int // sent
-	replies     int // in-band
-	pushes      int
-	batches     int32
-	dirty       bool
-	behind      int
-	accepted    int // replies that the server sent before it had any command
-	unsolicit   int
-	lateReplies int // replies later than the population's timeout
-	promptLate  int // of these, followed at once by the next command
+	run       *Run
+	client    reassembly.Side
+	roleKnown bool
+	over      bool // no more segments
+	group     *Group
+	mode      mode
+	handshake handshake
+	commands  int // sent
+	replies   int // in-band
+	pushes    int
+	batches   int32
+	dirty     bool
+	behind    int
+	accepted  int // replies that the server sent before it had any command
+	unsolicit int
 
 	requests resp.RequestDecoder
 	answers  resp.ReplyDecoder
@@ -59,17 +57,19 @@ type Session struct {
 	guessing     bool // what the callers got since depends on an inference, or on a wait that nobody can judge
 	sharedWrites int
 	blockTold    *BlockGivenUp
-	early        bool         // judged before its end, by what the group had shown
-	unsureMode   bool         // whether replies are due at all is not known: the capture lacks a part of a command that may say so
-	slowAt       capture.Time // arrival of a slow reply, until the next command; 0: none
-	chance       float64      // that the number of replies owed is what it is said to be
-	inferred     bool         // inferLazy has run
-	singles      int          // plain writes of one command
-	multiples    int          // … of several
-	suspect      bool         // something suspicious happened: what follows teaches nothing about the client's design
-	overtaken    bool         // a command was written while a reply was due
-	doubtful     bool         // the pairing is not certain since bytes were lost
-	holes        bool         // lost bytes since the last command
+	early        bool             // judged before its end, by what the group had shown
+	unsureMode   bool             // whether replies are due at all is not known: the capture lacks a part of a command that may say so
+	slowAt       capture.Time     // arrival of a slow reply, until the next command; 0: none
+	chance       float64          // that the number of replies owed is what it is said to be
+	keyed        bool             // a command with a key was sent
+	patient      [2]time.Duration // longest silences before a reply after which the client went on promptly
+	inferred     bool             // inferLazy has run
+	singles      int              // plain writes of one command
+	multiples    int              // … of several
+	suspect      bool             // something suspicious happened: what follows teaches nothing about the client's design
+	overtaken    bool             // a command was written while a reply was due
+	doubtful     bool             // the pairing is not certain since bytes were lost
+	holes        bool             // lost bytes since the last command
 	holed        [2]bool
 	waiting      bool // in the run's list of sessions that wait for judgement
 	forced       bool // judge with what is known

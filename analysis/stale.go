@@ -99,8 +99,10 @@ func (s *Session) staleLevel(ex *Exchange, st Stance) (Confidence, []string) {
 	switch {
 	case pairs >= 1 && len(why) >= 3:
 		return Strong, why
-	case pairs >= 2, pairs >= 1 && len(why) >= 2:
+	case pairs >= 2 && (st.Basis >= BasisNamed || len(why) >= 1), pairs >= 1 && len(why) >= 2:
 		return min(Strong, max(st.Confidence, Likely)), why
+	case pairs >= 2:
+		return Likely, why // an explicit pipeline, written piece by piece, would look the same
 	case len(why) >= 1:
 		return Likely, why
 	}

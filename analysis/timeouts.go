@@ -198,7 +198,10 @@ func (s *Session) patience(st Stance) patience {
 // vetoes reports whether this connection shows that it waits longer than w: replies later than that were followed
 // promptly by the next command, twice or more, so somebody was waiting for them.
 func (s *Session) vetoes(w patience) bool {
-	late, soon := s.lateReplies, s.promptLate
+	if s.patient[1] > w.t+w.slack {
+		return true
+	}
+	late, soon := 0, 0
 	for i := range s.log.len() {
 		ex := s.log.at(i)
 		if !ex.Served || ex.Flags&Blocks != 0 || ex.Serves.FirstTime.Sub(ex.EndTime) <= w.t+w.slack {

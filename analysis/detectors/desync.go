@@ -1,7 +1,9 @@
 package detectors
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,14 +99,14 @@ func ladder(r *analysis.Run, a *analysis.Abandonment) []analysis.Step {
 	}
 	next := command(r, n)
 	next.Mark = fmt.Sprintf("%s later, on the same connection", seconds(a.Gap))
-	if g.Served && g.Serves.Time < n.Time {
-		return append(steps, late, next)
-	}
 	steps = append(steps, next)
 	if g.Served {
-		late.Mark += ", too late"
+		if g.Serves.Time >= n.Time {
+			late.Mark += ", too late"
+		}
 		steps = append(steps, late)
 	}
+	slices.SortStableFunc(steps, func(x, y analysis.Step) int { return cmp.Compare(x.Time, y.Time) })
 	return steps
 }
 

@@ -58,6 +58,10 @@ func why(d *analysis.Desync, a *analysis.Abandonment) []string {
 	case analysis.BasisGuessed:
 		facts = append(facts, fmt.Sprintf("no pipeline, most likely: the client opens and closes like %s, which waits for each reply", d.Library.Name))
 	case analysis.BasisLearned:
+		if a.Learned == 0 {
+			facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply", d.Stance.Sends))
+			break
+		}
 		facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply; accused from a silence of %s on",
 			d.Stance.Sends, ms(a.Learned)))
 	default:

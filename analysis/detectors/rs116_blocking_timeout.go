@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 )
 
 // BlockingTimeout is RS116: the client gave up on a blocking command before the time that it had asked to block for.
@@ -40,6 +41,7 @@ type blockWatch struct {
 
 type blockWait struct {
 	gap      time.Duration
+	end      capture.Time
 	o        analysis.Occurrence
 	conn     int64
 	index    int
@@ -84,9 +86,12 @@ func (w *blockWatch) see(b *analysis.BlockGivenUp) {
 	if len(w.seen) >= maxBlockGroups && list2 == nil || len(list2) >= 64 {
 		return
 	}
-	n := blockWait{gap: b.Gap, o: o, conn: s.ID, index: ex.Index}
+	n := blockWait{gap: b.Gap, end: ex.EndTime.Add(b.Gap), o: o, conn: s.ID, index: ex.Index}
 	for i := range list2 {
 		p := &list2[i]
+		if n.end.Sub(p.end) < time.Second {
+			continue // workers that are stopped together
+		}
 		if d := (p.gap - n.gap).Abs(); d <= max(2*time.Millisecond, n.gap/50) {
 			if !p.reported {
 				p.reported = true

@@ -32,7 +32,8 @@ func newPairsCommand(a *app) *cobra.Command {
 		Use:   "pairs FILE... | DIR | -",
 		Short: "Print every command with the reply the server meant and the reply its caller got",
 		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant for it.
-BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the connection.`,
+BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the connection. "EXEC[2] bulk" is
+the element of EXEC's array that answers a queued command; the time beside it is that of QUEUED.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return o.rows(cmd.Context(), a, names, "exchanges", pairRows)

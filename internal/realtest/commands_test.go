@@ -11,22 +11,24 @@ import (
 // connection the analysis must name the very reply that its caller read: kind, text and place in the stream.
 func TestEveryCommandAgainstServer(t *testing.T) {
 	needs(t, "redis-server", "tcpdump")
-	s := startServer(t)
-	tape := record(t, s)
+	plain, cluster := startServer(t), startCluster(t)
+	sentinel := startSentinel(t, plain)
+	tape := record(t, plain, cluster, sentinel)
 	var callers []*caller
 	var faulty netip.AddrPort
-	meet := func(what string) *caller {
+	meet := func(s *server, what string) *caller {
 		c := dial(t, s, what)
 		callers = append(callers, c)
 		return c
 	}
 	list := invocations(t)
 	for _, m := range manners {
-		m.say(meet(m.name), list)
+		m.say(meet(plain, m.name), list)
 	}
 	for _, talk := range talks {
 		talk.say(func(who string) *caller {
-			c := meet(talk.name + ": " + who)
+			s := map[place]*server{onPlain: plain, onCluster: cluster, onSentinel: sentinel}[talk.at]
+			c := meet(s, talk.name+": "+who)
 			if talk.name == nested {
 				faulty = c.local
 			}

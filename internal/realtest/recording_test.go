@@ -20,7 +20,7 @@ const kernelBuffer = 65536
 // probePatience is how long tcpdump may take to write a packet to its file.
 const probePatience = 30 * time.Second
 
-// recording is a tcpdump of one server's port on loopback. Datagrams to a port of its own mark where it begins and ends,
+// recording is a tcpdump of the ports of some servers on loopback. Datagrams to a port of its own mark where it begins and ends,
 // so that no packet of a conversation between the marks is missing because tcpdump had not begun, or had not written it.
 type recording struct {
 	path   string
@@ -31,7 +31,7 @@ type recording struct {
 }
 
 // record returns when tcpdump has written a packet.
-func record(t *testing.T, s *server) *recording {
+func record(t *testing.T, servers ...*server) *recording {
 	t.Helper()
 	r := &recording{path: filepath.Join(t.TempDir(), "lo.pcap")}
 	var err error
@@ -52,10 +52,14 @@ func record(t *testing.T, s *server) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
+	filter := "udp port " + mark
+	for _, s := range servers {
+		filter += fmt.Sprintf(" or tcp port %d", s.port)
+	}
 	// Not in immediate mode: there each packet takes a slot of the largest size, and the buffer holds few.
 	// tcpdump gives up root's rights before it opens a file by name: standard output is open already.
 	r.cmd = exec.Command("tcpdump", "-i", "lo", "-n", "-U", "-B", strconv.Itoa(kernelBuffer), "-w", "-",
-		fmt.Sprintf("tcp port %d or udp port %s", s.port, mark))
+		filter)
 	r.cmd.Stdout, r.cmd.Stderr = out, &r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -39,24 +39,45 @@ type server struct {
 	cmd  *exec.Cmd
 }
 
-// startServer runs a server on a free loopback port for the length of the test.
-func startServer(t *testing.T) *server {
+// freePort finds one that nobody listens on.
+func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// startServer runs a plain server for the length of the test. It looks at those who wait in vain a hundred times a second.
+func startServer(t *testing.T) *server {
+	t.Helper()
+	return start(t, "save \"\"\nenable-debug-command yes\nrepl-diskless-sync no\nhz 100\n")
+}
+
+// startCluster runs a node that has no slots yet.
+func startCluster(t *testing.T) *server {
+	t.Helper()
+	return start(t, fmt.Sprintf("save \"\"\nenable-debug-command yes\ncluster-enabled yes\ncluster-require-full-coverage no\ncluster-port %d\n", freePort(t)))
+}
+
+// startSentinel runs a Sentinel that watches another server.
+func startSentinel(t *testing.T, watched *server) *server {
+	t.Helper()
+	return start(t, fmt.Sprintf("sentinel monitor mymaster 127.0.0.1 %d 1\n", watched.port), "--sentinel")
+}
+
+// start runs a server on a free loopback port, and waits until it listens.
+func start(t *testing.T, conf string, args ...string) *server {
+	t.Helper()
+	port, dir := freePort(t), t.TempDir()
+	path := filepath.Join(dir, "redis.conf")
+	conf = fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nloglevel warning\n%s", port, dir, conf)
+	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "redis.conf")
-	text := fmt.Sprintf("port %d\nbind 127.0.0.1\nsave \"\"\ndir %s\nenable-debug-command yes\nloglevel warning\n", port, dir)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{port: port, cmd: exec.Command("redis-server", conf)}
+	s := &server{port: port, cmd: exec.Command("redis-server", append([]string{path}, args...)...)}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

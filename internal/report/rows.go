@@ -69,17 +69,8 @@ func newExec(v analysis.ExecView) *Exec {
 	return x
 }
 
-// text is the element in a few words. A value, as that of an integer, is not among them.
-func (x *Exec) text() string {
-	text := fmt.Sprintf("EXEC element %d: %s", x.Element, x.Kind)
-	switch {
-	case x.Bytes > 0:
-		text += fmt.Sprintf(" of %d B", x.Bytes)
-	case x.Elements > 0:
-		text += fmt.Sprintf(" of %d", x.Elements)
-	}
-	return text
-}
+// text is the element in two words: rows are short.
+func (x *Exec) text() string { return fmt.Sprintf("EXEC[%d] %s", x.Element, x.Kind) }
 
 // Believes says whose reply the caller of a command got.
 type Believes struct {

@@ -130,8 +130,8 @@ func TestNewExchangeRow(t *testing.T) {
 		t.Errorf("an element of no EXEC: %+v", row.Exec)
 	}
 	e.Exec = analysis.ExecView{Element: 2, Kind: resp.Integer, N: 4711}
-	if text := newExec(e.Exec).text(); text != "EXEC element 2: integer" {
-		t.Errorf("%q: an integer is a value, and hidden", text)
+	if got, err := json.Marshal(newExec(e.Exec)); err != nil || string(got) != `{"element":2,"kind":"integer"}` {
+		t.Errorf("%s, %v: an integer is a value, and hidden", got, err)
 	}
 	if !cmp.Equal(row.Flags, []string{"queued"}) {
 		t.Errorf("flags %v", row.Flags)

@@ -131,6 +131,8 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 	}
 	serves := "none seen"
 	switch {
+	case r.Serves != nil && r.Exec != nil:
+		serves = r.Exec.text()
 	case r.Serves != nil && r.Serves.Error != "":
 		serves = "-" + Shorten(r.Serves.Error, 13)
 	case r.Serves != nil:
@@ -156,13 +158,9 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 		notes = append(notes, fmt.Sprintf("out=%d", r.Outstanding))
 	}
 	for _, f := range r.Flags {
-		told := f == "handshake" || f == "no-reply-due" || f == "queued" && r.Exec != nil
-		if !told {
+		if f != "handshake" && f != "no-reply-due" {
 			notes = append(notes, f)
 		}
-	}
-	if r.Exec != nil {
-		notes = append(notes, r.Exec.text())
 	}
 	tail := believes
 	if len(notes) > 0 {

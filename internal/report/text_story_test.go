@@ -64,3 +64,37 @@ func TestStoriesAreMasked(t *testing.T) {
 		}
 	}
 }
+
+// TestStoriesInPages holds the two formats that people read besides the text.
+func TestStoriesInPages(t *testing.T) {
+	for format, wants := range map[Format][]string{
+		HTML:     {"<h2>The story, first cause first</h2>", "<p>The server 10.0.0.2:6379 stood still", "10.0.0.2:6379 answered nobody (frames 4, 9)</td>"},
+		Markdown: {"## The story, first cause first\n\nThe server 10.0.0.2:6379 stood still", "answered nobody (frames 4, 9) |\n"},
+	} {
+		var out bytes.Buffer
+		if err := Write(&out, format, told(), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %q in\n%s", format, want, out.String())
+			}
+		}
+	}
+}
+
+func TestExamplePlace(t *testing.T) {
+	client, server := netip.MustParseAddrPort("10.0.0.1:42000"), netip.MustParseAddrPort("[2001:db8::1]:6379")
+	host := netip.AddrPortFrom(client.Addr(), 0)
+	for want, e := range map[string]*analysis.Example{
+		"connection 7, 10.0.0.1:42000 -> [2001:db8::1]:6379": {Conn: 7, Client: client, Server: server},
+		"10.0.0.1 -> [2001:db8::1]:6379":                     {Client: host, Server: server},
+		"10.0.0.1":                                           {Client: host},
+		"connection 7":                                       {Conn: 7},
+		"-":                                                  {},
+	} {
+		if got := examplePlace(e); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

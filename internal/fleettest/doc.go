@@ -1,0 +1,2 @@
+// Package fleettest runs the queries of docs/fleet.md on the output of the program.
+package fleettest
