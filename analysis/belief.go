@@ -182,14 +182,26 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 	gone, kept := false, true
 	cover := last.Ack // the place up to which what the client has received is accounted for
 	for _, ex := range batch {
-		if !ex.waits() {
+		if !ex.waits() && ex.Flags&LeftOut == 0 {
 			continue
 		}
 		if gone || s.unread.len() == 0 {
 			ex.Belief = Belief{}
 			continue
 		}
+		if ex.drains() {
+			s.drain(ex)
+		}
 		r := s.unread.front()
+		if ex.Flags&LeftOut != 0 && r.Served && r.Index > ex.Index && r.Serves.End <= l.ack {
+			// The server skipped this command's reply: its caller reads the next one's, and the last caller waits.
+			ex.Belief = Belief{Index: r.Index, Confidence: min(level, Likely)}
+			s.run.release(s.unread.pop())
+			continue
+		}
+		if ex.Flags&LeftOut != 0 {
+			continue
+		}
 		why, sure := s.unreadable(ex, r, last, delivered, l, wait)
 		if (why == byAck || why == byHalf) && (!s.accounted(cover, l) || owed == 0 && s.tooSoon(last, l, st)) {
 			why, sure = readInTime, 0.5
@@ -250,6 +262,31 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 	}
 	if l.last || l.next.verb == verbReset {
 		s.forget()
+	}
+}
+
+// drainToken is the length of the shortest token by which a client recognises the end of what it throws away: redigo
+// sends ECHO with 32 hexadecimal digits when a connection goes back to its pool, and reads until they come back.
+const drainToken = 16
+
+// drains reports whether the caller of a command throws away all replies before its own.
+func (ex *Exchange) drains() bool {
+	return ex.verb == verbEcho && ex.Served && ex.Serves.N >= drainToken && isHex(ex.Serves.Text.Raw())
+}
+
+func isHex(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// drain throws away what is unread before ex's own reply.
+func (s *Session) drain(ex *Exchange) {
+	for s.unread.len() > 1 && s.unread.front() != ex {
+		s.run.release(s.unread.pop())
 	}
 }
 

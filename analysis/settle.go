@@ -133,7 +133,7 @@ func (s *Session) plain() bool {
 }
 
 func (s *Session) plainExchange(ex, next *Exchange) bool {
-	if ex.Flags&(Uncertain|AfterHole) != 0 {
+	if ex.Flags&(Uncertain|AfterHole|LeftOut) != 0 {
 		return false
 	}
 	if !ex.waits() {
