@@ -67,6 +67,7 @@ func why(d *analysis.Desync, a *analysis.Abandonment) []string {
 	default:
 		facts = append(facts, fmt.Sprintf("whether this client is supposed to pipeline is not known: %d sends are too few to learn from", d.Stance.Sends))
 	}
+	facts = append(facts, versionFacts(d.Library)...)
 	switch {
 	case d.Wait.Given:
 		facts = append(facts, "read timeout as given: "+ms(d.Wait.T))

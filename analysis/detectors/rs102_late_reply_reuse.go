@@ -36,6 +36,7 @@ func LateReplyReuse() *analysis.Detector {
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() analysis.Example {
 					e := handedOn(r.Run(), d, a)
+					e.Facts = append(e.Facts, versionFacts(d.Library)...)
 					w := d.Wait
 					switch {
 					case w.Given:
