@@ -34,7 +34,7 @@ func (s *Session) staleAfter(a, b *Exchange, st Stance) bool {
 	if s.run.without&withoutInference != 0 || s.Start != reassembly.MidStream || st.Policy != PolicyLockstep || st.Confidence < Likely || s.group.pop.pipelined > 0 {
 		return false
 	}
-	if !a.waits() || a.Flags&(Blocks|NotAwaited|AfterHole) != 0 || a.shared || b.shared || a.unsure || b.unsure || a.Frame == b.Frame && a.File == b.File {
+	if !a.waits() || a.Flags&(Blocks|NotAwaited|AfterHole|InHandshake) != 0 || a.shared || b.shared || a.unsure || b.unsure || a.Frame == b.Frame && a.File == b.File {
 		return false
 	}
 	return a.End == b.Start && a.Ack == b.Ack && a.Ack != reassembly.NoAck && !a.Late && !b.Late && b.Time.Sub(a.EndTime) < s.staleBound()
@@ -53,7 +53,7 @@ func (s *Session) stale(ex *Exchange, l limits, st Stance) {
 		if ts := s.group.pop.estimate(); len(ts.Values) > 0 {
 			d.Wait = ts.Values[0]
 		}
-		a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: true, Owed: 1, Confidence: Proven, Stale: true}
+		a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: true, Owed: 1, Confidence: d.StaleLevel, Stale: true}
 		a.Given.Session, a.Next.Session = nil, nil
 		s.run.kept++
 		d.Abandoned = append(d.Abandoned, a)
