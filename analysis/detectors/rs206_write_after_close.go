@@ -56,11 +56,9 @@ func (w *lateWrites) control(c *analysis.Control) {
 		Confidence: analysis.Proven,
 	}
 	sides := &c.Segment.Conn.Sides
-	if o.Weakened = sides[0].Lost+sides[1].Lost > 0; o.Weakened {
-		o.Confidence = o.Confidence.Down()
-	}
-	if sides[0].Cut > 0 {
-		o.Confidence = analysis.Possible // a QUIT may be among what the snapshot length cut off
+	o.Weakened = sides[0].Lost+sides[1].Lost > 0
+	if o.Weakened || sides[0].Cut > 0 {
+		o.Confidence = analysis.Possible // a QUIT may be among what was lost, or cut off by the snapshot length
 	}
 	id := w.r.Fingerprint(o)
 	if w.causes[id] == nil && len(w.causes) >= maxLateGroups {
