@@ -166,15 +166,24 @@ func (s *Session) stance() Stance {
 	switch {
 	case policy == PolicyMultiplex:
 	case policy == PolicyLockstep && hint:
-		conf = max(conf, Likely)
+		conf = max(conf, Likely, pop.habits())
 	case policy == PolicyUnknown && pop.jedis > 0 && l.fast == 0:
-		return Stance{PolicyLockstep, BasisGuessed, Likely, l.sends}
+		return Stance{PolicyLockstep, BasisGuessed, max(Likely, pop.habits()), l.sends}
 	case policy == PolicyUnknown && hint && l.fast == 0:
 		return Stance{PolicyUnknown, BasisNone, Possible, l.sends}
 	case policy == PolicyUnknown:
 		return Stance{PolicyUnknown, BasisNone, Unsaid, l.sends}
 	}
 	return Stance{policy, BasisLearned, conf, l.sends}
+}
+
+// habits is how surely a client that closes like Jedis is one that waits for each reply: strongly, if it does so again and
+// again and its waits show a read timeout of their own, which a client that shares connections has no use for.
+func (p *Population) habits() Confidence {
+	if ts := p.estimate(); p.jedis >= 3 && ts.fixed() && !ts.Values[0].Reused {
+		return Strong
+	}
+	return Unsaid
 }
 
 // corroborated reports whether something besides its sends shows that this client waits for each reply: a read timeout
