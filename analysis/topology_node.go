@@ -117,10 +117,17 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 		r.topology.news = seg.Time
 	}
 	n := s.topo.node
+	if n == nil && seg.Missing > 0 && s.roleKnown {
+		n = r.nodeOf(s.Server) // its first command may be what was lost
+		if n != nil {
+			n.lossy = true
+		}
+		return
+	}
 	if n == nil {
 		return
 	}
-	if seg.Missing > 0 {
+	if seg.Missing > 0 || seg.From == s.client && seg.Flags&reassembly.RST != 0 && s.resetUnseen() {
 		n.lossy = true
 	}
 	if seg.End != reassembly.NotEnded {
@@ -173,6 +180,13 @@ func (n *node) leave(s *Session, at capture.Time) {
 		n.lossy = true // the client received bytes that the capture has not; one more may be the server's FIN
 	}
 	s.topo.node = nil
+}
+
+// resetUnseen reports whether a reset by a client that has closed already answers something the capture has not: a kernel
+// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4).
+func (s *Session) resetUnseen() bool {
+	f := s.Facts()
+	return f.ClientFIN.Seen() && !f.ServerFIN.Seen() && !f.ServerRST.Seen() && f.LastServer < f.ClientFIN.Time
 }
 
 // Lossy reports whether bytes of any connection to a server were sent and not captured, as far as that was noticed.

@@ -175,19 +175,22 @@ func TestLoss(t *testing.T) {
 	}
 }
 
-func checkSure(t *testing.T, s sample, base map[string]bool, name string, packets []capture.Packet) {
+func checkSure(t *testing.T, s sample, base map[string]bool, name string, packets []capture.Packet) (ok bool) {
 	t.Helper()
+	ok = true
 	r := inspect(t, replay(packets), s.o)
 	for rule := range sure(r) {
 		if !base[rule] {
 			for _, f := range r.findings {
 				if f.Rule == rule {
 					t.Errorf("%s, %s: new %s %s %s: %s", s.name, name, f.Rule, f.Severity, f.Confidence, f.Title)
+					ok = false
 					break
 				}
 			}
 		}
 	}
+	return ok
 }
 
 // exhaustive is the largest capture of which every packet is dropped in turn.
@@ -204,16 +207,19 @@ func TestEachPacketLost(t *testing.T) {
 			continue
 		}
 		base := sure(inspect(t, replay(s.packets), s.o))
+		if s.name == "01a_small.pcap" {
+			base["RS104"] = true // from the middle on, its dirty connections are what RS104 names
+		}
 		if s.name == "rs114/fires_p13_fork_quit" {
 			base["RS206"] = true // without the packet of QUIT, what follows is a write after the server's close, and no more
 		}
 		for n := 0; n < len(s.packets); n += step {
-			checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
+			ok := checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
 			if s.name != "rs114/fires_p12_two_threads" { // two threads look like reads from memory once the library's name is lost
-				checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n)))
+				ok = checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n))) && ok
 			}
-			if t.Failed() {
-				break
+			if !ok {
+				break // one line a capture is enough
 			}
 		}
 	}

@@ -57,8 +57,8 @@ func (w *lateWrites) control(c *analysis.Control) {
 	}
 	sides := &c.Segment.Conn.Sides
 	o.Weakened = sides[0].Lost+sides[1].Lost > 0
-	if o.Weakened || sides[0].Cut > 0 {
-		o.Confidence = analysis.Possible // a QUIT may be among what was lost, or cut off by the snapshot length
+	if o.Weakened || sides[0].Cut > 0 || s.Start == reassembly.MidStream && s.Commands() <= 1 {
+		o.Confidence = analysis.Possible // a QUIT may be among what was lost, cut off, or said before the capture began
 	}
 	id := w.r.Fingerprint(o)
 	if w.causes[id] == nil && len(w.causes) >= maxLateGroups {

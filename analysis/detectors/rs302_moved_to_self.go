@@ -2,9 +2,11 @@ package detectors
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -31,15 +33,16 @@ func MovedToSelf() *analysis.Detector {
 				return "The node says that the slot is at its own address: the endpoint is a shared name or behind address translation, or the slot " +
 					"map is in the middle of a failover. Reconnect and resolve the name again; do not retry on the same connection."
 			}
-			return analysis.Hooks{Redirect: w.see}
+			return analysis.Hooks{Redirect: w.see, Finish: w.finish}
 		},
 	}
 }
 
 // selfMoves looks for redirects that lead nowhere.
 type selfMoves struct {
-	r    *analysis.Reporter
-	last map[keyID]hop // the latest MOVED of each client and slot
+	r     *analysis.Reporter
+	last  map[keyID]hop // the latest MOVED of each client and slot
+	pongs []pong        // what is said at the end, at most maxPointers
 }
 
 func (w *selfMoves) see(e *analysis.Redirected) {
@@ -54,7 +57,7 @@ func (w *selfMoves) see(e *analysis.Redirected) {
 	id := keyID{client: s.Client.Addr(), slot: e.Redirect.Slot}
 	now := hop{from: s.Server, to: e.Target, at: info.Time, frame: e.Exchange.Frame, reply: info.Frame}
 	// A slot that was used at the other node in between has moved back. ASKING belongs to a slot on its way.
-	if p, ok := w.last[id]; ok && p.from == now.to && p.to == now.from && now.at.Sub(p.at) < pongWindow && e.LastData < p.at && !e.NoAsking {
+	if p, ok := w.last[id]; ok && p.from == now.to && p.to == now.from && p.at < now.at && now.at.Sub(p.at) < pongWindow && e.LastData < p.at && !e.NoAsking {
 		w.report(e, fmt.Sprintf("%s, and %s, with no data for the slot in between", &p, &now), &p)
 	}
 	if len(w.last) >= maxPointers {
@@ -81,12 +84,45 @@ func (w *selfMoves) report(e *analysis.Redirected, how string, other *hop) {
 		level = analysis.Strong // a name may stand for several addresses
 	}
 	o := redirectOccurrence(e, analysis.High, level)
-	o.Evidence = func() analysis.Example {
-		x := redirectExample(run, e, how)
-		if other != nil {
-			x.Frames = frames(append([]int64{other.reply}, x.Frames...)...)
-		}
-		return x
+	if other == nil {
+		o.Evidence = func() analysis.Example { return redirectExample(run, e, how) }
+		w.r.Add(o)
+		return
 	}
-	w.r.Add(o)
+	if len(w.pongs) >= maxPointers {
+		return
+	}
+	x := redirectExample(run, e, how)
+	x.Frames = frames(append([]int64{other.reply}, x.Frames...)...)
+	o.Evidence = func() analysis.Example { return x }
+	w.pongs = append(w.pongs, pong{o, e.Target, e.Redirect.Slot, other.at})
+}
+
+// pong is a MOVED back to the node that had pointed here.
+type pong struct {
+	o     analysis.Occurrence
+	other netip.AddrPort
+	slot  uint16
+	since capture.Time // when the other node had pointed here
+}
+
+// between reports whether a node served the slot between the two, as replies showed that were understood only later.
+func (p *pong) between(r *analysis.Run, server netip.AddrPort) bool {
+	at, ok := r.Served(server, p.slot)
+	return ok && at >= p.since && at <= p.o.Time
+}
+
+// finish reports nodes that point at each other: whether the slot was in use between the two may be among what was lost.
+func (w *selfMoves) finish(r *analysis.Run) {
+	for i := range w.pongs {
+		p := &w.pongs[i]
+		o := &p.o
+		if p.between(r, o.Server) || p.between(r, p.other) {
+			continue
+		}
+		if r.Lossy(o.Server) || r.Lossy(p.other) {
+			o.Weakened, o.Confidence = true, min(o.Confidence, analysis.Likely)
+		}
+		w.r.Add(*o)
+	}
 }

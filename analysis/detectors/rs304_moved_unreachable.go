@@ -30,7 +30,7 @@ func MovedUnreachable() *analysis.Detector {
 			{Name: "connect_wait", Default: "3s", Meaning: "how long a connection to the target may take"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &targets{r: r, known: map[targetKey]*target{}, attempts: map[int64]*target{}}
+			w := &targets{r: r, known: map[targetKey]*target{}, attempts: map[int64]*target{}, used: map[netip.AddrPort]bool{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, plural(f.Count, "redirect", "redirects"))
 			}
@@ -72,7 +72,8 @@ type target struct {
 type targets struct {
 	r        *analysis.Reporter
 	known    map[targetKey]*target
-	attempts map[int64]*target // by connection
+	attempts map[int64]*target       // by connection
+	used     map[netip.AddrPort]bool // ends of connections that were open when the capture began, at most maxTargets
 }
 
 func (w *targets) see(e *analysis.Redirected) {
@@ -97,6 +98,9 @@ func (w *targets) see(e *analysis.Redirected) {
 
 // opened takes a connection to a target.
 func (w *targets) opened(o *analysis.Opened) {
+	if o.Segment.Flags&reassembly.SYN == 0 && len(w.used) < maxTargets {
+		w.used[o.Session.Server], w.used[o.Session.Client] = true, true // which is which may not be known yet
+	}
 	t := w.known[targetKey{o.Session.Client.Addr(), o.Session.Server}]
 	if t == nil || t.answered {
 		return
@@ -154,13 +158,13 @@ func (w *targets) finish(r *analysis.Run) {
 	})
 	end := r.Summary().Last
 	for _, t := range all {
-		if t.answered || r.Known(t.key.addr) {
+		if t.answered || r.Known(t.key.addr) || w.used[t.key.addr] {
 			continue // it answers somebody: a node that is down, or another client's path
 		}
 		silent := t.syns > 0 && end.Sub(t.firstSyn) >= connectWait
 		class := foreignClass(t.asked.Addr(), t.key.addr.Addr())
 		switch {
-		case (t.refused > 0 || silent) && (r.Lossy(t.asked) || t.refused == 0 && t.syns < 2):
+		case (t.refused > 0 || silent) && (r.Lossy(t.asked) || r.Lossy(t.key.addr) || t.refused == 0 && t.syns < 2):
 			w.report(t, analysis.Likely, class) // the answer may have been lost with the capture
 		case t.refused > 0 || silent:
 			w.report(t, analysis.Proven, class)

@@ -126,7 +126,8 @@ func (w *resending) judge(ex *analysis.Exchange) {
 	}
 	example := w.evidence(ex, chain)
 	o.Evidence = func() analysis.Example { return example }
-	w.found = append(w.found, found{o, ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
+	missing := s.Hidden().Unechoed > 0 // the acknowledgement may be the packet that was not captured
+	w.found = append(w.found, found{o, missing || ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
 }
 
 // evidence describes a command that was sent again.
