@@ -43,6 +43,7 @@ type selfMoves struct {
 	r     *analysis.Reporter
 	last  map[keyID]hop // the latest MOVED of each client and slot
 	pongs []pong        // what is said at the end, at most maxPointers
+	from  capture.Time  // when the first redirect was understood: what nodes serve is known from then on
 }
 
 func (w *selfMoves) see(e *analysis.Redirected) {
@@ -50,6 +51,9 @@ func (w *selfMoves) see(e *analysis.Redirected) {
 		return
 	}
 	s, info := e.Session, &e.Exchange.Serves
+	if w.from == 0 {
+		w.from = w.r.Run().Summary().Last
+	}
 	if e.Target == s.Server {
 		w.report(e, ownAddress(e), nil)
 		return
@@ -120,7 +124,7 @@ func (w *selfMoves) finish(r *analysis.Run) {
 		if p.between(r, o.Server) || p.between(r, p.other) {
 			continue
 		}
-		if r.Lossy(o.Server) || r.Lossy(p.other) {
+		if r.Lossy(o.Server) || r.Lossy(p.other) || p.since < w.from {
 			o.Weakened, o.Confidence = true, min(o.Confidence, analysis.Likely)
 		}
 		w.r.Add(*o)

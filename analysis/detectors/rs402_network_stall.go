@@ -40,7 +40,7 @@ func NetworkStall() *analysis.Detector {
 					"(interface errors, conntrack, security groups, congestion) and at the host (reboot, migration of the virtual machine, " +
 					"full CPU), not at Redis."
 			}
-			return analysis.Hooks{Control: w.control, Exchange: w.judge, Finish: w.finish}
+			return analysis.Hooks{Control: w.control, Exchange: w.judge, Ended: w.ended, Finish: w.finish}
 		},
 	}
 }
@@ -56,6 +56,8 @@ type resend struct {
 type resends struct {
 	list  []resend
 	heard capture.Time // when the server had last sent bytes before the first of them
+
+	silent bool // packets without data were not captured
 }
 
 // resending follows retransmissions until their commands are judged.
@@ -69,6 +71,7 @@ type resending struct {
 // found is an occurrence that waits for the end of the capture.
 type found struct {
 	o        analysis.Occurrence
+	conn     *resends
 	weakened bool
 }
 
@@ -126,8 +129,14 @@ func (w *resending) judge(ex *analysis.Exchange) {
 	}
 	example := w.evidence(ex, chain)
 	o.Evidence = func() analysis.Example { return example }
-	missing := s.Hidden().Unechoed > 0 // the acknowledgement may be the packet that was not captured
-	w.found = append(w.found, found{o, missing || ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
+	w.found = append(w.found, found{o, x, ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
+}
+
+// ended looks for packets without data that were not captured: the acknowledgement may be one of them.
+func (w *resending) ended(e *analysis.Ended) {
+	if x := w.conns[e.Session.ID]; x != nil {
+		x.silent = e.Session.Hidden().Unechoed > 0
+	}
 }
 
 // evidence describes a command that was sent again.
@@ -157,7 +166,7 @@ func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Exa
 func (w *resending) finish(r *analysis.Run) {
 	for i := range w.found {
 		f := &w.found[i]
-		if f.weakened || r.Lossy(f.o.Server) {
+		if f.weakened || f.conn.silent || r.Lossy(f.o.Server) {
 			f.o.Weakened, f.o.Confidence = true, analysis.Likely
 		}
 		if i == 0 {
