@@ -79,7 +79,7 @@ func (s *Session) headBatch(st Stance) int {
 // by libraries that wait for each reply later on.
 func (s *Session) accusable(a *Exchange, st Stance) time.Duration {
 	if s.group == nil || a.Flags&InHandshake != 0 && !s.group.pop.library().Awaits {
-		return handshakeGap
+		return s.run.knobs.handshakeGap
 	}
 	if st.Basis >= BasisGuessed {
 		return max(suspectGap, 2*s.minRTT) // a pipeline that waits for window or for its own acknowledgements

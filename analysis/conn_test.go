@@ -49,7 +49,7 @@ func TestTimelineStaysSmall(t *testing.T) {
 
 // failures makes a link whose attempts to connect failed at the given seconds.
 func failures(at ...float64) *Link {
-	l := &Link{Client: netip.MustParseAddr("10.0.0.1"), run: &Run{}}
+	l := &Link{Client: netip.MustParseAddr("10.0.0.1"), run: NewRun(nil)}
 	for _, s := range at {
 		l.Failed = append(l.Failed, FailedOpen{SYN: Mark{Frame: 1, Time: sec(s)}, Refused: true})
 	}
@@ -78,7 +78,7 @@ func TestProbing(t *testing.T) {
 
 // ticking makes a link with one chain for each phase, that ticks every period with a drift, n times.
 func ticking(period, drift time.Duration, n int, phases ...time.Duration) *Link {
-	l := &Link{run: &Run{}}
+	l := &Link{run: NewRun(nil)}
 	for i, ph := range phases {
 		l.Chains = append(l.Chains, Chain{Conns: 1})
 		for k := range n {

@@ -50,6 +50,7 @@ type learned struct {
 type Population struct {
 	Client    netip.Addr
 	Library   Library
+	knobs     *knobs
 	named     bool
 	async     bool
 	learned   // sum over its groups
@@ -202,6 +203,9 @@ func (g *Group) plainLevel() Confidence {
 // minGap is the shortest gap to the previous command that a client of learned policy needs before it is said to have
 // given up: max(20 ms, 5 x median latency).
 func (g *Group) minGap() time.Duration {
+	if d := g.pop.knobs.minGap; d > 0 {
+		return d
+	}
 	return max(suspectGap, 5*g.latencies.median())
 }
 

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -40,6 +41,42 @@ func (r *Reporter) Number(name string) int {
 	}
 	n, _ := strconv.Atoi(r.defaultOf(name))
 	return n
+}
+
+// Share returns a parameter of the form "1%" as a part of one. What is no such percentage counts as not given.
+func (r *Reporter) Share(name string) float64 {
+	if x, ok := parseShare(r.Param(name)); ok {
+		return x
+	}
+	x, _ := parseShare(r.defaultOf(name))
+	return x
+}
+
+func parseShare(text string) (float64, bool) {
+	number, percent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	return x / 100, percent && err == nil && x > 0 && x <= 100
+}
+
+// Check says what is wrong with a value for the parameter. What kind of value it takes, its default shows: a percentage,
+// a whole number or else a duration.
+func (p Param) Check(value string) error {
+	if _, ok := parseShare(p.Default); ok {
+		if _, ok = parseShare(value); !ok {
+			return errors.New("want a percentage above 0, such as " + p.Default)
+		}
+		return nil
+	}
+	if _, err := strconv.Atoi(p.Default); err == nil {
+		if n, err := strconv.Atoi(value); err != nil || n <= 0 {
+			return errors.New("want a whole number above 0, such as " + p.Default)
+		}
+		return nil
+	}
+	if d, err := time.ParseDuration(value); err != nil || d <= 0 {
+		return errors.New("want a duration above 0, such as 30ms")
+	}
+	return nil
 }
 
 // Fingerprint returns the fingerprint of the finding that an occurrence belongs to.

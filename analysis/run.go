@@ -15,6 +15,7 @@ import (
 // Run is one pass over a capture: it owns the sessions, the groups and the memory they share.
 type Run struct {
 	o           Options
+	knobs       knobs
 	sessions    pool[Session]
 	exchanges   pool[Exchange]
 	groups      map[groupKey]*Group
@@ -85,6 +86,7 @@ func NewRun(o *Options) *Run {
 	if r.o.MaxExamples == 0 {
 		r.o.MaxExamples = 5
 	}
+	r.knobs = knobsOf(r.o.Params)
 	for _, p := range r.o.Ports {
 		r.ports[p] = true
 	}
@@ -253,7 +255,7 @@ func (r *Run) groupOf(s *Session) *Group {
 	pk := populationKey{s.Client.Addr(), h.signature}
 	p := r.populations[pk]
 	if p == nil {
-		p = &Population{Client: s.Client.Addr()}
+		p = &Population{Client: s.Client.Addr(), knobs: &r.knobs}
 		r.populations[pk] = p
 	}
 	if h.named && !p.named {

@@ -50,7 +50,7 @@ func (s *Session) settle() {
 // or cancellation, often seen, or nobody who ever gave up.
 func (p *Population) known() bool {
 	ts := p.estimate()
-	return ts.N == 0 || ts.fixed() && ts.Values[0].N >= 3*minTimeoutSamples || ts.Cancelled && ts.N >= 50
+	return ts.N == 0 || ts.fixed() && ts.Values[0].N >= 3*p.knobs.timeoutSamples || ts.Cancelled && ts.N >= 50
 }
 
 // relieve judges all sessions that wait by what is known so far: the evidence kept for them has reached its bound. What

@@ -28,7 +28,7 @@ func (s *Session) sharedWrite(a, b *Exchange, st Stance) {
 	if b.Time.Sub(a.EndTime) < batchGap || a.full || a.unsure || b.unsure || s.group.pop.pipelined > 0 {
 		return
 	}
-	if s.sharedWrites++; s.sharedWrites < sharedMin {
+	if s.sharedWrites++; s.sharedWrites < s.run.knobs.sharedMin {
 		return
 	}
 	s.tellShared(a, b, st, false)

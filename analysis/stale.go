@@ -14,6 +14,9 @@ const defaultRTT = 500 * time.Microsecond
 // staleBound is the pause below which a lockstep client cannot have waited for the network: a round trip, or, for
 // libraries whose calls nobody can cancel, a tenth of the read timeout.
 func (s *Session) staleBound() time.Duration {
+	if d := s.run.knobs.staleBound; d > 0 {
+		return d
+	}
 	bound := s.minRTT
 	if bound == 0 {
 		bound = defaultRTT

@@ -153,7 +153,7 @@ func (r *Run) stalled(n *node, waiting []waiter, until capture.Time, seg *reasse
 		Server: n.addr, Start: first.Time, End: until, Open: seg == nil || until < seg.Time, Before: n.last, BeforeFrame: n.lastFrame,
 		StartFrame: first.Frame, File: first.file, First: first.StallWitness,
 	}
-	if st.Duration() < stallMin {
+	if st.Duration() < r.knobs.stallMin {
 		return
 	}
 	witnesses := 0

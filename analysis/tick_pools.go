@@ -47,17 +47,9 @@ const (
 // Pools returns what the link's ticks say, seen from the end of the run. The answer is computed once.
 func (l *Link) Pools() *Pools {
 	if l.pools == nil {
-		l.pools = l.countPools(l.width(), l.run.summary.First, l.run.summary.Last)
+		l.pools = l.countPools(l.run.knobs.clusterWidth, l.run.summary.First, l.run.summary.Last)
 	}
 	return l.pools
-}
-
-// width is how far from a cluster's rhythm a tick may be: the parameter of RS202.
-func (l *Link) width() time.Duration {
-	if d, err := time.ParseDuration(l.run.o.Params["rs202.cluster_width"]); err == nil && d > 0 {
-		return d
-	}
-	return clusterWidth
 }
 
 // countPools counts the pools behind a link (desync.md section 3.h).
@@ -181,7 +173,7 @@ func (p *Pools) at(t capture.Time, width time.Duration) *Cluster {
 // Probing returns the failed attempts to connect that follow the rhythm of a pool's timer: those at the phase of a
 // cluster of ticks, or else those that repeat among themselves with one period. The period is 0 where there is none.
 func (l *Link) Probing() (probes []FailedOpen, period time.Duration) {
-	width := l.width()
+	width := l.run.knobs.clusterWidth
 	if p := l.Pools(); p.Period > 0 {
 		for _, o := range l.Failed {
 			if c := p.at(o.SYN.Time, width); c != nil && c.Periods(p.Period) >= minPeriods {

@@ -73,26 +73,26 @@ func (p *Population) estimate() *Timeouts {
 	*t = Timeouts{N: len(all), P5: percentile(all, 5), P50: percentile(all, 50), P75: percentile(all, 75), P95: percentile(all, 95)}
 	// Who says goodbye or closes does so when the timer fires. The next command comes later, by the way of the
 	// connection through its pool: it only counts where there is nothing better.
-	if t.cluster(parted, false); len(t.Values) == 0 {
-		t.cluster(all, true)
+	if t.cluster(parted, false, p.knobs); len(t.Values) == 0 {
+		t.cluster(all, true, p.knobs)
 	}
 	t.Cancelled = len(t.Values) == 0 && len(all) >= 5
 	return t
 }
 
 // cluster finds the read timeouts in sorted waits. reused says that they may have ended with the next command.
-func (t *Timeouts) cluster(gaps []time.Duration, reused bool) {
+func (t *Timeouts) cluster(gaps []time.Duration, reused bool, k *knobs) {
 	rest := gaps
 	for len(t.Values) < maxTimeouts {
 		lo, hi := densest(rest, narrowWindow)
-		if hi-lo < minTimeoutSamples || (hi-lo)*clusterShare < len(rest)*2 {
+		if hi-lo < k.timeoutSamples || (hi-lo)*clusterShare < len(rest)*2 {
 			// Kernels with a coarse clock fire socket timers up to a tick of 10 ms late: then nearly all samples must agree.
-			if lo, hi = densest(rest, coarseWindow); hi-lo < coarseSamples || (hi-lo)*5 < len(rest)*4 || len(t.Values) > 0 {
+			if lo, hi = densest(rest, coarseWindow); hi-lo < max(coarseSamples, k.timeoutSamples) || (hi-lo)*5 < len(rest)*4 || len(t.Values) > 0 {
 				break
 			}
 		}
 		// Timers are late, never early: what came sooner was something else.
-		if lo*earlyShare > len(rest) && len(t.Values) == 0 && lo >= minTimeoutSamples {
+		if lo*earlyShare > len(rest) && len(t.Values) == 0 && lo >= k.timeoutSamples {
 			if l, h := densest(rest[:lo], narrowWindow); (h-l)*clusterShare < lo*2 {
 				break
 			}
@@ -101,7 +101,7 @@ func (t *Timeouts) cluster(gaps []time.Duration, reused bool) {
 		if reused {
 			v.T = rest[lo]
 		}
-		for hi < len(rest) && rest[hi] <= v.T+slackOf(v.T) {
+		for hi < len(rest) && rest[hi] <= v.T+k.slackOf(v.T) {
 			hi++ // the same timer, fired late
 		}
 		c := rest[lo:hi]
@@ -113,7 +113,7 @@ func (t *Timeouts) cluster(gaps []time.Duration, reused bool) {
 		t.Values = append(t.Values, v)
 		rest = slices.Concat(rest[:lo], rest[hi:])
 	}
-	if len(t.Values) == 0 && len(gaps) > 0 && len(gaps) < minTimeoutSamples && reused {
+	if len(t.Values) == 0 && len(gaps) > 0 && len(gaps) < k.timeoutSamples && reused {
 		for _, g := range gaps {
 			if name := defaultNamed(g); name != "" {
 				t.Values = append(t.Values, Timeout{T: g, P50: g, P75: g, P95: g, N: 1, Default: name, FromDefault: true})
@@ -163,14 +163,11 @@ type patience struct {
 	waits    *Timeouts // all that is known of the population's waits
 }
 
-// slackOf is how much later than T a reply must be before it was certainly too late.
-func slackOf(t time.Duration) time.Duration { return max(10*time.Millisecond, t*3/100) }
-
 // patience returns the read timeout to hold the session's replies against, or none: the population has shown none, or
 // this connection demonstrably waits longer.
 func (s *Session) patience(st Stance) patience {
 	if t, ok := s.run.givenTimeout(s.Client.Addr()); ok {
-		return patience{t, slackOf(t), Strong, &Timeout{T: t, P75: t, Given: true}, nil}
+		return patience{t, s.run.knobs.slackOf(t), Strong, &Timeout{T: t, P75: t, Given: true}, nil}
 	}
 	if s.group == nil || !st.reads() || s.run.without&withoutTimeout != 0 {
 		return patience{}
@@ -185,7 +182,7 @@ func (s *Session) patience(st Stance) patience {
 			best = &ts.Values[i] // several populations: the most patient one accuses nobody
 		}
 	}
-	w := patience{best.T, slackOf(best.T), Strong, best, ts}
+	w := patience{best.T, s.run.knobs.slackOf(best.T), Strong, best, ts}
 	if best.FromDefault {
 		w.sure = Likely
 	}

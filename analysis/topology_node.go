@@ -140,7 +140,7 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 	if seg.From == s.client || seg.Length == 0 && seg.Flags&reassembly.FIN == 0 {
 		return
 	}
-	if seg.Time.Sub(n.last) >= stallMin && n.last > 0 {
+	if seg.Time.Sub(n.last) >= r.knobs.stallMin && n.last > 0 {
 		r.silence(n, seg)
 	} else if n.stall != nil {
 		n.answer(seg)

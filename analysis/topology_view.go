@@ -106,7 +106,7 @@ func (v *clusterView) redirect(r *Run, e *Redirected) {
 		return
 	}
 	if u.ask != nil && u.ask == from && u.asked == to && !e.AfterAsking {
-		if d := at.Sub(u.askTime); d >= 0 && d < followWindow {
+		if d := at.Sub(u.askTime); d >= 0 && d < r.knobs.askFollow {
 			e.NoAsking, e.AskFrame, e.AskTime = true, u.askFrame, u.askTime
 		}
 		u.ask = nil

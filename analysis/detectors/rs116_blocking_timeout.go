@@ -14,10 +14,10 @@ func BlockingTimeout() *analysis.Detector {
 		ID: "RS116", Name: "blocking-timeout", Severity: analysis.High, Since: "0.1.0",
 		Summary: "the client gave up on a blocking command before that command's own timeout",
 		Params: []analysis.Param{
-			{Name: "min_events", Default: "2 of equal length, or 1 with a lost element", Meaning: "what it takes to tell a timeout from a client that shuts down"},
+			{Name: "min_events", Default: "2", Meaning: "waits of equal length that tell a timeout from a client that shuts down; one is enough where an element was lost"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &blockWatch{r: r, seen: map[string][]blockWait{}}
+			w := &blockWatch{r: r, least: r.Number("min_events"), seen: map[string][]blockWait{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s given up before its own timeout", was(f.Count, "blocking command"))
 			}
@@ -33,10 +33,11 @@ func BlockingTimeout() *analysis.Detector {
 // maxBlockGroups bounds the clients that are watched.
 const maxBlockGroups = 1024
 
-// blockWatch collects blocking commands that were given up, until two of equal length or a lost element say why.
+// blockWatch collects blocking commands that were given up, until enough of equal length or a lost element say why.
 type blockWatch struct {
-	r    *analysis.Reporter
-	seen map[string][]blockWait
+	r     *analysis.Reporter
+	least int // of equal length
+	seen  map[string][]blockWait
 }
 
 type blockWait struct {
@@ -87,23 +88,25 @@ func (w *blockWatch) see(b *analysis.BlockGivenUp) {
 		return
 	}
 	n := blockWait{gap: b.Gap, end: ex.EndTime.Add(b.Gap), o: o, conn: s.ID, index: ex.Index}
+	var alike []*blockWait
+	list2 = append(list2, n)
+	w.seen[key] = list2
 	for i := range list2 {
 		p := &list2[i]
-		if n.end.Sub(p.end) < time.Second {
-			continue // workers that are stopped together
-		}
-		if d := (p.gap - n.gap).Abs(); d <= max(2*time.Millisecond, n.gap/50) {
-			if !p.reported {
-				p.reported = true
-				w.r.Add(p.o)
-			}
-			if !n.reported {
-				n.reported = true
-				w.r.Add(n.o)
-			}
+		apart := n.end.Sub(p.end) >= time.Second // workers that are stopped together are one event
+		if d := (p.gap - n.gap).Abs(); p.index == n.index && p.conn == n.conn || apart && d <= max(2*time.Millisecond, n.gap/50) {
+			alike = append(alike, p)
 		}
 	}
-	w.seen[key] = append(list2, n)
+	if len(alike) < w.least {
+		return
+	}
+	for _, p := range alike {
+		if !p.reported {
+			p.reported = true
+			w.r.Add(p.o)
+		}
+	}
 }
 
 func blockTime(d time.Duration) string {

@@ -3,18 +3,12 @@ package detectors
 import (
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 )
 
-// What makes MOVED replies a storm: the defaults of desync.md, RS301.
-const (
-	stormMin     = 20               // redirects that show an old map
-	stormPercent = 1                // of the client's commands with keys
-	stormLasts   = 10 * time.Second // a map that is refreshed at all is right again by then
-	stormDirect  = 4                // one command in so many that goes straight to the new owner shows a client that learns
-)
+// stormDirect: one command in so many that goes straight to the new owner shows a client that learns.
+const stormDirect = 4
 
 // MovedStorm is RS301: a client that keeps using an old slot map.
 func MovedStorm() *analysis.Detector {
@@ -28,6 +22,8 @@ func MovedStorm() *analysis.Detector {
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			never := map[netip.Addr]bool{}
+			least, share := r.Number("min"), r.Share("share")
+			lasts := r.Duration("stale_after") // a map that is refreshed at all is right again by then
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s keeps an old slot map: %s", f.Client, plural(f.Count, "needless redirect", "needless redirects"))
 			}
@@ -42,7 +38,7 @@ func MovedStorm() *analysis.Detector {
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
 				for _, st := range run.MovedStorms() {
 					n := st.Stale()
-					if n < stormMin || n*100 <= st.Keyed*stormPercent || st.Last.Sub(st.First) < stormLasts || st.Direct*stormDirect > n {
+					if n < least || float64(n) <= float64(st.Keyed)*share || st.Last.Sub(st.First) < lasts || st.Direct*stormDirect > n {
 						continue
 					}
 					never[st.Client] = never[st.Client] || st.Unrefreshed > st.Ignored

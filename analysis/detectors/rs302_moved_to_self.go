@@ -10,9 +10,6 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// pongWindow is how far apart two MOVED may be that point at each other's node.
-const pongWindow = 5 * time.Second
-
 // maxPointers bounds the slots of clients whose latest redirect is remembered.
 const maxPointers = 1 << 14
 
@@ -25,7 +22,7 @@ func MovedToSelf() *analysis.Detector {
 			{Name: "pong_window", Default: "5s", Meaning: "how far apart two MOVED may be that point at each other's node"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &selfMoves{r: r, last: map[keyID]hop{}}
+			w := &selfMoves{r: r, window: r.Duration("pong_window"), last: map[keyID]hop{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s sends clients back to itself: %s", f.Server, plural(f.Count, "MOVED", "times MOVED"))
 			}
@@ -40,10 +37,11 @@ func MovedToSelf() *analysis.Detector {
 
 // selfMoves looks for redirects that lead nowhere.
 type selfMoves struct {
-	r     *analysis.Reporter
-	last  map[keyID]hop // the latest MOVED of each client and slot
-	pongs []pong        // what is said at the end, at most maxPointers
-	from  capture.Time  // when the first redirect was understood: what nodes serve is known from then on
+	r      *analysis.Reporter
+	window time.Duration // how far apart two MOVED may be that point at each other's node
+	last   map[keyID]hop // the latest MOVED of each client and slot
+	pongs  []pong        // what is said at the end, at most maxPointers
+	from   capture.Time  // when the first redirect was understood: what nodes serve is known from then on
 }
 
 func (w *selfMoves) see(e *analysis.Redirected) {
@@ -61,7 +59,7 @@ func (w *selfMoves) see(e *analysis.Redirected) {
 	id := keyID{client: s.Client.Addr(), slot: e.Redirect.Slot}
 	now := hop{from: s.Server, to: e.Target, at: info.Time, frame: e.Exchange.Frame, reply: info.Frame}
 	// A slot that was used at the other node in between has moved back. ASKING belongs to a slot on its way.
-	if p, ok := w.last[id]; ok && p.from == now.to && p.to == now.from && p.at < now.at && now.at.Sub(p.at) < pongWindow && e.LastData < p.at && !e.NoAsking {
+	if p, ok := w.last[id]; ok && p.from == now.to && p.to == now.from && p.at < now.at && now.at.Sub(p.at) < w.window && e.LastData < p.at && !e.NoAsking {
 		w.report(e, fmt.Sprintf("%s, and %s, with no data for the slot in between", &p, &now), &p)
 	}
 	if len(w.last) >= maxPointers {

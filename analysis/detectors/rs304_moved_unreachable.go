@@ -12,9 +12,6 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// connectWait is how long a connection to a redirect's target may take.
-const connectWait = 3 * time.Second
-
 // maxTargets bounds the targets of redirects that are followed, and maxAttempts the connections to them.
 const (
 	maxTargets  = 4096
@@ -30,7 +27,7 @@ func MovedUnreachable() *analysis.Detector {
 			{Name: "connect_wait", Default: "3s", Meaning: "how long a connection to the target may take"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &targets{r: r, known: map[targetKey]*target{}, attempts: map[int64]*target{}, used: map[netip.AddrPort]bool{}}
+			w := &targets{r: r, wait: r.Duration("connect_wait"), known: map[targetKey]*target{}, attempts: map[int64]*target{}, used: map[netip.AddrPort]bool{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, plural(f.Count, "redirect", "redirects"))
 			}
@@ -71,6 +68,7 @@ type target struct {
 // targets follows redirects to their ends.
 type targets struct {
 	r        *analysis.Reporter
+	wait     time.Duration // how long a connection to a redirect's target may take
 	known    map[targetKey]*target
 	attempts map[int64]*target       // by connection
 	used     map[netip.AddrPort]bool // ends of connections that were open when the capture began, at most maxTargets
@@ -161,7 +159,7 @@ func (w *targets) finish(r *analysis.Run) {
 		if t.answered || r.Known(t.key.addr) || w.used[t.key.addr] {
 			continue // it answers somebody: a node that is down, or another client's path
 		}
-		silent := t.syns > 0 && end.Sub(t.firstSyn) >= connectWait
+		silent := t.syns > 0 && end.Sub(t.firstSyn) >= w.wait
 		class := foreignClass(t.asked.Addr(), t.key.addr.Addr())
 		switch {
 		case (t.refused > 0 || silent) && (r.Lossy(t.asked) || r.Lossy(t.key.addr) || t.refused == 0 && t.syns < 2):

@@ -10,10 +10,9 @@ import (
 
 // What makes redirects a loop.
 const (
-	loopWindow = 5 * time.Second // between one redirect and the next
-	loopHops   = 3
-	maxChains  = 4096 // keys that are followed
-	maxHops    = 16   // hops of one chain that are kept
+	loopHops  = 3
+	maxChains = 4096 // keys that are followed
+	maxHops   = 16   // hops of one chain that are kept
 )
 
 // RedirectLoop is RS305: redirects that lead from node to node and never to data.
@@ -25,7 +24,7 @@ func RedirectLoop() *analysis.Detector {
 			{Name: "loop_window", Default: "5s", Meaning: "longest time from one redirect to the next"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &loops{r: r, chains: map[keyID]*chain{}}
+			w := &loops{r: r, window: r.Duration("loop_window"), chains: map[keyID]*chain{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("nodes disagree on a slot: %s of %s led in a circle", plural(f.Count, "redirect", "redirects"), f.Client)
 			}
@@ -44,6 +43,7 @@ func RedirectLoop() *analysis.Detector {
 // loops follows each key through its redirects.
 type loops struct {
 	r      *analysis.Reporter
+	window time.Duration // between one redirect and the next
 	chains map[keyID]*chain
 }
 
@@ -69,7 +69,7 @@ func (w *loops) see(e *analysis.Redirected) {
 	}
 	if c.n > 0 {
 		last := &c.hops[len(c.hops)-1]
-		if last.to != now.from || now.at.Sub(last.at) >= loopWindow || ex.Time < last.at || e.LastData >= last.at {
+		if last.to != now.from || now.at.Sub(last.at) >= w.window || ex.Time < last.at || e.LastData >= last.at {
 			c.hops, c.n = c.hops[:0], 0
 		}
 	}

@@ -15,10 +15,8 @@ import (
 
 // What makes errors the window of a failover.
 const (
-	failoverBurst  = 3               // writes refused …
-	failoverWithin = 5 * time.Second // … in so long
-	maxRefusals    = 64              // latest refusals that are looked at
-	maxHit         = 1024            // clients and servers that are told apart in one window
+	maxRefusals = 64   // latest refusals that are looked at
+	maxHit      = 1024 // clients and servers that are told apart in one window
 )
 
 // FailoverWindow is RS307: a burst of the errors that a failover, a restart or a migration gives.
@@ -31,7 +29,7 @@ func FailoverWindow() *analysis.Detector {
 			{Name: "within", Default: "5s", Meaning: "how close together, and how long a pause ends it"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &failovers{r: r}
+			w := &failovers{r: r, burst: r.Number("burst"), within: r.Duration("within")}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("failover: %s refused between %s and %s", plural(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
 			}
@@ -63,6 +61,8 @@ type refusal struct {
 // failovers finds bursts of refusals.
 type failovers struct {
 	r      *analysis.Reporter
+	burst  int           // writes refused …
+	within time.Duration // … in so long
 	recent []refusal
 	open   *outage
 }
@@ -92,14 +92,14 @@ func (w *failovers) see(a *analysis.Answered) {
 		class: failoverClasses[i], command: ex.CommandName(), error: resp.TextOf(text).Short(80),
 		weakened: ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0,
 	}
-	if w.open != nil && f.at.Sub(w.open.last) > failoverWithin {
+	if w.open != nil && f.at.Sub(w.open.last) > w.within {
 		w.close()
 	}
 	if w.open != nil && (w.open.clients[f.client] > 0 || w.open.servers[f.server] > 0) {
 		w.open.add(f)
 		return
 	}
-	w.recent = slices.DeleteFunc(w.recent, func(o refusal) bool { return f.at.Sub(o.at) > failoverWithin })
+	w.recent = slices.DeleteFunc(w.recent, func(o refusal) bool { return f.at.Sub(o.at) > w.within })
 	if len(w.recent) >= maxRefusals {
 		w.recent = append(w.recent[:0], w.recent[1:]...)
 	}
@@ -123,7 +123,7 @@ func (w *failovers) begin(f refusal, file int32) {
 			other = other || o.class != "TRYAGAIN" // alone it is a migration of slots
 		}
 	}
-	if len(writes) < failoverBurst || !other {
+	if len(writes) < w.burst || !other {
 		return
 	}
 	w.open = &outage{file: file, clients: map[netip.Addr]int{}, servers: map[netip.AddrPort]int{}, classes: map[string]int{}, commands: map[string]int{}}

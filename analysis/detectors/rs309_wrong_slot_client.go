@@ -15,7 +15,6 @@ import (
 
 // What shows that a client hashes wrongly.
 const (
-	wrongMin     = 20 // redirected keys whose node a wrong hash must explain
 	wrongPercent = 90 // … of all that can be tested
 	maxMisses    = 128
 	maxHashers   = 256 // client addresses
@@ -30,7 +29,7 @@ func WrongSlotClient() *analysis.Detector {
 			{Name: "min", Default: "20", Meaning: "redirected keys that the wrong hash must explain"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &hashers{r: r, clients: map[netip.Addr]*hasher{}}
+			w := &hashers{r: r, least: r.Number("min"), clients: map[netip.Addr]*hasher{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, plural(f.Count, "key went", "keys went"))
 			}
@@ -117,6 +116,7 @@ type miss struct {
 // hashers looks for what explains where clients send their keys.
 type hashers struct {
 	r       *analysis.Reporter
+	least   int // redirected keys whose node a wrong hash must explain
 	clients map[netip.Addr]*hasher
 }
 
@@ -147,7 +147,7 @@ func (w *hashers) finish(r *analysis.Run) {
 	}
 	slices.SortFunc(clients, netip.Addr.Compare)
 	for _, c := range clients {
-		if h := w.clients[c]; len(h.misses) >= wrongMin {
+		if h := w.clients[c]; len(h.misses) >= w.least {
 			w.judge(r, c, h)
 		}
 	}
@@ -174,7 +174,7 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 				hit++
 			}
 		}
-		if hit < wrongMin || hit*100 < tested*wrongPercent {
+		if hit < w.least || hit*100 < tested*wrongPercent {
 			continue
 		}
 		h.fault = x

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// networkStall is how long a command must stay without acknowledgement.
-	networkStall = 200 * time.Millisecond
 	// idleCut is the idle time before a command that is never acknowledged from which on something on the way has
 	// most likely forgotten the connection (RS207).
 	idleCut = 60 * time.Second
@@ -31,7 +29,7 @@ func NetworkStall() *analysis.Detector {
 			{Name: "stall_min", Default: "200ms", Meaning: "how long a command must stay unacknowledged"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &resending{r: r, conns: map[int64]*resends{}}
+			w := &resending{r: r, least: r.Duration("stall_min"), conns: map[int64]*resends{}}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s to %s reached the server's kernel late or never", plural(f.Count, "command", "commands"), f.Server)
 			}
@@ -63,6 +61,7 @@ type resends struct {
 // resending follows retransmissions until their commands are judged.
 type resending struct {
 	r     *analysis.Reporter
+	least time.Duration // that a command must stay without acknowledgement
 	conns map[int64]*resends
 	found []found
 	more  int // beyond maxFound
@@ -96,7 +95,7 @@ func (w *resending) control(c *analysis.Control) {
 
 // judge looks at a command whose acknowledgement came late or not at all.
 func (w *resending) judge(ex *analysis.Exchange) {
-	if len(w.conns) == 0 || ex.AckedFrame != 0 && ex.AckedTime.Sub(ex.EndTime) < networkStall {
+	if len(w.conns) == 0 || ex.AckedFrame != 0 && ex.AckedTime.Sub(ex.EndTime) < w.least {
 		return
 	}
 	s := ex.Session
@@ -116,7 +115,7 @@ func (w *resending) judge(ex *analysis.Exchange) {
 		return
 	}
 	last := chain[len(chain)-1]
-	if ex.AckedFrame == 0 && (last.at.Sub(ex.EndTime) < networkStall || x.heard != 0 && ex.Time.Sub(x.heard) >= idleCut) {
+	if ex.AckedFrame == 0 && (last.at.Sub(ex.EndTime) < w.least || x.heard != 0 && ex.Time.Sub(x.heard) >= idleCut) {
 		return
 	}
 	o := analysis.Occurrence{

@@ -142,7 +142,7 @@ func wasOrWere(n int64) string {
 
 func (w *lossWatch) notes(*analysis.Finding) []string {
 	if w.bytes == 0 && w.dropped() == 0 {
-		return []string{"No stream byte is missing: no rule was weakened."}
+		return []string{"No stream byte is missing. Only RS402 is weakened: what acknowledged a command may be among the packets that are missing."}
 	}
 	return []string{gapNote(w.r.Run())}
 }

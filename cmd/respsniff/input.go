@@ -123,15 +123,28 @@ func (in *inputFlags) analysisOptions() (analysis.Options, error) {
 	}
 	o.ShowValues = in.showValues
 	o.MaskKeys = in.masks("keys")
-	for name, value := range in.params {
-		if *value != "" {
+	return o, in.ruleParams(&o)
+}
+
+// ruleParams takes the parameters of rules that were given.
+func (in *inputFlags) ruleParams(o *analysis.Options) error {
+	for _, d := range detectors.All() {
+		for _, p := range d.Params {
+			name := strings.ToLower(d.ID) + "." + p.Name
+			value := *in.params[name]
+			if value == "" {
+				continue
+			}
+			if err := p.Check(value); err != nil {
+				return usagef("--%s %s: %v", name, value, err)
+			}
 			if o.Params == nil {
 				o.Params = map[string]string{}
 			}
-			o.Params[name] = *value
+			o.Params[name] = value
 		}
 	}
-	return o, nil
+	return nil
 }
 
 // perClient splits [IP=]WORD; the zero address stands for every client.

@@ -61,6 +61,7 @@ func TestExitCodes(t *testing.T) {
 		{"whole file, never failing", []string{"analyze", "--fail-on", "none", small}, exitClean, ""},
 		{"no argument", []string{"analyze"}, exitUsage, "analyze"},
 		{"unknown command", []string{"analyse", "x"}, exitUsage, "analyse"},
+		{"parameter of a rule", []string{"analyze", "--rs301.share", "5", small}, exitUsage, "percentage"},
 		{"unknown flag", []string{"analyze", "--nope", small}, exitUsage, "nope"},
 		{"bad severity", []string{"analyze", "--fail-on", "info", small}, exitUsage, "--fail-on info"},
 		{"bad format", []string{"analyze", "-o", "xml", small}, exitUsage, "xml"},

@@ -85,11 +85,22 @@ func TestVerdict(t *testing.T) {
 		{"clean, but cut", &Document{Summary: Summary{Packets: 1, Redis: 1}}, "not read whole"},
 		{"harmless", &Document{Complete: true, Findings: []analysis.Finding{low}}, "NO HARM FOUND"},
 		{"desync", sample(), "DESYNC: 38 connections"},
+		{"a stall made reads time out", caused("RS210", analysis.Medium, "RS401", analysis.Medium), "SERVER FAULT: RS401 (medium, strong), and 1 other finding."},
+		{"less bad than what it caused", caused("RS208", analysis.High, "RS401", analysis.Medium), "CONNECTION FAULT: RS208 (high, strong), and 1 other finding."},
+		{"a desync stays one", caused("RS101", analysis.Medium, "RS401", analysis.Medium), "DESYNC: RS101 (medium, strong), and 1 other finding."},
 	} {
 		if word, sentence := Verdict(tc.d); !strings.Contains(word+": "+sentence, tc.want) {
 			t.Errorf("%s: %s: %s, want %q", tc.name, word, sentence, tc.want)
 		}
 	}
+}
+
+// caused is a document in which the second rule's fault caused the first's.
+func caused(effect string, effectSeverity analysis.Severity, cause string, causeSeverity analysis.Severity) *Document {
+	return &Document{Complete: true, Findings: []analysis.Finding{
+		{Rule: effect, Title: effect, Fingerprint: "effect", Severity: effectSeverity, Confidence: analysis.Strong, Causes: []string{"cause"}},
+		{Rule: cause, Title: cause, Fingerprint: "cause", Severity: causeSeverity, Confidence: analysis.Strong},
+	}}
 }
 
 func TestChainPutsCausesFirst(t *testing.T) {

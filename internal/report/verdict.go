@@ -38,6 +38,7 @@ func Verdict(d *Document) (word, sentence string) {
 		}
 		return int(a.Confidence) - int(b.Confidence)
 	})
+	top = blamed(top, traffic)
 	sentence = fmt.Sprintf("%s (%s, %s)", Printable(top.Title), top.Severity, orDash(top.Confidence.String()))
 	if n := len(traffic) - 1; n > 0 {
 		sentence += ", and " + count(int64(n), "other finding")
@@ -47,6 +48,24 @@ func Verdict(d *Document) (word, sentence string) {
 	}
 	return verdictWord(top), sentence + "."
 }
+
+// blamed returns the finding that the verdict names: the cause of top where it is as bad and as sure, so that a client whose
+// server stood still is not what the reader hears of first. A desync stays: whatever made the caller wait, the client
+// put the connection back.
+func blamed(top *analysis.Finding, traffic []*analysis.Finding) *analysis.Finding {
+	for range traffic { // as many steps as a chain of causes can have
+		i := slices.IndexFunc(traffic, func(f *analysis.Finding) bool {
+			return slices.Contains(top.Causes, f.Fingerprint) && f != top && f.Severity >= top.Severity && f.Confidence >= top.Confidence
+		})
+		if i < 0 || isDesync(top.Rule) {
+			break
+		}
+		top = traffic[i]
+	}
+	return top
+}
+
+func isDesync(rule string) bool { return len(rule) > 2 && rule[2] == '1' }
 
 func verdictWord(f *analysis.Finding) string {
 	if f.Severity <= analysis.Low {
@@ -59,7 +78,7 @@ func verdictWord(f *analysis.Finding) string {
 	case '1':
 		return "DESYNC"
 	case '2':
-		return "POOL FAULT"
+		return "CONNECTION FAULT"
 	case '3':
 		return "TOPOLOGY FAULT"
 	case '4':
