@@ -51,7 +51,8 @@ func newLiveCommand(a *app) *cobra.Command {
 --interval, and at the end the whole report. It ends with SIGINT, SIGTERM, or a limit (-c, -a); SIGHUP begins a new
 file of -w.
 
-On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the interfaces are open.`,
+On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the interfaces are open; a build with cgo only
+with -Z.`,
 		Example: `  sudo respsniff live -i eth0 --port 6379
   sudo respsniff live -i any --port 6379 -o ndjson --evidence /var/lib/respsniff --metrics 127.0.0.1:9121 -Z nobody
   sudo respsniff live -i eth0 --port 6379 -w /data/redis.pcapng -b filesize:100000 -b files:10 -a duration:3600`,
