@@ -8,6 +8,7 @@ set -eu
 
 out=$1
 shift
+: >"$out.log"
 # -Z keeps root from becoming the user tcpdump, who may not write here.
 tcpdump -i lo -s 0 -B 65536 -Z "$(id -un)" -w "$out" "tcp port ${REDIS_PORT:-6379}" 2>"$out.log" &
 dump=$!
