@@ -51,7 +51,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	f := root.PersistentFlags()
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no warnings on stderr")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more on stderr: what was decided about each input")
-	f.StringVar(&a.config, "config", "", "`FILE` of settings, keys as the flags (default: respsniff/config.yaml in the user's config directory)")
+	f.StringVar(&a.config, "config", "", "`FILE` of settings, keys as the flags (default: respsniff/config.yaml in the user's config directory); the environment, such as RESPSNIFF_FAIL_ON, comes before it")
 	f.Var(&a.memory, "memory-limit", "soft limit for memory, e.g. 512MiB")
 	root.AddCommand(
 		newAnalyzeCommand(a),

@@ -29,8 +29,9 @@ func newCutCommand(a *app) *cobra.Command {
 		Use:   "cut FILE... (--finding FINGERPRINT | --conn NUMBER) -o OUT.pcapng",
 		Short: "Write the packets of a finding or a connection, with comments that say what they show",
 		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on, or of
-connections by number, as pcapng: original times, and on the frames that matter a comment, which Wireshark shows. Passwords are overwritten, with their
-lengths kept, unless --raw is given. Everything else is as captured: keys and values are in it.`,
+connections by number, as pcapng: original times, and on the frames that matter a comment, which Wireshark shows.
+Passwords are overwritten, with their lengths kept, unless --raw is given. Everything else is as captured: keys and
+values are in it, and --mask changes the comments only.`,
 		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
