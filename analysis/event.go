@@ -142,7 +142,8 @@ const (
 	LeftOut                               // the server sent no reply to it, though one was due
 )
 
-// ConnSummary is told when a connection is over and judged. It stays valid; Run.Conns completes it when the run is over.
+// ConnSummary is told when a connection is over and judged. With Run.KeepConns it stays valid, and Run.Conns completes it
+// when the run is over.
 type ConnSummary struct {
 	ID             int64
 	Client, Server netip.AddrPort

@@ -80,7 +80,7 @@ func (r *Run) discard(s *Session) {
 	if s.group != nil && !s.over {
 		s.group.closed()
 	}
-	row := &ConnSummary{
+	row := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "cut",
 		Protocol: s.Kind.String(), Commands: s.commands, Replies: s.replies, Policy: PolicyUnknown.String(),
 		LostBytes: s.Lost[roleClient] + s.Lost[roleServer],
@@ -88,10 +88,7 @@ func (r *Run) discard(s *Session) {
 	if s.Start == reassembly.MidStream {
 		row.Start = "midstream"
 	}
-	if r.keepConns {
-		r.conns = append(r.conns, row)
-	}
-	r.emit(row)
+	r.parted(row)
 }
 
 // last judges a session that still waits when the capture is over.

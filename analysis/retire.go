@@ -65,18 +65,26 @@ func (r *Run) retire(s *Session) {
 		r.tale.desynced(r, s.desync)
 		r.tellDesync(s)
 	}
-	row := s.summary()
-	if r.keepConns {
-		r.conns = append(r.conns, row)
-	}
-	r.emit(row)
+	r.parted(s.summary())
 	r.live--
 	r.sessions.put(s)
 }
 
+// parted tells that a connection is over and judged. The row is kept only for those who asked for it: a row for each of a
+// million short connections is garbage that doubles the memory of a run.
+func (r *Run) parted(row ConnSummary) {
+	kept := &r.row
+	if r.keepConns {
+		kept = new(ConnSummary)
+		r.conns = append(r.conns, kept)
+	}
+	*kept = row
+	r.emit(kept)
+}
+
 // summary makes the row of the conns command.
-func (s *Session) summary() *ConnSummary {
-	c := &ConnSummary{
+func (s *Session) summary() ConnSummary {
+	c := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "open",
 		Protocol: s.Kind.String(), RoleBy: s.RoleBy.String(), Commands: s.commands, Replies: s.replies,
 		Dirty: s.dirty, Behind: s.behind, LostBytes: s.Lost[0] + s.Lost[1],

@@ -40,6 +40,7 @@ type Run struct {
 	info        ReplyInfo
 	closes      recentCloses
 	conns       []*ConnSummary
+	row         ConnSummary // told last, where rows are not kept
 	keepConns   bool
 	sent        Sent
 	answered    Answered

@@ -74,7 +74,8 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		var all []*analysis.ConnSummary
 		doc, err := finder.document(ctx, a, names, &p, func(event analysis.Event) {
 			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxCensus {
-				all = append(all, c)
+				row := *c
+				all = append(all, &row)
 			}
 		})
 		if err != nil {
