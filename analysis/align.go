@@ -19,7 +19,7 @@ const (
 	fits    fit = iota
 	unfit       // type, shape, status or named command contradict
 	foreign     // slot or echo contradict
-	tooSoon     // the server's kernel did not have the command yet (A2)
+	tooSoon     // the server's kernel did not have the command yet
 )
 
 // outcome is what one command got on the best alignments.

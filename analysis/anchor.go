@@ -21,7 +21,7 @@ const (
 // answers a new command promptly owes nothing older. One such point may be a coincidence with the end of a stall;
 // several that all say the same are none.
 const (
-	longQuiet    = time.Second          // alone enough (A4 iii)
+	longQuiet    = time.Second          // alone enough
 	shortQuiet   = time.Millisecond     // the least that says anything
 	promptReply  = 5 * time.Millisecond // an answer at once
 	votesNeeded  = 8
@@ -30,7 +30,7 @@ const (
 )
 
 // anchor is the search for the shift between commands and replies after bytes were lost, or where a capture begins in
-// mid-stream (A4). Reply j since then serves the pending command j+shift: a shift above 0 means that replies were lost,
+// mid-stream. Reply j since then serves the pending command j+shift: a shift above 0 means that replies were lost,
 // one below that commands are unknown. The search keeps all shifts that are possible and crosses out those that type,
 // shape, slot, echo or the server's kernel exclude, until one is left.
 type anchor struct {

@@ -17,9 +17,8 @@ type Library struct {
 	Guessed bool // from habits, not from a name that it gave
 }
 
-// libraries is section 6 of the specification of rules: what each library calls itself in CLIENT SETINFO LIB-NAME, in
-// lower case, and how it uses a connection. redis-rs has no policy of its own: its synchronous and its multiplexed
-// connection give the same name.
+// libraries are the known ones: what each calls itself in CLIENT SETINFO LIB-NAME, in lower case, and how it uses a
+// connection. redis-rs has no policy of its own: its synchronous and its multiplexed connection give the same name.
 var libraries = []Library{
 	{Name: "jedis", Policy: PolicyLockstep},
 	{Name: "redis-py", Policy: PolicyLockstep, Cancels: true}, // asyncio writes its set-up ahead

@@ -308,7 +308,7 @@ func beginsRequest(p []byte) bool {
 
 // begin sets the place of a role's decoder before its first bytes. A stream that is joined in the middle may begin
 // inside a value, unless it begins like one: a request at the start of a segment, or a reply at the very place up to
-// which the client had received everything when it wrote the first command seen (anchor rule A4).
+// which the client had received everything when it wrote the first command seen.
 func (s *Session) begin(who int, seg *reassembly.Segment) {
 	if s.fed[who] {
 		return

@@ -52,7 +52,7 @@ func (l *Link) Pools() *Pools {
 	return l.pools
 }
 
-// countPools counts the pools behind a link (desync.md section 3.h).
+// countPools counts the pools behind a link.
 //
 //  1. The period is the median interval between successive ticks of the same connection. It is never guessed by
 //     folding: every divisor of the period folds as cleanly, and merges pools.

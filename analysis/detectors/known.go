@@ -16,7 +16,7 @@ type knownFault struct {
 	what        string
 }
 
-// knownFaults are those with a public report; desync.md section 7.1 names the sources.
+// knownFaults are those with a public report.
 var knownFaults = []knownFault{
 	{"jedis", "0", "2.7.3", "its cluster retry path released broken connections"},
 	{"redis-py", "4.4.0", "4.4.4", "its asyncio side kept the connection of a cancelled call (CVE-2023-28859)"},

@@ -69,7 +69,7 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 	w.next++
 }
 
-// followed finds the command by which a caller followed a redirect that was not its own (B4): to the node that it names,
+// followed finds the command by which a caller followed a redirect that was not its own: to the node that it names,
 // for a slot that it does not name.
 func (w *foreignMoves) followed(client netip.Addr, f *analysis.ForeignRedirect) *redirected {
 	for i := range w.recent {

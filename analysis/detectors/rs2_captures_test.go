@@ -162,7 +162,7 @@ func TestLeakedConnections(t *testing.T) {
 	}
 }
 
-// TestRefusalAnswersNoCommand holds the pairing against case d of the lab: the refusal followed MGET by 9 us, and by
+// TestRefusalAnswersNoCommand holds the pairing against a real refusal, which followed MGET by 9 us, and by
 // its ACK number answers nothing. Where the server's kernel had acknowledged the command, the text alone tells.
 func TestRefusalAnswersNoCommand(t *testing.T) {
 	r := inspectCapture(t, "lab_s1.pcap")

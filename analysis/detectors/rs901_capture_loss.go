@@ -9,7 +9,7 @@ import (
 )
 
 // CaptureLoss is RS901: packets that were on the network and are not in the capture. Bytes count as lost when their
-// receiver acknowledged them, or waited for them in vain (desync.md 3.i).
+// receiver acknowledged them, or waited for them in vain.
 func CaptureLoss() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS901", Name: "capture-loss", Severity: analysis.Low, Since: "0.1.0",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,6 +78,9 @@ func (b *baselineFlags) writeNew(a *app, d *report.Document, old *gate.Baseline,
 		if v, ok := a.env(name); ok && owner == "" {
 			owner = v
 		}
+	}
+	if u, err := user.Current(); err == nil && owner == "" {
+		owner = u.Username
 	}
 	if owner == "" {
 		owner = "nobody named"

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,11 +54,41 @@ func TestLive(t *testing.T) {
 		"healthy benchmark":   liveHealthyBenchmark,
 		"drops rights":        liveDropsRights,
 		"without rights":      liveWithoutRights,
+		"cannot start":        liveCannotStart,
 		"limits and rotation": liveLimitsAndRotation,
 		"slow output":         liveSlowOutput,
 		"short soak":          liveShortSoak,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, program) })
+	}
+}
+
+// liveCannotStart gives what fails once the interface is open: an error with the right exit code, and no stack.
+func liveCannotStart(t *testing.T, program string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, tc := range []struct {
+		args []string
+		code int
+		word string
+	}{
+		{[]string{"--metrics", l.Addr().String()}, exitUsage, "in use"},
+		{[]string{"-Z", "no-such-user"}, exitIncomplete, "no-such-user"},
+		{[]string{"-w", "/no/such/directory/x.pcapng"}, exitIncomplete, "/no/such/directory"},
+		{[]string{"-o", "json=/no/such/directory/x.json"}, exitIncomplete, "/no/such/directory"},
+		{[]string{"-o", "html=" + program}, exitUsage, "exists"},
+		{[]string{"-Z", "nobody", "-o", "json=/proc/x.json"}, exitIncomplete, "/proc"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, program, append([]string{"live", "-i", "lo"}, tc.args...)...)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != tc.code || !bytes.Contains(out, []byte(tc.word)) || bytes.Contains(out, []byte("goroutine")) {
+			t.Errorf("%q: exit code %d, want %d with %q:\n%s", tc.args, code, tc.code, tc.word, out)
+		}
 	}
 }
 

@@ -27,6 +27,10 @@ type liveOutput struct {
 func (l *liveRun) openOutputs() error {
 	for _, out := range l.o.analyze.output.outputs {
 		if !streams(out.format) {
+			// Written at the end, hours from now: what will fail then, now that rights are dropped, is said before.
+			if err := checkWritable(out.path); err != nil {
+				return unreadable(fmt.Errorf("-o: %w", err))
+			}
 			continue
 		}
 		x := &liveOutput{output: out, options: l.o.analyze.output.options(l.app, out)}

@@ -12,35 +12,38 @@ import (
 )
 
 // dropRights gives up what is not needed once the interfaces are open: it becomes the user, if one is named, loses all
-// capabilities unless keep is set, and can gain no new ones. What was given up is named.
+// capabilities unless keep is set, and can gain no new ones. What was given up is named; kept says that capabilities were
+// not given up though they should be.
 //
 // A build with cgo can only become a user, which takes the capabilities of root away too: there are threads that Go does
 // not know of.
-func dropRights(name string, keep bool) (given []string, err error) {
+func dropRights(name string, keep bool) (given []string, kept bool, err error) {
 	if name != "" {
 		if err := become(name); err != nil {
-			return given, fmt.Errorf("-Z %s: %w", name, err)
+			return given, false, fmt.Errorf("-Z %s: %w", name, err)
 		}
 		given = append(given, "became user "+name)
 	}
 	if err := everyThread(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err == nil {
 		given = append(given, "no new privileges")
 	} else if !errors.Is(err, errors.ErrUnsupported) {
-		return given, fmt.Errorf("no new privileges: %w", err)
+		return given, false, fmt.Errorf("no new privileges: %w", err)
 	}
 	if keep {
-		return given, nil
+		return given, false, nil
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData // version 3 takes two
 	if err := everyThread(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0); err == nil {
 		given = append(given, "no capabilities")
 	} else if !errors.Is(err, errors.ErrUnsupported) {
-		return given, fmt.Errorf("capabilities: %w", err)
+		return given, false, fmt.Errorf("capabilities: %w", err)
 	} else if name == "" {
-		given = append(given, "none: this build uses cgo; -Z USER works, or a build with CGO_ENABLED=0")
+		var held [2]unix.CapUserData
+		err := unix.Capget(&header, &held[0])
+		return given, err == nil && held[0].Effective|held[1].Effective != 0, nil
 	}
-	return given, nil
+	return given, false, nil
 }
 
 // everyThread makes a system call on each thread of the process, or fails with errors.ErrUnsupported.

@@ -5,9 +5,9 @@ package main
 import "errors"
 
 // dropRights does nothing here but refuse -Z.
-func dropRights(name string, _ bool) ([]string, error) {
+func dropRights(name string, _ bool) (given []string, kept bool, err error) {
 	if name != "" {
-		return nil, errors.New("-Z works on Linux only")
+		return nil, false, errors.New("-Z works on Linux only")
 	}
-	return nil, nil
+	return nil, false, nil
 }

@@ -17,14 +17,14 @@ import (
 // files. finish closes it.
 func (l *liveRun) start(ctx context.Context) (finish func(), err error) {
 	var closers []func()
-	finish = sync.OnceFunc(func() {
+	end := sync.OnceFunc(func() {
 		for _, c := range slices.Backward(closers) {
 			c()
 		}
 	})
 	defer func() {
 		if err != nil {
-			finish()
+			end()
 		}
 	}()
 	stderr := l.app.stderr
@@ -53,12 +53,15 @@ func (l *liveRun) start(ctx context.Context) (finish func(), err error) {
 		})
 		l.app.say("metrics at http://%s/metrics", listener.Addr())
 	}
-	given, err := dropRights(l.o.user, l.o.keepRights)
+	given, kept, err := dropRights(l.o.user, l.o.keepRights)
 	if err != nil {
 		return nil, unreadable(fmt.Errorf("live: cannot drop rights: %w", err))
 	}
 	for _, g := range given {
 		l.app.say("dropped rights: %s", g)
+	}
+	if kept {
+		l.app.warn("all rights are kept: this build uses cgo; give -Z USER, or build with CGO_ENABLED=0")
 	}
 	name := func(p capture.Packet) string {
 		if names := l.source.Interfaces(); int(p.Interface) < len(names) {
@@ -83,5 +86,5 @@ func (l *liveRun) start(ctx context.Context) (finish func(), err error) {
 	}
 	signal.Notify(l.hangups, syscall.SIGHUP)
 	closers = append(closers, func() { signal.Stop(l.hangups) })
-	return finish, nil
+	return end, nil
 }

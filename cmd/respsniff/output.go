@@ -99,6 +99,9 @@ func (o *outputFlags) check(formats []report.Format) error {
 				return usagef("-o %s: the file exists: choose another name or give --force", spec)
 			}
 		}
+		if err := checkWritable(path); err != nil {
+			return unreadable(fmt.Errorf("-o %s: %w", spec, err))
+		}
 		o.outputs = append(o.outputs, output{format, path})
 	}
 	return nil
@@ -152,6 +155,22 @@ func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error 
 		return unreadable(err)
 	}
 	return nil
+}
+
+// checkWritable reports whether writeFile could make path, "" for standard output, as far as its directory goes.
+func checkWritable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case path == "", err == nil && !info.Mode().IsRegular() && !info.IsDir():
+		return nil
+	case err == nil && info.IsDir():
+		return &fs.PathError{Op: "open", Path: path, Err: errors.New("is a directory")}
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".respsniff-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(tmp.Close(), os.Remove(tmp.Name()))
 }
 
 // writeFile makes a file with what fill writes, readable by its owner only. The file appears whole or not at all, and

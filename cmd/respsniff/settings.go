@@ -118,8 +118,8 @@ func (a *app) readConfig(cmd *cobra.Command) (config map[string]any, file string
 		}
 	}
 	info, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) && !asked {
-		return nil, "", nil
+	if !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
+		return nil, "", nil // a directory of somebody else, after a change of user
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("configuration: %w", err)

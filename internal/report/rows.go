@@ -185,7 +185,7 @@ func NewConnRow(c *analysis.ConnSummary, mask Mask) *ConnRow {
 type Row interface {
 	columns() []string
 	cells() []string
-	heading() string
+	heading(Clock) string
 	line(c Clock, before capture.Time) string
 	moment() capture.Time
 }

@@ -77,7 +77,7 @@ func (w *RowWriter) Row(row Row) error {
 	}
 	head := ""
 	if w.rows == 1 {
-		head = row.heading() + "\n"
+		head = row.heading(w.clock) + "\n"
 	}
 	_, err := w.buf.WriteString(head + row.line(w.clock, w.last))
 	w.last = row.moment()
@@ -117,11 +117,14 @@ func (w *RowWriter) Flush() error {
 	return w.buf.Flush()
 }
 
-func (*ExchangeRow) heading() string {
-	return fmt.Sprintf("%5s %5s %-15s %-26s %6s %-22s %s", "CONN", "INDEX", "TIME", "COMMAND", "FRAME", "SERVES", "BELIEVES")
+func (r *ExchangeRow) heading(c Clock) string {
+	return fmt.Sprintf("%5s %5s %-15s %-26s %6s %-22s %s", "CONN", "INDEX", timeHead(c, r.moment()), "COMMAND", "FRAME", "SERVES", "BELIEVES")
 }
 
 func (r *ExchangeRow) moment() capture.Time { return capture.Time(r.Time) }
+
+// timeHead stands above times of day, with their zone.
+func timeHead(c Clock, t capture.Time) string { return strings.TrimSpace("TIME " + c.ZoneName(t)) }
 
 // line shows a command and its key in one column.
 func (r *ExchangeRow) line(c Clock, before capture.Time) string {
@@ -170,8 +173,8 @@ func (r *ExchangeRow) line(c Clock, before capture.Time) string {
 	return hang(row, strings.Repeat(" ", continued), tail, textWidth)
 }
 
-func (*ConnRow) heading() string {
-	return fmt.Sprintf("%5s %-21s %-21s %-8s %6s %6s %-9s %s", "CONN", "CLIENT", "SERVER", "ENDS", "CMDS", "REPL", "POLICY", "LIBRARY")
+func (r *ConnRow) heading(c Clock) string {
+	return fmt.Sprintf("%5s %-21s %-21s %-8s %6s %6s %-9s %s\n%s%s", "CONN", "CLIENT", "SERVER", "ENDS", "CMDS", "REPL", "POLICY", "LIBRARY", strings.Repeat(" ", continued), timeHead(c, r.moment()))
 }
 
 func (r *ConnRow) moment() capture.Time { return capture.Time(r.First) }
