@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
 	livemetrics "github.com/respsniff/respsniff/internal/metrics"
 )
@@ -39,7 +40,11 @@ func (l *liveRun) start(ctx context.Context) (finish func(), err error) {
 		if err != nil {
 			return nil, usagef("--metrics: %v", err)
 		}
-		l.metrics = livemetrics.New()
+		var rules []string
+		for _, d := range detectors.All() {
+			rules = append(rules, d.ID)
+		}
+		l.metrics = livemetrics.New(rules...)
 		var served sync.WaitGroup
 		ctx, cancel := context.WithCancel(ctx)
 		served.Go(func() {

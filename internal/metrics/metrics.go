@@ -75,11 +75,15 @@ type familyKey struct{ server, family string }
 
 type ruleCount struct{ findings, occurrences int64 }
 
-// New returns Metrics with nothing counted.
-func New() *Metrics {
+// New returns Metrics with nothing counted. The rules are served as 0 from the start: Prometheus takes the first value that
+// it sees of a counter for no increase, so the first findings of a rule that appears with them would alert nobody.
+func New(rules ...string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), latency: map[seriesKey]*histogram{}, families: map[familyKey]*histogram{},
 		findings: map[string]*ruleCount{}, counted: map[string]int{},
+	}
+	for _, r := range rules {
+		m.findings[r] = &ruleCount{}
 	}
 	m.state.Store(&State{})
 	m.registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -76,7 +77,7 @@ func serve(t *testing.T, m *Metrics) string {
 }
 
 func TestScrape(t *testing.T) {
-	m := New()
+	m := New("RS101", "RS102")
 	url := serve(t, m)
 	m.Update(State{Packets: 7, KernelDrops: 3, Open: 2, CaptureTimestamp: 1.5})
 	get, set := command("GET"), command("CONFIG", "SET")
@@ -103,6 +104,7 @@ func TestScrape(t *testing.T) {
 	for _, want := range []string{
 		"respsniff_packets_total 7", "respsniff_kernel_dropped_packets_total 3", "respsniff_connections_open 2", "respsniff_capture_timestamp_seconds 1.5",
 		`respsniff_findings_total{rule="RS101"} 2`, `respsniff_finding_occurrences_total{rule="RS101"} 7`,
+		`respsniff_findings_total{rule="RS102"} 0`, `respsniff_finding_occurrences_total{rule="RS102"} 0`,
 		`respsniff_command_duration_seconds_bucket{family="GET",server="10.0.0.1:6379",le="5e-05"} 1`,
 		`respsniff_command_duration_seconds_bucket{family="GET",server="10.0.0.1:6379",le="0.005"} 2`,
 		`respsniff_command_duration_seconds_count{family="GET",server="10.0.0.1:6379"} 2`,
@@ -177,6 +179,24 @@ func TestContribUsesOnlyWhatThereIs(t *testing.T) {
 			if !known[name] {
 				t.Errorf("%s uses %s, which is not served", file, name)
 			}
+		}
+	}
+}
+
+// TestAlertRules lets Prometheus judge the alert rules: when each of them fires, and that none does in good times.
+func TestAlertRules(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no promtool here")
+		}
+		t.Skip("no promtool here: it comes with Prometheus")
+	}
+	for _, args := range [][]string{
+		{"check", "rules", "../../contrib/prometheus-respsniff.yaml"}, {"test", "rules", "testdata/alerts.yaml"},
+	} {
+		if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
+			t.Errorf("promtool %q: %v\n%s", args, err, out)
 		}
 	}
 }
