@@ -2,6 +2,7 @@ package report
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -70,10 +71,35 @@ type Quality struct {
 	Weakened      bool     `json:"weakened"`       // some finding has a gap in its window
 }
 
-// Perfect reports whether the capture itself hides nothing that was noticed.
-func (q *Quality) Perfect() bool {
-	return q.KernelDrops == 0 && q.LostBytes == 0 && q.Holes == 0 && q.CutPackets == 0 && q.Undecodable == 0 &&
-		q.OneSided == 0 && q.Encrypted == 0 && q.Unparsed == 0 && q.Failed == 0 && q.MidStream == 0 && len(q.LimitsReached) == 0
+// unnamed says what the capture hides where no finding does: too little for a rule to be weakened.
+func (d *Document) unnamed() string {
+	if !d.Complete {
+		return "the input was not read whole: a clean result cannot be trusted"
+	}
+	q := &d.Quality
+	var parts []string
+	for _, c := range []struct {
+		n         int64
+		one, many string
+	}{
+		{q.KernelDrops, "packet was dropped by the kernel", "packets were dropped by the kernel"},
+		{q.LostBytes, "byte was never captured", "bytes were never captured"},
+		{q.CutPackets, "packet was captured in part", "packets were captured in part"},
+		{q.Undecodable, "packet could not be decoded", "packets could not be decoded"},
+		{q.MidStream, "connection began before the capture", "connections began before the capture"},
+		{q.OneSided, "connection was seen from one side", "connections were seen from one side"},
+		{q.Encrypted, "connection is encrypted", "connections are encrypted"},
+		{q.Unparsed, "connection is no Redis traffic", "connections are no Redis traffic"},
+		{q.Failed, "connection could not be analysed", "connections could not be analysed"},
+	} {
+		if c.n > 0 {
+			parts = append(parts, countAs(c.n, c.one, c.many))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing was lost or cut"
+	}
+	return strings.Join(parts, ", ") + "; no rule was weakened"
 }
 
 // Summary counts what went by.

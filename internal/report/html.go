@@ -100,6 +100,9 @@ func newPage(d *Document, o Options) *page {
 	t := &textWriter{d: d, o: o}
 	p.Inputs = htmlInputs(d, o.Clock)
 	quality, traffic := d.split()
+	if len(quality) == 0 {
+		p.Quality = append(p.Quality, field{"Capture", d.unnamed()})
+	}
 	for _, f := range quality {
 		p.Quality = append(p.Quality, field{Printable(f.Rule + " " + f.Name), Printable(sentences(append([]string{f.Title}, f.Notes...)))})
 	}

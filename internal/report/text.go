@@ -113,16 +113,8 @@ func trafficText(s *Summary) string {
 const maxInputs = 8
 
 func (t *textWriter) quality(findings []*analysis.Finding) {
-	q := &t.d.Quality
 	if len(findings) == 0 {
-		text := "nothing was lost or cut"
-		switch {
-		case !t.d.Complete:
-			text = "the input was not read whole: a clean result cannot be trusted"
-		case !q.Perfect():
-			text = "see the counts in -o json; no rule was weakened"
-		}
-		t.print(hang("Capture   ", "          ", text, textWidth))
+		t.print(hang("Capture   ", "          ", t.d.unnamed(), textWidth))
 	}
 	for i, f := range findings {
 		first := "          "
@@ -138,7 +130,7 @@ func (t *textWriter) quality(findings []*analysis.Finding) {
 		}
 		t.print(hang(first, "          ", text, textWidth))
 	}
-	for _, limit := range q.LimitsReached {
+	for _, limit := range t.d.Quality.LimitsReached {
 		t.print(hang("Limit     ", "          ", Printable(limit), textWidth))
 	}
 	if t.d.Summary.Unsaid > 0 {

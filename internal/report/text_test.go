@@ -69,6 +69,22 @@ func TestTextClocks(t *testing.T) {
 	}
 }
 
+// TestUnnamed holds what is said of the capture where no finding names what it hides.
+func TestUnnamed(t *testing.T) {
+	for _, tc := range []struct {
+		d    Document
+		want string
+	}{
+		{Document{Complete: true}, "nothing was lost or cut"},
+		{Document{}, "the input was not read whole: a clean result cannot be trusted"},
+		{Document{Complete: true, Quality: Quality{MidStream: 1, Undecodable: 2}}, "2 packets could not be decoded, 1 connection began before the capture; no rule was weakened"},
+	} {
+		if got := tc.d.unnamed(); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	lossy := sample().Findings[0]
 	lossy.Severity = analysis.Low
