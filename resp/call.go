@@ -110,15 +110,16 @@ func (c *Call) narrow(s shape, req *Request) {
 	case shapeEcho:
 		c.echo(req.Last)
 	case shapeZadd:
-		switch hasOption(req, 2, "INCR") {
+		switch zaddIncr(req) {
 		case yes:
 			c.only(Kinds(Bulk, Double, Null))
 		case no:
 			c.only(Kinds(Integer))
 		}
 	case shapeStore:
-		store := max(hasOption(req, 2, "STORE"), hasOption(req, 2, "STOREDIST"))
-		switch store {
+		// The words stand where the keys behind them are looked for: a member or a key may be called store.
+		from := commandTable[c.command-1].keys[1].pos
+		switch max(hasOption(req, from, "STORE"), hasOption(req, from, "STOREDIST")) {
 		case yes:
 			c.only(Kinds(Integer))
 		case no:
@@ -206,16 +207,36 @@ const (
 	yes
 )
 
-// hasOption says whether the word stands among the arguments from the given one on. It is maybe where arguments were
-// not kept.
+// hasOption says whether the word stands among the arguments from the given one on. It is maybe where one of them was
+// not kept, or not captured whole.
 func hasOption(req *Request, from int, word string) answer {
+	found := no
 	for i := from; i < len(req.Args); i++ {
-		if equalFold(req.Args[i].Bytes, word) {
+		if !req.Args[i].Whole() {
+			found = maybe
+		} else if equalFold(req.Args[i].Bytes, word) {
 			return yes
 		}
 	}
 	if req.NArgs > len(req.Args) {
 		return maybe
+	}
+	return found
+}
+
+// zaddIncr says whether INCR is one of the options of ZADD, which stand before the first score: a member may be called
+// so too.
+func zaddIncr(req *Request) answer {
+	for i := 2; i < len(req.Args); i++ {
+		switch o := req.Args[i]; {
+		case !o.Whole():
+			return maybe
+		case equalFold(o.Bytes, "INCR"):
+			return yes
+		case !equalFold(o.Bytes, "NX") && !equalFold(o.Bytes, "XX") && !equalFold(o.Bytes, "GT") &&
+			!equalFold(o.Bytes, "LT") && !equalFold(o.Bytes, "CH"):
+			return no
+		}
 	}
 	return no
 }

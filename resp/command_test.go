@@ -125,6 +125,8 @@ func TestAllows(t *testing.T) {
 		{"HGETALL h", "%0\r\n", ""}, {"HGETALL h", "*1\r\n+a\r\n", "HGETALL returns pairs, and this array has an odd number of elements"},
 		{"HGETALL h", "*?\r\n+a\r\n.\r\n", ""},
 		{"ZADD z 1 a", ":1\r\n", ""}, {"ZADD z INCR 1 a", ",1\r\n", ""}, {"ZADD z INCR 1 a", ":1\r\n", "ZADD with these arguments never returns an integer"},
+		{"ZADD z 1 incr", ":1\r\n", ""}, {"ZADD z XX ch incr 1 incr", "$1\r\n1\r\n", ""}, {"ZADD z 1 incr", "$1\r\n1\r\n", "ZADD with these arguments never returns a bulk string"},
+		{"GEORADIUSBYMEMBER g store 5 km", "*0\r\n", ""}, {"GEORADIUSBYMEMBER g m 5 km STORE d", ":1\r\n", ""}, {"GEORADIUS g 1 2 5 km STOREDIST d", ":1\r\n", ""},
 		{"SORT k STORE d", ":3\r\n", ""}, {"SORT k", ":3\r\n", "SORT with these arguments never returns an integer"},
 		{"EVAL s 0", "+anything\r\n", ""}, {"JSON.GET k", "+OK\r\n", ""}, {"HELLO 3", "%0\r\n", ""}, {"EXEC", "*0\r\n", ""}, {"EXEC", "*-1\r\n", ""},
 		{"GET k", "-WRONGTYPE Operation\r\n", ""}, {"PING", "-WRONGTYPE Operation\r\n", "PING has no key and never gets WRONGTYPE"},
@@ -151,6 +153,15 @@ func TestAllows(t *testing.T) {
 		if ok != (c.why == "") || why != c.why {
 			t.Errorf("%s <- %q: %t %q, want %q", c.in, c.reply, ok, why, c.why)
 		}
+	}
+	var d RequestDecoder // an option that was not captured whole may be any
+	var req Request
+	d.Feed([]byte("*4\r\n$3\r\nLCS\r\n$1\r\na\r\n$1\r\nb\r\n$3\r\nL"), 4)
+	if err := d.Next(&req); err != nil {
+		t.Fatal(err)
+	}
+	if ok, why := Summarise(&req).Allows(reply(t, ":1\r\n")); !ok {
+		t.Error(why)
 	}
 	call := Summarise(one(t, "HGETALL h\n"))
 	call.Proto = 2

@@ -189,6 +189,13 @@ func TestReplyHoleInBulk(t *testing.T) {
 	if err := d.Next(&rep); err != nil || !rep.Opaque || rep.LostBefore != 0 || rep.Resynced || rep.Elements != 2 || string(rep.Elems[0].Text) != "01234" || rep.Elems[0].N != 10 {
 		t.Fatal(err, rep.show())
 	}
+	d.Feed([]byte("*3\r\n$10\r\n01234"), 0)
+	d.Next(&rep)
+	d.Gap(7)
+	d.Feed([]byte("-ERR x\r\n:12\r\n"), 0)
+	if err := d.Next(&rep); err != nil || string(rep.Elems[1].Text) != "ERR x" || string(rep.Elems[2].Text) != "12" {
+		t.Fatal(err, rep.show())
+	}
 	d.Feed([]byte("$10\r\n01234"), 0)
 	d.Next(&rep)
 	d.Gap(8)

@@ -217,7 +217,7 @@ func (v *Reply) own(b []byte) []byte {
 
 // closeValue notes that a value is whole and says whether the reply is.
 func (d *ReplyDecoder) closeValue(v *Reply, st *replyState) bool {
-	st.phase, st.elem, st.chunk, st.left = repMarker, false, false, 0
+	st.phase, st.elem, st.chunk, st.cut, st.left = repMarker, false, false, false, 0
 	if st.skip > 0 {
 		if st.skip--; st.skip > 0 {
 			return false
