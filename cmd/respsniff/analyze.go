@@ -89,9 +89,10 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if o.keepConns {
 		p.run.KeepConns()
 	}
+	filter := o.filter // of this capture: times of day are of its first day
 	packets := p.progress.pass(ctx, p.source.Packets())
 	segments := p.assembler.Segments(packets)
-	events := only(p.census(p.run.Events(segments)), &o.filter)
+	events := only(p.census(p.run.Events(segments)), &filter)
 	findings := p.run.Detect(watch(events, watchers), p.detectors)
 
 	var kept []analysis.Finding
@@ -103,8 +104,13 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	}
 	doc := p.document()
 	doc.Findings = kept
-	if err := keep(doc, &o.filter); err != nil {
+	if err := keep(doc, &filter); err != nil {
 		return nil, err
+	}
+	if filter.choosesConnections() && len(filter.chosen) == 0 {
+		text := "no connection in the capture is one that --conn, --client and --server choose"
+		doc.Warnings = append(doc.Warnings, text)
+		a.warn("%s", text)
 	}
 	doc.Quality.Weakened = slices.ContainsFunc(doc.Findings, func(f analysis.Finding) bool { return f.Weakened })
 	report.Rank(doc.Findings)

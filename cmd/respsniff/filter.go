@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -25,6 +26,13 @@ type filterFlags struct {
 	zone                 *time.Location
 	windows              []window // resolved by begin
 	resolved             bool
+	chosen               map[parties]bool // of the connections that passed, if some are left out
+}
+
+// parties are the two sides of connections, whatever the client's ports.
+type parties struct {
+	client netip.Addr
+	server netip.AddrPort
 }
 
 // window is a closed time interval.
@@ -76,7 +84,8 @@ func (f *filterFlags) check(zone *time.Location) error {
 		}
 	}
 	for _, rule := range f.rules {
-		if !strings.HasPrefix(strings.ToUpper(rule), "RS") {
+		known := func(d *analysis.Detector) bool { return ofRule(d.ID, rule) }
+		if rule == "" || !slices.ContainsFunc(detectors.All(), known) {
 			return usagef("--rule %s: want a rule id such as RS101; 'respsniff explain' lists them", rule)
 		}
 	}
@@ -123,6 +132,34 @@ func (f *filterFlags) choosesConnections() bool {
 func (f *filterFlags) connection(id int64, client, server netip.AddrPort) bool {
 	return (len(f.conns) == 0 || slices.Contains(f.conns, id)) &&
 		matchEndpoint(f.clientSet, client) && matchEndpoint(f.serverSet, server)
+}
+
+// choose is connection, and notes who talks on a connection that is wanted.
+func (f *filterFlags) choose(id int64, client, server netip.AddrPort) bool {
+	if !f.connection(id, client, server) {
+		return false
+	}
+	if f.chosen == nil {
+		f.chosen = map[parties]bool{}
+	}
+	if len(f.chosen) < maxCensus {
+		f.chosen[parties{client.Addr(), server}] = true
+	}
+	return true
+}
+
+// concerns reports whether a finding is about a client and a server of a wanted connection. Some rules judge the run as
+// a whole, other connections included. What concerns no one in particular is about the capture itself.
+func (f *filterFlags) concerns(x *analysis.Finding) bool {
+	if !f.choosesConnections() || !x.Client.IsValid() && !x.Server.IsValid() {
+		return true
+	}
+	for who := range f.chosen {
+		if (!x.Client.IsValid() || x.Client == who.client) && (!x.Server.IsValid() || x.Server == who.server) {
+			return true
+		}
+	}
+	return false
 }
 
 // begin resolves times without a date by the first packet's day. It is called with the first moment known.
@@ -207,10 +244,10 @@ func (f *filterFlags) key(key string) bool {
 
 // finding reports whether a finding is wanted. Commands and keys are looked for among its tallies and examples.
 func (f *filterFlags) finding(x *analysis.Finding) bool {
-	if len(f.rules) > 0 && !slices.ContainsFunc(f.rules, func(r string) bool { return strings.HasPrefix(x.Rule, strings.ToUpper(r)) }) {
+	if len(f.rules) > 0 && !slices.ContainsFunc(f.rules, func(r string) bool { return ofRule(x.Rule, r) }) {
 		return false
 	}
-	if x.First != 0 && !f.overlaps(x.First, x.Last) {
+	if x.First != 0 && !f.overlaps(x.First, x.Last) || !f.concerns(x) {
 		return false
 	}
 	if len(f.cmds) > 0 && !slices.ContainsFunc(x.Commands, func(t analysis.Tally) bool { return f.command(t.Label) }) &&
@@ -219,6 +256,9 @@ func (f *filterFlags) finding(x *analysis.Finding) bool {
 	}
 	return len(f.keys) == 0 || anyVictim(x, func(v *analysis.Victim) bool { return f.key(v.Key) })
 }
+
+// ofRule reports whether a rule is the one that the word names, or of its family.
+func ofRule(id, word string) bool { return strings.HasPrefix(id, strings.ToUpper(word)) }
 
 func anyVictim(x *analysis.Finding, match func(*analysis.Victim) bool) bool {
 	for i := range x.Examples {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,55 @@ func TestFilterFlags(t *testing.T) {
 		}
 		if got := tc.f.connection(7, v4, v6) && tc.f.finding(finding); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+// stall is a server that answers nobody for two seconds, though its kernel does, and another one that is well.
+const stall = `
+conn w 10.0.0.1:40001 -> 10.0.0.3:6379
+repeat 20 every 2ms { w > GET k{i} => $v{i} }
+repeat 12 { conn c{i} 10.0.0.1:{42000+i} -> 10.0.0.2:6379 }
+2.0 repeat 12 { c{i} > GET a => $A }
+5.0 repeat 12 every 3ms { c{i} > GET b }
+7.2 repeat 12 every 10us { c{i} < $B }
+7.3 repeat 12 { c{i} > GET c => $C }
+`
+
+func TestConnectionFiltersHoldForTheWholeRun(t *testing.T) {
+	path := generated(t, stall)
+	for _, tc := range []struct {
+		flag, value string
+		want        bool
+	}{
+		{"--server", "10.0.0.2", true},
+		{"--conn", "2", true},
+		{"--server", "10.0.0.3", false},
+		{"--client", "10.0.0.9", false},
+		{"--conn", "1", false},
+		{"--conn", "99", false},
+	} {
+		r := runApp(t, nil, "", "analyze", "-o", "csv", path, tc.flag, tc.value)
+		if r.code != exitClean || strings.Contains(r.out, "RS401") != tc.want {
+			t.Errorf("%s %s: exit code %d, RS401 wanted: %t\n%s%s", tc.flag, tc.value, r.code, tc.want, r.out, r.errout)
+		}
+		if none := tc.value == "99" || tc.value == "10.0.0.9"; strings.Contains(r.errout, "no connection") != none {
+			t.Errorf("%s %s: %s", tc.flag, tc.value, r.errout)
+		}
+	}
+}
+
+func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
+	s := &analysis.Session{ID: 7}
+	f := &filterFlags{conns: []int64{8}}
+	for _, event := range []analysis.Event{
+		&analysis.Exchange{Session: s}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
+		&analysis.Ended{Session: s}, &analysis.WaitEnded{Session: s}, &analysis.Sent{Session: s}, &analysis.Answered{Session: s},
+		&analysis.Oddity{Session: s}, &analysis.Desync{Conn: 7}, &analysis.Alignment{Session: s}, &analysis.SharedUse{Session: s},
+		&analysis.BlockGivenUp{Session: s}, &analysis.Redirected{Session: s},
+	} {
+		if wanted(event, f) {
+			t.Errorf("%T of connection 7 passed --conn 8", event)
 		}
 	}
 }

@@ -73,6 +73,7 @@ func TestExitCodes(t *testing.T) {
 		{"bad client", []string{"conns", "--client", "web1", small}, exitUsage, "web1"},
 		{"bad since", []string{"pairs", "--since", "yesterday", small}, exitUsage, "yesterday"},
 		{"bad around", []string{"pairs", "--around", "09:16", small}, exitUsage, "09:16"},
+		{"no such rule to filter by", []string{"analyze", "--rule", "RS999", small}, exitUsage, "RS999"},
 		{"bad stage", []string{"dump", "--stage", "frames", small}, exitUsage, "frames"},
 		{"unknown rule", []string{"explain", "RS000"}, exitUsage, "RS000"},
 		{"version", []string{"version"}, exitClean, ""},

@@ -130,11 +130,11 @@ func wanted(event analysis.Event, f *filterFlags) bool {
 	var s *analysis.Session
 	switch e := event.(type) {
 	case *analysis.ConnSummary:
-		return f.connection(e.ID, e.Client, e.Server)
+		return f.choose(e.ID, e.Client, e.Server)
 	case *analysis.Desync:
 		return f.connection(e.Conn, e.Client, e.Server)
 	case *analysis.Exchange:
-		s = e.Session
+		return f.choose(e.Session.ID, e.Session.Client, e.Session.Server)
 	case *analysis.Opened:
 		s = e.Session
 	case *analysis.Control:
@@ -148,6 +148,14 @@ func wanted(event analysis.Event, f *filterFlags) bool {
 	case *analysis.Answered:
 		s = e.Session
 	case *analysis.Oddity:
+		s = e.Session
+	case *analysis.Alignment:
+		s = e.Session
+	case *analysis.SharedUse:
+		s = e.Session
+	case *analysis.BlockGivenUp:
+		s = e.Session
+	case *analysis.Redirected:
 		s = e.Session
 	}
 	return s == nil || f.connection(s.ID, s.Client, s.Server)
