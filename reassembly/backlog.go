@@ -100,6 +100,17 @@ func (b *backlog) shift(s Side, by int64) {
 	}
 }
 
+// forget drops what waits of side s, with what it acknowledges.
+func (b *backlog) forget(s Side) {
+	for w := b.head; w != nil; w = w.next {
+		if w.seg.From == s && !w.done {
+			w.done = true
+			b.bytes[s] -= w.seg.Length
+		}
+	}
+	b.acks[s.Other()] = b.acks[s.Other()][:0]
+}
+
 // swap exchanges the sides.
 func (b *backlog) swap() {
 	for w := b.head; w != nil; w = w.next {

@@ -115,8 +115,12 @@ func (a *Assembler) reopen(f *flow, s Side, p *packet, t capture.Time) bool {
 		case f.matches(s, p.seq+1), a.early(f, s, p, t):
 			return false
 		case answers && peer.syn && sides[A].Bytes+sides[B].Bytes == 0 && !f.closed() && f.state == flowLive:
-			f.rebase(s, p.seq+1) // the server forgot its first answer, as SYN cookies make it
-			h.syn = true
+			// The server forgot its first answer, as SYN cookies make it, or what came was of the connection before.
+			if f.backlog != nil {
+				f.backlog.forget(s)
+			}
+			f.rebase(s, p.seq+1)
+			h.syn, h.fin, peer.acked = true, false, 0
 			return false
 		}
 		return true

@@ -79,7 +79,9 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 		length, payload = 0, nil
 	}
 	reach := int64(maxWindow)
-	if p.flags&RST != 0 { // often made by a middlebox or a crashed host, with numbers of its own
+	// A RST is often made by a middlebox or a crashed host, with numbers of its own, and a SYN may be answered with an
+	// acknowledgement of the connection before (RFC 9293 section 3.10.7.4).
+	if p.flags&RST != 0 || peer.syn && !h.syn && peer.high == 0 {
 		reach = farOff
 	}
 	if off-h.next > reach || h.next-off > maxWindow {

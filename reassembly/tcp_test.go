@@ -99,6 +99,36 @@ func TestConnections(t *testing.T) {
 			b4 0+0 ack 0 syn
 			a5 0+4 ack 0 PING
 			CAPTURE`},
+		{"the SYN is answered for the connection before, with a number far ahead", []pk{
+			{ms: 0, from: "a", flags: SYN, seq: -1},
+			{ms: 1, from: "b", flags: ACK, seq: 7, ack: 70000000},
+			{ms: 2, from: "a", flags: RST, seq: 70000000},
+			{ms: 1000, from: "a", flags: SYN, seq: -1},
+			{ms: 1001, from: "b", flags: SYN | ACK, seq: 80000, ack: 0},
+			{ms: 1002, from: "a", flags: ACK, ack: 80001, data: "PING"},
+		}, `a1 0+0 syn
+			b2 0+0
+			a3 0+0 rst
+			a4 0+0 syn
+			RST
+			#2 b5 0+0 ack 0 syn
+			#2 a6 0+4 ack 0 PING
+			#2 CAPTURE`},
+		{"a late reply of the connection before, between SYN and SYN-ACK", []pk{
+			{ms: 0, from: "a", flags: SYN, seq: -1},
+			{ms: 1, from: "b", flags: ACK | FIN, seq: 0, ack: 70000, data: "late reply"},
+			{ms: 2, from: "b", flags: SYN | ACK, seq: 80000, ack: 0},
+			{ms: 3, from: "a", flags: ACK, ack: 80001, data: "PING"},
+			{ms: 4, from: "b", flags: ACK, seq: 80001, ack: 4, data: "+PONG"},
+			{ms: 5, from: "a", flags: ACK | FIN, seq: 4, ack: 80006},
+			{ms: 6, from: "b", flags: ACK | FIN, seq: 80006, ack: 5},
+		}, `a1 0+0 syn
+			b3 0+0 ack 0 syn
+			a4 0+4 ack 0 PING
+			b5 0+5 ack 4 +PONG
+			a6 4+0 ack 5 fin
+			b7 5+0 ack 5 fin
+			FIN`},
 		{"data after a RST stays with the old connection", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "GET"},
 			pk{ms: 4, from: "a", flags: RST | ACK, seq: 3},
