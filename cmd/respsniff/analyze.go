@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -20,6 +22,7 @@ type analyzeOptions struct {
 	baseline  baselineFlags
 	separate  bool
 	keepConns bool // the run keeps a summary of every connection
+	always    bool // there is a document even where no capture can be read
 }
 
 func newAnalyzeCommand(a *app) *cobra.Command {
@@ -39,8 +42,9 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 			if err := o.check(); err != nil {
 				return err
 			}
-			if o.separate && len(names) > 1 {
-				return o.each(cmd.Context(), a, names)
+			o.always = o.verdict.allowIncomplete || o.output.machine()
+			if o.separate {
+				return o.each(cmd.Context(), a, apart(names))
 			}
 			doc, err := o.analyze(cmd.Context(), a, names)
 			if err != nil {
@@ -70,7 +74,7 @@ func (o *analyzeOptions) checkFor(formats []report.Format) error {
 	if err := o.filter.check(o.output.location); err != nil {
 		return err
 	}
-	if err := o.baseline.check(); err != nil {
+	if err := o.baseline.check(o.output.force); err != nil {
 		return err
 	}
 	return o.verdict.check()
@@ -79,7 +83,7 @@ func (o *analyzeOptions) checkFor(formats []report.Format) error {
 // document runs the pipeline: packets become segments, segments become events, events become findings. watchers see
 // the events as they pass. used is set to the pipeline, for what a caller wants to know afterwards.
 func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, used **pipeline, watchers ...func(analysis.Event)) (*report.Document, error) {
-	p, err := openPipeline(a, names, &o.input, o.output.location)
+	p, err := openPipeline(a, names, &o.input, o.output.location, o.always)
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +150,34 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	return doc, nil
 }
 
+// apart names the captures of directories one by one.
+func apart(names []string) []string {
+	var files []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() {
+			files = append(files, name)
+			continue
+		}
+		dir, err := capture.Open([]string{name}, capture.Options{})
+		if err != nil {
+			files = append(files, name) // its analysis says the same
+			continue
+		}
+		for _, f := range dir.Files() {
+			files = append(files, f.Name)
+		}
+		dir.Close()
+	}
+	return files
+}
+
 // each analyses every name alone and gives the worst exit code: findings, then unreadable input.
 func (o *analyzeOptions) each(ctx context.Context, a *app, names []string) error {
 	for _, out := range o.output.outputs {
+		if len(names) < 2 {
+			break
+		}
 		if out.path != "" {
 			return usagef("--separate writes to standard output only")
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,6 +97,13 @@ func classify(c *cobra.Command) {
 			}
 			return &exitError{exitInternal, err}
 		}
+	}
+}
+
+// fail prints an error, whatever --quiet says.
+func (a *app) fail(err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(strings.TrimRight(line, "\n")))
 	}
 }
 

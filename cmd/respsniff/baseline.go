@@ -32,7 +32,12 @@ func (b *baselineFlags) add(cmd *cobra.Command) {
 	f.StringVar(&b.until, "baseline-until", "", "`YYYY-MM-DD`, last day of new entries (default: in 90 days)")
 }
 
-func (b *baselineFlags) check() error {
+func (b *baselineFlags) check(force bool) error {
+	if b.write != "" {
+		if err := checkOutput("--write-baseline "+b.write, b.write, force); err != nil {
+			return err
+		}
+	}
 	if b.until != "" {
 		if _, err := time.Parse(time.DateOnly, b.until); err != nil {
 			return usagef("--baseline-until %s: want YYYY-MM-DD", b.until)

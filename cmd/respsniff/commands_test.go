@@ -69,6 +69,18 @@ func TestAnalyzeExitFollowsFindings(t *testing.T) {
 	if r := runApp(t, nil, "", "analyze", "--separate", good, "/no/such.pcap"); r.code != exitIncomplete {
 		t.Errorf("--separate with a missing file: exit code %d", r.code)
 	}
+	if r := runApp(t, nil, "", "analyze", "-q", "--separate", bad, "/no/such.pcap"); !strings.Contains(r.errout, "/no/such.pcap") {
+		t.Errorf("-q hides an error: %s", r.errout)
+	}
+	folder := t.TempDir()
+	for name, from := range map[string]string{"a.pcap": good, "b.pcap": bad} {
+		if err := os.Link(from, filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := runApp(t, nil, "", "analyze", "--separate", folder); r.code != exitFindings || strings.Count(r.out, "What this tool cannot see") != 2 {
+		t.Errorf("--separate with a folder: exit code %d\n%s", r.code, r.out)
+	}
 	if r := runApp(t, nil, "", "analyze", "--separate", bad, "/no/such.pcap"); r.code != exitFindings {
 		t.Errorf("a finding wins: exit code %d", r.code)
 	}

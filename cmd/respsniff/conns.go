@@ -23,7 +23,7 @@ func newConnsCommand(a *app) *cobra.Command {
 }
 
 // connRows runs the detectors too, because a row names the findings of its connection.
-func connRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowWriter) error {
+func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
 	p.run.KeepConns()
 	for _, err := range p.run.Detect(only(p.events(ctx), f), p.detectors) {
 		if err != nil {
@@ -33,12 +33,12 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowW
 	if err := f.begin(p.progress.first); err != nil {
 		return err
 	}
-	out.Start(p.progress.first)
+	out.start(p.progress.first)
 	for _, c := range p.run.Conns() {
 		if !f.connection(c.ID, c.Client, c.Server) || !f.overlaps(c.First, c.Last) {
 			continue
 		}
-		if err := out.Row(report.NewConnRow(c, p.mask)); err != nil {
+		if err := out.row(report.NewConnRow(c, p.mask)); err != nil {
 			return err
 		}
 	}

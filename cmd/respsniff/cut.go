@@ -47,6 +47,9 @@ values are in it, and --mask changes the comments only.`,
 			if err := o.analyze.check(); err != nil {
 				return err
 			}
+			if err := checkOutput("-o "+o.path, o.path, o.analyze.output.force); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), a, names)
 		},
 	}
@@ -96,7 +99,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		}
 	}
 	cutter := evidence.New(conns, o.raw)
-	p, err := openPipeline(a, names, &o.analyze.input, o.analyze.output.location)
+	p, err := openPipeline(a, names, &o.analyze.input, o.analyze.output.location, false)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func certainty(found []analysis.Finding) (n int) {
 func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, found []analysis.Finding, conns []int64) (sum int, err error) {
 	quiet := *a
 	quiet.quiet, quiet.verbose = true, false
-	p, err := openPipeline(&quiet, names, &o.analyze.input, o.analyze.output.location)
+	p, err := openPipeline(&quiet, names, &o.analyze.input, o.analyze.output.location, false)
 	if err != nil {
 		return 0, err
 	}

@@ -41,7 +41,7 @@ bug report attaches. Values are not shown, only their types and lengths.`,
 			if err := o.filter.check(o.output.location); err != nil {
 				return err
 			}
-			p, err := openPipeline(a, names, &o.input, o.output.location)
+			p, err := openPipeline(a, names, &o.input, o.output.location, false)
 			if err != nil {
 				return err
 			}

@@ -29,6 +29,11 @@ tests of respsniff are made of, and a way to show a fault in a bug report withou
 			if path == "" {
 				return usagef("generate: give -o OUT.pcap, or -o - for standard output")
 			}
+			if path != "-" {
+				if err := checkOutput("-o "+path, path, force); err != nil {
+					return err
+				}
+			}
 			s, err := a.readScenario(args[0])
 			if err != nil {
 				return err
@@ -38,7 +43,7 @@ tests of respsniff are made of, and a way to show a fault in a bug report withou
 				return write(a.stdout)
 			}
 			if err := writeFile(path, force, write); err != nil {
-				return &exitError{exitUsage, err}
+				return unreadable(err)
 			}
 			return nil
 		},

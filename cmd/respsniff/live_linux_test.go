@@ -77,10 +77,10 @@ func liveCannotStart(t *testing.T, program string) {
 	}{
 		{[]string{"--metrics", l.Addr().String()}, exitUsage, "in use"},
 		{[]string{"-Z", "no-such-user"}, exitIncomplete, "no-such-user"},
-		{[]string{"-w", "/no/such/directory/x.pcapng"}, exitIncomplete, "/no/such/directory"},
-		{[]string{"-o", "json=/no/such/directory/x.json"}, exitIncomplete, "/no/such/directory"},
+		{[]string{"-w", "/no/such/directory/x.pcapng"}, exitUsage, "/no/such/directory"},
+		{[]string{"-o", "json=/no/such/directory/x.json"}, exitUsage, "/no/such/directory"},
 		{[]string{"-o", "html=" + program}, exitUsage, "exists"},
-		{[]string{"-Z", "nobody", "-o", "json=/proc/x.json"}, exitIncomplete, "/proc"},
+		{[]string{"-Z", "nobody", "-o", "json=/proc/x.json"}, exitUsage, "/proc"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()

@@ -101,7 +101,7 @@ type recorder struct {
 func startRecorder(o *recordOptions, name func(capture.Packet) string, warn func(string, ...any)) (*recorder, error) {
 	r := &recorder{o: o, name: name, warn: warn, open: &batch{}, full: make(chan *batch, batches), free: make(chan *batch, batches), done: make(chan struct{})}
 	if err := r.next(); err != nil {
-		return nil, unreadable(fmt.Errorf("-w: %w", err))
+		return nil, usagef("-w: %v", err)
 	}
 	go r.run()
 	return r, nil

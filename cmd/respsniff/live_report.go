@@ -29,7 +29,7 @@ func (l *liveRun) openOutputs() error {
 		if !streams(out.format) {
 			// Written at the end, hours from now: what will fail then, now that rights are dropped, is said before.
 			if err := checkWritable(out.path); err != nil {
-				return unreadable(fmt.Errorf("-o: %w", err))
+				return usagef("-o: %v", err)
 			}
 			continue
 		}
@@ -44,7 +44,7 @@ func (l *liveRun) openOutputs() error {
 			}
 			f, err := os.OpenFile(out.path, flags, 0o600)
 			if err != nil {
-				return unreadable(fmt.Errorf("-o: %w", err))
+				return usagef("-o: %v", err)
 			}
 			x.file, w = f, f
 		}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	_ "time/tzdata" // --tz works on hosts and in images without a zone database
 
@@ -85,9 +84,7 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 		coded = &exitError{exitUsage, err}
 	}
 	if coded.err != nil {
-		for line := range strings.Lines(coded.err.Error()) {
-			fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(strings.TrimRight(line, "\n")))
-		}
+		a.fail(coded.err)
 		if coded.code == exitUsage {
 			fmt.Fprintln(a.stderr, "Try 'respsniff --help', or 'respsniff COMMAND --help'.")
 		}

@@ -114,6 +114,29 @@ func TestIncompleteIsInJSON(t *testing.T) {
 	}
 }
 
+func TestNothingReadIsInJSON(t *testing.T) {
+	junk := temp(t, "junk.pcap", "junk\n")
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"analyze", junk}, exitIncomplete, ""},
+		{[]string{"analyze", "-o", "json", junk}, exitIncomplete, `"complete": false`},
+		{[]string{"analyze", "-o", "ndjson", "/no/such.pcap", junk}, exitIncomplete, `{"file":"/no/such.pcap"`},
+		{[]string{"analyze", "-o", "json", "--allow-incomplete", junk}, exitClean, `"complete": false`},
+		{[]string{"analyze", "--allow-incomplete", junk}, exitClean, "NOTHING READ"},
+		{[]string{"pairs", "-o", "json", junk}, exitIncomplete, `"complete":false`},
+		{[]string{"conns", "-o", "csv", junk}, exitIncomplete, "conn,client,server,"},
+		{[]string{"stats", "-o", "json", junk}, exitIncomplete, `"complete": false`},
+	} {
+		r := runApp(t, nil, "", append(tc.args, "-q")...)
+		if r.code != tc.code || !strings.Contains(r.out, tc.want) || tc.want == "" && r.out != "" || !strings.Contains(r.errout, "is not a capture") {
+			t.Errorf("%v: exit code %d\n%s%s", tc.args, r.code, r.out, r.errout)
+		}
+	}
+}
+
 func TestInterruptedRunIsReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -155,8 +178,24 @@ func TestOutputFiles(t *testing.T) {
 	if info, err := os.Stat(rows); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("rows: %v %v", info, err)
 	}
-	if r := runApp(t, nil, "", "analyze", small, "--fail-on", "none", "-o", "json=/no/such/dir/x.json"); r.code != exitIncomplete {
+	if r := runApp(t, nil, "", "analyze", small, "--fail-on", "none", "-o", "json=/no/such/dir/x.json"); r.code != exitUsage {
 		t.Errorf("an impossible path: exit code %d: %s", r.code, r.errout)
+	}
+	for _, args := range [][]string{
+		{"cut", "/no/such.pcap", "--conn", "1", "-o"}, {"generate", "/no/such.txt", "-o"}, {"analyze", "/no/such.pcap", "--write-baseline"},
+	} {
+		for _, place := range []string{path, "/no/such/dir/x"} { // refused before anything is read
+			if r := runApp(t, nil, "", append(args, place)...); r.code != exitUsage || !strings.Contains(r.errout, place) {
+				t.Errorf("%s into %s: exit code %d: %s", args[0], place, r.code, r.errout)
+			}
+		}
+	}
+	rows = filepath.Join(t.TempDir(), "again.ndjson")
+	if r := runApp(t, nil, "", "pairs", small, "-o", "csv", "-o", "ndjson="+rows); r.code != exitClean || strings.Count(r.out, "\n") != 113 {
+		t.Errorf("pairs twice: exit code %d, %d lines: %s", r.code, strings.Count(r.out, "\n"), r.errout)
+	}
+	if text, err := os.ReadFile(rows); err != nil || bytes.Count(text, []byte("\n")) != 112 {
+		t.Errorf("%d rows in the file: %v", bytes.Count(text, []byte("\n")), err)
 	}
 }
 

@@ -94,13 +94,8 @@ func (o *outputFlags) check(formats []report.Format) error {
 			return usagef("-o %s: two outputs go to %s", spec, cmp.Or(path, "standard output"))
 		}
 		paths[path] = true
-		if path != "" && !o.force {
-			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
-				return usagef("-o %s: the file exists: choose another name or give --force", spec)
-			}
-		}
-		if err := checkWritable(path); err != nil {
-			return unreadable(fmt.Errorf("-o %s: %w", spec, err))
+		if err := checkOutput("-o "+spec, path, o.force); err != nil {
+			return err
 		}
 		o.outputs = append(o.outputs, output{format, path})
 	}
@@ -115,6 +110,11 @@ func (o *outputFlags) figures() bool {
 	return slices.ContainsFunc(o.outputs, func(out output) bool {
 		return out.format == report.HTML || out.format == report.JSON || out.format == report.NDJSON
 	})
+}
+
+// machine reports whether some output is for machines, which want a document even of a run that read nothing.
+func (o *outputFlags) machine() bool {
+	return slices.ContainsFunc(o.outputs, func(out output) bool { return out.format != report.Text })
 }
 
 // options gives what the writers need for one output.
@@ -157,6 +157,17 @@ func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error 
 	return nil
 }
 
+// checkOutput refuses a path, given by a flag, that could only fail after a long run.
+func checkOutput(flag, path string, force bool) error {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && !force {
+		return usagef("%s: the file exists: choose another name or give --force", flag)
+	}
+	if err := checkWritable(path); err != nil {
+		return usagef("%s: %v", flag, err)
+	}
+	return nil
+}
+
 // checkWritable reports whether writeFile could make path, "" for standard output, as far as its directory goes.
 func checkWritable(path string) error {
 	info, err := os.Stat(path)
@@ -167,6 +178,9 @@ func checkWritable(path string) error {
 		return &fs.PathError{Op: "open", Path: path, Err: errors.New("is a directory")}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".respsniff-*")
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return &fs.PathError{Op: "create", Path: path, Err: e.Err}
+	}
 	if err != nil {
 		return err
 	}
@@ -226,19 +240,34 @@ func (a *app) colored(choice string) bool {
 	return isTerminal(a.stdout)
 }
 
-// rowOutput opens the destination of pairs and conns, which write one format as rows come.
-func (o *outputFlags) rowOutput(a *app) (w io.Writer, done func(failed error) error, err error) {
-	if len(o.outputs) != 1 {
-		return nil, nil, usagef("one -o only: rows are written as they come")
+// rowOutputs opens the destinations of pairs and conns, which write rows as they come. done ends the files: with all
+// rows, or not at all where the run failed.
+func (o *outputFlags) rowOutputs(a *app) (ws []io.Writer, done func(failed error) error) {
+	var ends []func(failed error) error
+	for _, out := range o.outputs {
+		if out.path == "" {
+			ws = append(ws, a.stdout)
+			continue
+		}
+		w, end := rowFile(out.path, o.force)
+		ws, ends = append(ws, w), append(ends, end)
 	}
-	out := o.outputs[0]
-	if out.path == "" {
-		return a.stdout, func(failed error) error { return failed }, nil
+	return ws, func(failed error) error {
+		for _, end := range ends {
+			if err := end(failed); err != nil && failed == nil {
+				failed = unreadable(err)
+			}
+		}
+		return failed
 	}
+}
+
+// rowFile makes a file of what is written until end, which gives its error.
+func rowFile(path string, force bool) (w io.Writer, end func(failed error) error) {
 	pr, pw := io.Pipe()
 	result := make(chan error, 1)
 	go func() {
-		err := writeFile(out.path, o.force, func(w io.Writer) error {
+		err := writeFile(path, force, func(w io.Writer) error {
 			_, err := io.Copy(w, pr)
 			return err
 		})
@@ -247,13 +276,6 @@ func (o *outputFlags) rowOutput(a *app) (w io.Writer, done func(failed error) er
 	}()
 	return pw, func(failed error) error {
 		pw.CloseWithError(failed)
-		err := <-result
-		if failed != nil {
-			return failed
-		}
-		if err != nil {
-			return unreadable(err)
-		}
-		return nil
-	}, nil
+		return <-result
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -44,7 +45,7 @@ the element of EXEC's array that answers a queued command; the time beside it is
 }
 
 // pairRows writes the exchanges as they settle.
-func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowWriter) error {
+func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
 	for event, err := range only(p.events(ctx), f) {
 		if err != nil {
 			return err
@@ -63,8 +64,8 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowW
 		if p.showValues && row.Serves != nil {
 			row.Serves.Value = p.mask.Text(report.Printable(p.run.Describe(e, &e.Serves)))
 		}
-		out.Start(p.progress.first)
-		if err := out.Row(row); err != nil {
+		out.start(p.progress.first)
+		if err := out.row(row); err != nil {
 			return err
 		}
 	}
@@ -73,7 +74,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out *report.RowW
 
 // rows opens the pipeline and writes the rows that produce makes.
 func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list string,
-	produce func(context.Context, *pipeline, *filterFlags, *report.RowWriter) error,
+	produce func(context.Context, *pipeline, *filterFlags, rowWriters) error,
 ) error {
 	if err := o.output.check(rowFormats); err != nil {
 		return err
@@ -81,33 +82,60 @@ func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list stri
 	if err := o.filter.check(o.output.location); err != nil {
 		return err
 	}
-	p, err := openPipeline(a, names, &o.input, o.output.location)
+	p, err := openPipeline(a, names, &o.input, o.output.location, o.allowIncomplete || o.output.machine())
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	w, done, err := o.output.rowOutput(a)
-	if err != nil {
-		return err
-	}
+	ws, done := o.output.rowOutputs(a)
 	complete := false
 	err = done(func() error {
-		out, err := report.NewRowWriter(w, o.output.outputs[0].format, list,
-			report.Clock{Style: o.output.style, Zone: o.output.location})
-		if err != nil {
-			return err
+		var out rowWriters
+		for i, w := range ws {
+			one, err := report.NewRowWriter(w, o.output.outputs[i].format, list, report.Clock{Style: o.output.style, Zone: o.output.location})
+			if err != nil {
+				return err
+			}
+			out = append(out, one)
 		}
 		if err := produce(ctx, p, &o.filter, out); err != nil {
 			return err
 		}
 		complete = p.document().Complete
-		return out.Close(complete)
+		return out.close(complete)
 	}())
 	if err != nil {
 		return err
 	}
 	if !complete && !o.allowIncomplete {
 		return &exitError{code: exitIncomplete}
+	}
+	return nil
+}
+
+// rowWriters write the same rows to every output.
+type rowWriters []*report.RowWriter
+
+func (ws rowWriters) start(first capture.Time) {
+	for _, w := range ws {
+		w.Start(first)
+	}
+}
+
+func (ws rowWriters) row(row report.Row) error {
+	for _, w := range ws {
+		if err := w.Row(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ws rowWriters) close(complete bool) error {
+	for _, w := range ws {
+		if err := w.Close(complete); err != nil {
+			return err
+		}
 	}
 	return nil
 }

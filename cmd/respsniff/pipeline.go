@@ -30,10 +30,12 @@ type pipeline struct {
 	drops      capture.Drops // from --drops
 	clients    map[netip.Addr]bool
 	servers    map[netip.AddrPort]bool
+	unread     []report.Input // where no capture could be read
 }
 
-// openPipeline opens the captures. Without a readable one it fails.
-func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location) (*pipeline, error) {
+// openPipeline opens the captures. Without a readable one it fails, unless always is set: the run is then one without
+// packets, for outputs that machines read.
+func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, always bool) (*pipeline, error) {
 	o, err := in.analysisOptions()
 	if err != nil {
 		return nil, err
@@ -43,10 +45,14 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location) (
 		return nil, err
 	}
 	source, err := capture.Open(names, co)
-	if err != nil {
+	if err != nil && !always {
 		return nil, unreadable(hint(err))
 	}
 	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
+	if err != nil {
+		a.fail(hint(err))
+		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
+	}
 	p.progress.a = a
 	o.FileName = p.fileName
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})
@@ -66,6 +72,23 @@ func (p *pipeline) events(ctx context.Context) iter.Seq2[analysis.Event, error] 
 	packets := p.progress.pass(ctx, p.source.Packets())
 	segments := p.assembler.Segments(packets)
 	return p.census(p.run.Events(segments))
+}
+
+// unreadInputs describes inputs of which none could be opened.
+func unreadInputs(names []string, err error) []report.Input {
+	var inputs []report.Input
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for i, err := range all {
+		in := report.Input{File: names[min(i, len(names)-1)], Error: err.Error()}
+		if e := (*capture.FormatError)(nil); errors.As(err, &e) {
+			in.File = e.File
+		}
+		inputs = append(inputs, in)
+	}
+	return inputs
 }
 
 // hint adds what to do to an error of opening captures.
@@ -97,7 +120,7 @@ func (p *pipeline) shownFile(file int32) string {
 
 // document gives everything but the findings, when the stages have run.
 func (p *pipeline) document() *report.Document {
-	d := &report.Document{Tool: report.Tool{Name: "respsniff", Version: version()}, Complete: true}
+	d := &report.Document{Tool: report.Tool{Name: "respsniff", Version: version()}, Complete: len(p.unread) == 0, Input: p.unread}
 	for _, f := range p.source.Files() {
 		in := report.Input{
 			File: f.Name, Format: f.Format, Packets: f.Packets, Bytes: f.Bytes, Snaplen: f.Snaplen, First: f.First, Last: f.Last,

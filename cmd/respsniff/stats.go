@@ -27,7 +27,7 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 			if err := o.filter.check(o.output.location); err != nil {
 				return err
 			}
-			p, err := openPipeline(a, names, &o.input, o.output.location)
+			p, err := openPipeline(a, names, &o.input, o.output.location, o.allowIncomplete || o.output.machine())
 			if err != nil {
 				return err
 			}

@@ -67,7 +67,7 @@ func worseOf(a *app, worst, next error) error {
 		n = &exitError{exitInternal, next}
 	}
 	if n.err != nil {
-		a.warn("%v", n.err)
+		a.fail(n.err)
 	}
 	if errors.As(worst, &w) && rankExit(w.code) >= rankExit(n.code) {
 		return worst

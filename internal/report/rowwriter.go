@@ -88,6 +88,14 @@ func (w *RowWriter) open() string {
 	return fmt.Sprintf("{\"schema_version\":%d,%q:[\n", SchemaVersion, w.list)
 }
 
+// none is a row of the kind that the document lists.
+func (w *RowWriter) none() Row {
+	if w.list == "connections" {
+		return &ConnRow{}
+	}
+	return &ExchangeRow{}
+}
+
 // Close ends the document and writes out what is buffered. complete is what Document.Complete says.
 func (w *RowWriter) Close(complete bool) error {
 	switch w.format {
@@ -101,6 +109,11 @@ func (w *RowWriter) Close(complete bool) error {
 			return err
 		}
 	case CSV:
+		if w.rows == 0 {
+			if err := w.csv.Write(w.none().columns()); err != nil {
+				return err
+			}
+		}
 		w.csv.Flush()
 		if err := w.csv.Error(); err != nil {
 			return err
