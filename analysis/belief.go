@@ -224,8 +224,16 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			chance *= sure
 		}
 		conf := min(level, levelOf(chance))
-		if l.last && (owed > 0 || s.dirty) && r.Served && !s.readAtClose(r, l) {
-			conf = min(conf, wait.lastLevel(r.Serves.FirstTime.Sub(delivered)))
+		silence := r.Serves.FirstTime.Sub(delivered)
+		if l.last && r.Served && (wait.tried(silence) || (owed > 0 || s.dirty) && !s.readAtClose(r, l)) {
+			conf = min(conf, wait.lastLevel(silence))
+		}
+		if r.Served && ex.Flags&Blocks == 0 && wait.t == 0 && l.next != nil &&
+			silence >= max(suspectGap, wait.shortest()) && l.next.Time.Sub(r.Serves.Time) > prompt {
+			s.guessing = true // it may have given up; without a read timeout nobody can tell
+			if r == ex {
+				conf = min(conf, Likely)
+			}
 		}
 		ex.Belief = Belief{Index: r.Index, Confidence: conf}
 		if r != ex {
@@ -233,10 +241,6 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 				s.noteStale(ex, l)
 			}
 			s.misread(ex, r, conf, l)
-		}
-		if r.Served && ex.Flags&Blocks == 0 && wait.t == 0 && l.next != nil &&
-			r.Serves.FirstTime.Sub(delivered) >= max(suspectGap, wait.shortest()) && l.next.Time.Sub(r.Serves.Time) > prompt {
-			s.guessing = true // it may have given up; without a read timeout nobody can tell
 		}
 		if r.Served {
 			delivered = max(delivered, r.Serves.Time)

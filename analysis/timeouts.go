@@ -267,6 +267,11 @@ func (w patience) shortest() time.Duration {
 	return w.waits.P5
 }
 
+// tried reports whether some caller of the population was seen to give up within such a silence.
+func (w patience) tried(silence time.Duration) bool {
+	return silence >= suspectGap && w.waits != nil && w.waits.N > 0 && silence >= w.waits.P5
+}
+
 // lastLevel is how sure it is that the last caller of a connection read a reply that came after silence. Nothing that
 // follows shows it, so the waits of the others must: callers that all wait for a fixed time had not given up before
 // it, and of callers that are cancelled none was ever seen to give up sooner than the 5th percentile.
