@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -230,5 +231,32 @@ c1 > GET k => -WRONGPASS
 	}
 	if i := bytes.Index(b, []byte(mark)); i >= 0 {
 		t.Errorf("cut: leaked %s", fmt.Sprintf("%q", b[max(0, i-60):i+len(mark)]))
+	}
+}
+
+// TestErrorsRepeatNoSecrets looks at errors in which a server repeats what it was sent, and at the length of others.
+func TestErrorsRepeatNoSecrets(t *testing.T) {
+	const whole = "WRONGTYPE Operation against a key holding the wrong kind of value"
+	path := generated(t, `
+conn c1 10.0.0.1:40001 -> 10.0.0.2:6379
+c1 > HELLO 3 AUTH default SEKRIT => -ERR "unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'SEKRIT' "
+c1 > AUTH SEKRIT => -ERR "unknown command 'AUTH', with args beginning with: 'SEKRIT' "
+c1 > ACL SETUSER bob <SEKRIT => -ERR "Error in ACL SETUSER modifier '<SEKRIT': The password you are trying to remove from the user does not exist"
+c1 > CONFIG SET requirepass SEKRIT => -ERR "Invalid argument 'SEKRIT' for CONFIG SET 'requirepass'"
+c1 > LPUSH k v => -WRONGTYPE Operation against a key holding the wrong kind of value
+`)
+	r := runApp(t, nil, "", "pairs", "-o", "csv", "--show-values", path)
+	if strings.Contains(r.out, "SEKRIT") || !strings.Contains(r.out, whole+",") {
+		t.Errorf("pairs:\n%s", r.out)
+	}
+	if r := runApp(t, nil, "", "dump", path); strings.Contains(r.out, "SEKRIT") {
+		t.Errorf("dump:\n%s", r.out)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.pcapng")
+	if r := runApp(t, nil, "", "cut", path, "--conn", "1", "-o", cut); r.code != exitClean {
+		t.Fatal(r.errout)
+	}
+	if b, err := os.ReadFile(cut); err != nil || bytes.Contains(b, []byte("SEKRIT")) || !bytes.Contains(b, []byte(whole)) {
+		t.Errorf("cut: %v: %q", err, b)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,14 +47,19 @@ the element of EXEC's array that answers a queued command; the time beside it is
 
 // pairRows writes the exchanges as they settle.
 func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
+	lines := errorLines{}
 	for event, err := range only(p.events(ctx), f) {
 		if err != nil {
 			return err
+		}
+		if a, ok := event.(*analysis.Answered); ok {
+			lines.see(a)
 		}
 		e, ok := event.(*analysis.Exchange)
 		if !ok {
 			continue
 		}
+		line, long := lines.take(e)
 		if err := f.begin(p.progress.first); err != nil {
 			return err
 		}
@@ -61,7 +67,12 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 			continue
 		}
 		row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
-		if p.showValues && row.Serves != nil {
+		if long {
+			row.SetError(line, p.mask)
+		}
+		if p.showValues && row.Serves != nil && row.Serves.Error != "" {
+			row.Serves.Value = "-" + row.Serves.Error
+		} else if p.showValues && row.Serves != nil {
 			row.Serves.Value = p.mask.Text(report.Printable(p.run.Describe(e, &e.Serves)))
 		}
 		out.start(p.progress.first)
@@ -111,6 +122,31 @@ func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list stri
 		return &exitError{code: exitIncomplete}
 	}
 	return nil
+}
+
+// errorLines holds errors that are longer than an exchange keeps, until their exchanges come.
+type errorLines map[errorPlace]string
+
+type errorPlace struct {
+	conn  int64
+	index int
+}
+
+// maxErrorLines bounds them: exchanges come when all of their connection is understood.
+const maxErrorLines = 1 << 14
+
+func (l errorLines) see(a *analysis.Answered) {
+	if a.Exchange.Served && a.Exchange.Serves.IsError() && !a.Exchange.Serves.Text.Whole() && len(l) < maxErrorLines {
+		l[errorPlace{a.Session.ID, a.Exchange.Index}] = string(a.Reply.Text)
+	}
+}
+
+// take gives the error of an exchange, if it is one of them.
+func (l errorLines) take(e *analysis.Exchange) (line string, ok bool) {
+	at := errorPlace{e.Session.ID, e.Index}
+	line, ok = l[at]
+	delete(l, at)
+	return line, ok && e.Served && e.Serves.IsError() && strings.HasPrefix(line, string(e.Serves.Text.Raw()))
 }
 
 // rowWriters write the same rows to every output.

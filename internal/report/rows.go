@@ -126,11 +126,17 @@ func NewExchangeRow(e *analysis.Exchange, conn int64, client, server netip.AddrP
 func newServes(index int, r *analysis.ReplyInfo) *Serves {
 	s := &Serves{Index: index, Frame: r.Frame, Time: Stamp(r.Time), Kind: r.Kind.String(), Bytes: r.Bytes()}
 	if s.Kind == "error" {
-		line, _, _ := strings.Cut(string(r.Text.Raw()), "\r")
-		line, _, _ = strings.Cut(line, "\n")
-		s.Error = Printable(line)
+		s.Error = ErrorLine(string(r.Text.Raw()))
+		if !r.Text.Whole() {
+			s.Error += "..."
+		}
 	}
 	return s
+}
+
+// SetError gives the row the whole text of its error, of which the analysis keeps the beginning only.
+func (row *ExchangeRow) SetError(text string, mask Mask) {
+	row.Serves.Error = mask.Text(ErrorLine(text))
 }
 
 // CommandName gives the table's name ("CLIENT REPLY"), or the name as sent, in upper case.
