@@ -116,7 +116,7 @@ func (a *Assembler) reopen(f *flow, s Side, p *packet, t capture.Time) bool {
 			return false
 		case answers && peer.syn && sides[A].Bytes+sides[B].Bytes == 0 && !f.closed() && f.state == flowLive:
 			// The server forgot its first answer, as SYN cookies make it, or what came was of the connection before.
-			if f.backlog != nil {
+			if f.backlog != nil && !h.syn { // once a connection, because it walks the backlog
 				f.backlog.forget(s)
 			}
 			f.rebase(s, p.seq+1)
