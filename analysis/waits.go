@@ -40,9 +40,12 @@ func (s *Session) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int6
 		return
 	}
 	p := s.group.pop
-	if len(p.samples) < maxSamples {
+	switch {
+	case how == GaveUpReuse && s.suspect:
+		// It may be behind already, and its caller answered from memory: then this is no wait.
+	case len(p.samples) < maxSamples:
 		p.samples = append(p.samples, sample{gap, how, s.ID})
-	} else {
+	default:
 		p.dropped++
 	}
 	p.learnCommand(ex)
