@@ -79,6 +79,7 @@ func (l *liveRun) tell(f *analysis.Finding) {
 	l.send(report.NDJSON, func(*liveOutput) []byte { return ndjsonFinding(masked) })
 	l.send(report.Text, func(out *liveOutput) []byte {
 		var b bytes.Buffer
+		masked := out.options.Clock.Finding(*masked)
 		fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s -> %s%s\n    %s\n", out.options.Clock.Full(masked.Last, 0), strings.ToUpper(masked.Severity.String()),
 			masked.Confidence, masked.Rule, masked.Name, addrWord(masked.Client.IsValid(), masked.Client), addrWord(masked.Server.IsValid(), masked.Server),
 			inBrackets(report.Printable(masked.Library)), report.Printable(masked.Title))

@@ -75,6 +75,7 @@ func WriteHTML(w io.Writer, d *Document, o Options) error {
 	if o.Clock.Start == 0 {
 		o.Clock.Start = d.Summary.First
 	}
+	d = o.Clock.document(d)
 	t, err := template.New("report").Parse(htmlTemplate)
 	if err != nil {
 		return err

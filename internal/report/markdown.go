@@ -16,6 +16,7 @@ func WriteMarkdown(w io.Writer, d *Document, o Options) error {
 	if m.clock.Start == 0 {
 		m.clock.Start = d.Summary.First
 	}
+	d = m.clock.document(d)
 	word, sentence := Verdict(d)
 	m.printf("# respsniff: %s\n\n%s\n\n", md(word), md(sentence))
 	for i := range d.Input {

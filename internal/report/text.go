@@ -18,10 +18,11 @@ const blindSpots = "replies swapped inside one client process; a cancelled call 
 // WriteText writes the report for a terminal or a ticket: the verdict in one sentence, what the capture hides, the
 // ranked findings, and the evidence of each. Lines fit 100 columns, except a tshark command, which must stay whole.
 func WriteText(w io.Writer, d *Document, o Options) error {
-	t := &textWriter{w: bufio.NewWriter(w), d: d, o: o}
-	if t.o.Clock.Start == 0 {
-		t.o.Clock.Start = d.Summary.First
+	if o.Clock.Start == 0 {
+		o.Clock.Start = d.Summary.First
 	}
+	d = o.Clock.document(d)
+	t := &textWriter{w: bufio.NewWriter(w), d: d, o: o}
 	t.verdict()
 	t.inputs()
 	quality, traffic := d.split()

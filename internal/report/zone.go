@@ -1,0 +1,80 @@
+package report
+
+import (
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// timeOfDay is how the sentences of the analysis give a moment: in UTC, without its day.
+var timeOfDay = regexp.MustCompile(`\b\d\d:\d\d:\d\d\.\d{6}\b`)
+
+// Sentence shows the times of day in a sentence as the clock shows moments. near is a moment less than 12 hours from
+// each of them, of whose zone and start they are.
+func (c Clock) Sentence(s string, near capture.Time) string {
+	if near == 0 || c.Style == ClockAbs && c.zone() == time.UTC {
+		return s
+	}
+	return timeOfDay.ReplaceAllStringFunc(s, func(word string) string {
+		t, err := time.Parse("15:04:05.000000", word)
+		if err != nil {
+			return word
+		}
+		if c.Style == ClockDelta {
+			return word + " UTC"
+		}
+		day := near.Std().UTC().Truncate(24 * time.Hour)
+		moment := day.Add(t.Sub(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)))
+		switch ahead := moment.Sub(near.Std()); {
+		case ahead > 12*time.Hour:
+			moment = moment.AddDate(0, 0, -1)
+		case ahead < -12*time.Hour:
+			moment = moment.AddDate(0, 0, 1)
+		}
+		return c.Short(capture.TimeOf(moment), 0)
+	})
+}
+
+func (c Clock) sentences(ss []string, near capture.Time) []string {
+	ss = slices.Clone(ss)
+	for i := range ss {
+		ss[i] = c.Sentence(ss[i], near)
+	}
+	return ss
+}
+
+// Finding is f with its sentences as the clock shows moments. f stays as it is.
+func (c Clock) Finding(f analysis.Finding) analysis.Finding {
+	f.Title, f.Remedy, f.Notes = c.Sentence(f.Title, f.First), c.Sentence(f.Remedy, f.First), c.sentences(f.Notes, f.First)
+	f.Examples = slices.Clone(f.Examples)
+	for i := range f.Examples {
+		e := &f.Examples[i]
+		e.Facts = c.sentences(e.Facts, e.Time)
+		e.Ladder = slices.Clone(e.Ladder)
+		for j := range e.Ladder {
+			e.Ladder[j].Mark = c.Sentence(e.Ladder[j].Mark, e.Ladder[j].Time)
+		}
+	}
+	return f
+}
+
+// document is d with its sentences as the clock shows moments. d stays as it is.
+func (c Clock) document(d *Document) *Document {
+	own := *d
+	own.Findings = slices.Clone(d.Findings)
+	for i := range own.Findings {
+		own.Findings[i] = c.Finding(own.Findings[i])
+	}
+	own.Stories = slices.Clone(d.Stories)
+	for i := range own.Stories {
+		s := &own.Stories[i]
+		s.Steps = slices.Clone(s.Steps)
+		for j := range s.Steps {
+			s.Steps[j].Example = c.Sentence(s.Steps[j].Example, s.Steps[j].Time)
+		}
+	}
+	return &own
+}
