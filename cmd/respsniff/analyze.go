@@ -140,8 +140,11 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := o.baseline.apply(a, doc, o.output.force); err != nil {
+	if err := o.baseline.apply(a, doc, o.filter.active() || o.separate, o.output.force); err != nil {
 		return nil, err
+	}
+	if len(doc.Suppressed) > 0 {
+		doc.Stories = p.run.Stories(doc.Findings)
 	}
 	if recorder != nil {
 		doc.Series = recorder.Series(doc.Findings, p.run.Conns())

@@ -36,6 +36,7 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Find Redis clients that read another command's reply, in packet captures",
 		Long: `respsniff reads captures of Redis traffic and says which replies were read by the wrong caller,
 which client and which connection did it, and why. Begin with: respsniff analyze FILE`,
+		Version:           versionLine(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{},
@@ -47,6 +48,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 			return nil
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	a.memory = defaultMemory
 	f := root.PersistentFlags()

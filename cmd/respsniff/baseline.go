@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -18,6 +17,8 @@ import (
 type baselineFlags struct {
 	read, write          string
 	reason, owner, until string
+
+	old *gate.Baseline // what read names; nil: none
 }
 
 // acceptedDays is how long a new entry of a baseline counts where nothing is said.
@@ -43,29 +44,34 @@ func (b *baselineFlags) check(force bool) error {
 			return usagef("--baseline-until %s: want YYYY-MM-DD", b.until)
 		}
 	}
+	if b.read != "" {
+		return b.open()
+	}
 	return nil
 }
 
-// apply accepts what the baseline accepts, and writes a new one.
-func (b *baselineFlags) apply(a *app, d *report.Document, force bool) error {
-	var old *gate.Baseline
-	if b.read != "" {
-		f, err := os.Open(b.read)
-		if err != nil {
-			return &exitError{exitUsage, fmt.Errorf("--baseline: %w", err)}
-		}
-		defer f.Close()
-		if old, err = gate.ReadBaseline(f); err != nil {
-			return &exitError{exitUsage, fmt.Errorf("--baseline %s: %w", b.read, err)}
-		}
+// open reads the baseline.
+func (b *baselineFlags) open() error {
+	f, err := os.Open(b.read)
+	if err != nil {
+		return usagef("--baseline: %v", err)
 	}
+	defer f.Close()
+	if b.old, err = gate.ReadBaseline(f); err != nil {
+		return usagef("--baseline %s: %v", b.read, err)
+	}
+	return nil
+}
+
+// apply accepts what the baseline accepts, and writes a new one. partial says that d lacks what filters left out.
+func (b *baselineFlags) apply(a *app, d *report.Document, partial, force bool) error {
 	if b.write != "" {
-		if err := b.writeNew(a, d, old, force); err != nil {
+		if err := b.writeNew(a, d, partial, force); err != nil {
 			return err
 		}
 	}
-	if old != nil {
-		for _, warning := range old.Apply(d, a.today()) {
+	if b.old != nil {
+		for _, warning := range b.old.Apply(d, partial, a.today()) {
 			a.warn("%s", warning)
 			d.Warnings = append(d.Warnings, warning)
 		}
@@ -73,7 +79,7 @@ func (b *baselineFlags) apply(a *app, d *report.Document, force bool) error {
 	return nil
 }
 
-func (b *baselineFlags) writeNew(a *app, d *report.Document, old *gate.Baseline, force bool) error {
+func (b *baselineFlags) writeNew(a *app, d *report.Document, partial, force bool) error {
 	until := a.today().AddDate(0, 0, acceptedDays)
 	if b.until != "" {
 		until, _ = time.Parse(time.DateOnly, b.until) // checked
@@ -90,7 +96,7 @@ func (b *baselineFlags) writeNew(a *app, d *report.Document, old *gate.Baseline,
 	if owner == "" {
 		owner = "nobody named"
 	}
-	err := writeFile(b.write, force, gate.NewBaseline(d, old, b.reason, owner, until).Write)
+	err := writeFile(b.write, force, gate.NewBaseline(d, partial, b.old, b.reason, owner, until).Write)
 	if errors.Is(err, fs.ErrExist) {
 		return usagef("--write-baseline %s: the file exists: give --force to replace it", b.write)
 	}

@@ -253,6 +253,23 @@ func TestBaseline(t *testing.T) {
 	if r := runApp(t, nil, "", "analyze", bad, "--baseline", path); r.code != exitClean || !strings.Contains(r.out, "team-pool") || r.errout != "" {
 		t.Errorf("accepted: exit code %d: %s", r.code, r.errout)
 	}
+	if r := runApp(t, nil, "", "analyze", "--rule", "RS2", bad, "--baseline", path); r.code != exitClean || r.errout != "" {
+		t.Errorf("a filter leaves the finding out: exit code %d: %s", r.code, r.errout)
+	}
+	again := filepath.Join(t.TempDir(), "again.yaml")
+	if r := runApp(t, nil, "", "analyze", "--rule", "RS2", bad, "--baseline", path, "--write-baseline", again); r.code != exitClean {
+		t.Errorf("written with a filter: exit code %d: %s", r.code, r.errout)
+	}
+	before, _ := os.ReadFile(path)
+	if after, err := os.ReadFile(again); err != nil || string(after) != string(before) {
+		t.Errorf("a filter takes entries away: %v\n%s\n%s", err, before, after)
+	}
+	if r := runApp(t, nil, "", "analyze", bad, "--baseline", path, "-o", "json"); !strings.Contains(r.out, `"findings": []`) || strings.Contains(r.out, `"stories"`) {
+		t.Errorf("a story of accepted findings:\n%s", r.out)
+	}
+	if r := runApp(t, nil, "", "analyze", "/no/such.pcap", "--baseline", "/no/such.yaml"); r.code != exitUsage {
+		t.Errorf("no baseline: exit code %d: %s", r.code, r.errout)
+	}
 	if r := runApp(t, nil, "", "analyze", generated(t, healthy), "--baseline", path); r.code != exitClean || !strings.Contains(r.errout, "met no finding") {
 		t.Errorf("unmatched: exit code %d: %s", r.code, r.errout)
 	}
@@ -304,6 +321,20 @@ func TestStats(t *testing.T) {
 	}
 	if r := runApp(t, nil, "", "stats", generated(t, healthy)); !strings.Contains(r.out, "HOTTEST KEYS") {
 		t.Error(r.out)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	a, b := runApp(t, nil, "", "version"), runApp(t, nil, "", "--version")
+	if a.code != exitClean || a != b || !strings.HasPrefix(a.out, "respsniff ") {
+		t.Errorf("version: %+v, --version: %+v", a, b)
+	}
+}
+
+func TestCutToStandardOutput(t *testing.T) {
+	r := runApp(t, nil, "", "cut", generated(t, healthy), "--conn", "1", "-o", "-")
+	if again := runApp(t, nil, r.out, "conns", "-o", "ndjson", "-"); r.code != exitClean || strings.Count(again.out, "\n") != 1 {
+		t.Errorf("exit code %d: %s%s", r.code, r.errout, again.errout)
 	}
 }
 

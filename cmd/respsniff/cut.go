@@ -38,7 +38,7 @@ values are in it, and --mask changes the comments only.`,
 			switch {
 			case o.path == "":
 				return usagef("cut: give -o OUT.pcapng")
-			case len(o.findings)+len(o.analyze.filter.conns) == 0:
+			case slices.Contains(o.findings, ""), len(o.findings)+len(o.analyze.filter.conns) == 0:
 				return usagef("cut: give --finding or --conn; 'respsniff analyze' prints fingerprints and connection numbers")
 			case slices.Contains(names, "-"):
 				return usagef("cut: standard input cannot be read twice: save the capture to a file")
@@ -47,8 +47,10 @@ values are in it, and --mask changes the comments only.`,
 			if err := o.analyze.check(); err != nil {
 				return err
 			}
-			if err := checkOutput("-o "+o.path, o.path, o.analyze.output.force); err != nil {
-				return err
+			if o.path != "-" {
+				if err := checkOutput("-o "+o.path, o.path, o.analyze.output.force); err != nil {
+					return err
+				}
 			}
 			return o.run(cmd.Context(), a, names)
 		},
@@ -58,7 +60,7 @@ values are in it, and --mask changes the comments only.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`; repeatable")
 	f.Int64SliceVar(&o.analyze.filter.conns, "conn", nil, "this connection `NUMBER`; repeatable")
-	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write")
+	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
 	o.analyze.verdict.failOn = "none"
@@ -115,7 +117,12 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	}
 	comment(cutter, p, append(found, witnesses...))
 	complete := p.document().Complete
-	err = writeFile(o.path, o.analyze.output.force, func(w io.Writer) error { return o.copy(ctx, a, names, w, cutter) })
+	write := func(w io.Writer) error { return o.copy(ctx, a, names, w, cutter) }
+	if o.path == "-" {
+		err = write(a.stdout)
+	} else {
+		err = writeFile(o.path, o.analyze.output.force, write)
+	}
 	if err != nil {
 		return unreadable(err)
 	}

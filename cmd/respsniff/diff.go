@@ -91,8 +91,8 @@ func (o *analyzeOptions) side(ctx context.Context, a *app, name string) (diffSid
 
 func writeDiffText(w io.Writer, sides *[2]diffSide, d *gate.Difference) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "before %s, after %s: %d findings gone, %d new, %d changed, %d as before\n", report.Printable(sides[0].name),
-		report.Printable(sides[1].name), len(d.Gone), len(d.New), len(d.Changed), d.Same)
+	fmt.Fprint(b, report.Hang("", fmt.Sprintf("before %s, after %s: %d findings gone, %d new, %d changed, %d as before",
+		report.Printable(sides[0].name), report.Printable(sides[1].name), len(d.Gone), len(d.New), len(d.Changed), d.Same)))
 	for _, f := range d.New {
 		fmt.Fprint(b, report.Hang("NEW      ", diffLine(f)))
 	}

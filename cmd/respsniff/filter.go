@@ -123,6 +123,11 @@ func matchEndpoint(set []endpoint, a netip.AddrPort) bool {
 	})
 }
 
+// active reports whether anything is left out.
+func (f *filterFlags) active() bool {
+	return f.choosesConnections() || len(f.cmds)+len(f.keys)+len(f.rules)+len(f.around) > 0 || f.since != "" || f.until != ""
+}
+
 // choosesConnections reports whether some connections are left out.
 func (f *filterFlags) choosesConnections() bool {
 	return len(f.conns)+len(f.clientSet)+len(f.serverSet) > 0

@@ -77,6 +77,7 @@ func TestExitCodes(t *testing.T) {
 		{"bad stage", []string{"dump", "--stage", "frames", small}, exitUsage, "frames"},
 		{"unknown rule", []string{"explain", "RS000"}, exitUsage, "RS000"},
 		{"version", []string{"version"}, exitClean, ""},
+		{"every finding by an empty word", []string{"cut", small, "--finding", "", "-o", "-"}, exitUsage, "--finding"},
 		{"explain", []string{"explain"}, exitClean, ""},
 		{"help", []string{"--help"}, exitClean, ""},
 	} {

@@ -30,7 +30,7 @@ func (a *app) settings(cmd *cobra.Command) error {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
 	}
 	for _, key := range slices.Sorted(maps.Keys(config)) {
-		if !known[key] || key == "config" || key == "help" {
+		if !known[key] || key == "config" || key == "help" || key == "version" {
 			return fmt.Errorf("%s: unknown key %q: keys are the long flags, see 'respsniff COMMAND --help'", file, key)
 		}
 	}

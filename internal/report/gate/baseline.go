@@ -69,13 +69,13 @@ func (b *Baseline) Write(w io.Writer) error {
 }
 
 // NewBaseline accepts every finding of d but the RS9xx, with one reason, owner and last day. Entries of old whose
-// finding is still there keep what they say; old may be nil.
-func NewBaseline(d *report.Document, old *Baseline, reason, owner string, until time.Time) *Baseline {
+// finding is still there keep what they say; so do all of them where d is only part of what was found. old may be nil.
+func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner string, until time.Time) *Baseline {
 	b := &Baseline{}
 	kept := map[string]bool{}
 	if old != nil {
 		for _, a := range old.Accept {
-			if slices.ContainsFunc(d.Findings, func(f analysis.Finding) bool { return f.Fingerprint == a.Fingerprint }) {
+			if partial || slices.ContainsFunc(d.Findings, func(f analysis.Finding) bool { return f.Fingerprint == a.Fingerprint }) {
 				b.Accept = append(b.Accept, a)
 				kept[a.Fingerprint] = true
 			}
@@ -95,8 +95,8 @@ func NewBaseline(d *report.Document, old *Baseline, reason, owner string, until 
 }
 
 // Apply moves the accepted findings of d to d.Suppressed. It returns a warning for each entry that has expired, which
-// then accepts nothing, and for each that met no finding.
-func (b *Baseline) Apply(d *report.Document, today time.Time) (warnings []string) {
+// then accepts nothing, and for each that met no finding, unless d is only part of what was found.
+func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (warnings []string) {
 	day := today.Format(time.DateOnly)
 	entries := map[string]*Accepted{}
 	met := map[string]bool{}
@@ -120,7 +120,7 @@ func (b *Baseline) Apply(d *report.Document, today time.Time) (warnings []string
 	}
 	d.Findings = open
 	for _, a := range b.Accept {
-		if !met[a.Fingerprint] {
+		if !met[a.Fingerprint] && !partial {
 			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s met no finding: remove it (owner %s)", a.Fingerprint, a.Owner))
 		}
 	}

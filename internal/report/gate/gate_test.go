@@ -130,7 +130,7 @@ func FuzzReadExpectation(f *testing.F) {
 
 func TestBaseline(t *testing.T) {
 	today := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
-	b := NewBaseline(document(), nil, "known", "ops", today)
+	b := NewBaseline(document(), false, nil, "known", "ops", today)
 	var text bytes.Buffer
 	if err := b.Write(&text); err != nil {
 		t.Fatal(err)
@@ -140,20 +140,20 @@ func TestBaseline(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := document()
-	if warnings := b.Apply(d, today); len(warnings) != 0 || len(d.Findings) != 1 || len(d.Suppressed) != 3 || d.Findings[0].Rule != "RS901" {
+	if warnings := b.Apply(d, false, today); len(warnings) != 0 || len(d.Findings) != 1 || len(d.Suppressed) != 3 || d.Findings[0].Rule != "RS901" {
 		t.Errorf("on the last day: warnings %v, findings %d, suppressed %d", warnings, len(d.Findings), len(d.Suppressed))
 	}
 	d = document()
-	if warnings := b.Apply(d, today.AddDate(0, 0, 1)); len(warnings) != 3 || len(d.Findings) != 4 || !strings.Contains(warnings[0], "expired on 2027-01-31") {
+	if warnings := b.Apply(d, false, today.AddDate(0, 0, 1)); len(warnings) != 3 || len(d.Findings) != 4 || !strings.Contains(warnings[0], "expired on 2027-01-31") {
 		t.Errorf("a day later: warnings %v, findings %d", warnings, len(d.Findings))
 	}
 	d = document()
 	d.Findings = d.Findings[:2]
-	if warnings := b.Apply(d, today); len(warnings) != 2 || !strings.Contains(warnings[0], "met no finding") {
+	if warnings := b.Apply(d, false, today); len(warnings) != 2 || !strings.Contains(warnings[0], "met no finding") {
 		t.Errorf("unmatched: %v", warnings)
 	}
 	b.Accept[0].Reason = "it is the test client"
-	again := NewBaseline(document(), b, "new", "dev", today)
+	again := NewBaseline(document(), false, b, "new", "dev", today)
 	if again.Accept[0].Reason != "it is the test client" || len(again.Accept) != 3 {
 		t.Errorf("written again: %+v", again.Accept)
 	}

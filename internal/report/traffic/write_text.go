@@ -44,7 +44,7 @@ func (p *Report) WriteText(w io.Writer) error {
 		if l.Reply {
 			what = "reply"
 		}
-		fmt.Fprintf(b, "%9s %-7s conn %-6d frame %-8d %s\n", size(l.Bytes), what, l.Conn, l.Frame, report.Shorten(l.Command+" "+l.Key, 56))
+		fmt.Fprintf(b, "%9s %-7s conn %-6d frame %-8d %s\n", size(l.Bytes), what, l.Conn, l.Frame, report.Shorten(l.Command+" "+l.Key, 55))
 	}
 	return b.Flush()
 }
