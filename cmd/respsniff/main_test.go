@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,6 +198,21 @@ func TestOutputFiles(t *testing.T) {
 	}
 	if text, err := os.ReadFile(rows); err != nil || bytes.Count(text, []byte("\n")) != 112 {
 		t.Errorf("%d rows in the file: %v", bytes.Count(text, []byte("\n")), err)
+	}
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestFullDisk(t *testing.T) {
+	small := testcap.Path(t, "01a_small.pcap")
+	for _, args := range [][]string{{"analyze", small}, {"pairs", small}, {"conns", "-o", "csv", small}, {"stats", small}} {
+		var errout bytes.Buffer
+		if code := run(context.Background(), strings.NewReader(""), full{}, &errout, args); code != exitIncomplete || !strings.Contains(errout.String(), "no space left") {
+			t.Errorf("%v: exit code %d: %s", args, code, errout.String())
+		}
 	}
 }
 

@@ -147,7 +147,7 @@ func (o *outputFlags) write(a *app, d *report.Document, fails func(*analysis.Fin
 func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error {
 	if out.path == "" {
 		if err := write(a.stdout); err != nil {
-			return fmt.Errorf("standard output: %w", err)
+			return unreadable(fmt.Errorf("standard output: %w", err))
 		}
 		return nil
 	}

@@ -161,7 +161,7 @@ func (ws rowWriters) start(first capture.Time) {
 func (ws rowWriters) row(row report.Row) error {
 	for _, w := range ws {
 		if err := w.Row(row); err != nil {
-			return err
+			return unreadable(err)
 		}
 	}
 	return nil
@@ -170,7 +170,7 @@ func (ws rowWriters) row(row report.Row) error {
 func (ws rowWriters) close(complete bool) error {
 	for _, w := range ws {
 		if err := w.Close(complete); err != nil {
-			return err
+			return unreadable(err)
 		}
 	}
 	return nil
