@@ -215,6 +215,9 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 		}
 		if why != readInTime {
 			gone = true
+			if why == byTimeout {
+				wait.sure = min(wait.sure, levelOf(s.chance))
+			}
 			s.guessing = s.guessing || why == byInference || why == byTimeout && wait.sure < Strong
 			kept = s.gaveUpOn(ex, r, why, l, st, wait)
 			continue

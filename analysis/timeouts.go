@@ -24,8 +24,17 @@ type Timeouts struct {
 	Values            []Timeout     // the most frequent first
 	Cancelled         bool          // waits end after all kinds of times: calls are cancelled from above
 	N                 int           // samples in all
+	Parted            int           // of these, how many ended with QUIT or a close
 	P5, P50, P75, P95 time.Duration // of all samples
 }
+
+// partsMin is how many waits must have ended with the connection, and none with its reuse, to show clients that close.
+const partsMin = 30
+
+// parts reports whether the population closes a connection whenever a read on it times out. A reply that came late and
+// was followed by another command all the same was read, then: by a timer that was set late, as in a process whose threads
+// wait for one another, or by a more patient user of the same address.
+func (t *Timeouts) parts() bool { return t != nil && t.Parted >= partsMin && t.Parted == t.N }
 
 func (t *Timeouts) fixed() bool { return len(t.Values) > 0 && !t.Values[0].FromDefault }
 
@@ -70,7 +79,7 @@ func (p *Population) estimate() *Timeouts {
 	slices.Sort(all)
 	slices.Sort(parted)
 	t := &p.timeouts
-	*t = Timeouts{N: len(all), P5: percentile(all, 5), P50: percentile(all, 50), P75: percentile(all, 75), P95: percentile(all, 95)}
+	*t = Timeouts{N: len(all), Parted: len(parted), P5: percentile(all, 5), P50: percentile(all, 50), P75: percentile(all, 75), P95: percentile(all, 95)}
 	// Who says goodbye or closes does so when the timer fires. The next command comes later, by the way of the
 	// connection through its pool: it only counts where there is nothing better.
 	if t.cluster(parted, false, p.knobs); len(t.Values) == 0 {
@@ -222,7 +231,7 @@ func (s *Session) vetoes(w patience) bool {
 //
 // Between T and T plus slack the timer may or may not have fired. There it counts what came next: a client that says
 // goodbye had not got its reply, one that goes on promptly had, and else the lateness of the population's timers
-// decides.
+// decides, unless nobody of the population was ever seen to go on with a reply due.
 func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnread, float64) {
 	silence = max(silence, r.Serves.MaxGap)
 	after := time.Duration(0)
@@ -236,6 +245,8 @@ func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnre
 		return readInTime, 0.9
 	case silence <= w.t:
 		return readInTime, 0.6
+	case l.next != nil && l.next.Flags&NotAwaited == 0 && w.waits.parts():
+		return readInTime, 0.6
 	case silence > w.t+w.slack:
 		return byTimeout, 1
 	case l.next == nil:
@@ -244,7 +255,7 @@ func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnre
 		return byTimeout, 0.98
 	case after < prompt:
 		return readInTime, 0.9
-	case silence < w.timeout.P75:
+	case silence < w.timeout.P75, w.waits != nil && w.waits.Parted == w.waits.N:
 		return readInTime, 0.5
 	}
 	return byTimeout, 0.9

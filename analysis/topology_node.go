@@ -183,10 +183,11 @@ func (n *node) leave(s *Session, at capture.Time) {
 }
 
 // resetUnseen reports whether a reset by a client that has closed already answers something the capture has not: a kernel
-// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4).
+// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4). It does so too where the program shut the
+// connection down and closes it with a reply in the buffer (RFC 1122 section 4.2.2.13): then all that was due is there.
 func (s *Session) resetUnseen() bool {
 	f := s.Facts()
-	return f.ClientFIN.Seen() && !f.ServerFIN.Seen() && !f.ServerRST.Seen() && f.LastServer < f.ClientFIN.Time
+	return f.ClientFIN.Seen() && !f.ServerFIN.Seen() && !f.ServerRST.Seen() && f.LastServer < f.ClientFIN.Time && f.LastServer <= f.LastClient
 }
 
 // Lossy reports whether bytes of any connection to a server were sent and not captured, as far as that was noticed.

@@ -280,7 +280,7 @@ func TestHealthyTruth(t *testing.T) {
 		"03a_jedispool_leak_4s", "lab_h1", "08e_noderedis3_healthy", "08f_ioredis4_healthy", "08g_goredis6_healthy",
 		"08h_redigo_healthy", "08i_rueidis_cancelled_healthy", "08j_hiredis_reconnects",
 		"09a_ruby_interrupted_healthy", "09b_phpredis_T120_healthy", "09c_perl_T120_healthy", "09d_aioredis_cancelled_healthy",
-		"09e_redispy_cancelled_healthy",
+		"09e_redispy_cancelled_healthy", "09g_redispy_threads_T100_healthy",
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, conns, _ := play(t, name+".pcap", nil)
