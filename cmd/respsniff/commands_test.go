@@ -141,6 +141,16 @@ func TestDumpStages(t *testing.T) {
 		if r.code != exitClean || !regexp.MustCompile(want).MatchString(r.out) {
 			t.Errorf("%s: exit code %d: no line like %s\n%.600s", stage, r.code, want, r.out)
 		}
+		if r := runApp(t, nil, "", "dump", "--stage", stage, "--mask", "keys,addresses", path); strings.Contains(r.out, "10.0.0.") || strings.Contains(r.out, "k19") {
+			t.Errorf("%s is not masked:\n%.600s", stage, r.out)
+		}
+		r = runApp(t, nil, "", "dump", "--stage", stage, "--key", "k1?", path)
+		if code := map[bool]int{true: exitClean, false: exitUsage}[stage == "exchanges"]; r.code != code || strings.Count(r.out, " GET ")%10 != 0 {
+			t.Errorf("%s by key: exit code %d\n%.600s", stage, r.code, r.out)
+		}
+	}
+	if r := runApp(t, nil, "", "dump", "--stage", "packets", "--conn", "1", path); r.code != exitUsage {
+		t.Errorf("packets of a connection: exit code %d", r.code)
 	}
 }
 

@@ -41,6 +41,12 @@ bug report attaches. Values are not shown, only their types and lengths.`,
 			if err := o.filter.check(o.output.location); err != nil {
 				return err
 			}
+			if o.stage != "exchanges" && len(o.filter.cmds)+len(o.filter.keys) > 0 {
+				return usagef("--cmd and --key choose among --stage exchanges")
+			}
+			if o.stage == "packets" && o.filter.choosesConnections() {
+				return usagef("--stage packets knows no connections: only --since, --until and --around choose among packets")
+			}
 			p, err := openPipeline(a, names, &o.input, o.output.location, false)
 			if err != nil {
 				return err
@@ -104,7 +110,7 @@ func dumpSegments(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer)
 		} else if !ok {
 			continue
 		}
-		if _, err := io.WriteString(w, segmentLine(s)); err != nil {
+		if _, err := io.WriteString(w, segmentLine(s, p.mask)); err != nil {
 			return err
 		}
 	}
@@ -121,8 +127,8 @@ func wantedSegment(p *pipeline, f *filterFlags, s *reassembly.Segment) (bool, er
 
 var endWords = [...]string{"", "fin", "rst", "reused", "evicted", "capture"}
 
-func segmentLine(s *reassembly.Segment) string {
-	from, to := s.Conn.Ends[s.From], s.Conn.Ends[s.From.Other()]
+func segmentLine(s *reassembly.Segment, mask report.Mask) string {
+	from, to := mask.AddrPort(s.Conn.Ends[s.From]), mask.AddrPort(s.Conn.Ends[s.From.Other()])
 	if s.End != reassembly.NotEnded {
 		return fmt.Sprintf("%s conn=%d end=%s\n", report.Stamp(s.Time), s.Conn.ID, endWords[s.End])
 	}
@@ -172,7 +178,7 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 		line := ""
 		switch e := event.(type) {
 		case *analysis.Exchange:
-			if f.overlaps(e.Time, e.Time) {
+			if f.exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 				line = exchangeLine(p, e)
 			}
 		case *analysis.ConnSummary:
