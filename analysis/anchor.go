@@ -122,7 +122,7 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 			continue
 		}
 		if i := j + shift; i >= s.pending.len() {
-			a.dead[shift+maxAnchor] = info.K == reassembly.NoAck || info.K <= s.requests.Offset()
+			a.dead[shift+maxAnchor] = !s.unseenCommand(info.K)
 		} else if i >= 0 {
 			f, _ := s.fitOf(s.pending.at(i), r, info)
 			a.dead[shift+maxAnchor] = f != fits
@@ -146,6 +146,12 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 			s.guess()
 		}
 	}
+}
+
+// unseenCommand reports whether a server whose kernel has the client's bytes up to k may have a command that the capture
+// has not, or not yet: bytes behind the last command known, some of them lost, count as one.
+func (s *Session) unseenCommand(k int64) bool {
+	return k != reassembly.NoAck && k > s.prev.end && (k > s.requests.Offset() || s.requests.Lost())
 }
 
 // takesTurns counts exchanges of exactly one command and one reply, sent by a server whose kernel had that command. A
