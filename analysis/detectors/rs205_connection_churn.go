@@ -75,8 +75,10 @@ func (w *churns) ended(e *analysis.Ended) {
 	_, gaveUp := w.gone[s.ID]
 	delete(w.gone, s.ID)
 	link := f.Link()
-	// A health check, a refused connection and one given up are no sign of a missing pool.
-	if link == nil || !f.SYN.Seen() || !f.Data || gaveUp || s.Turned() || s.Kind != analysis.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
+	// A health check, a refused connection and one given up are no sign of a missing pool, and one whose close by the client
+	// is not in the capture may be any of these.
+	closed := f.Quit || f.ClientFIN.Seen() || f.ClientRST.Seen()
+	if link == nil || !closed || !f.SYN.Seen() || !f.Data || gaveUp || s.Turned() || s.Kind != analysis.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
 	l := w.links[link]
