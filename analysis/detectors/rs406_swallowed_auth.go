@@ -29,11 +29,12 @@ func SwallowedAuth() *analysis.Detector {
 	}
 }
 
-// swallowed reports whether the only command left without a reply is an AUTH, or HELLO, that was not first.
+// swallowed reports whether the only commands left without a reply are AUTH, or HELLO, that were not first.
 func swallowed(a *analysis.Alignment) bool {
-	if a.Skips != 1 || len(a.Skipped) != 1 || a.Skipped[0].Outstanding == 0 {
-		return false
+	for _, ex := range a.Skipped {
+		if name := ex.CommandName(); ex.Outstanding == 0 || name != "AUTH" && name != "HELLO" {
+			return false
+		}
 	}
-	name := a.Skipped[0].CommandName()
-	return name == "AUTH" || name == "HELLO"
+	return a.Skips > 0 && len(a.Skipped) == a.Skips
 }
