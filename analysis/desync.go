@@ -117,7 +117,7 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 	a.Given.Session, a.Next.Session = nil, nil
 	switch why {
 	case byHalf:
-		a.Why = ByHalf
+		a.Why, r.half = ByHalf, true
 	case byTimeout:
 		a.Why = ByTimeout
 	case byInference:
@@ -132,7 +132,7 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 		return true
 	}
 	s.policyUnknown(&a, st)
-	if a.Confidence == Unsaid {
+	if a.Confidence == Unsaid || s.throwsAway(st) {
 		s.run.summary.Unsaid++
 		return false
 	}
@@ -165,6 +165,9 @@ func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confiden
 	if a.Given.unsure || a.Next.unsure {
 		return Unsaid
 	}
+	if a.Next.beat && st.Basis <= BasisLearned && !wait.ends(a.Gap) {
+		return Unsaid
+	}
 	switch {
 	case a.Why == ByTimeout:
 		level = min(wait.sure, max(st.Confidence, Possible))
@@ -182,6 +185,9 @@ func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confiden
 		level = min(level, Likely)
 	default:
 		return Unsaid
+	}
+	if st.Alone {
+		level = min(level, Likely)
 	}
 	if a.Weakened && !a.Flat {
 		level = level.Down()
@@ -215,9 +221,9 @@ func (s *Session) overtook(last, next *Exchange, k int) {
 		return
 	}
 	d.Proof = &Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: true, Owed: k, Confidence: Proven}
-	switch s.stance().Confidence {
-	case Strong, Proven:
-	case Likely:
+	switch st := s.stance(); {
+	case st.Confidence >= Strong:
+	case st.Confidence == Likely && !st.Alone:
 		d.Proof.Confidence = Strong
 	default:
 		d.Proof.Confidence = Likely
@@ -262,6 +268,9 @@ func (s *Session) victim(ex, r *Exchange, conf Confidence) Victim {
 	}
 	if r.Served {
 		v.Got = s.run.Describe(r, &r.Serves)
+	}
+	if r.half {
+		v.Got = "the rest of " + v.Got
 	}
 	v.Saw = saw(ex, r)
 	return v

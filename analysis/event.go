@@ -103,7 +103,9 @@ type Exchange struct {
 	shared        bool // its first segment holds another command too
 	lostReply     bool // its reply was sent, and not captured
 	hypothesis    bool // its caller is inferred to have given up
+	half          bool // a part of its reply was read and the rest left
 	hasTS         bool
+	beat          bool // a clock may have written it, see beats
 	argc          int
 	due           int // replies that are still to come
 	totalDue      int

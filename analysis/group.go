@@ -90,6 +90,9 @@ type Stance struct {
 	Basis      StanceBasis
 	Confidence Confidence // Unsaid: not even worth an accusation
 	Sends      int
+	// Alone says that the policy was learned from one or two connections, and that nothing else speaks for it: a client
+	// that throws late replies away, and has one caller at a time, sends just so.
+	Alone bool
 }
 
 // reads reports whether the client's callers can be modelled as reading one after the other.
@@ -108,7 +111,8 @@ func (g *Group) send(overlap bool, gap, latency time.Duration) {
 
 // send counts a send that came gap after the one before it, whose reply took latency. Callers that share a connection
 // and know nothing of one another would have written into the time of that reply with the chance latency/gap, so the
-// sum of these is the number of overlaps that a multiplexer would have shown by now.
+// sum of these is the number of overlaps that a multiplexer would have shown by now. A latency of 0 says that this send
+// shows nothing.
 func (l *learned) send(overlap bool, gap, latency time.Duration) {
 	l.sends++
 	if latency > 0 && gap > 0 {
@@ -146,14 +150,14 @@ func (s *Session) stance() Stance {
 		return Stance{}
 	}
 	if p, ok := s.run.givenPolicy(s.Client.Addr()); ok {
-		return Stance{p, BasisGiven, Strong, 0}
+		return Stance{Policy: p, Basis: BasisGiven, Confidence: Strong}
 	}
 	pop := g.pop
 	if pop.async || s.handshake.sentinel {
-		return Stance{PolicyAsync, BasisNamed, Strong, 0}
+		return Stance{Policy: PolicyAsync, Basis: BasisNamed, Confidence: Strong}
 	}
 	if pop.named && pop.Library.Policy != PolicyUnknown {
-		return Stance{pop.Library.Policy, BasisNamed, Strong, 0}
+		return Stance{Policy: pop.Library.Policy, Basis: BasisNamed, Confidence: Strong}
 	}
 	pool := pop.maxOpen >= poolSize
 	l := &g.learned
@@ -166,14 +170,16 @@ func (s *Session) stance() Stance {
 	case policy == PolicyMultiplex:
 	case policy == PolicyLockstep && hint:
 		conf = max(conf, Likely, pop.habits())
+	case policy == PolicyLockstep && !pool:
+		return Stance{Policy: policy, Basis: BasisLearned, Confidence: min(conf, Likely), Sends: l.sends, Alone: true}
 	case policy == PolicyUnknown && pop.jedis > 0 && l.fast == 0:
-		return Stance{PolicyLockstep, BasisGuessed, max(Likely, pop.habits()), l.sends}
+		return Stance{Policy: PolicyLockstep, Basis: BasisGuessed, Confidence: max(Likely, pop.habits()), Sends: l.sends}
 	case policy == PolicyUnknown && hint && l.fast == 0:
-		return Stance{PolicyUnknown, BasisNone, Possible, l.sends}
+		return Stance{Confidence: Possible, Sends: l.sends}
 	case policy == PolicyUnknown:
-		return Stance{PolicyUnknown, BasisNone, Unsaid, l.sends}
+		return Stance{Sends: l.sends}
 	}
-	return Stance{policy, BasisLearned, conf, l.sends}
+	return Stance{Policy: policy, Basis: BasisLearned, Confidence: conf, Sends: l.sends}
 }
 
 // habits is how surely a client that closes like Jedis is one that waits for each reply: strongly, if it does so again and

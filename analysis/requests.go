@@ -194,10 +194,11 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	}
 	s.afterQuit(p.ex, ex)
 	if ex.Flags&NotAwaited != 0 && s.pending.len() > 0 {
-		s.blockGivenUp(GaveUpQuit, ex.Frame, ex.Time.Sub(s.pending.front().EndTime))
+		s.blockGivenUp(GaveUpQuit, ex.Frame, ex.Time.Sub(s.pending.front().EndTime), ex.Ack)
 	}
 	overlap := s.awaited() || flat(p, ex) && p.ex != nil && p.ex.waits() && p.ex.Flags&Blocks == 0
 	gap := ex.Time.Sub(p.endTime)
+	ex.beat = s.beats.knows(gap)
 	if overlap && !s.overtaken && flat(p, ex) && gap >= sampleFloor {
 		how := GaveUpReuse
 		if ex.Flags&NotAwaited != 0 {
@@ -229,8 +230,14 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	}
 	latency := time.Duration(0)
 	if p.ex != nil && p.ex.Served {
-		latency = p.ex.Serves.FirstTime.Sub(p.ex.EndTime)
+		if s.turns++; quick(p.ex, ex) {
+			s.quick++
+		}
+		if !ex.beat {
+			latency = p.ex.Serves.FirstTime.Sub(p.ex.EndTime)
+		}
 	}
+	s.beats.add(gap)
 	s.group.send(overlap, gap, latency)
 }
 

@@ -64,6 +64,9 @@ type Session struct {
 	keyed        bool             // a command with a key was sent
 	patient      [2]time.Duration // longest silences before a reply after which the client went on promptly
 	inferred     bool             // inferLazy has run
+	skips        bool             // its callers throw late replies away, see throwsAway
+	beats        beats            // of its sends
+	turns, quick int              // clean sends after a reply; of these, sooner after it than it had taken to come
 	singles      int              // plain writes of one command
 	multiples    int              // … of several
 	suspect      bool             // something suspicious happened: what follows teaches nothing about the client's design

@@ -1,6 +1,10 @@
 package analysis
 
-import "time"
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/reassembly"
+)
 
 // SharedUse tells that a lockstep connection is written to as if by two callers.
 type SharedUse struct {
@@ -63,27 +67,42 @@ type BlockGivenUp struct {
 	LostFrame int64
 	LostAt    time.Duration // after the client had gone
 	Element   string
+
+	ack int64 // what the client had received when it went
 }
 
 func (*BlockGivenUp) event() {}
 
 // blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
-func (s *Session) blockGivenUp(how GaveUp, frame int64, gap time.Duration) {
+func (s *Session) blockGivenUp(how GaveUp, frame int64, gap time.Duration, ack int64) {
 	if s.pending.len() == 0 || s.blockTold != nil {
 		return
 	}
 	ex := s.pending.front()
+	if ex.Flags&(Uncertain|AfterHole) != 0 || s.beganToArrive(ex, ack) {
+		return // what looks like waiting in vain is the capture's
+	}
 	if ex.Flags&Blocks == 0 || ex.verb == verbDebug || ex.Served || ex.blockFor > 0 && gap >= ex.blockFor {
 		return
 	}
-	s.blockTold = &BlockGivenUp{Session: s, Exchange: *ex, BlockFor: ex.blockFor, Gap: gap, How: how, Frame: frame}
+	s.blockTold = &BlockGivenUp{Session: s, Exchange: *ex, BlockFor: ex.blockFor, Gap: gap, How: how, Frame: frame, ack: ack}
 	s.run.emit(s.blockTold)
+}
+
+// beganToArrive reports whether a client that had received all bytes before ack may have got the reply to ex, or a part of
+// it: bytes that the capture lacks or shows later, or any since ex was sent where no older reply was due.
+func (s *Session) beganToArrive(ex *Exchange, ack int64) bool {
+	if ack == reassembly.NoAck || ack <= ex.Ack {
+		return false
+	}
+	return ack > s.answers.Offset() || s.Lossy() || ex.Outstanding == 0 && s.pushes == 0
 }
 
 // blockServed notes that a blocking command which nobody waits for any more took an element.
 func (s *Session) blockServed(ex *Exchange) {
 	b := s.blockTold
-	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == GaveUpReuse || !elementReply(ex) {
+	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == GaveUpReuse || !elementReply(ex) ||
+		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {
 		return
 	}
 	b.Lost, b.LostFrame, b.LostAt = true, ex.Serves.Frame, ex.Serves.Time.Sub(b.Exchange.EndTime)-b.Gap

@@ -94,7 +94,7 @@ func (s *Session) clientClosed() {
 		return
 	}
 	if s.pending.len() > 0 {
-		s.blockGivenUp(GaveUpClose, c.frame, c.time.Sub(s.pending.front().EndTime))
+		s.blockGivenUp(GaveUpClose, c.frame, c.time.Sub(s.pending.front().EndTime), c.ack)
 	}
 	if s.awaited() && !s.overtaken && !p.replyBytes && p.ex != nil {
 		if gap := c.time.Sub(p.endTime); gap >= sampleFloor {

@@ -58,6 +58,9 @@ func why(d *analysis.Desync, a *analysis.Abandonment) []string {
 	case analysis.BasisGuessed:
 		facts = append(facts, fmt.Sprintf("no pipeline, most likely: the client opens and closes like %s, which waits for each reply", d.Library.Name))
 	case analysis.BasisLearned:
+		if d.Stance.Alone {
+			facts = append(facts, "it has no pool of connections: one that throws late replies away, and has one caller at a time, would look the same")
+		}
 		if a.Learned == 0 {
 			facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply", d.Stance.Sends))
 			break
