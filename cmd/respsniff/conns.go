@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -19,13 +21,25 @@ func newConnsCommand(a *app) *cobra.Command {
 		},
 	}
 	o.add(cmd)
+	o.filter.addRule(cmd)
 	return cmd
 }
 
 // connRows runs the detectors too, because a row names the findings of its connection.
 func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
 	p.run.KeepConns()
-	for _, err := range p.run.Detect(only(p.events(ctx), f), p.detectors) {
+	with := map[int64]bool{} // connections with a command that --cmd and --key choose
+	note := func(event analysis.Event) {
+		e, ok := event.(*analysis.Exchange)
+		if ok && f.command(report.CommandName(e)) && f.key(report.Printable(string(e.Key.Raw()))) {
+			with[e.Session.ID] = true
+		}
+	}
+	var notes []func(analysis.Event)
+	if len(f.cmds)+len(f.keys) > 0 {
+		notes = append(notes, note)
+	}
+	for _, err := range p.run.Detect(watch(only(p.events(ctx), f), notes), p.detectors) {
 		if err != nil {
 			return err
 		}
@@ -35,7 +49,10 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 	}
 	out.start(p.progress.first)
 	for _, c := range p.run.Conns() {
-		if !f.connection(c.ID, c.Client, c.Server) || !f.overlaps(c.First, c.Last) {
+		if !f.connection(c.ID, c.Client, c.Server) || !f.overlaps(c.First, c.Last) || notes != nil && !with[c.ID] {
+			continue
+		}
+		if len(f.rules) > 0 && !slices.ContainsFunc(c.Findings, f.rule) {
 			continue
 		}
 		if err := out.row(report.NewConnRow(c, p.mask)); err != nil {

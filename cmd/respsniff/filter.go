@@ -64,8 +64,12 @@ func (f *filterFlags) addWhat(cmd *cobra.Command, rules bool) {
 	s.StringVar(&f.until, "until", "", "only up to this `TIME`")
 	s.StringArrayVar(&f.around, "around", nil, "only around a time, `TIME+-DURATION`; repeatable")
 	if rules {
-		s.StringArrayVar(&f.rules, "rule", nil, "only this `RULE` (RS101, or RS1 for all that begin so); repeatable")
+		f.addRule(cmd)
 	}
+}
+
+func (f *filterFlags) addRule(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.rules, "rule", nil, "only this `RULE` (RS101, or RS1 for all that begin so); repeatable")
 }
 
 // check reads the flags.
@@ -82,6 +86,9 @@ func (f *filterFlags) check(zone *time.Location) error {
 		if _, err := path.Match(glob, ""); err != nil {
 			return usagef("--key %s: not a glob: %v", glob, err)
 		}
+	}
+	if slices.Contains(f.cmds, "") {
+		return usagef("--cmd: want the name of a command")
 	}
 	for _, rule := range f.rules {
 		known := func(d *analysis.Detector) bool { return ofRule(d.ID, rule) }
@@ -174,8 +181,13 @@ func (f *filterFlags) begin(first capture.Time) error {
 	}
 	f.resolved = true
 	var err error
-	f.windows, err = f.windowsFrom(first)
-	return err
+	if f.windows, err = f.windowsFrom(first); err != nil {
+		return err
+	}
+	if w := f.windows[0]; len(f.around) == 0 && w.from > w.to {
+		return usagef("--since %s is after --until %s", f.since, f.until)
+	}
+	return nil
 }
 
 func (f *filterFlags) windowsFrom(first capture.Time) ([]window, error) {
@@ -249,7 +261,7 @@ func (f *filterFlags) key(key string) bool {
 
 // finding reports whether a finding is wanted. Commands and keys are looked for among its tallies and examples.
 func (f *filterFlags) finding(x *analysis.Finding) bool {
-	if len(f.rules) > 0 && !slices.ContainsFunc(f.rules, func(r string) bool { return ofRule(x.Rule, r) }) {
+	if !f.rule(x.Rule) {
 		return false
 	}
 	if x.First != 0 && !f.overlaps(x.First, x.Last) || !f.concerns(x) {
@@ -260,6 +272,11 @@ func (f *filterFlags) finding(x *analysis.Finding) bool {
 		return false
 	}
 	return len(f.keys) == 0 || anyVictim(x, func(v *analysis.Victim) bool { return f.key(v.Key) })
+}
+
+// rule reports whether findings of a rule are wanted.
+func (f *filterFlags) rule(id string) bool {
+	return len(f.rules) == 0 || slices.ContainsFunc(f.rules, func(word string) bool { return ofRule(id, word) })
 }
 
 // ofRule reports whether a rule is the one that the word names, or of its family.

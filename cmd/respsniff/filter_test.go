@@ -130,6 +130,25 @@ func TestConnectionFiltersHoldForTheWholeRun(t *testing.T) {
 	}
 }
 
+func TestConnsByCommandKeyAndRule(t *testing.T) {
+	path := generated(t, stall)
+	for _, tc := range []struct {
+		flag, value string
+		rows        int
+	}{
+		{"--cmd", "GET", 13}, {"--cmd", "SET", 0}, {"--key", "k1?", 1}, {"--key", "b", 12}, {"--rule", "RS101", 0}, {"--rule", "RS9", 0},
+	} {
+		r := runApp(t, nil, "", "conns", "-o", "ndjson", path, tc.flag, tc.value)
+		if n := strings.Count(r.out, "\n"); r.code != exitClean || n != tc.rows {
+			t.Errorf("%s %s: exit code %d, %d rows, want %d: %s", tc.flag, tc.value, r.code, n, tc.rows, r.errout)
+		}
+	}
+	bad := generated(t, desync)
+	if r := runApp(t, nil, "", "conns", "-o", "ndjson", bad, "--rule", "rs101"); strings.Count(r.out, "\n") != 1 {
+		t.Errorf("--rule rs101: %s%s", r.out, r.errout)
+	}
+}
+
 func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
 	s := &analysis.Session{ID: 7}
 	f := &filterFlags{conns: []int64{8}}

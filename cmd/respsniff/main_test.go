@@ -73,6 +73,8 @@ func TestExitCodes(t *testing.T) {
 		{"bad policy", []string{"analyze", "--policy", "10.0.0.1=often", small}, exitUsage, "often"},
 		{"bad client", []string{"conns", "--client", "web1", small}, exitUsage, "web1"},
 		{"bad since", []string{"pairs", "--since", "yesterday", small}, exitUsage, "yesterday"},
+		{"since after until", []string{"pairs", "--since", "20:00", "--until", "19:00", "--tz", "UTC", small}, exitUsage, "20:00"},
+		{"no command", []string{"pairs", "--cmd", "", small}, exitUsage, "--cmd"},
 		{"bad around", []string{"pairs", "--around", "09:16", small}, exitUsage, "09:16"},
 		{"no such rule to filter by", []string{"analyze", "--rule", "RS999", small}, exitUsage, "RS999"},
 		{"bad stage", []string{"dump", "--stage", "frames", small}, exitUsage, "frames"},
