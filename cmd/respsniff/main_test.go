@@ -194,6 +194,15 @@ func TestOutputFiles(t *testing.T) {
 			}
 		}
 	}
+	link := filepath.Join(t.TempDir(), "link.json")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
+	for _, outputs := range [][]string{{"-o", "json=" + link}, {"-o", "json=" + link + "1", "-o", "text=" + filepath.Dir(link) + "/./link.json1"}} {
+		if r := runApp(t, nil, "", append([]string{"analyze", small}, outputs...)...); r.code != exitUsage {
+			t.Errorf("%v: exit code %d: %s", outputs, r.code, r.errout)
+		}
+	}
 	rows = filepath.Join(t.TempDir(), "again.ndjson")
 	if r := runApp(t, nil, "", "pairs", small, "-o", "csv", "-o", "ndjson="+rows); r.code != exitClean || strings.Count(r.out, "\n") != 113 {
 		t.Errorf("pairs twice: exit code %d, %d lines: %s", r.code, strings.Count(r.out, "\n"), r.errout)

@@ -89,6 +89,8 @@ func (o *outputFlags) check(formats []report.Format) error {
 		}
 		if path == "-" {
 			path = ""
+		} else if path != "" {
+			path = filepath.Clean(path)
 		}
 		if paths[path] {
 			return usagef("-o %s: two outputs go to %s", spec, cmp.Or(path, "standard output"))
@@ -159,13 +161,22 @@ func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error 
 
 // checkOutput refuses a path, given by a flag, that could only fail after a long run.
 func checkOutput(flag, path string, force bool) error {
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && !force {
+	if exists(path) && !force {
 		return usagef("%s: the file exists: choose another name or give --force", flag)
 	}
 	if err := checkWritable(path); err != nil {
 		return usagef("%s: %v", flag, err)
 	}
 	return nil
+}
+
+// exists reports whether a file, or a link to none, has this name. Pipes and devices are there to be written to.
+func exists(path string) bool {
+	if info, err := os.Stat(path); err == nil {
+		return info.Mode().IsRegular()
+	}
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // checkWritable reports whether writeFile could make path, "" for standard output, as far as its directory goes.
@@ -209,8 +220,11 @@ func writeFile(path string, force bool, fill func(io.Writer) error) (err error) 
 		return os.Rename(tmp.Name(), path)
 	}
 	err = os.Link(tmp.Name(), path) // unlike a rename, fails where path exists
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
+	if errors.Is(err, fs.ErrExist) {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	if err == nil {
+		return nil
 	}
 	// A file system without hard links: create the name first, so that it cannot be another's.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
