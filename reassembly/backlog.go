@@ -111,6 +111,20 @@ func (b *backlog) forget(s Side) {
 	b.acks[s.Other()] = b.acks[s.Other()][:0]
 }
 
+// dropFar drops what waits for places further than farOff beyond the next ones of the two sides, and counts it.
+func (b *backlog) dropFar(next ...int64) (dropped int64) {
+	for w := b.head; w != nil; w = w.next {
+		seg := &w.seg
+		far := seg.Offset-next[seg.From] > farOff || seg.Ack != NoAck && seg.Ack-next[seg.From.Other()] > farOff
+		if far && !w.done {
+			w.done = true
+			b.bytes[seg.From] -= seg.Length
+			dropped++
+		}
+	}
+	return dropped
+}
+
 // swap exchanges the sides.
 func (b *backlog) swap() {
 	for w := b.head; w != nil; w = w.next {

@@ -16,6 +16,9 @@ func (a *Assembler) tcp(cp *capture.Packet) {
 		return
 	case a.reopen(f, s, p, cp.Time):
 		if f.state == flowLive {
+			if f.backlog != nil { // the file may have packets of the new connection before its SYN
+				a.stats.OutOfWindow += f.backlog.dropFar(f.half[A].next, f.half[B].next)
+			}
 			a.close(f, EndReused)
 		}
 		if a.stopped {

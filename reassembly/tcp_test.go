@@ -151,6 +151,20 @@ func TestConnections(t *testing.T) {
 			#2 b6 0+0 ack 0 syn
 			#2 a7 0+3 ack 0 two
 			#2 CAPTURE`},
+		{"port used again, the SYN behind its data: no loss of 70 MB", hello(
+			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "one"},
+			pk{ms: 3000, from: "a", flags: ACK, seq: 70000000, ack: 80000001, data: "two"},
+			pk{ms: 3000, from: "a", flags: SYN, seq: 69999999},
+			pk{ms: 3001, from: "b", flags: SYN | ACK, seq: 80000000, ack: 70000000},
+			pk{ms: 3002, from: "a", flags: ACK, seq: 70000003, ack: 80000001, data: "three"},
+			pk{ms: 3003, from: "b", flags: ACK, seq: 80000001, ack: 70000008, data: "+OK"},
+		), helloLines + `a4 0+3 ack 0 one
+			REUSED
+			#2 a6 0+0 syn
+			#2 b7 0+0 ack 0 syn
+			#2 a8 3+5 ack 0 missing 3 three
+			#2 b9 0+3 ack 8 +OK
+			#2 CAPTURE`},
 		{"port used again, the SYN lost: the SYN-ACK tells", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "one"},
 			pk{ms: 9001, from: "b", flags: SYN | ACK, seq: 80000, ack: 70001},
