@@ -57,6 +57,7 @@ type Population struct {
 	groups    int
 	samples   []sample
 	dropped   int // samples beyond the bound
+	reuses    int // waits that ended with another command, whether or not they are samples
 	timeouts  Timeouts
 	estimated int // samples that the estimate has seen
 	maxOpen   int

@@ -28,14 +28,6 @@ type Timeouts struct {
 	P5, P50, P75, P95 time.Duration // of all samples
 }
 
-// partsMin is how many waits must have ended with the connection, and none with its reuse, to show clients that close.
-const partsMin = 30
-
-// parts reports whether the population closes a connection whenever a read on it times out. A reply that came late and
-// was followed by another command all the same was read, then: by a timer that was set late, as in a process whose threads
-// wait for one another, or by a more patient user of the same address.
-func (t *Timeouts) parts() bool { return t != nil && t.Parted >= partsMin && t.Parted == t.N }
-
 func (t *Timeouts) fixed() bool { return len(t.Values) > 0 && !t.Values[0].FromDefault }
 
 // defaults are the read timeouts that libraries come with.
@@ -168,6 +160,7 @@ func percentile(sorted []time.Duration, p int) time.Duration {
 type patience struct {
 	t, slack time.Duration
 	sure     Confidence
+	reused   bool // somebody of the population went on with a reply due
 	timeout  *Timeout
 	waits    *Timeouts // all that is known of the population's waits
 }
@@ -176,7 +169,7 @@ type patience struct {
 // this connection demonstrably waits longer.
 func (s *Session) patience(st Stance) patience {
 	if t, ok := s.run.givenTimeout(s.Client.Addr()); ok {
-		return patience{t, s.run.knobs.slackOf(t), Strong, &Timeout{T: t, P75: t, Given: true}, nil}
+		return patience{t, s.run.knobs.slackOf(t), Strong, true, &Timeout{T: t, P75: t, Given: true}, nil}
 	}
 	if s.group == nil || !st.reads() || s.run.without&withoutTimeout != 0 {
 		return patience{}
@@ -191,7 +184,7 @@ func (s *Session) patience(st Stance) patience {
 			best = &ts.Values[i] // several populations: the most patient one accuses nobody
 		}
 	}
-	w := patience{best.T, s.run.knobs.slackOf(best.T), Strong, best, ts}
+	w := patience{best.T, s.run.knobs.slackOf(best.T), Strong, s.group.pop.reuses > 0, best, ts}
 	if best.FromDefault {
 		w.sure = Likely
 	}
@@ -200,6 +193,14 @@ func (s *Session) patience(st Stance) patience {
 	}
 	return w
 }
+
+// partsMin is how many waits must have ended with the connection, and none with its reuse, to show clients that close.
+const partsMin = 30
+
+// parts reports whether the population closes a connection whenever a read on it times out. A reply that came late and
+// was followed by another command all the same was read, then: by a timer that was set late, as in a process whose threads
+// wait for one another, or by a more patient user of the same address.
+func (w patience) parts() bool { return !w.reused && w.waits != nil && w.waits.Parted >= partsMin }
 
 // vetoes reports whether this connection shows that it waits longer than w: replies later than that were followed
 // promptly by the next command, twice or more, so somebody was waiting for them.
@@ -245,7 +246,7 @@ func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnre
 		return readInTime, 0.9
 	case silence <= w.t:
 		return readInTime, 0.6
-	case l.next != nil && l.next.Flags&NotAwaited == 0 && w.waits.parts():
+	case l.next != nil && l.next.Flags&NotAwaited == 0 && w.parts():
 		return readInTime, 0.6
 	case silence > w.t+w.slack:
 		return byTimeout, 1
@@ -255,7 +256,7 @@ func (w patience) verdict(r *Exchange, silence time.Duration, l limits) (whyUnre
 		return byTimeout, 0.98
 	case after < prompt:
 		return readInTime, 0.9
-	case silence < w.timeout.P75, w.waits != nil && w.waits.Parted == w.waits.N:
+	case silence < w.timeout.P75, !w.reused:
 		return readInTime, 0.5
 	}
 	return byTimeout, 0.9

@@ -40,6 +40,9 @@ func (s *Session) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int6
 		return
 	}
 	p := s.group.pop
+	if how == GaveUpReuse {
+		p.reuses++
+	}
 	switch {
 	case how == GaveUpReuse && s.suspect:
 		// It may be behind already, and its caller answered from memory: then this is no wait.
