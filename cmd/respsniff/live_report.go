@@ -79,8 +79,8 @@ func (l *liveRun) tell(f *analysis.Finding) {
 	l.send(report.NDJSON, func(*liveOutput) []byte { return ndjsonFinding(masked) })
 	l.send(report.Text, func(out *liveOutput) []byte {
 		var b bytes.Buffer
-		masked := out.options.Clock.Finding(*masked)
-		fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s -> %s%s\n    %s\n", out.options.Clock.Full(masked.Last, 0), strings.ToUpper(masked.Severity.String()),
+		masked := l.clock(out).Finding(*masked)
+		fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s -> %s%s\n    %s\n", l.moment(out, masked.Last), strings.ToUpper(masked.Severity.String()),
 			masked.Confidence, masked.Rule, masked.Name, addrWord(masked.Client.IsValid(), masked.Client), addrWord(masked.Server.IsValid(), masked.Server),
 			inBrackets(report.Printable(masked.Library)), report.Printable(masked.Title))
 		if len(masked.Examples) > 0 && !again {
@@ -94,6 +94,23 @@ func (l *liveRun) tell(f *analysis.Finding) {
 		}
 		return b.Bytes()
 	})
+}
+
+// clock is how an output shows moments: relative ones count from the first packet.
+func (l *liveRun) clock(out *liveOutput) report.Clock {
+	c := out.options.Clock
+	c.Start = l.began
+	return c
+}
+
+// moment is how a line of an output begins.
+func (l *liveRun) moment(out *liveOutput, t capture.Time) string {
+	return dated(l.clock(out), t)
+}
+
+// dated gives a moment with its zone.
+func dated(c report.Clock, t capture.Time) string {
+	return strings.TrimSpace(c.Full(t, c.Start) + " " + c.ZoneName(t))
 }
 
 func addrWord(valid bool, a fmt.Stringer) string {
@@ -139,7 +156,7 @@ func (l *liveRun) figures() {
 		return bytes.Replace(b.Bytes(), []byte(`{"type":"summary"`), []byte(`{"type":"interval"`), 1)
 	})
 	l.send(report.Text, func(out *liveOutput) []byte {
-		return fmt.Appendf(nil, "%s  %d packets (%.0f/s), %d dropped; %d connections, %d open; %d commands, %d outstanding\n", out.options.Clock.Full(l.now, 0),
+		return fmt.Appendf(nil, "%s  %d packets (%.0f/s), %d dropped; %d connections, %d open; %d commands, %d outstanding\n", l.moment(out, l.now),
 			d.Summary.Packets, float64(packets)/max(span.Seconds(), 1e-3), d.Quality.KernelDrops, d.Summary.Connections, open, d.Summary.Commands,
 			l.p.run.Outstanding())
 	})
@@ -163,7 +180,7 @@ func (l *liveRun) keptIn(file string, f *analysis.Finding) {
 		return append(line, '\n')
 	})
 	l.send(report.Text, func(out *liveOutput) []byte {
-		return fmt.Appendf(nil, "%s  evidence of %s %s: %s\n", out.options.Clock.Full(capture.TimeOf(time.Now()), 0), f.Rule, f.Name, report.Printable(file))
+		return fmt.Appendf(nil, "%s  evidence of %s %s: %s\n", dated(out.options.Clock, capture.TimeOf(time.Now())), f.Rule, f.Name, report.Printable(file))
 	})
 }
 
