@@ -201,8 +201,12 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	if r.Kind == resp.Push {
 		ex.Flags |= Pushed
 	}
-	if k := confirmation(r); k >= 3 && ex.argc == 1 && s.mode.kinds[k-3] > 0 {
+	switch k := confirmation(r); {
+	case k < 3 || ex.argc != 1:
+	case s.mode.kinds[k-3] > 0:
 		ex.due++ // UNSUBSCRIBE without arguments: one for each channel
+	case s.Start == reassembly.MidStream || s.seenHole():
+		s.quietSubs = s.mode.subs // of which the capture may not have seen the subscription
 	}
 	ex.due--
 	if !ex.Served {
