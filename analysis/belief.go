@@ -217,6 +217,9 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			gone = true
 			if why == byTimeout {
 				wait.sure = min(wait.sure, levelOf(s.chance))
+				if wait.sure == Possible {
+					s.chance = min(s.chance, 0.6)
+				}
 			}
 			s.guessing = s.guessing || why == byInference || why == byTimeout && wait.sure < Strong
 			kept = s.gaveUpOn(ex, r, why, l, st, wait)

@@ -162,8 +162,8 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 // abandonLevel is how sure it is that a caller gave up.
 func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confidence {
 	level := Proven
-	if a.Given.unsure || a.Next.unsure {
-		return Unsaid
+	if a.Given.unsure || a.Next.unsure || a.Given.Flags&Subscribing != 0 {
+		return Unsaid // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
 	if a.Next.beat && st.Basis <= BasisLearned && !wait.ends(a.Gap) {
 		return Unsaid

@@ -61,8 +61,9 @@ type Population struct {
 	timeouts  Timeouts
 	estimated int // samples that the estimate has seen
 	maxOpen   int
-	jedis     int // connections closed as Jedis without a password does: QUIT, +OK, RST
-	heals     int // dirty connections closed and replaced at once, as pools do that look for unread bytes
+	patient   time.Duration // longest silence that one of its connections sat out twice
+	jedis     int           // connections closed as Jedis without a password does: QUIT, +OK, RST
+	heals     int           // dirty connections closed and replaced at once, as pools do that look for unread bytes
 	repertory [8]uint64
 	slow      [16]slowReply
 	nslow     int

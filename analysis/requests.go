@@ -256,6 +256,9 @@ func (s *Session) waitedFor(silence time.Duration) {
 	case silence > s.patient[1]:
 		s.patient[1] = silence
 	}
+	if s.group != nil {
+		s.group.pop.patient = max(s.group.pop.patient, s.patient[1])
+	}
 }
 
 // flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not

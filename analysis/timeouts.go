@@ -191,6 +191,9 @@ func (s *Session) patience(st Stance) patience {
 	if s.vetoes(w) {
 		return patience{waits: ts}
 	}
+	if s.group.pop.patient > w.t+w.slack {
+		w.sure = Possible // some neighbour waits longer: this connection may be of its kind
+	}
 	return w
 }
 

@@ -36,7 +36,7 @@ const maxSamples = 4096
 
 // gaveUp notes that the client went on without the reply to ex.
 func (s *Session) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
-	if ex == nil || ex.unsure || s.group == nil || ex.Flags&(Blocks|InHandshake|NotAwaited|NoReplyDue|AfterHole) != 0 || s.mode.subs > 0 {
+	if ex == nil || ex.unsure || s.group == nil || ex.Flags&(Blocks|InHandshake|NotAwaited|NoReplyDue|AfterHole|Subscribing) != 0 || s.mode.subs > 0 {
 		return
 	}
 	p := s.group.pop
