@@ -199,6 +199,9 @@ func (f *ConnFacts) fromClient(s *Session, seg *reassembly.Segment) {
 		f.Overtook = true
 	}
 	f.wrote, f.wroteAck = seg.Offset+int64(seg.Length), seg.Ack
+	if len(seg.Payload) < seg.Length {
+		f.useUnseen()
+	}
 	f.LastClient = seg.Time
 	if f.ServerFIN.Seen() && seg.Ack > f.ServerFIN.Seq {
 		if !f.Late.Seen() {

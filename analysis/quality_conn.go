@@ -56,8 +56,8 @@ func (s *Session) Hidden() Hidden {
 			h.Seen[role], h.Bytes[role], h.Cut[role] = c.Sides[side].Seen, c.Sides[side].Bytes, c.Sides[side].Cut
 		}
 	}
-	for role := range s.hidden.clocks {
-		s.hidden.clocks[role].settle(&h, role)
+	for role, clock := range s.hidden.clocks { // a copy: several rules ask
+		clock.settle(&h, role)
 	}
 	return h
 }

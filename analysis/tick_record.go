@@ -64,6 +64,14 @@ type recentClose struct {
 	mark  Mark
 }
 
+// useUnseen takes a write of which the capture lacks a part: it may have been data.
+func (f *ConnFacts) useUnseen() {
+	f.Data = true
+	if f.chain > 0 {
+		f.link.Chains[f.chain-1].Data = true
+	}
+}
+
 // command looks whether a command is a pool timer's.
 func (f *ConnFacts) command(s *Session, ex *Exchange) {
 	if f.link == nil {
