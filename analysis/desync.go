@@ -337,7 +337,7 @@ func (r *Run) Describe(ex *Exchange, in *ReplyInfo) string {
 	case resp.Simple:
 		return "+" + text.Short(40)
 	case resp.Error:
-		return "-" + text.Short(60)
+		return "-" + resp.TextOf([]byte(resp.HideRepeated(string(in.Text.Raw())))).Short(60)
 	case resp.Array, resp.Map, resp.Set, resp.Push:
 		return fmt.Sprintf("%s of %d", in.Kind, in.N)
 	}

@@ -100,6 +100,9 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	}
 	ex.unsure = s.unsureMode || req.Resynced || req.Doubtful || req.LostBefore > 0
 	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
+	if s.run.o.ShowValues {
+		_, ex.secretReply = resp.Secrets(req)
+	}
 	s.mode.request(v, req, ex)
 	ex.totalDue = ex.due
 	if ex.Flags&Subscribing != 0 && ex.Flags&NoReplyDue != 0 {

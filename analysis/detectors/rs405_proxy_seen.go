@@ -100,7 +100,7 @@ func fromProxy(r *analysis.Run, a *analysis.Answered, p *proxyReply) analysis.Oc
 	if ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0 {
 		o.Weakened, o.Confidence = true, o.Confidence.Down()
 	}
-	text := resp.TextOf(a.Reply.Text).Short(80)
+	text := resp.TextOf([]byte(resp.HideRepeated(string(a.Reply.Text)))).Short(80)
 	o.Evidence = func() analysis.Example {
 		return analysis.Example{
 			File: r.File(ex.Serves.File), Frames: frames(ex.Frame, ex.Serves.Frame),

@@ -260,3 +260,25 @@ c1 > LPUSH k v => -WRONGTYPE Operation against a key holding the wrong kind of v
 		t.Errorf("cut: %v: %q", err, b)
 	}
 }
+
+// TestMisreadSecrets lets callers read the answers to others' commands that carry secrets: the evidence must not show them.
+func TestMisreadSecrets(t *testing.T) {
+	path := generated(t, `
+policy lockstep
+conn c1 10.0.0.1:40001 -> 10.0.0.2:6379
+repeat 3 every 10ms { c1 > GET warm{i} => $v }
+c1 > ACL GENPASS
++300ms c1 > CONFIG SET requirepass SEKRIT
++100ms c1 < $SEKRIT | -ERR "Invalid argument 'SEKRIT' for CONFIG SET 'requirepass'"
+repeat 3 every 10ms { c1 > GET z{i} => $w }
+`)
+	for _, format := range []string{"text", "json", "html", "markdown"} {
+		r := runApp(t, nil, "", "analyze", "-v", "--policy", "lockstep", "--show-values", "-o", format, path)
+		if r.code != exitFindings || !strings.Contains(r.out, "RS101") || !strings.Contains(r.out, "Invalid argument") {
+			t.Errorf("%s: exit code %d\n%s%s", format, r.code, r.out, r.errout)
+		}
+		if i := strings.Index(r.out, "SEKRIT"); i >= 0 {
+			t.Errorf("%s shows %q", format, r.out[max(0, i-100):i+6])
+		}
+	}
+}

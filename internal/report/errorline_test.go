@@ -1,6 +1,10 @@
 package report
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/respsniff/respsniff/resp"
+)
 
 func TestErrorLine(t *testing.T) {
 	for _, tc := range []struct{ in, want string }{
@@ -18,7 +22,7 @@ func TestErrorLine(t *testing.T) {
 		if got := ErrorLine(tc.in); got != tc.want {
 			t.Errorf("%q: %q, want %q", tc.in, got, tc.want)
 		}
-		if cut := ErrorLine(tc.in) != Printable(tc.in); cut != RepeatsSecret(tc.in) && tc.want != "ERR first" {
+		if cut := ErrorLine(tc.in) != Printable(tc.in); cut != resp.RepeatsSecret(tc.in) && tc.want != "ERR first" {
 			t.Errorf("%q: repeats a secret: %t", tc.in, !cut)
 		}
 	}

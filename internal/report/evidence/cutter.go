@@ -7,7 +7,6 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -190,7 +189,7 @@ func (c *Cutter) reply(s *analysis.Session, r *resp.Reply, info *analysis.ReplyI
 	}
 	t.bases(s.Conn)
 	t.skipped(fromServer, s, info.Start, info.End)
-	if holed(s) && info.Resynced || resp.SecretReply(r) || r.Kind == resp.Error && report.RepeatsSecret(string(r.Text)) { // what seems a reply behind a hole may be an element of one
+	if holed(s) && info.Resynced || resp.SecretReply(r) || r.Kind == resp.Error && resp.RepeatsSecret(string(r.Text)) { // what seems a reply behind a hole may be an element of one
 		t.add(fromServer, info.Start, info.Bytes(), true)
 	}
 }
