@@ -100,7 +100,10 @@ func (ex *Exchange) waits() bool { return ex.Flags&NoReplyDue == 0 && ex.totalDu
 
 // oneSided reports that the server's packets are not in the capture.
 func (s *Session) oneSided() bool {
-	return s.Conn != nil && !s.Conn.Sides[s.client.Other()].Seen
+	if s.Conn == nil {
+		return s.deaf
+	}
+	return !s.Conn.Sides[s.client.Other()].Seen
 }
 
 // limits are what the client had received, and when, by the time it went on after a batch.

@@ -165,6 +165,9 @@ func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confiden
 	if a.Given.unsure || a.Next.unsure || a.Given.Flags&Subscribing != 0 {
 		return Unsaid // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
+	if a.Given.Flags&InHandshake != 0 && s.oneSided() {
+		return Unsaid // which reply of a set-up did not come, only the replies tell
+	}
 	if a.Next.beat && st.Basis <= BasisLearned && !wait.ends(a.Gap) {
 		return Unsaid
 	}

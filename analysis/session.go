@@ -95,6 +95,7 @@ type Session struct {
 	quietSubs    int         // confirmations that servers may send though CLIENT REPLY forbids replies
 	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
 	cut          [2]bool     // segments of this role were captured in part
+	deaf         bool        // it is over, and nothing of the server was captured
 	held         *hold       // replies whose command is not decided; nil almost always
 	block        transaction // the MULTI block that the server queues
 	topo         topologyState
@@ -288,6 +289,7 @@ func (s *Session) end(seg *reassembly.Segment) {
 	}
 	s.Lost[roleClient] = c.Sides[s.client].Lost
 	s.Lost[roleServer] = c.Sides[s.client.Other()].Lost
+	s.deaf = !c.Sides[s.client.Other()].Seen
 	if s.Kind.decoded() {
 		s.tellTorn(false)
 		s.finishReplies(max(s.closing[roleServer].time, s.closing[roleClient].time))
