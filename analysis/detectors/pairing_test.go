@@ -150,7 +150,7 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte("*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"), []byte("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n$1\r\nv\r\n"), uint64(3))
 	f.Add([]byte("*2\r\n$3\r\nGET\r\n$3\r\naaa\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"), []byte("-MOVED 1 h:1\r\n$1\r\nx\r\n:1\r\n"), uint64(4))
 	f.Fuzz(func(t *testing.T, client, server []byte, seed uint64) {
-		if len(client)+len(server) > 1<<14 {
+		if n := len(client) + len(server); n == 0 || n > 1<<14 {
 			return
 		}
 		rnd := rand.New(rand.NewPCG(seed, 1))

@@ -105,8 +105,8 @@ func (w *standstills) evidence(r *analysis.Run, st *analysis.Stall) analysis.Exa
 	e := analysis.Example{
 		Conn: first.Conn, Client: first.Client, Server: st.Server, Time: st.Start, File: r.File(st.File),
 		Frames: frames(st.BeforeFrame, st.StartFrame, first.AckedFrame, st.EndFrame),
-		Filter: fmt.Sprintf("%s && tcp.port==%d && frame.time_epoch>=%.6f && frame.time_epoch<=%.6f",
-			r.Filter(netip.AddrPortFrom(st.Server.Addr(), 0), netip.AddrPort{}), st.Server.Port(),
+		Filter: fmt.Sprintf("%s && tcp.port==%d && (frame.number==%d || frame.time_epoch>=%.6f && frame.time_epoch<=%.6f)",
+			r.Filter(netip.AddrPortFrom(st.Server.Addr(), 0), netip.AddrPort{}), st.Server.Port(), st.BeforeFrame,
 			float64(st.Start.Add(-time.Millisecond))/1e9, float64(st.End.Add(time.Millisecond))/1e9),
 	}
 	end := fmt.Sprintf("to its next byte at %s (frame %d)", at(st.End), st.EndFrame)
