@@ -37,8 +37,3 @@ func (b *beats) knows(pause time.Duration) bool {
 	}
 	return n >= beatsMin
 }
-
-// ends reports whether a wait of that length ends by the read timeout of callers that were seen to close after it.
-func (w patience) ends(gap time.Duration) bool {
-	return w.timeout != nil && !w.timeout.Reused && !w.timeout.FromDefault && gap >= w.t && gap <= w.t+w.slack
-}

@@ -14,7 +14,8 @@ const (
 	byInference           // given up by what followed
 )
 
-// unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and the chance that this, or that it did read it, is right.
+// unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and the chance that this, or that
+// it did read it, is right.
 func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, float64) {
 	switch {
 	case !r.Served && !r.lostReply:

@@ -274,6 +274,11 @@ func (w patience) early() time.Duration {
 	return 0
 }
 
+// ends reports whether a wait of that length ends by the read timeout of callers that were seen to close after it.
+func (w patience) ends(gap time.Duration) bool {
+	return w.timeout != nil && !w.timeout.Reused && !w.timeout.FromDefault && gap >= w.t && gap <= w.t+w.slack
+}
+
 // shortest is a wait that nobody of the population was seen to end sooner; 0 if none was seen to end.
 func (w patience) shortest() time.Duration {
 	if w.waits == nil {
