@@ -28,17 +28,16 @@ type Param struct {
 	Name, Default, Meaning string
 }
 
-// Hooks are what a rule wants to see; nil for what it does not.
+// Hooks are what a rule wants to see; nil for what it does not. There is none for commands and replies that are as they
+// should be: of a million there are a few that a rule can use, and telling all of them costs as much as pairing them.
 type Hooks struct {
 	Opened   func(*Opened)
 	Control  func(*Control)
 	Ended    func(*Ended)
-	Sent     func(*Sent)
-	Answered func(*Answered) // every reply tied to its command
-	Error    func(*Answered) // only error replies
+	Error    func(*Answered) // error replies
 	Redirect func(*Redirected)
-	Odd      func(*Answered) // only replies that cannot answer their command
-	Exchange func(*Exchange)
+	Odd      func(*Answered) // replies that cannot answer their command
+	Troubled func(*Exchange) // commands that a caller gave up, and all of connections on which the client repeated bytes
 	Waited   func(*WaitEnded)
 	Oddity   func(*Oddity)
 	Aligned  func(*Alignment) // replies did not fit their commands in order
@@ -112,12 +111,10 @@ type watch struct {
 	opened    []func(*Opened)
 	control   []func(*Control)
 	ended     []func(*Ended)
-	sent      []func(*Sent)
-	answered  []func(*Answered)
 	errors    []func(*Answered)
 	redirect  []func(*Redirected)
 	odd       []func(*Answered)
-	exchange  []func(*Exchange)
+	troubled  []func(*Exchange)
 	waited    []func(*WaitEnded)
 	oddity    []func(*Oddity)
 	aligned   []func(*Alignment)
@@ -131,12 +128,10 @@ func (w *watch) add(h Hooks) {
 	push(&w.opened, h.Opened)
 	push(&w.control, h.Control)
 	push(&w.ended, h.Ended)
-	push(&w.sent, h.Sent)
-	push(&w.answered, h.Answered)
 	push(&w.errors, h.Error)
 	push(&w.redirect, h.Redirect)
 	push(&w.odd, h.Odd)
-	push(&w.exchange, h.Exchange)
+	push(&w.troubled, h.Troubled)
 	push(&w.waited, h.Waited)
 	push(&w.oddity, h.Oddity)
 	push(&w.aligned, h.Aligned)
@@ -161,11 +156,10 @@ func each[E any](list []func(E), e E) {
 func (w *watch) see(e Event) {
 	switch e := e.(type) {
 	case *Exchange:
-		each(w.exchange, e)
-	case *Sent:
-		each(w.sent, e)
+		if e.troubled() {
+			each(w.troubled, e)
+		}
 	case *Answered:
-		each(w.answered, e)
 		if e.Exchange.Serves.IsError() {
 			each(w.errors, e)
 		}

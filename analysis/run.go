@@ -42,6 +42,7 @@ type Run struct {
 	conns       []*ConnSummary
 	row         ConnSummary // told last, where rows are not kept
 	keepConns   bool
+	forRules    bool
 	sent        Sent
 	answered    Answered
 	control     Control
@@ -255,9 +256,14 @@ func (r *Run) groupOf(s *Session) *Group {
 }
 
 // settled hands out an exchange whose belief is final.
-func (r *Run) settled(s *Session, ex *Exchange) {
-	r.emit(ex)
+func (r *Run) settled(ex *Exchange) {
+	if !r.forRules || ex.troubled() {
+		r.emit(ex)
+	}
 }
+
+// troubled reports whether a rule may want the exchange.
+func (ex *Exchange) troubled() bool { return ex.Flags&GivenUp != 0 || ex.Session.repeated }
 
 func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 	r.summary.Commands++
@@ -269,8 +275,10 @@ func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 	}
 	s.facts.command(s, ex)
 	r.locate(s, ex, req)
-	r.sent = Sent{s, ex, req}
-	r.emit(&r.sent)
+	if !r.forRules {
+		r.sent = Sent{s, ex, req}
+		r.emit(&r.sent)
+	}
 }
 
 func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
@@ -279,8 +287,10 @@ func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
 		s.group.latencies.add(ex.Serves.FirstTime.Sub(ex.EndTime))
 		s.group.pop.noteSlow(s, ex)
 	}
-	r.answered = Answered{s, ex, reply, ex.contradiction, ex.foreign}
-	r.emit(&r.answered)
+	if !r.forRules || reply.Kind == resp.Error || ex.contradiction != "" {
+		r.answered = Answered{s, ex, reply, ex.contradiction, ex.foreign}
+		r.emit(&r.answered)
+	}
 	r.place(s, ex, reply)
 }
 
@@ -355,6 +365,10 @@ func (r *Run) marked(conn int64, rule string) {
 		r.marks[conn] = append(r.marks[conn], rule)
 	}
 }
+
+// ForRules says, before the events begin, that Detect is all that they are for: commands, replies and exchanges that no
+// rule can ask for are not told. It saves a tenth of the time on small commands.
+func (r *Run) ForRules() { r.forRules = true }
 
 // KeepConns asks for Conns, before the events begin.
 func (r *Run) KeepConns() { r.keepConns = true }

@@ -77,6 +77,7 @@ type Session struct {
 	waiting      bool // in the run's list of sessions that wait for judgement
 	forced       bool // judge with what is known
 	closeSeen    bool
+	repeated     bool // the client sent bytes again
 
 	contradictions    int
 	unanchoredReplies int
@@ -260,6 +261,9 @@ func (s *Session) kernelAck(seg *reassembly.Segment) {
 
 // control notes openings, closings and retransmissions.
 func (s *Session) control(who int, seg *reassembly.Segment) {
+	if who == roleClient && seg.Repeated > 0 {
+		s.repeated = true
+	}
 	m := &s.closing[who]
 	if seg.Flags&reassembly.FIN != 0 && !m.fin && !m.rst {
 		*m = closeMark{fin: true, frame: seg.Frame, time: seg.Time, ack: seg.Ack}

@@ -197,7 +197,7 @@ func (s *Session) emitFront() {
 	if s.prev.ex == ex {
 		s.prev.ex = nil
 	}
-	s.run.settled(s, ex)
+	s.run.settled(ex)
 	s.run.release(ex)
 }
 

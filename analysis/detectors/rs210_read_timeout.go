@@ -25,7 +25,7 @@ func ReadTimeout() *analysis.Detector {
 			}
 			r.Remedy = func(f *analysis.Finding) string { return timeoutRemedy(f, by[f.Fingerprint]) }
 			r.Notes = func(f *analysis.Finding) []string { return timeoutNotes(by[f.Fingerprint]) }
-			return analysis.Hooks{Waited: w.waited, Exchange: w.exchange, Finish: func(run *analysis.Run) {
+			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					t, level := timedOut(run, x)
 					if level == analysis.Unsaid {

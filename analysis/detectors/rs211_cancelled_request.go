@@ -31,7 +31,7 @@ func CancelledRequest() *analysis.Detector {
 			r.Notes = func(f *analysis.Finding) []string {
 				return []string{"what the clients did: " + by[f.Fingerprint].actions()}
 			}
-			return analysis.Hooks{Waited: w.waited, Exchange: w.exchange, Finish: func(run *analysis.Run) {
+			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					ts := x.group.Population().Waits()
 					st := run.StanceOf(x.group)

@@ -38,7 +38,7 @@ func NetworkStall() *analysis.Detector {
 					"(interface errors, conntrack, security groups, congestion) and at the host (reboot, migration of the virtual machine, " +
 					"full CPU), not at Redis."
 			}
-			return analysis.Hooks{Control: w.control, Exchange: w.judge, Ended: w.ended, Finish: w.finish}
+			return analysis.Hooks{Control: w.control, Troubled: w.judge, Ended: w.ended, Finish: w.finish}
 		},
 	}
 }

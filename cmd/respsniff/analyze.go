@@ -93,6 +93,9 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if o.keepConns {
 		p.run.KeepConns()
 	}
+	if len(watchers) == 0 {
+		p.run.ForRules()
+	}
 	filter := o.filter // of this capture: times of day are of its first day
 	packets := p.progress.pass(ctx, p.source.Packets())
 	segments := p.assembler.Segments(packets)
