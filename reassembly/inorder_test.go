@@ -47,42 +47,47 @@ func compareWays(t *testing.T, name string, packets []capture.Packet) (fast int)
 	return fast
 }
 
+// mishaps is a talk with much of what happens to packets: loss, disorder, copies, snapshots, old acknowledgements.
+func mishaps(seed uint64) []capture.Packet {
+	r := rand.New(rand.NewPCG(seed, 8))
+	k := chatter(r, seed%3 > 0)
+	if seed%2 == 0 {
+		k.again(r)
+	}
+	if seed%5 == 0 {
+		k.disorder(r, 45, seed%4 < 2)
+	}
+	if seed%7 < 3 {
+		k.copies(r)
+	}
+	kept := k.packets[:0]
+	for _, p := range k.packets {
+		if seed%4 == 1 && r.IntN(20) == 0 {
+			continue
+		}
+		if p.flags == ACK && r.IntN(8) == 0 {
+			p.flags |= PSH
+		}
+		if seed%3 == 1 && len(p.data) > 4 && r.IntN(10) == 0 {
+			p.snap = 3
+		}
+		if seed%3 == 2 {
+			p.id = 0 // so that only its time tells of a place
+		}
+		if seed%6 == 2 && p.ack > 20 && r.IntN(10) == 0 {
+			p.ack -= int64(r.IntN(20)) // an acknowledgement from before
+		}
+		kept = append(kept, p)
+	}
+	return build(kept, r.Uint32(), r.Uint32())
+}
+
 // The short way through inOrder tells what the long way tells: on talks with loss, disorder, copies, snapshots and scaled
 // windows, and on real captures.
 func TestInOrderIsTheLongWay(t *testing.T) {
 	fast := 0
 	for seed := range uint64(400) {
-		r := rand.New(rand.NewPCG(seed, 8))
-		k := chatter(r, seed%3 > 0)
-		if seed%2 == 0 {
-			k.again(r)
-		}
-		if seed%5 == 0 {
-			k.disorder(r, 45, seed%4 < 2)
-		}
-		if seed%7 < 3 {
-			k.copies(r)
-		}
-		kept := k.packets[:0]
-		for _, p := range k.packets {
-			if seed%4 == 1 && r.IntN(20) == 0 {
-				continue
-			}
-			if p.flags == ACK && r.IntN(8) == 0 {
-				p.flags |= PSH
-			}
-			if seed%3 == 1 && len(p.data) > 4 && r.IntN(10) == 0 {
-				p.snap = 3
-			}
-			if seed%3 == 2 {
-				p.id = 0 // so that only its time tells of a place
-			}
-			if seed%6 == 2 && p.ack > 20 && r.IntN(10) == 0 {
-				p.ack -= int64(r.IntN(20)) // an acknowledgement from before
-			}
-			kept = append(kept, p)
-		}
-		fast += compareWays(t, fmt.Sprintf("seed %d", seed), build(kept, r.Uint32(), r.Uint32()))
+		fast += compareWays(t, fmt.Sprintf("seed %d", seed), mishaps(seed))
 	}
 	if fast < 5000 {
 		t.Errorf("only %d packets might take the short way", fast)

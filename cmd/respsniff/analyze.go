@@ -97,9 +97,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 		p.run.ForRules()
 	}
 	filter := o.filter // of this capture: times of day are of its first day
-	packets := p.progress.pass(ctx, p.source.Packets())
-	segments := p.assembler.Segments(packets)
-	events := only(p.census(p.run.Events(segments)), &filter)
+	events := only(p.events(ctx), &filter)
 	findings := p.run.Detect(watch(events, watchers), p.detectors)
 
 	var kept []analysis.Finding

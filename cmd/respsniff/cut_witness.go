@@ -69,7 +69,7 @@ func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, fou
 	}
 	defer p.close()
 	p.run.ForRules()
-	segments := onlyConns(p.assembler.Segments(p.progress.pass(ctx, p.source.Packets())), conns)
+	segments := onlyConns(p.segments(ctx), conns)
 	for f, err := range p.run.Detect(p.run.Events(segments), p.detectors) {
 		if err != nil {
 			return 0, err

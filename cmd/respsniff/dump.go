@@ -101,7 +101,7 @@ func dumpPackets(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) 
 }
 
 func dumpSegments(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
-	for s, err := range p.assembler.Segments(p.progress.pass(ctx, p.source.Packets())) {
+	for s, err := range p.segments(ctx) {
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ type valueDecoders struct {
 // dumpValues decodes each direction by itself. The client is whoever opened the connection, or else the first to send
 // bytes that begin a command.
 func dumpValues(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
-	for s, err := range p.assembler.Segments(p.progress.pass(ctx, p.source.Packets())) {
+	for s, err := range p.segments(ctx) {
 		if err != nil {
 			return err
 		}
