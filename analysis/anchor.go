@@ -200,7 +200,7 @@ func (s *Session) quietPoint(ex *Exchange) {
 
 // silence returns for how long both sides have been silent, unless a command that waits may keep the server silent.
 func (s *Session) silence(now capture.Time) (time.Duration, bool) {
-	last := max(s.lastSeg[roleServer].time, s.lastSeg[roleClient].time)
+	last := max(s.lastData[roleServer].time, s.lastData[roleClient].time)
 	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replyOff {
 		return 0, false
 	}

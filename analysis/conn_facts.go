@@ -122,7 +122,7 @@ func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
 		}
 		f.lastData = seg.Time
 	}
-	if owing := s.pending.len() > 0 && s.awaited(); owing != f.owing {
+	if owing := s.awaited(); owing != f.owing {
 		f.owe(owing, seg.Time)
 	}
 	f.due = s.pending.len() > 0

@@ -105,26 +105,28 @@ func (st Stance) settled() bool {
 	return !st.reads() && st.Basis >= BasisNamed
 }
 
-// send counts one clean send.
+// send counts a clean send that came gap after the one before it, whose reply took latency. Callers that share a
+// connection and know nothing of one another would have written into the time of that reply with the chance latency/gap,
+// so the sum of these is the number of overlaps that a multiplexer would have shown by now. A latency of 0 says that this
+// send shows nothing.
 func (g *Group) send(overlap bool, gap, latency time.Duration) {
-	g.learned.send(overlap, gap, latency)
-	g.pop.learned.send(overlap, gap, latency)
+	expected := 0.0
+	if latency > 0 && gap > 0 {
+		expected = min(1, float64(latency)/float64(gap))
+	}
+	fast := overlap && gap < multiplexGap
+	g.learned.send(overlap, fast, expected)
+	g.pop.learned.send(overlap, fast, expected)
 }
 
-// send counts a send that came gap after the one before it, whose reply took latency. Callers that share a connection
-// and know nothing of one another would have written into the time of that reply with the chance latency/gap, so the
-// sum of these is the number of overlaps that a multiplexer would have shown by now. A latency of 0 says that this send
-// shows nothing.
-func (l *learned) send(overlap bool, gap, latency time.Duration) {
+func (l *learned) send(overlap, fast bool, expected float64) {
 	l.sends++
-	if latency > 0 && gap > 0 {
-		l.expected += min(1, float64(latency)/float64(gap))
-	}
+	l.expected += expected
 	if overlap {
 		l.overlaps++
-		if gap < multiplexGap {
-			l.fast++
-		}
+	}
+	if fast {
+		l.fast++
 	}
 }
 

@@ -97,7 +97,7 @@ func (s *Session) contradicted(r *resp.Reply, info *ReplyInfo) {
 // quiet reports whether the server has had all commands, and been silent, long enough for it to have said all that it
 // will say.
 func (s *Session) quiet(now capture.Time) bool {
-	if s.lastSeg[roleServer].seen && now.Sub(s.lastSeg[roleServer].time) < max(quietAfter, 3*s.minRTT) {
+	if s.lastData[roleServer].seen && now.Sub(s.lastData[roleServer].time) < max(quietAfter, 3*s.minRTT) {
 		return false
 	}
 	if s.prev.valid && (now.Sub(s.prev.endTime) < max(quietAfter, 3*s.minRTT) || s.ackSeen[roleServer] < s.prev.end) {

@@ -99,31 +99,29 @@ type echoes struct {
 	time    capture.Time
 }
 
-// see takes every segment of the connection.
-func (h *hidden) see(who int, seg *reassembly.Segment) {
-	if h.Frame == 0 {
-		h.Frame, h.File = seg.Frame, seg.File
+// hole takes a segment that says how many bytes are missing before it.
+func (h *hidden) hole(who int, seg *reassembly.Segment) {
+	h.Holes++
+	if h.First.Missing == 0 {
+		h.First = Hole{who == roleClient, seg.Offset - seg.Missing, seg.Missing, seg.Frame, seg.File, seg.Time}
 	}
-	if seg.Missing > 0 {
-		h.Holes++
-		if h.First.Missing == 0 {
-			h.First = Hole{who == roleClient, seg.Offset - seg.Missing, seg.Missing, seg.Frame, seg.File, seg.Time}
-		}
-		// What is missing carried timestamps too: the bytes are the better witness.
-		h.clocks[roleClient].waiting, h.clocks[roleServer].waiting = false, false
-		h.clocks[who].known = false
+	// What is missing carried timestamps too: the bytes are the better witness.
+	h.clocks[roleClient].waiting, h.clocks[roleServer].waiting = false, false
+	h.clocks[who].known = false
+}
+
+// stamp takes every segment with TCP timestamps, after hole.
+func (h *hidden) stamp(who int, seg *reassembly.Segment) {
+	own, peer := &h.clocks[roleClient], &h.clocks[roleServer]
+	if who == roleServer {
+		own, peer = peer, own
 	}
-	if !seg.HasTS {
-		return
-	}
-	own := &h.clocks[who]
 	if own.waiting && own.echo == seg.TSVal {
 		own.waiting = false // it stood behind its echo in the file
 	}
 	if !own.known || int32(seg.TSVal-own.last) > 0 {
 		own.last, own.known = seg.TSVal, true
 	}
-	peer := &h.clocks[1-who]
 	if !peer.known || seg.Ack == reassembly.NoAck || int32(seg.TSEcr-peer.last) <= 0 || peer.waiting && peer.echo == seg.TSEcr {
 		return
 	}

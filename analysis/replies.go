@@ -10,7 +10,6 @@ import (
 
 // serverBytes takes what the server sent.
 func (s *Session) serverBytes(seg *reassembly.Segment) {
-	mark := segmentMark{frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, length: seg.Length, seen: true}
 	s.prev.replyBytes = true
 	if s.partial.started {
 		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
@@ -44,7 +43,7 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 	} else {
 		s.partial.started = false
 	}
-	s.lastSeg[roleServer] = mark
+	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
 	if s.waiting {
 		s.settle()
 	}
@@ -52,10 +51,10 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 
 // describe fills info from a reply and the segments that carried it.
 func (s *Session) describe(info *ReplyInfo, r *resp.Reply, seg *reassembly.Segment) {
-	*info = ReplyInfo{
-		Start: r.Start, End: r.End, K: seg.Ack, Frame: seg.Frame, File: seg.File,
-		FirstTime: seg.Time, Time: seg.Time, Kind: r.Kind, N: r.N, Resynced: r.Resynced || r.LostBefore > 0,
-	}
+	// Field by field, all of them: a composite literal is built aside and copied.
+	info.Start, info.End, info.K, info.Frame, info.File = r.Start, r.End, seg.Ack, seg.Frame, seg.File
+	info.FirstTime, info.Time, info.MaxGap = seg.Time, seg.Time, 0
+	info.Kind, info.N, info.Resynced = r.Kind, r.N, r.Resynced || r.LostBefore > 0
 	if s.partial.started {
 		if r.Start < seg.Offset {
 			info.K, info.FirstTime, info.MaxGap = s.partial.k, s.partial.first, s.partial.maxGap
@@ -338,4 +337,4 @@ func (s *Session) finishReplies(now capture.Time) {
 }
 
 // lastReply returns when the last byte of the server arrived.
-func (s *Session) lastReply() capture.Time { return s.lastSeg[roleServer].time }
+func (s *Session) lastReply() capture.Time { return s.lastData[roleServer].time }

@@ -18,7 +18,7 @@ const suspectGap = 20 * time.Millisecond
 // clientBytes takes what the client sent.
 func (s *Session) clientBytes(seg *reassembly.Segment) {
 	mark := segmentMark{
-		frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, length: seg.Length, seen: true,
+		frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, seen: true,
 		full: seg.Length >= s.fullSize && seg.Length > 500, late: seg.Late,
 		ts: seg.TSEcr, hasTS: seg.HasTS,
 	}
@@ -50,7 +50,7 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
 		s.reqStart = mark
 	}
-	s.lastSeg[roleClient] = mark
+	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
 	if s.log.len() > maxSessionLog {
 		s.run.capped++
 		s.settleNow()
@@ -133,7 +133,7 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 		ex.refs++
 		s.boundPending()
 	}
-	s.prev = tail{ex: ex, end: ex.End, endTime: ex.EndTime, ack: ex.Ack, batch: ex.Batch, seg: *start, late: ex.Late, valid: true}
+	s.prev.follow(ex, start)
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
 		s.becomeReplication()
 	}
@@ -177,7 +177,7 @@ func (s *Session) boundPending() {
 func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
 	p := &s.prev
 	same := p.valid && (p.sameWrite(ex, start) ||
-		!p.replyBytes && p.ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.endTime) < batchGap || p.seg.full))
+		!p.replyBytes && p.ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.endTime) < batchGap || p.full))
 	if !same {
 		s.batches++
 	}
@@ -189,7 +189,7 @@ func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
 // before anything suspicious: the behaviour of a client that has lost its place says nothing about its design.
 func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 	p := &s.prev
-	if !p.valid || p.sameWrite(ex, start) || p.seg.full && p.ack == ex.Ack {
+	if !p.valid || p.sameWrite(ex, start) || p.full && p.ack == ex.Ack {
 		if p.valid && ex.Flags&InHandshake == 0 && !s.suspect && !s.overtaken {
 			s.group.pipelined++
 		}
@@ -247,7 +247,7 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 // sameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) sameWrite(ex *Exchange, start *segmentMark) bool {
-	return t.seg.frame == start.frame && t.seg.file == start.file || ex.Time == t.endTime && ex.Start == t.end && ex.Ack == t.ack
+	return t.frame == start.frame && t.file == start.file || ex.Time == t.endTime && ex.Start == t.end && ex.Ack == t.ack
 }
 
 // waitedFor notes a silence that somebody sat out: the client went on promptly after the reply.
@@ -276,6 +276,9 @@ const maxAwaited = 64
 // awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
 func (s *Session) awaited() bool {
 	all := s.pending.rest()
+	if len(all) == 0 {
+		return false
+	}
 	for _, ex := range all[max(0, len(all)-maxAwaited):] {
 		if ex.Flags&(Blocks|Uncertain) == 0 {
 			return true

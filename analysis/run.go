@@ -131,6 +131,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 		s = r.sessions.get()
 		r.live++
 		s.reset(r, seg.Conn)
+		s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 		seg.Conn.Tag = s
 		if !s.roleKnown {
 			s.decideRole(seg)
@@ -141,12 +142,21 @@ func (r *Run) take(seg *reassembly.Segment) {
 		}
 		r.emit(&Opened{s, seg})
 	}
-	if r.summary.First == 0 || seg.Time < r.summary.First {
-		r.summary.First = seg.Time
+	if sum := &r.summary; seg.Time > sum.Last && sum.First != 0 {
+		sum.Last = seg.Time
+	} else if sum.First == 0 || seg.Time < sum.First {
+		sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 	}
-	r.summary.Last = max(r.summary.Last, seg.Time)
-	r.observe(s, seg)
-	s.segment(seg)
+	plain := plainSegment(seg)
+	r.observe(s, seg, plain)
+	s.segment(seg, plain)
+}
+
+// plainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an acknowledgement,
+// and nothing else. Asking that once saves asking it in ten places.
+func plainSegment(seg *reassembly.Segment) bool {
+	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
+		seg.Length == len(seg.Payload)
 }
 
 // finish judges what still waits: now everything is known that will ever be.

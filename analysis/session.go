@@ -86,7 +86,7 @@ type Session struct {
 	badAfter          int // commands before the last of them
 
 	minRTT  time.Duration // fastest kernel acknowledgement of a command
-	lastSeg [2]segmentMark
+	lastData [2]dataMark // of each role
 	closing [2]closeMark
 	ackSeen [2]int64 // highest ACK number sent by each role: what it had received
 	partial replyProgress
@@ -127,18 +127,24 @@ var basisNames = [...]string{"", "bytes", "port", "syn"}
 // String returns the word that every output uses.
 func (b Basis) String() string { return basisNames[b] }
 
-// segmentMark is where and when a role's last segment with new bytes was.
+// segmentMark is a segment of the client in which a request begins.
 type segmentMark struct {
-	frame  int64
-	file   int32
-	time   capture.Time
-	ack    int64
-	length int
-	full   bool // as large as the largest so far: more of the same write may follow
-	seen   bool
-	late   bool
-	hasTS  bool
-	ts     uint32 // TSecr
+	frame int64
+	time  capture.Time
+	ack   int64
+	file  int32
+	ts    uint32 // TSecr
+	hasTS bool
+	full  bool // as large as the largest so far: more of the same write may follow
+	late  bool
+	seen  bool
+}
+
+// dataMark is when a role's last segment with new bytes was.
+type dataMark struct {
+	time capture.Time
+	file int32
+	seen bool
 }
 
 // closeMark is a role's FIN or RST.
@@ -150,17 +156,27 @@ type closeMark struct {
 	noTS     bool // an RST without timestamps on a connection that uses them: SO_LINGER 0
 }
 
-// tail describes the end of what the client last sent.
+// tail describes the end of what the client last sent. frame, file, time and full are of the segment in which it begins.
 type tail struct {
 	ex         *Exchange // nil once it has been settled
 	end        int64
 	endTime    capture.Time
 	ack        int64
+	frame      int64
+	time       capture.Time
+	file       int32
 	batch      int32
-	seg        segmentMark
+	full       bool
 	late       bool
 	valid      bool
 	replyBytes bool // a server byte was delivered after it
+}
+
+// follow makes a command the tail.
+func (t *tail) follow(ex *Exchange, start *segmentMark) {
+	t.ex, t.end, t.endTime, t.ack, t.batch = ex, ex.End, ex.EndTime, ex.Ack, ex.Batch
+	t.frame, t.time, t.file, t.full = start.frame, start.time, start.file, start.full
+	t.late, t.valid, t.replyBytes = ex.Late, true, false
 }
 
 // replyProgress is the reply whose bytes are arriving.
@@ -184,20 +200,15 @@ func (s *Session) reset(run *Run, c *reassembly.Conn) {
 }
 
 // role returns which role a side plays.
-func (s *Session) role(side reassembly.Side) int {
-	if side == s.client {
-		return roleClient
-	}
-	return roleServer
-}
+func (s *Session) role(side reassembly.Side) int { return int(side ^ s.client) }
 
 func (s *Session) setClient(side reassembly.Side, by Basis) {
 	s.client, s.roleKnown, s.RoleBy = side, true, by
 	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
 }
 
-// segment takes the next segment of the connection.
-func (s *Session) segment(seg *reassembly.Segment) {
+// segment takes the next segment of the connection; plain is what plainSegment says of it.
+func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 	if seg.End != reassembly.NotEnded {
 		s.end(seg)
 		return
@@ -207,11 +218,14 @@ func (s *Session) segment(seg *reassembly.Segment) {
 		s.decideRole(seg)
 	}
 	who := s.role(seg.From)
-	s.hidden.see(who, seg)
 	if seg.Missing > 0 {
+		s.hidden.hole(who, seg)
 		s.hole(who, seg.Missing)
 	}
-	if seg.Ack != reassembly.NoAck && who == roleServer && (seg.Length > 0 || seg.Repeated == 0) {
+	if seg.HasTS {
+		s.hidden.stamp(who, seg)
+	}
+	if who == roleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) {
 		s.kernelAck(seg)
 	}
 	if seg.Length > len(seg.Payload) {
@@ -235,7 +249,7 @@ func (s *Session) segment(seg *reassembly.Segment) {
 	if seg.Ack > s.ackSeen[who] {
 		s.ackSeen[who] = seg.Ack
 	}
-	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0 {
+	if !plain && (seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0) {
 		s.control(who, seg)
 	}
 	s.facts.see(s, who, seg)

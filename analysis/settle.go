@@ -95,6 +95,9 @@ func (s *Session) plain() bool {
 		if s.unread.len() > 0 || s.Kind != RESP {
 			return s.Kind != RESP && s.emitUnjudged()
 		}
+		if s.log.len() == 1 && !s.over {
+			return true
+		}
 		first := s.log.front()
 		n := 1
 		for n < s.log.len() && s.log.at(n).Batch == first.Batch {

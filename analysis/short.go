@@ -15,12 +15,15 @@ const singleWrite = 16 << 10
 // elements, the client had all of it and the server nothing more to say, and only after a further command, which the
 // server had by then, bytes came again. The decoder is told to end the aggregate there.
 func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
-	o, open := s.answers.Open()
-	if !open || !o.Boundary || o.Declared <= o.Received || seg.Missing > 0 || s.doubtful || s.held != nil || s.pending.len() < 2 {
+	if s.pending.len() < 2 || seg.Missing > 0 || s.doubtful || s.held != nil {
 		return
 	}
-	p, stopped := &s.prev, &s.lastSeg[roleServer]
-	idle := p.seg.time.Sub(stopped.time)
+	o, open := s.answers.Open()
+	if !open || !o.Boundary || o.Declared <= o.Received {
+		return
+	}
+	p, stopped := &s.prev, &s.lastData[roleServer]
+	idle := p.time.Sub(stopped.time)
 	if !p.valid || idle < max(quietAfter, 3*s.minRTT) || p.ack != s.answers.Offset() || seg.Ack == reassembly.NoAck || seg.Ack < p.end ||
 		s.answers.Offset()-o.Start >= singleWrite || s.closedWindow {
 		return
@@ -50,7 +53,7 @@ func (s *Session) shortAtEnd() {
 		s.pending.front().verb != verbExec || !s.block.open || !s.block.shortens() || s.closing[roleServer].rst {
 		return
 	}
-	stopped := &s.lastSeg[roleServer]
+	stopped := &s.lastData[roleServer]
 	s.run.oddity(&Oddity{
 		Session: s, What: ShortReply, Exchange: s.pending.front(), Gap: s.Last.Sub(stopped.time),
 		Info: &ReplyInfo{

@@ -112,11 +112,17 @@ func bucketFloor(b int) time.Duration {
 }
 
 // observe looks at a segment before its session does: bytes from the server show that its process runs.
-func (r *Run) observe(s *Session, seg *reassembly.Segment) {
-	if seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0) && seg.Time > r.topology.news {
+func (r *Run) observe(s *Session, seg *reassembly.Segment, plain bool) {
+	if seg.Time > r.topology.news && (plain || seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0)) {
 		r.topology.news = seg.Time
 	}
 	n := s.topo.node
+	if plain {
+		if n != nil && seg.Length > 0 && seg.From != s.client {
+			r.alive(s, n, seg)
+		}
+		return
+	}
 	if n == nil && seg.Missing > 0 && s.roleKnown {
 		n = r.nodeOf(s.Server) // its first command may be what was lost
 		if n != nil {
@@ -137,9 +143,13 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 	if seg.From == s.client && seg.Length > len(seg.Payload) {
 		n.unsure = max(n.unsure, seg.Time.Add(longestPause)) // it may hold CLIENT PAUSE
 	}
-	if seg.From == s.client || seg.Length == 0 && seg.Flags&reassembly.FIN == 0 {
-		return
+	if seg.From != s.client && (seg.Length > 0 || seg.Flags&reassembly.FIN != 0) {
+		r.alive(s, n, seg)
 	}
+}
+
+// alive takes a segment by which a server's process shows that it runs.
+func (r *Run) alive(s *Session, n *node, seg *reassembly.Segment) {
 	if seg.Time.Sub(n.last) >= r.knobs.stallMin && n.last > 0 {
 		r.silence(n, seg)
 	} else if n.stall != nil {

@@ -28,7 +28,7 @@ func (s *Session) watchWrite(seg *reassembly.Segment) {
 	if s.torn.seen && (!inside || start != s.torn.start) && s.badRequests == 0 {
 		s.torn.seen = false // it came to its end after all: the bytes were its own
 	}
-	last := &s.lastSeg[roleClient]
+	last := &s.lastData[roleClient]
 	if s.torn.seen || !inside || seg.Missing > 0 || s.seenHole() || s.cut[roleClient] || !last.seen {
 		return
 	}
