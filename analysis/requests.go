@@ -17,14 +17,7 @@ const suspectGap = 20 * time.Millisecond
 
 // clientBytes takes what the client sent.
 func (s *Session) clientBytes(seg *reassembly.Segment) {
-	mark := segmentMark{
-		frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, seen: true,
-		full: seg.Length >= s.fullSize && seg.Length > 500, late: seg.Late,
-		ts: seg.TSEcr, hasTS: seg.HasTS,
-	}
-	if seg.Length > s.fullSize {
-		s.fullSize = seg.Length
-	}
+	mark := s.markOf(seg)
 	s.begin(roleClient, seg)
 	s.watchWrite(seg)
 	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
@@ -45,7 +38,8 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 				start = &mark
 			}
 		}
-		s.command(req, seg, start)
+		ex, v := s.newCommand(req, seg, start)
+		s.sent(ex, v, req, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
 		s.reqStart = mark
@@ -58,8 +52,19 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 	s.settle()
 }
 
-// command makes an exchange of a request.
-func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *segmentMark) {
+// markOf describes a segment of the client with new bytes.
+func (s *Session) markOf(seg *reassembly.Segment) segmentMark {
+	full := seg.Length >= s.fullSize && seg.Length > 500
+	if seg.Length > s.fullSize {
+		s.fullSize = seg.Length
+	}
+	return segmentMark{
+		frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, ts: seg.TSEcr, hasTS: seg.HasTS, full: full, late: seg.Late, seen: true,
+	}
+}
+
+// newCommand makes an exchange of a request that begins in the segment start and ends in seg.
+func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *segmentMark) (*Exchange, verb) {
 	s.commands++
 	ex := s.run.newExchange()
 	ex.Session, ex.Index = s, s.commands
@@ -76,6 +81,13 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	ex.Ack, ex.Late = start.ack, start.late
 	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
 	ex.tsEcr, ex.hasTS = start.ts, start.hasTS
+	v := verbOf(cmd, req)
+	ex.verb, ex.argc = v, req.NArgs
+	return ex, v
+}
+
+// sent finds the place of a command among those of its connection, and what reply it is due.
+func (s *Session) sent(ex *Exchange, v verb, req *resp.Request, start *segmentMark) {
 	ex.Outstanding = s.pending.len()
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
@@ -93,8 +105,6 @@ func (s *Session) command(req *resp.Request, seg *reassembly.Segment, start *seg
 	if s.prev.valid {
 		ex.idle = ex.Time.Sub(s.prev.endTime)
 	}
-	v := verbOf(ex.Command, req)
-	ex.verb, ex.argc = v, req.NArgs
 	if req.LostBefore > 0 || req.Opaque && hidesMode(req) {
 		s.unsureMode = true
 	}
@@ -213,9 +223,7 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 		s.overtaken = true
 	}
 	if q := p.ex; q != nil && q.Served && q.Flags&Blocks == 0 && ex.Ack >= q.Serves.End {
-		if d := ex.Time.Sub(q.Serves.Time); d >= 0 && d < prompt {
-			s.waitedFor(q.Serves.FirstTime.Sub(q.EndTime))
-		}
+		s.wentOn(q, ex)
 	}
 	if s.slowAt != 0 {
 		// A slow reply may have been given up, unless the client goes on promptly and nobody of its kind ever gave up.
@@ -231,13 +239,18 @@ func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
 		s.suspect = true
 		return
 	}
+	s.cleanSend(p.ex, ex, overlap, gap)
+}
+
+// cleanSend teaches the group by a command that was sent gap after the one before it, which is nil if it is settled.
+func (s *Session) cleanSend(before, ex *Exchange, overlap bool, gap time.Duration) {
 	latency := time.Duration(0)
-	if p.ex != nil && p.ex.Served {
-		if s.turns++; quick(p.ex, ex) {
+	if before != nil && before.Served {
+		if s.turns++; quick(before, ex) {
 			s.quick++
 		}
 		if !ex.beat {
-			latency = p.ex.Serves.FirstTime.Sub(p.ex.EndTime)
+			latency = before.Serves.FirstTime.Sub(before.EndTime)
 		}
 	}
 	s.beats.add(gap)
@@ -250,9 +263,12 @@ func (t *tail) sameWrite(ex *Exchange, start *segmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.endTime && ex.Start == t.end && ex.Ack == t.ack
 }
 
-// waitedFor notes a silence that somebody sat out: the client went on promptly after the reply.
-func (s *Session) waitedFor(silence time.Duration) {
-	switch {
+// wentOn notes the silence before the reply to a command that somebody sat out: the client went on promptly after it.
+func (s *Session) wentOn(before, ex *Exchange) {
+	if d := ex.Time.Sub(before.Serves.Time); d < 0 || d >= prompt {
+		return
+	}
+	switch silence := before.Serves.FirstTime.Sub(before.EndTime); {
 	case silence < suspectGap:
 	case silence > s.patient[0]:
 		s.patient[0], s.patient[1] = silence, s.patient[0]

@@ -43,6 +43,7 @@ type Run struct {
 	row         ConnSummary // told last, where rows are not kept
 	keepConns   bool
 	forRules    bool
+	longWay     bool // for tests: no segment takes the short way
 	sent        Sent
 	answered    Answered
 	control     Control
@@ -149,6 +150,16 @@ func (r *Run) take(seg *reassembly.Segment) {
 	}
 	plain := plainSegment(seg)
 	r.observe(s, seg, plain)
+	if plain && seg.Length > 0 && s.turn != nobodysTurn && !r.longWay {
+		switch {
+		case seg.From != s.client:
+			if s.turn == serversTurn && s.replyAlone(seg) {
+				return
+			}
+		case s.turn == clientsTurn && s.requestAlone(seg):
+			return
+		}
+	}
 	s.segment(seg, plain)
 }
 
@@ -285,6 +296,10 @@ func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 	}
 	s.facts.command(s, ex)
 	r.locate(s, ex, req)
+	r.tellSent(s, ex, req)
+}
+
+func (r *Run) tellSent(s *Session, ex *Exchange, req *resp.Request) {
 	if !r.forRules {
 		r.sent = Sent{s, ex, req}
 		r.emit(&r.sent)

@@ -31,6 +31,7 @@ type Session struct {
 	over      bool // no more segments
 	group     *Group
 	mode      mode
+	turn      turn // who may take the short way
 	handshake handshake
 	commands  int // sent
 	replies   int // in-band
@@ -85,11 +86,11 @@ type Session struct {
 	badRequests       int // places where the client's bytes are no request
 	badAfter          int // commands before the last of them
 
-	minRTT  time.Duration // fastest kernel acknowledgement of a command
-	lastData [2]dataMark // of each role
-	closing [2]closeMark
-	ackSeen [2]int64 // highest ACK number sent by each role: what it had received
-	partial replyProgress
+	minRTT   time.Duration // fastest kernel acknowledgement of a command
+	lastData [2]dataMark   // of each role
+	closing  [2]closeMark
+	ackSeen  [2]int64 // highest ACK number sent by each role: what it had received
+	partial  replyProgress
 	// closedWindow says that the client's last window was zero: its kernel can take no more.
 	closedWindow bool
 	torn         torn
@@ -213,7 +214,6 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		s.end(seg)
 		return
 	}
-	s.Last = seg.Time
 	if !s.roleKnown {
 		s.decideRole(seg)
 	}
@@ -222,9 +222,7 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		s.hidden.hole(who, seg)
 		s.hole(who, seg.Missing)
 	}
-	if seg.HasTS {
-		s.hidden.stamp(who, seg)
-	}
+	s.arrived(who, seg)
 	if who == roleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) {
 		s.kernelAck(seg)
 	}
@@ -253,6 +251,17 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		s.control(who, seg)
 	}
 	s.facts.see(s, who, seg)
+	if !plain || seg.Length > 0 {
+		s.turn = s.turnNow()
+	}
+}
+
+// arrived takes what every segment tells.
+func (s *Session) arrived(who int, seg *reassembly.Segment) {
+	s.Last = seg.Time
+	if seg.HasTS {
+		s.hidden.stamp(who, seg)
+	}
 }
 
 // kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.

@@ -17,6 +17,9 @@ const (
 	blockOption // milliseconds behind BLOCK, which may be missing
 )
 
+// MayBlock reports whether there are requests of this command that make the server wait before it answers.
+func (c *Command) MayBlock() bool { return c.block != blockNever }
+
 // BlockTimeout says whether the request may make the server wait before it answers, and for how long at most: 0 is for
 // ever. A timeout that was not captured counts as for ever. Inside a transaction or script nothing blocks.
 func (c *Command) BlockTimeout(req *Request) (d time.Duration, blocks bool) {

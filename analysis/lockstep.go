@@ -1,0 +1,142 @@
+package analysis
+
+import (
+	"strings"
+
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Nearly all commands are alike: one ordinary request in a segment of its own, sent when nothing was due, then its reply,
+// whole, soon, and of a kind that the command may have. For these requestAlone and replyAlone do what segment does, without
+// asking again for each what has been true of the connection all along. It takes half the instructions.
+//
+// Whatever else comes takes the long way, which looks at its end whether the short one is open again.
+
+// turn says whose segment the short way can take next.
+type turn uint8
+
+const (
+	nobodysTurn turn = iota
+	clientsTurn      // nothing is due: the log holds one command, answered
+	serversTurn      // the log holds one command, and its reply is due
+)
+
+// turnNow looks at everything that the short way takes for granted.
+func (s *Session) turnNow() turn {
+	if s.log.len() != 1 || s.waiting || s.pending.len() > 1 || s.prev.ex != s.log.front() {
+		return nobodysTurn
+	}
+	f, m := &s.facts, &s.mode
+	switch {
+	case s.Kind != RESP, !s.roleKnown, s.over, s.doubtful, s.held != nil, s.holes, s.unsureMode, s.blockUnknown, s.guessing, s.desync != nil,
+		s.suspect, s.overtaken, s.slowAt != 0, s.torn.seen, s.badRequests > 0, s.partial.started, s.blockTold != nil, s.unread.len() > 0,
+		!s.handshake.done, s.group == nil, s.block.open, !s.fed[roleClient], !s.fed[roleServer],
+		m.quit, m.replyOff, m.replySkip, m.inMulti, m.broken, m.monitor, m.monitoring, m.syncing, m.subs != 0,
+		s.closing != [2]closeMark{}, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.closed, !f.established, !f.Data, f.link == nil, f.tick.at != 0,
+		s.topo.node == nil, s.topo.tap != nil, s.run.topology.active, s.run.o.ShowValues:
+		return nobodysTurn
+	}
+	ex := s.log.front()
+	if s.pending.len() == 0 {
+		if ex.Served && s.prev.replyBytes && ex.totalDue == 1 && ex.Flags&^InHandshake == 0 && ex.soon() && !f.owing && !f.due {
+			return clientsTurn
+		}
+		return nobodysTurn
+	}
+	if s.pending.front() == ex && !ex.Served && ex.Flags == 0 && ex.due == 1 && !ex.unsure && ex.verb == otherVerb && f.owing && f.due {
+		return serversTurn
+	}
+	return nobodysTurn
+}
+
+// soon reports whether the reply came sooner than any client gives up.
+func (ex *Exchange) soon() bool {
+	return ex.Serves.FirstTime.Sub(ex.EndTime) < suspectGap && ex.Serves.MaxGap < suspectGap
+}
+
+// ordinary lists by Command.ID the commands that change nothing on a connection and that no rule follows.
+var ordinary = func() (table [resp.CommandIDs]bool) {
+	for c := range resp.Commands() {
+		table[c.ID()] = verbsByID[c.ID()] == otherVerb && !c.MayBlock() && c.Name != "ASKING" && c.Name != "INFO" &&
+			!strings.HasPrefix(c.Name, "CLIENT") && !strings.HasPrefix(c.Name, "CLUSTER")
+	}
+	return table
+}()
+
+// requestAlone takes a plain segment of the client. Where it returns false it has done nothing.
+func (s *Session) requestAlone(seg *reassembly.Segment) bool {
+	p, f := &s.prev, &s.facts
+	before := p.ex // answered
+	gap := seg.Time.Sub(p.endTime)
+	req := &s.run.request
+	if seg.Ack < before.Serves.End || seg.Ack <= p.ack || seg.Late || seg.Frame == p.frame || gap < 0 || gap >= suspectGap ||
+		seg.Time.Sub(f.last) >= idleFloor || s.requests.Offset() != seg.Offset || s.run.topology.active || !s.requests.Single(seg.Payload, req) {
+		return false
+	}
+	s.arrived(roleClient, seg)
+	mark := s.markOf(seg)
+	ex, v := s.newCommand(req, seg, &mark)
+	if !ordinary[ex.Command.ID()] || v != otherVerb {
+		s.sent(ex, v, req, &mark)
+		s.settle()
+		s.turn = nobodysTurn
+	} else {
+		ex.idle = gap
+		ex.due, ex.totalDue = 1, 1
+		s.batches++
+		ex.Batch, ex.full = s.batches, mark.full
+		s.run.summary.Commands++
+		s.topo.node.asking.push(s, ex.EndTime)
+		s.run.tellSent(s, ex, req)
+		s.wentOn(before, ex)
+		s.cleanSend(before, ex, false, gap)
+		s.log.push(ex)
+		s.pending.push(ex)
+		ex.refs = 2
+		p.follow(ex, &mark)
+		s.singles++
+		before.Belief = Belief{before.Index, s.plainLevel()}
+		s.emitFront()
+		s.turn = serversTurn
+	}
+	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
+	s.closedWindow = seg.Window == 0
+	s.ackSeen[roleClient] = max(s.ackSeen[roleClient], seg.Ack)
+	f.see(s, roleClient, seg)
+	return true
+}
+
+// replyAlone takes a plain segment of the server. Where it returns false it has done nothing.
+func (s *Session) replyAlone(seg *reassembly.Segment) bool {
+	ex := s.prev.ex
+	r := &s.run.reply
+	if seg.Ack < ex.End || s.run.topology.active || !s.answers.Single(seg.Payload, r) {
+		return false
+	}
+	s.arrived(roleServer, seg)
+	s.kernelAck(seg)
+	s.prev.replyBytes = true
+	info := &s.run.info
+	s.describe(info, r, seg)
+	s.turn = nobodysTurn
+	if ok, _ := ex.Call.Allows(r); !ok || r.Kind == resp.Error || r.Kind.Aggregate() {
+		s.reply(r, info, seg)
+	} else {
+		s.replies++
+		ex.due = 0
+		s.pending.pop()
+		ex.Served, ex.Serves = true, *info
+		if ex.soon() {
+			s.turn = clientsTurn
+		} else if ex.Serves.FirstTime.Sub(ex.EndTime) > suspectGap {
+			s.slowAt = info.Time
+		}
+		s.run.served(s, ex, r)
+		s.run.release(ex)
+	}
+	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
+	s.ackSeen[roleServer] = max(s.ackSeen[roleServer], seg.Ack)
+	s.facts.see(s, roleServer, seg)
+	return true
+}
