@@ -87,6 +87,30 @@ func (f *FileInfo) record(p *Packet, runMax Time) {
 	}
 }
 
+// recordAll does what record does, for packets behind the first, and returns the latest time with theirs.
+func (f *FileInfo) recordAll(packets []Packet, runMax Time) Time {
+	var captured, wire int64
+	for i := range packets {
+		p := &packets[i]
+		if p.Time < runMax {
+			f.OutOfOrder++
+			f.First = min(f.First, p.Time)
+		} else {
+			runMax = p.Time
+		}
+		captured += int64(len(p.Data))
+		wire += int64(p.Length)
+		if len(p.Data) < p.Length {
+			f.Truncated++
+		}
+	}
+	f.Last = runMax
+	f.Packets += int64(len(packets))
+	f.Bytes += captured
+	f.WireBytes += wire
+	return runMax
+}
+
 // clip copies at most n bytes.
 func clip(b []byte, n int) string {
 	if len(b) > n {

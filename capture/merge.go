@@ -13,8 +13,9 @@ type merge struct {
 	waiting []*input // not yet opened, by first time
 	done    int      // inputs taken from waiting
 	open    []opened
-	late    bool // the first of waiting is due and cannot be opened
-	yield   func(Packet, error) bool
+	late    bool     // the first of waiting is due and cannot be opened
+	batch   []Packet // its capacity is how many packets are yielded at once
+	yield   func([]Packet, error) bool
 }
 
 type opened struct {
@@ -47,7 +48,7 @@ func (m *merge) admit() bool {
 				return true
 			}
 		}
-		s, more := in.start(m.o, func(err error) bool { return m.yield(Packet{}, err) })
+		s, more := in.start(m.o, func(err error) bool { return m.yield(nil, err) })
 		if !more {
 			return false
 		}
@@ -96,8 +97,16 @@ func (m *merge) drain(at int, limit Time, before bool) bool {
 		plain = nil
 	}
 	for {
-		if !m.yield(s.cur, nil) || plain != nil && !plain.walk(s, m.yield) {
-			return false
+		for batch := append(m.batch[:0], s.cur); len(batch) > 0; batch = m.batch[:0] {
+			if plain != nil {
+				batch = plain.walk(s, batch)
+			}
+			if len(batch) == 0 {
+				break
+			}
+			if !m.yield(batch, nil) {
+				return false
+			}
 		}
 		for {
 			err := s.advance()
@@ -109,7 +118,7 @@ func (m *merge) drain(at int, limit Time, before bool) bool {
 				m.open = append(m.open[:at], m.open[at+1:]...)
 				return true
 			}
-			if !m.yield(Packet{}, err) {
+			if !m.yield(nil, err) {
 				return false
 			}
 		}

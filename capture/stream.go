@@ -68,6 +68,13 @@ func (s *stream) count(p *Packet) {
 	s.runMax = max(s.runMax, p.Time)
 }
 
+// countAll does what count does, for packets behind the first.
+func (s *stream) countAll(packets []Packet) {
+	if len(packets) > 0 {
+		s.runMax = s.info.recordAll(packets, s.runMax)
+	}
+}
+
 // close also gives up the window: a ring has many files, of which the Source keeps only what is known of them.
 func (s *stream) close() {
 	for _, c := range s.closers {

@@ -4,51 +4,62 @@ import "encoding/binary"
 
 // walker is a reader with a short way for what nearly every packet is.
 type walker interface {
-	// walk yields the packets that follow as long as they are plain and lie whole in the window, and reports false once
-	// yield does. It leaves any other to next, and does what stream.advance does for each.
-	walk(s *stream, yield func(Packet, error) bool) bool
+	// walk appends to batch, up to its capacity, the packets that follow as long as they are plain and lie whole in the
+	// window. It leaves any other to next, and does what stream.advance does for each. The first packet of a stream is
+	// never one of them.
+	walk(s *stream, batch []Packet) []Packet
 }
 
-// walk takes records of little-endian files: 14 ns a packet against 20, without a call for each.
-func (r *pcapReader) walk(s *stream, yield func(Packet, error) bool) bool {
-	if r.big || r.swap != lengthsUsual || r.header != pcapRecordHeader {
-		return true
+// walk takes records of little-endian files, without a call for each.
+func (r *pcapReader) walk(s *stream, batch []Packet) []Packet {
+	w := r.w
+	if s.w != w || r.big || r.swap != lengthsUsual || r.header != pcapRecordHeader { // the first: s was closed
+		return batch
 	}
-	p := s.cur
-	for w := r.w; s.w == w; { // until yield closes s
-		h := w.buf[w.r:w.w]
-		if len(h) < pcapRecordHeader {
-			break
-		}
+	room := batch[len(batch):cap(batch)]
+	n, taken := r.records(room, w.buf[w.r:w.w:w.w], s.cur.File)
+	w.r += taken
+	r.frame += int64(n)
+	s.countAll(room[:n])
+	return batch[:len(batch)+n]
+}
+
+// records reads plain records from buf into room, and returns how many there were and how many bytes they took. It is a
+// function of its own so that walk's variables do not take the loop's registers: 16 of 7041 instructions a command.
+func (r *pcapReader) records(room []Packet, buf []byte, file int32) (n, at int) {
+	link, scale, frame := r.link, r.scale, r.frame
+	for n < len(room) && len(buf)-at >= pcapRecordHeader {
+		h := (*[pcapRecordHeader]byte)(buf[at:])
 		captured, length := binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
-		if captured > maxPacketBytes {
+		data := at + pcapRecordHeader
+		end := data + int(captured)
+		if captured > maxPacketBytes || end > len(buf) {
 			break
 		}
-		whole := pcapRecordHeader + int(captured)
-		if len(h) < whole {
-			break
-		}
-		w.r += whole
-		r.frame++
-		p.Time = Time(int64(binary.LittleEndian.Uint32(h))*1e9 + int64(binary.LittleEndian.Uint32(h[4:]))*r.scale)
-		p.Frame = r.frame
+		frame++
+		p := &room[n]
+		p.Time = Time(int64(binary.LittleEndian.Uint32(h[0:]))*1e9 + int64(binary.LittleEndian.Uint32(h[4:]))*scale)
+		p.Frame, p.File, p.Interface, p.Link = frame, file, 0, link
 		p.Length = int(max(length, captured))
-		p.Data = h[pcapRecordHeader:whole:whole]
-		if s.count(&p); !yield(p, nil) {
-			return false
-		}
+		p.Data = buf[data:end:end]
+		at = end
+		n++
 	}
-	return true
+	return n, at
 }
 
 // walk takes little-endian enhanced packet blocks without options, of interfaces in use.
-func (r *ngReader) walk(s *stream, yield func(Packet, error) bool) bool {
+func (r *ngReader) walk(s *stream, batch []Packet) []Packet {
 	const (
 		header   = 28 // up to the data: type, length, interface, time in two halves, captured, length on the wire
 		overhead = header + 4
 	)
-	p := s.cur
-	for w := r.w; s.w == w && !r.big; { // until yield closes s
+	w := r.w
+	if s.w != w || r.big { // the first: s was closed
+		return batch
+	}
+	old := len(batch)
+	for len(batch) < cap(batch) {
 		h := w.buf[w.r:w.w]
 		if len(h) < overhead || binary.LittleEndian.Uint32(h) != blockEnhanced {
 			break
@@ -62,16 +73,14 @@ func (r *ngReader) walk(s *stream, yield func(Packet, error) bool) bool {
 		i := &r.interfaces[number]
 		w.r += int(size)
 		r.frame++
+		batch = batch[:len(batch)+1]
+		p := &batch[len(batch)-1]
 		p.Time = i.clock.time(uint64(binary.LittleEndian.Uint32(h[12:]))<<32 | uint64(binary.LittleEndian.Uint32(h[16:])))
-		p.Frame = r.frame
-		p.Interface = int32(number)
-		p.Link = i.link
+		p.Frame, p.File, p.Interface, p.Link = r.frame, s.cur.File, int32(number), i.link
 		p.Length = int(max(length, captured))
 		p.Data = h[header : header+captured : header+captured]
 		r.last = p.Time
-		if s.count(&p); !yield(p, nil) {
-			return false
-		}
 	}
-	return true
+	s.countAll(batch[old:])
+	return batch
 }

@@ -26,6 +26,29 @@ func list(t *testing.T, r io.Reader) (lines []string) {
 	return append(lines, fmt.Sprintf("%+v", s.Files()))
 }
 
+// listBatches is list by Batches, of which the last packet is looked at first, so that none may change under another.
+func listBatches(t *testing.T, r io.Reader) (lines []string) {
+	s, err := capture.Open([]string{"-"}, capture.Options{Stdin: r})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer s.Close()
+	for batch, err := range s.Batches() {
+		if (len(batch) == 0) != (err != nil) {
+			t.Fatalf("%d packets with error %v", len(batch), err)
+		}
+		if err != nil {
+			lines = append(lines, fmt.Sprintf("%+v %v", capture.Packet{}, err))
+		}
+		texts := make([]string, len(batch))
+		for i := len(batch) - 1; i >= 0; i-- {
+			texts[i] = fmt.Sprintf("%+v %v", batch[i], err)
+		}
+		lines = append(lines, texts...)
+	}
+	return append(lines, fmt.Sprintf("%+v", s.Files()))
+}
+
 // Packets that lie whole in the window are read a short way. Where each read gives one byte none does: both ways agree on
 // sound and on damaged files.
 func TestWalkIsNext(t *testing.T) {
@@ -47,6 +70,9 @@ func TestWalkIsNext(t *testing.T) {
 					}
 				}
 				t.Fatalf("round %d: %d and %d lines", round, len(short), len(long))
+			}
+			if batches := listBatches(t, bytes.NewReader(data)); !slices.Equal(short, batches) {
+				t.Fatalf("round %d: batches tell otherwise: %d and %d lines", round, len(batches), len(short))
 			}
 			if round == 1 && len(short) < 10 {
 				t.Fatal(short)
@@ -82,6 +108,25 @@ func twoInterfaces(t *testing.T) []byte {
 		b = b[n:]
 	}
 	return append(first, rest...)
+}
+
+// A consumer of batches that closes the source gets no more of them, and nothing is counted that it did not get.
+func TestBatchesStop(t *testing.T) {
+	for _, pcapng := range []bool{false, true} {
+		s, err := capture.Open([]string{"-"}, capture.Options{Stdin: bytes.NewReader(benchFile(t, pcapng))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for batch := range s.Batches() {
+			if n += len(batch); n > 100 {
+				s.Close()
+			}
+		}
+		if n <= 100 || n > 1000 || s.Files()[0].Packets != int64(n) {
+			t.Errorf("pcapng %v: %d packets, %d counted", pcapng, n, s.Files()[0].Packets)
+		}
+	}
 }
 
 // A consumer that stops, or closes the source, gets no more packets.

@@ -38,7 +38,7 @@ type decoder struct {
 	etherType uint16 // for layerEtherType
 	proto     uint8  // for layerTransport
 	v6        bool
-	src4      uint32
+	src4      uint32 // neither these nor v6 are set by plain: endpoints tell
 	dst4      uint32
 	src6      netip.Addr // only where v6
 	dst6      netip.Addr
@@ -46,14 +46,13 @@ type decoder struct {
 	ttl       uint8
 }
 
-// decode finds the TCP packet in p. What it is not, it counts in Stats.
-func (d *decoder) decode(p *capture.Packet, out *packet) bool {
-	return d.plain(p, out) || d.walk(p, out)
-}
-
-// walk goes from header to header.
+// walk goes from header to header to the TCP packet in p. What it is not, it counts in Stats.
 func (d *decoder) walk(p *capture.Packet, out *packet) bool {
 	data := p.Data
+	if len(data) == 0 && p.Length == 0 {
+		return false // a tick
+	}
+	d.stats.Packets++
 	d.missing = max(0, p.Length-len(data))
 	d.now = p.Time
 	if d.missing > 0 {
@@ -106,7 +105,7 @@ func (d *decoder) tcp(data []byte, out *packet) bool {
 		return false
 	}
 	src, dst := binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
-	out.ipid, out.ttl = d.ipid, d.ttl
+	out.IPID, out.TTL = d.ipid, d.ttl
 	if d.v6 {
 		d.stats.IPv6++
 		out.src, out.dst = d.endpoint6(d.src6, src), d.endpoint6(d.dst6, dst)
@@ -119,7 +118,10 @@ func (d *decoder) tcp(data []byte, out *packet) bool {
 
 // ends returns the two ends of the packet decoded last.
 func (d *decoder) ends(p *packet) (src, dst netip.AddrPort) {
-	from, to := d.addrs()
+	from, to := d.src6, d.dst6
+	if p.src&hashed == 0 {
+		from, to = p.src.addr4(), p.dst.addr4()
+	}
 	return netip.AddrPortFrom(from, p.src.port()), netip.AddrPortFrom(to, p.dst.port())
 }
 
@@ -127,8 +129,5 @@ func (d *decoder) addrs() (src, dst netip.Addr) {
 	if d.v6 {
 		return d.src6, d.dst6
 	}
-	var a, b [4]byte
-	binary.BigEndian.PutUint32(a[:], d.src4)
-	binary.BigEndian.PutUint32(b[:], d.dst4)
-	return netip.AddrFrom4(a), netip.AddrFrom4(b)
+	return endpoint4(d.src4, 0).addr4(), endpoint4(d.dst4, 0).addr4()
 }

@@ -17,6 +17,11 @@ func (e endpoint) port() uint16 { return uint16(e) }
 
 func endpoint4(addr uint32, port uint16) endpoint { return endpoint(addr)<<16 | endpoint(port) }
 
+// addr4 is the address of an endpoint that is not hashed.
+func (e endpoint) addr4() netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(e >> 40), byte(e >> 32), byte(e >> 24), byte(e >> 16)})
+}
+
 func (d *decoder) endpoint6(addr netip.Addr, port uint16) endpoint {
 	b := addr.As16()
 	h := fold(binary.BigEndian.Uint64(b[:])^d.seed, binary.BigEndian.Uint64(b[8:])^mixA)

@@ -17,14 +17,14 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 	c.ID = a.stats.Conns
 	c.First, c.Last = t, t
 	from := A
-	switch p.flags & (SYN | ACK) {
+	switch p.Flags & (SYN | ACK) {
 	case SYN:
 		c.Start = Handshake
 	case SYN | ACK:
 		c.Start = HandshakeB
 		from = B
 	default:
-		f.forming = p.flags&RST == 0
+		f.forming = p.Flags&RST == 0
 	}
 	f.flip = from ^ p.larger()
 	c.Ends[from], c.Ends[from.Other()] = a.decoder.ends(p)
@@ -94,6 +94,7 @@ func (a *Assembler) forgetOldest() bool {
 
 func (a *Assembler) forget(f *flow) {
 	a.table.remove(f)
+	a.near.forget(f)
 	a.flows.give(f)
 }
 
@@ -101,42 +102,42 @@ func (a *Assembler) forget(f *flow) {
 func (a *Assembler) reopen(f *flow, s Side, p *packet, t capture.Time) bool {
 	h, peer := &f.half[s], &f.half[s.Other()]
 	sides := &f.conn.Sides
-	switch p.flags & (SYN | ACK | RST) {
+	switch p.Flags & (SYN | ACK | RST) {
 	case SYN:
 		if !h.based { // simultaneous open (RFC 9293 section 3.5)
 			return f.closed() || f.state == flowEnded
 		}
-		return !f.matches(s, p.seq+1) && !a.early(f, s, p, t)
+		return !f.matches(s, p.RawSeq+1) && !a.early(f, s, p, t)
 	case SYN | ACK:
-		answers := peer.based && p.ack-sides[s.Other()].FirstSeq <= 0xffff // data with the SYN may be acknowledged too
+		answers := peer.based && p.RawAck-sides[s.Other()].FirstSeq <= 0xffff // data with the SYN may be acknowledged too
 		switch {
 		case !h.based:
 			return !answers && !f.forming
-		case f.matches(s, p.seq+1), a.early(f, s, p, t):
+		case f.matches(s, p.RawSeq+1), a.early(f, s, p, t):
 			return false
 		case answers && peer.syn && sides[A].Bytes+sides[B].Bytes == 0 && !f.closed() && f.state == flowLive:
 			// The server forgot its first answer, as SYN cookies make it, or what came was of the connection before.
 			if f.backlog != nil && !h.syn { // once a connection, because it walks the backlog
 				f.backlog.forget(s)
 			}
-			f.rebase(s, p.seq+1)
+			f.rebase(s, p.RawSeq+1)
 			h.syn, h.fin, peer.acked = true, false, 0
 			return false
 		}
 		return true
 	}
-	if p.length == 0 || p.flags&RST != 0 || !h.based {
+	if p.Length == 0 || p.Flags&RST != 0 || !h.based {
 		return false
 	}
 	idle := a.clock.reading - f.active
-	distance := f.offset(s, p.seq, h.next) - h.next
+	distance := f.offset(s, p.RawSeq, h.next) - h.next
 	if f.closed() || f.state == flowEnded {
 		return idle > int64(farIdle) && (distance < -farOff || distance > farOff)
 	}
 	if idle <= int64(farIdleLive) || (distance >= -farOffLive && distance <= farOffLive) || !peer.based {
 		return false
 	}
-	acked := f.offset(s.Other(), p.ack, peer.next) - peer.next
+	acked := f.offset(s.Other(), p.RawAck, peer.next) - peer.next
 	return acked < -farOffLive || acked > farOffLive
 }
 
@@ -151,7 +152,7 @@ func (a *Assembler) early(f *flow, s Side, p *packet, t capture.Time) bool {
 	if f.half[s].syn || f.state != flowLive {
 		return false
 	}
-	before := f.conn.Sides[s].FirstSeq - (p.seq + 1)
+	before := f.conn.Sides[s].FirstSeq - (p.RawSeq + 1)
 	return before <= maxEarly && t.Sub(f.conn.First) <= a.options.ReorderWindow
 }
 

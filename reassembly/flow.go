@@ -64,8 +64,9 @@ type flow struct {
 	state   flowState
 	flip    Side // the side that the smaller end of pair is
 	rst     bool
-	forming bool // no SYN yet: what comes is queued for ReorderWindow, because the first in the file may not be the first
-	steady  bool // see settled
+	forming bool     // no SYN yet: what comes is queued for ReorderWindow, because the first in the file may not be the first
+	steady  bool     // see settled
+	shift   [2]uint8 // of each side's window; see settled
 	conn    Conn
 }
 
@@ -115,7 +116,7 @@ const slabSize = 128
 
 // slabs holds all flows. A flow's index stays with it for ever.
 type slabs struct {
-	slab [][]flow
+	slab []*[slabSize]flow
 	free []uint32
 	used int
 }
@@ -125,7 +126,7 @@ func (s *slabs) at(index uint32) *flow { return &s.slab[index/slabSize][index%sl
 func (s *slabs) take() *flow {
 	if len(s.free) == 0 {
 		base := uint32(len(s.slab) * slabSize)
-		s.slab = append(s.slab, make([]flow, slabSize))
+		s.slab = append(s.slab, new([slabSize]flow))
 		for i := slabSize - 1; i >= 0; i-- {
 			s.free = append(s.free, base+uint32(i))
 		}

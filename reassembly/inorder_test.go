@@ -3,6 +3,7 @@ package reassembly
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"github.com/respsniff/respsniff/capture"
@@ -95,5 +96,40 @@ func TestInOrderIsTheLongWay(t *testing.T) {
 	for _, name := range []string{"01a_small.pcap", "04_large.pcap", "seed1_article.pcap", "04_goredis_pipeline.pcap"} {
 		packets := readPcap(t, testcap.Path(t, name))
 		compareWays(t, name, packets[:min(len(packets), 4000)])
+	}
+}
+
+// A copy is known by the window as it was sent, also on a connection that scales it.
+func TestCopyOnScaledConnection(t *testing.T) {
+	scale := []byte{optScale, 3, 7, optNop}
+	var packets []capture.Packet
+	add := func(src, dst [4]byte, sp, dp uint16, seq, ack uint32, flags Flags, options []byte, text string) {
+		id := uint16(len(packets) + 1)
+		data := ipv4Bytes(netip.AddrFrom4(src), netip.AddrFrom4(dst), protoTCP, id, tcpBytes(sp, dp, seq, ack, flags, options, []byte(text)))
+		packets = append(packets, capture.Packet{Time: capture.Time(1e18 + len(packets)*1e6), Frame: int64(id),
+			Link: capture.LinkRaw, Length: len(data), Data: data})
+	}
+	a, b := [4]byte{10, 0, 0, 1}, [4]byte{10, 0, 0, 2}
+	add(a, b, 40000, 6379, 99, 0, SYN, scale, "")
+	add(b, a, 6379, 40000, 199, 100, SYN|ACK, scale, "")
+	add(a, b, 40000, 6379, 100, 200, ACK, nil, "")
+	for i := range uint32(20) {
+		add(a, b, 40000, 6379, 100+4*i, 200+4*i, ACK|PSH, nil, "ping")
+		add(b, a, 6379, 40000, 200+4*i, 104+4*i, ACK|PSH, nil, "pong")
+	}
+	var twice []capture.Packet
+	for _, p := range packets[3:] {
+		again := p
+		again.Time += 1000
+		twice = append(twice, p, again)
+	}
+	s := New(Options{})
+	for seg, err := range s.Segments(from(append(packets[:3:3], twice...))) {
+		if err != nil || seg.Repeated != 0 || seg.Conflict {
+			t.Fatalf("%+v %v", seg, err)
+		}
+	}
+	if got := s.Stats().Duplicates; got != 40 {
+		t.Errorf("%d copies, want 40", got)
 	}
 }

@@ -4,16 +4,13 @@ import "encoding/binary"
 
 // packet is a TCP packet as decoded: the headers in host order and the payload in place.
 type packet struct {
-	src, dst     endpoint
-	seq, ack     uint32
-	tsVal, tsEcr uint32
-	window, ipid uint16
-	flags        Flags
-	ttl          uint8
-	hasTS        bool
-	scale        uint8  // of the window plus 1, SYN only; 0 if the option is missing
-	payload      []byte // captured part
-	length       int    // of the payload on the wire
+	// Segment holds what a Segment tells of the packet as such: flags, payload and length, raw numbers, unscaled window,
+	// TTL, IP identifier and timestamps. The rest is for inOrder, which hands out this very Segment; what it does not set
+	// stays zero. Copying field by field cost 60 of 7041 instructions a command.
+	Segment
+	route    // set by plain alone, which leaves it to the caller to set src and dst from it
+	src, dst endpoint
+	scale    uint8 // of the window plus 1, SYN only; 0 if the option is missing
 }
 
 // TCP options of RFC 9293 section 3.1 and RFC 7323.
@@ -38,23 +35,26 @@ func decodeTCP(data []byte, missing int, p *packet) (Fault, bool) {
 	if header < tcpHeader || header > len(data)+missing {
 		return BadTCP, false
 	}
-	p.seq = binary.BigEndian.Uint32(data[4:])
-	p.ack = binary.BigEndian.Uint32(data[8:])
-	p.flags = Flags(data[13]) & (FIN | SYN | RST | PSH | ACK | URG)
-	p.window = binary.BigEndian.Uint16(data[14:])
-	p.length = len(data) + missing - header
-	p.hasTS, p.scale = false, 0
-	p.tsVal, p.tsEcr = 0, 0
+	p.RawSeq = binary.BigEndian.Uint32(data[4:])
+	p.RawAck = binary.BigEndian.Uint32(data[8:])
+	p.Flags = Flags(data[13]) & (FIN | SYN | RST | PSH | ACK | URG)
+	p.Window = uint32(binary.BigEndian.Uint16(data[14:]))
+	p.Length = len(data) + missing - header
 	captured := min(header, len(data))
-	p.payload = data[captured:]
-	if header >= 32 && captured >= 32 && binary.BigEndian.Uint32(data[20:]) == alignedTS {
-		p.hasTS = true
-		p.tsVal = binary.BigEndian.Uint32(data[24:])
-		p.tsEcr = binary.BigEndian.Uint32(data[28:])
-	} else if captured > tcpHeader {
-		p.options(data[tcpHeader:captured])
-	}
+	p.Payload = data[captured:]
+	p.readOptions(data[tcpHeader:captured])
 	return 0, true
+}
+
+// readOptions reads the options o, which mostly are the timestamps alone.
+func (p *packet) readOptions(o []byte) {
+	p.scale = 0
+	if len(o) >= 12 && binary.BigEndian.Uint32(o) == alignedTS {
+		p.HasTS, p.TSVal, p.TSEcr = true, binary.BigEndian.Uint32(o[4:]), binary.BigEndian.Uint32(o[8:])
+		return
+	}
+	p.HasTS, p.TSVal, p.TSEcr = false, 0, 0
+	p.options(o)
 }
 
 // options reads what matters here; an option list that ends early or contradicts itself is read as far as it goes.
@@ -73,10 +73,10 @@ func (p *packet) options(o []byte) {
 		}
 		switch {
 		case o[0] == optTimestamp && n == 10:
-			p.hasTS = true
-			p.tsVal = binary.BigEndian.Uint32(o[2:])
-			p.tsEcr = binary.BigEndian.Uint32(o[6:])
-		case o[0] == optScale && n == 3 && p.flags&SYN != 0:
+			p.HasTS = true
+			p.TSVal = binary.BigEndian.Uint32(o[2:])
+			p.TSEcr = binary.BigEndian.Uint32(o[6:])
+		case o[0] == optScale && n == 3 && p.Flags&SYN != 0:
 			p.scale = min(o[2], maxScale) + 1
 		}
 		o = o[n:]
@@ -88,11 +88,22 @@ func (p *packet) options(o []byte) {
 // bytes do not wait for each other, and up to 64 bytes there is no loop: 3 ns for a small command, where a chain of steps
 // of 8 bytes took 10.
 func sample(b []byte) uint32 {
+	if len(b) > 64 {
+		return sampleLong(b)
+	}
+	return sampleShort(b)
+}
+
+func sampleLong(b []byte) uint32 {
+	n := len(b)
+	return uint32(((uint64(n)*mixA^sample64(b))*mixB + sample64(b[n-64:])) >> 32)
+}
+
+// sampleShort is sample up to 64 bytes. It calls nothing, and so needs no stack: 11 of 7041 instructions a command.
+func sampleShort(b []byte) uint32 {
 	n := len(b)
 	h := uint64(n) * mixA
 	switch {
-	case n > 64:
-		h = (h^sample64(b))*mixB + sample64(b[n-64:])
 	case n > 32:
 		h += step(b, mixA) + step(b[16:], mixB) + step(b[n-32:], ^uint64(mixA)) + step(b[n-16:], ^uint64(mixB))
 	case n >= 16:

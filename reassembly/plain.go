@@ -7,38 +7,50 @@ import (
 )
 
 // plain decodes what nearly every packet is: TCP in unfragmented IPv4 without options, captured whole, on Ethernet or in
-// the cooked form that `tcpdump -i any` writes. It does what the walk of decode does for such a packet, in 6 ns instead of 13,
-// and reports false, having done nothing, for any other.
+// the cooked form that `tcpdump -i any` writes. It does what walk does for such a packet, in less
+// than half of its time, but for src and dst, and reports false, having done nothing, for any other.
 func (d *decoder) plain(p *capture.Packet, out *packet) bool {
+	const ip, tcp, options = ethernetHeader, ethernetHeader + ipv4Header, ethernetHeader + ipv4Header + tcpHeader
 	data := p.Data
-	var etherType, at int
-	switch p.Link {
-	case capture.LinkEthernet:
-		etherType, at = 12, ethernetHeader
-	case capture.LinkSLL2:
-		etherType, at = 0, sll2Header
-	case capture.LinkSLL:
-		etherType, at = 14, sllHeader
-	default:
+	if p.Link != capture.LinkEthernet {
+		if data = likeEthernet(p); len(data) < options {
+			return false
+		}
+	} else if len(data) < options || binary.BigEndian.Uint16(data[12:]) != etherIPv4 {
 		return false
 	}
-	if len(data) < at+ipv4Header+tcpHeader || p.Length > len(data) || binary.BigEndian.Uint16(data[etherType:]) != etherIPv4 {
+	// Fixed places in an array, whose length is checked once, and the TCP header in the same breath: 110 instructions a
+	// packet, where slices and decodeTCP took 160.
+	h := (*[options]byte)(data)
+	body, end := tcp+int(h[tcp+12]&0xf0)>>2, ip+int(binary.BigEndian.Uint16(h[ip+2:]))
+	fragment := binary.BigEndian.Uint16(h[ip+6:]) & 0x3fff
+	if h[ip] != 0x45 || h[ip+9] != protoTCP || fragment != 0 || body < options || body > end || end > len(data) || p.Length > len(p.Data) {
 		return false
 	}
-	ip := data[at:]
-	total := int(binary.BigEndian.Uint16(ip[2:]))
-	if ip[0] != 0x45 || ip[9] != protoTCP || binary.BigEndian.Uint16(ip[6:])&0x3fff != 0 || total < ipv4Header+tcpHeader || total > len(ip) {
-		return false
+	out.addrs, out.ports = binary.BigEndian.Uint64(h[ip+12:]), binary.BigEndian.Uint32(h[tcp:])
+	out.IPID, out.TTL = binary.BigEndian.Uint16(h[ip+4:]), h[ip+8]
+	out.RawSeq, out.RawAck = binary.BigEndian.Uint32(h[tcp+4:]), binary.BigEndian.Uint32(h[tcp+8:])
+	out.Flags = Flags(h[tcp+13]) & (FIN | SYN | RST | PSH | ACK | URG)
+	out.Window = uint32(binary.BigEndian.Uint16(h[tcp+14:]))
+	out.Payload, out.Length = data[body:end:end], end-body
+	if body == options+12 && len(data) >= options+12 && binary.BigEndian.Uint32(data[options:]) == alignedTS {
+		out.scale, out.HasTS = 0, true
+		out.TSVal, out.TSEcr = binary.BigEndian.Uint32(data[options+4:]), binary.BigEndian.Uint32(data[options+8:])
+	} else {
+		out.readOptions(data[options:body])
 	}
-	if _, ok := decodeTCP(ip[ipv4Header:total], 0, out); !ok {
-		return false
-	}
-	tcp := ip[ipv4Header:]
-	d.v6 = false
-	d.src4, d.dst4 = binary.BigEndian.Uint32(ip[12:]), binary.BigEndian.Uint32(ip[16:])
-	out.src = endpoint4(d.src4, binary.BigEndian.Uint16(tcp))
-	out.dst = endpoint4(d.dst4, binary.BigEndian.Uint16(tcp[2:]))
-	out.ipid, out.ttl = binary.BigEndian.Uint16(ip[4:]), ip[8]
+	d.stats.Packets++
 	d.stats.IPv4++
 	return true
+}
+
+// likeEthernet returns a cooked packet of IPv4 from so far before its IP header as the header of Ethernet is long, else nil.
+func likeEthernet(p *capture.Packet) []byte {
+	switch data := p.Data; {
+	case p.Link == capture.LinkSLL2 && len(data) >= sll2Header && binary.BigEndian.Uint16(data) == etherIPv4:
+		return data[sll2Header-ethernetHeader:]
+	case p.Link == capture.LinkSLL && len(data) >= sllHeader && binary.BigEndian.Uint16(data[14:]) == etherIPv4:
+		return data[sllHeader-ethernetHeader:]
+	}
+	return nil
 }

@@ -23,30 +23,45 @@ const minTable = 1024
 // hash is the place of a connection, and what is compared before the flow is touched. One step alone would spread
 // consecutive ports badly for some seeds.
 func (t *table) hash(p pair) uint32 {
-	return uint32(fold(fold(uint64(p.small)^t.seed, uint64(p.large)^mixA), mixB))
+	return uint32(fold(uint64(p.small)^t.seed, uint64(p.large)^mixA) * mixB >> 32)
 }
 
 // find returns the flow between the ends of p and the side that sent it, or nil.
 func (t *table) find(p *packet, d *decoder) (*flow, Side) {
+	if p.src&hashed != 0 {
+		return t.find6(p, d)
+	}
+	pair, flows := p.pair(), t.flows
+	hash := t.hash(pair)
+	for i := int(hash); ; i++ {
+		e := t.entries[i&(len(t.entries)-1)]
+		if e.hash != hash && e.index != 0 {
+			continue
+		}
+		if e.index == 0 {
+			return nil, A
+		}
+		if f := flows.at(e.index - 1); f.pair == pair {
+			return f, f.flip ^ p.larger()
+		}
+	}
+}
+
+// find6 is find for IPv6, where equal endpoints prove nothing. It stands apart because a call in find's loop would make it
+// save registers: 20 of 7041 instructions a command.
+func (t *table) find6(p *packet, d *decoder) (*flow, Side) {
 	pair := p.pair()
 	hash := t.hash(pair)
-	mask := uint32(len(t.entries) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		e := t.entries[i]
+	src, dst := d.ends(p)
+	for i := int(hash); ; i++ {
+		e := t.entries[i&(len(t.entries)-1)]
 		if e.index == 0 {
 			return nil, A
 		}
 		if e.hash != hash {
 			continue
 		}
-		f := t.flows.at(e.index - 1)
-		if f.pair != pair {
-			continue
-		}
-		if p.src&hashed == 0 {
-			return f, f.flip ^ p.larger()
-		}
-		switch src, dst := d.ends(p); f.conn.Ends {
+		switch f := t.flows.at(e.index - 1); f.conn.Ends {
 		case [2]netip.AddrPort{src, dst}:
 			return f, A
 		case [2]netip.AddrPort{dst, src}:

@@ -4,16 +4,13 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// tcp takes in the decoded packet: finds its connection, works out its place in the stream, and hands it out or queues
-// it.
-func (a *Assembler) tcp(cp *capture.Packet) {
+// tcp takes in the decoded packet, which side s of f sent, f nil if it is of no connection known: works out its place in
+// the stream, and hands it out or queues it.
+func (a *Assembler) tcp(f *flow, s Side, cp *capture.Packet) {
 	p := &a.packet
-	f, s := a.table.find(p, &a.decoder)
 	switch {
 	case f == nil:
 		f, s = a.open(p, cp.Time)
-	case a.inOrder(f, s, cp):
-		return
 	case a.reopen(f, s, p, cp.Time):
 		if f.state == flowLive {
 			if f.backlog != nil { // the file may have packets of the new connection before its SYN
@@ -34,10 +31,11 @@ func (a *Assembler) tcp(cp *capture.Packet) {
 		a.stats.AfterEnd++
 		return
 	}
-	seen := a.recent.see(f.conn.ID, s, p, cp.Time, f.ahead(s, p))
+	p.Conn, p.From, p.Time = &f.conn, s, cp.Time
+	seen := a.recent.see(p, f.ahead(s, p))
 	if seen == copied {
 		a.stats.Duplicates++
-		f.conn.Sides[s].Repeated += int64(p.length)
+		f.conn.Sides[s].Repeated += int64(p.Length)
 		return
 	}
 	a.arrive(f, s, cp, seen == conflict)
@@ -46,7 +44,7 @@ func (a *Assembler) tcp(cp *capture.Packet) {
 // ahead reports whether p has payload and all of it lies behind what was captured of side s, and not far.
 func (f *flow) ahead(s Side, p *packet) bool {
 	h := &f.half[s]
-	return p.length > 0 && p.flags&RST == 0 && h.based && p.seq-h.first-uint32(h.high) < farOff
+	return p.Length > 0 && p.Flags&RST == 0 && h.based && p.RawSeq-h.first-uint32(h.high) < farOff
 }
 
 // arrive places the packet at hand in the stream of side s of f.
@@ -60,8 +58,8 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 		f.conn.Last = cp.Time
 	}
 	side.Packets++
-	seq := p.seq
-	if p.flags&SYN != 0 {
+	seq := p.RawSeq
+	if p.Flags&SYN != 0 {
 		seq++
 		if !h.syn {
 			h.syn, h.scale = true, p.scale
@@ -74,29 +72,29 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	side.Seen = true
 
 	off := f.offset(s, seq, h.next)
-	if f.forming && !h.moved && p.length > 0 && off < h.next && h.next-off <= maxEarly {
+	if f.forming && !h.moved && p.Length > 0 && off < h.next && h.next-off <= maxEarly {
 		h.next = off
 	}
-	length, payload := p.length, p.payload
-	if p.flags&RST != 0 { // a RST may carry text for people (RFC 9293 section 3.5.3), which is not of the stream
+	length, payload := p.Length, p.Payload
+	if p.Flags&RST != 0 { // a RST may carry text for people (RFC 9293 section 3.5.3), which is not of the stream
 		length, payload = 0, nil
 	}
 	reach := int64(maxWindow)
 	// A RST is often made by a middlebox or a crashed host, with numbers of its own, and a SYN may be answered with an
 	// acknowledgement of the connection before (RFC 9293 section 3.10.7.4).
-	if p.flags&RST != 0 || peer.syn && !h.syn && peer.high == 0 {
+	if p.Flags&RST != 0 || peer.syn && !h.syn && peer.high == 0 {
 		reach = farOff
 	}
 	if off-h.next > reach || h.next-off > maxWindow {
-		if p.flags&RST == 0 {
+		if p.Flags&RST == 0 {
 			a.stats.OutOfWindow++
 		}
 		off, length, payload = h.next, 0, nil
 	}
 	ack := NoAck
-	if p.flags&ACK != 0 {
+	if p.Flags&ACK != 0 {
 		ref := max(peer.next, peer.acked)
-		ack = f.offset(s.Other(), p.ack, ref)
+		ack = f.offset(s.Other(), p.RawAck, ref)
 		switch {
 		case ack-ref > reach || ref-ack > maxWindow:
 			a.stats.OutOfWindow++
@@ -108,18 +106,18 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 
 	seg := &a.segment
 	// Field by field, all of them: a composite literal is built aside and copied, which costs a tenth of the whole path.
-	seg.Conn, seg.From, seg.Flags, seg.End = &f.conn, s, p.flags, NotEnded
+	seg.Conn, seg.From, seg.Flags, seg.End = &f.conn, s, p.Flags, NotEnded
 	seg.Time, seg.Frame, seg.File = cp.Time, cp.Frame, cp.File
 	seg.Offset, seg.Length, seg.Payload = off, length, payload
 	seg.Missing, seg.Ack = 0, ack
 	seg.Late, seg.Repeated, seg.Conflict, seg.Probe = false, 0, differs, false
-	seg.RawSeq, seg.RawAck, seg.Window = p.seq, p.ack, uint32(p.window)
-	seg.TTL, seg.IPID = p.ttl, p.ipid
-	seg.HasTS, seg.TSVal, seg.TSEcr = p.hasTS, p.tsVal, p.tsEcr
-	if h.scale > 0 && peer.scale > 0 && p.flags&SYN == 0 {
+	seg.RawSeq, seg.RawAck, seg.Window = p.RawSeq, p.RawAck, p.Window
+	seg.TTL, seg.IPID = p.TTL, p.IPID
+	seg.HasTS, seg.TSVal, seg.TSEcr = p.HasTS, p.TSVal, p.TSEcr
+	if h.scale > 0 && peer.scale > 0 && p.Flags&SYN == 0 {
 		seg.Window <<= h.scale - 1
 	}
-	seg.Probe = length <= 1 && off == h.high-1 && p.flags&(SYN|FIN|RST) == 0 && side.Packets > 1
+	seg.Probe = length <= 1 && off == h.high-1 && p.Flags&(SYN|FIN|RST) == 0 && side.Packets > 1
 	end := off + int64(length)
 	if length > 0 && end > h.next && max(off, h.next) < h.high {
 		seg.Late = !h.precedes(seg)
@@ -151,19 +149,19 @@ func (a *Assembler) base(f *flow, s Side, seq uint32) {
 	switch {
 	case !h.based:
 		f.rebase(s, seq)
-		if p.flags&(SYN|RST) == 0 {
-			h.bare = p.length == 0
+		if p.Flags&(SYN|RST) == 0 {
+			h.bare = p.Length == 0
 			f.forming = f.forming || f.half[s.Other()].syn
 		}
-	case !f.conn.Sides[s].Seen && !h.moved && p.length > 0:
+	case !f.conn.Sides[s].Seen && !h.moved && p.Length > 0:
 		// Until now only the peer's ACK told of this side: bytes before that place are still new.
 		if off := f.offset(s, seq, 0); off < 0 && off > -maxWindow {
 			h.next, h.high = off, off
 		}
 	}
-	if peer := &f.half[s.Other()]; p.flags&ACK != 0 && !peer.based {
-		f.rebase(s.Other(), p.ack)
-		if h.syn && p.flags&(SYN|RST) == 0 { // the SYN-ACK, which would tell for certain, may stand behind in the file
+	if peer := &f.half[s.Other()]; p.Flags&ACK != 0 && !peer.based {
+		f.rebase(s.Other(), p.RawAck)
+		if h.syn && p.Flags&(SYN|RST) == 0 { // the SYN-ACK, which would tell for certain, may stand behind in the file
 			f.forming = true
 		}
 	}
@@ -173,7 +171,7 @@ func (a *Assembler) base(f *flow, s Side, seq uint32) {
 func (a *Assembler) adopt(f *flow, s Side) Side {
 	p := &a.packet
 	opener := s
-	if p.flags&ACK != 0 {
+	if p.Flags&ACK != 0 {
 		opener = s.Other()
 	}
 	if f.forming && opener != A && !f.half[A].moved && !f.half[B].moved {
@@ -183,12 +181,12 @@ func (a *Assembler) adopt(f *flow, s Side) Side {
 	}
 	h := &f.half[s]
 	if h.based {
-		if by := f.offset(s, p.seq+1, h.next); f.forming && !h.moved && f.backlog != nil && by != 0 && by >= -maxEarly && by <= 0 {
+		if by := f.offset(s, p.RawSeq+1, h.next); f.forming && !h.moved && f.backlog != nil && by != 0 && by >= -maxEarly && by <= 0 {
 			f.backlog.shift(s, by)
-			f.setFirst(s, p.seq+1)
+			f.setFirst(s, p.RawSeq+1)
 			h.next, h.high, h.acked = 0, h.high-by, h.acked-by
 		}
-		if !f.matches(s, p.seq+1) {
+		if !f.matches(s, p.RawSeq+1) {
 			return s
 		}
 		h.bare = false

@@ -81,20 +81,22 @@ var dumpStages = map[string]func(context.Context, *pipeline, *filterFlags, io.Wr
 }
 
 func dumpPackets(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
-	for packet, err := range p.progress.pass(ctx, p.source.Packets()) {
+	for batch, err := range p.progress.pass(ctx, p.source) {
 		if err != nil {
 			return err
 		}
 		if err := f.begin(p.progress.first); err != nil {
 			return err
 		}
-		if !f.overlaps(packet.Time, packet.Time) {
-			continue
-		}
-		_, err := fmt.Fprintf(w, "%s file=%d frame=%d link=%d len=%d cap=%d\n",
-			report.Stamp(packet.Time), packet.File, packet.Frame, packet.Link, packet.Length, len(packet.Data))
-		if err != nil {
-			return err
+		for _, packet := range batch {
+			if !f.overlaps(packet.Time, packet.Time) {
+				continue
+			}
+			_, err := fmt.Fprintf(w, "%s file=%d frame=%d link=%d len=%d cap=%d\n",
+				report.Stamp(packet.Time), packet.File, packet.Frame, packet.Link, packet.Length, len(packet.Data))
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ func isStream(name string) bool {
 
 // segments runs the stages up to the segments, beside those that follow where there is a processor for them.
 func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, error] {
-	segments := p.assembler.Segments(p.progress.pass(ctx, p.source.Packets()))
+	segments := p.assembler.Batched(p.progress.pass(ctx, p.source))
 	if p.stored && runtime.GOMAXPROCS(0) > 1 {
 		return reassembly.Ahead(segments)
 	}

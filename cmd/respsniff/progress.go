@@ -15,8 +15,8 @@ const (
 	logEvery      = 30 * time.Second       // elsewhere
 )
 
-// progress passes packets through. It tells people on stderr how far the run is, notes what could not be read instead
-// of handing it on, and ends the stream when the run is interrupted, so that what was seen is still reported.
+// progress passes batches of packets through. It tells people on stderr how far the run is, notes what could not be read
+// instead of handing it on, and ends the stream when the run is interrupted, so that what was seen is still reported.
 type progress struct {
 	a                *app
 	packets          int64
@@ -27,8 +27,8 @@ type progress struct {
 	stopped          bool // interrupted before the end
 }
 
-func (p *progress) pass(ctx context.Context, in iter.Seq2[capture.Packet, error]) iter.Seq2[capture.Packet, error] {
-	return func(yield func(capture.Packet, error) bool) {
+func (p *progress) pass(ctx context.Context, source *capture.Source) iter.Seq2[[]capture.Packet, error] {
+	return func(yield func([]capture.Packet, error) bool) {
 		terminal := isTerminal(p.a.stderr)
 		start := time.Now()
 		last := start
@@ -41,30 +41,42 @@ func (p *progress) pass(ctx context.Context, in iter.Seq2[capture.Packet, error]
 				fmt.Fprint(p.a.stderr, "\r\x1b[K")
 			}
 		}()
-		for packet, err := range in {
+		defer p.total(source)
+		for batch, err := range source.Batches() {
 			if err != nil {
 				p.faults = append(p.faults, err)
 				continue
 			}
 			if p.packets == 0 {
-				p.first, p.earliest, p.latest = packet.Time, packet.Time, packet.Time
+				p.first, p.earliest, p.latest = batch[0].Time, batch[0].Time, batch[0].Time
 			}
-			p.earliest, p.latest = min(p.earliest, packet.Time), max(p.latest, packet.Time)
-			p.packets++
-			p.bytes += int64(len(packet.Data))
-			if p.packets%progressEvery == 0 {
+			before := p.packets
+			p.packets += int64(len(batch))
+			if before/progressEvery != p.packets/progressEvery {
 				if ctx.Err() != nil {
 					p.stopped = true
 					return
 				}
 				if now := time.Now(); !p.a.quiet && now.Sub(last) >= every {
 					last = now
-					p.draw(terminal, now.Sub(start), packet.Time)
+					p.total(source)
+					p.draw(terminal, now.Sub(start), batch[len(batch)-1].Time)
 				}
 			}
-			if !yield(packet, nil) {
+			if !yield(batch, nil) {
 				return
 			}
+		}
+	}
+}
+
+// total gathers what the source counts in any case, so that nothing is done here for each packet.
+func (p *progress) total(source *capture.Source) {
+	p.bytes = 0
+	for _, f := range source.Files() {
+		p.bytes += f.Bytes
+		if f.Packets > 0 {
+			p.earliest, p.latest = min(p.earliest, f.First), max(p.latest, f.Last)
 		}
 	}
 }
