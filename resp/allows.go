@@ -10,7 +10,7 @@ func (c Call) Allows(r *Reply) (ok bool, reason string) {
 		return true, ""
 	}
 	cmd := &commandTable[c.command-1]
-	if !c.Kinds().Has(r.Kind) {
+	if !c.kinds().Has(r.Kind) {
 		return false, c.never(cmd, r)
 	}
 	switch r.Kind {

@@ -23,9 +23,14 @@ func (c *Command) MayBlock() bool { return c.block != blockNever }
 // BlockTimeout says whether the request may make the server wait before it answers, and for how long at most: 0 is for
 // ever. A timeout that was not captured counts as for ever. Inside a transaction or script nothing blocks.
 func (c *Command) BlockTimeout(req *Request) (d time.Duration, blocks bool) {
-	if c == nil || c.block == blockNever {
-		return 0, false
+	if c != nil && c.block != blockNever {
+		d, blocks = c.timeout(req)
 	}
+	return
+}
+
+// timeout is BlockTimeout for the few commands that block: the question itself is inlined.
+func (c *Command) timeout(req *Request) (d time.Duration, blocks bool) {
 	var a Arg
 	unit := time.Second
 	switch c.block {

@@ -66,24 +66,31 @@ func Describe(req *Request, c *Call) (cmd *Command, key Arg, keyed bool) {
 	}
 	cmd = &commandTable[c.command-1]
 	c.kinds2, c.kinds3 = cmd.Replies2, cmd.Replies3
-	switch at := int(cmd.key); {
-	case at > 0 && at < len(req.Args):
-		key, keyed = req.Args[at], true
-		c.keys = 1
-	case cmd.HasKeys():
-		c.keys = int32(min(cmd.KeyCount(req), 1<<30))
-		key, keyed = cmd.FirstKey(req)
-	}
-	if keyed && key.Whole() {
-		c.slot = int32(Slot(key.Bytes))
-	}
-	if cmd.shape != shapeAny {
+	switch cmd.shape {
+	case shapeAny:
+	case shapeSet:
+		c.set(req)
+	default:
 		c.narrow(cmd.shape, req)
+	}
+	if at, args := int(cmd.key), req.Args; at > 0 && at < len(args) {
+		c.keys = 1
+		a := &args[at]
+		if a.Whole() {
+			c.slot = int32(Slot(a.Bytes))
+		}
+		return cmd, *a, true // copied here, where no call is left to keep it over
+	}
+	if cmd.HasKeys() {
+		c.keys = int32(min(cmd.KeyCount(req), 1<<30))
+		if key, keyed = cmd.FirstKey(req); keyed && key.Whole() {
+			c.slot = int32(Slot(key.Bytes))
+		}
 	}
 	return cmd, key, keyed
 }
 
-// narrow applies the shape rule of the command.
+// narrow applies the shape rule of the command, other than that of SET.
 func (c *Call) narrow(s shape, req *Request) {
 	n := int32(min(req.NArgs, 1<<30))
 	switch s {
@@ -97,8 +104,6 @@ func (c *Call) narrow(s shape, req *Request) {
 		c.elems = 3
 	case shapePairs:
 		c.flags |= callPairs
-	case shapeSet:
-		c.set(req)
 	case shapePing:
 		if n > 1 {
 			c.only(Kinds(Bulk))
@@ -148,11 +153,24 @@ func (c *Call) narrow(s shape, req *Request) {
 
 // set narrows SET: null only where the write depends on a condition, the old value only with GET.
 func (c *Call) set(req *Request) {
-	if req.NArgs > MaxArgs {
-		return
+	kinds := KindSet(1 << Simple)
+	if len(req.Args) > 3 {
+		options, known := setKinds(req)
+		if !known {
+			return
+		}
+		kinds |= options
 	}
 	c.flags |= callOK
-	kinds := Kinds(Simple)
+	c.only(kinds)
+}
+
+// setKinds returns the kinds of replies that the options of SET add. known is false where one of them may change anything:
+// a newer one that is not known here, or one that was not kept.
+func setKinds(req *Request) (kinds KindSet, known bool) {
+	if req.NArgs > MaxArgs {
+		return 0, false
+	}
 	for i := 3; i < len(req.Args); i++ {
 		switch o := req.Args[i].Bytes; {
 		case len(o) == 2 && o[1]|0x20 == 'x' && (o[0]|0x20 == 'n' || o[0]|0x20 == 'x'),
@@ -161,14 +179,12 @@ func (c *Call) set(req *Request) {
 		case equalFold(o, "GET"):
 			kinds |= Kinds(Bulk, Null)
 		case !isOption(o):
-			// A newer option that is not known here may change anything.
 			if !equalFold(req.Args[i-1].Bytes, "IFEQ") && !isNumber(o) {
-				c.flags &^= callOK
-				return
+				return 0, false
 			}
 		}
 	}
-	c.only(kinds)
+	return kinds, true
 }
 
 func isOption(o []byte) bool {
@@ -182,7 +198,7 @@ func isNumber(o []byte) bool {
 
 // only narrows the kinds to the given ones and errors.
 func (c *Call) only(k KindSet) {
-	k |= Kinds(Error)
+	k |= 1 << Error
 	c.kinds2 &= k
 	c.kinds3 &= k
 }
@@ -264,7 +280,10 @@ func (c Call) Slot() (slot uint16, ok bool) {
 }
 
 // Kinds returns the kinds of replies allowed.
-func (c Call) Kinds() KindSet {
+func (c Call) Kinds() KindSet { return c.kinds() }
+
+// kinds is Kinds without a copy of c.
+func (c *Call) kinds() KindSet {
 	switch {
 	case c.command == 0:
 		return AnyKind

@@ -94,26 +94,37 @@ func Lookup(req *Request) *Command {
 // IsCommandName says whether the table has a command, or container, of this name in any case.
 func IsCommandName(name []byte) bool { return find(name, nil) != 0 }
 
-// lookup returns the place in the table counted from 1, or 0.
+// lookup returns the place in the table counted from 1, or 0. Names in wordIndex are found here, without a call: 46
+// instructions a command against 138 of about 7000.
 func lookup(req *Request) uint16 {
 	if len(req.Args) == 0 || !req.Args[0].Whole() {
 		return 0
 	}
 	name := req.Args[0].Bytes
-	i := find(name, nil)
-	if i != 0 && commandTable[i-1].Flags&Container != 0 && len(req.Args) > 1 && req.Args[1].Whole() {
-		if sub := find(name, req.Args[1].Bytes); sub != 0 {
-			return sub
+	if len(name) >= minWord && len(name) <= maxWord {
+		w := upperWord(name)
+		if s := &wordIndex[wordPlace(w, wordFactor)]; s.word == w && int(s.size) == len(name) {
+			if s.container {
+				return subcommand(req, s.id)
+			}
+			return s.id
 		}
 	}
-	return i
+	return find(req.Args[0].Bytes, nil)
 }
 
-// find looks up a name and subcommand.
-func find(name, sub []byte) uint16 {
-	if sub == nil && len(name) <= maxWord {
-		return findWord(name)
+// subcommand looks up the subcommand of a container.
+func subcommand(req *Request, container uint16) uint16 {
+	if len(req.Args) > 1 && req.Args[1].Whole() {
+		if i := find(req.Args[0].Bytes, req.Args[1].Bytes); i != 0 {
+			return i
+		}
 	}
+	return container
+}
+
+// find looks up a name and subcommand, of whatever letters and length.
+func find(name, sub []byte) uint16 {
 	if len(name)+1+len(sub) > maxName {
 		return 0
 	}

@@ -24,10 +24,14 @@ func (in *input) setOffset(off int64) {
 // feed takes the next segment. A boundary that was found by looking is sure once a segment begins at one and the
 // segment before it was not full, so that a write ended there.
 func (in *input) feed(p []byte, unseen int, open bool) {
-	in.drop()
-	in.p, in.unseen = p, max(unseen, 0)
+	if len(in.p) > 0 || in.unseen > 0 {
+		in.drop()
+	}
+	in.p, in.pos, in.unseen = p, 0, max(unseen, 0)
 	n := int64(len(p) + in.unseen)
-	in.longest = max(in.longest, int32(min(n, 1<<30)))
+	if n > int64(in.longest) {
+		in.longest = int32(min(n, 1<<30))
+	}
 	in.full = in.fullSized(in.last)
 	in.last = n
 	if !open && !in.lost && !in.full {

@@ -68,12 +68,21 @@ func (r *Reply) Size() int64 { return r.End - r.Start }
 
 func (r *Reply) reset() {
 	// Field by field: a composite literal is built aside and copied, at twice the time.
-	r.Start, r.End, r.N, r.PushAt, r.LostBefore = 0, 0, 0, 0, 0
-	r.Kind, r.Marker, r.Elements = NoKind, 0, 0
+	r.Start, r.End, r.N, r.LostBefore = 0, 0, 0, 0
+	r.Kind, r.Marker, r.Doubtful = NoKind, 0, false
+	r.Text = nil
+	r.resetRare()
+}
+
+// resetRare resets what only few replies have. A statement each keeps the slices' pointers where they are, untouched:
+// set together, they were all written back, 12 instructions.
+func (r *Reply) resetRare() {
 	r.Attr, r.Opaque, r.Streamed, r.TooDeep = false, false, false, false
 	r.OddLine, r.Abandoned, r.Resynced, r.PushInside = false, false, false, false
-	r.Doubtful = false
-	r.Text, r.Elems, r.stack, r.buf = nil, r.Elems[:0], r.stack[:0], r.buf[:0]
+	r.Elements, r.PushAt = 0, 0
+	r.Elems = r.Elems[:0]
+	r.stack = r.stack[:0]
+	r.buf = r.buf[:0]
 }
 
 // frame is an aggregate whose elements are being read.

@@ -81,10 +81,13 @@ func (d *ReplyDecoder) Partial() (start int64, ok bool) {
 
 // Open describes the incomplete reply, if one is open.
 func (d *ReplyDecoder) Open() (OpenReply, bool) {
-	q := d.part
-	if q == nil {
+	if d.part == nil {
 		return OpenReply{}, false
 	}
+	return d.part.open(), true
+}
+
+func (q *replyPart) open() OpenReply {
 	o := OpenReply{Start: q.rep.Start, Kind: q.rep.Kind, Received: int64(q.rep.Elements)}
 	if q.rep.Kind.Aggregate() {
 		o.Declared = q.rep.N
@@ -96,7 +99,7 @@ func (d *ReplyDecoder) Open() (OpenReply, bool) {
 		}
 		o.Boundary = q.phase == repMarker && len(q.rep.stack) == 1 && q.skip == 0
 	}
-	return o, true
+	return o
 }
 
 // Abandon closes the open reply where the stream stands: what follows begins a new one. It serves arrays of which the
@@ -110,21 +113,24 @@ func (d *ReplyDecoder) Abandon() bool {
 	return true
 }
 
-// Next fills rep with the next reply or push. It returns nil, ErrShort when all bytes fed are consumed, or a
-// *SyntaxError, after which it goes on at the next plausible boundary. Unless it returns nil, rep holds nothing of use.
+// Next fills rep with the next reply or push. It returns nil, ErrShort when all bytes fed are consumed, or a *SyntaxError, after
+// which it goes on at the next plausible boundary. Unless it returns nil, rep holds nothing of use.
 func (d *ReplyDecoder) Next(rep *Reply) error {
 	if d.part == nil {
 		if len(d.in.p) == d.in.pos && d.in.unseen == 0 {
 			d.in.done()
 			return ErrShort
 		}
-		rep.reset()
-		if !d.in.lost && d.whole(rep) {
+		if d.usual(rep) {
 			return nil
 		}
-	} else {
-		rep.reset()
 	}
+	return d.pieces(rep)
+}
+
+// pieces fills rep with the next reply in the general way, step by step.
+func (d *ReplyDecoder) pieces(rep *Reply) error {
+	rep.reset()
 	if q := d.part; q != nil && q.abandoned {
 		q.rep.Abandoned = true
 		return d.finish(rep, &q.rep)

@@ -5,74 +5,88 @@ import (
 	"encoding/binary"
 )
 
-// maxQuick is the longest status line that whole looks through.
+// maxQuick is the longest status line that usual looks through.
 const maxQuick = 64
 
-// whole takes a status, integer, bulk string or null bulk string that lies whole in the segment: nearly all replies.
-// Where it returns false nothing has been consumed.
-func (d *ReplyDecoder) whole(rep *Reply) bool {
-	b := d.in.p[d.in.pos:]
-	if len(b) < 4 {
+// minReply is the length of the shortest reply that usual takes, ":0" and CRLF.
+const minReply = 4
+
+// usual takes a status, integer, bulk string or null bulk string that lies whole in the segment, as nearly all do. Where it
+// returns false nothing has been consumed. Like that of requests it indexes the segment.
+func (d *ReplyDecoder) usual(rep *Reply) bool {
+	b, i := d.in.p[:len(d.in.p):len(d.in.p)], uint(d.in.pos)
+	if d.in.lost || i+minReply > uint(len(b)) {
 		return false
 	}
-	used := 0
-	switch b[0] {
-	case '$':
-		if len(b) < 5 {
-			return false
-		}
-		if b[1] == '-' {
-			if b[2] != '1' || b[3] != '\r' || b[4] != '\n' {
-				return false
-			}
-			rep.Kind, rep.N, used = Null, -1, 5
-			break
-		}
-		n, at := short(binary.LittleEndian.Uint32(b[1:]))
-		if at == 0 {
-			n, at = header(b[1:])
-		}
-		at++
-		if at == 1 || n > MaxBulk || int64(len(b)-at) < n+2 {
-			return false
-		}
-		end := at + int(n)
-		if b[end] != '\r' || b[end+1] != '\n' {
-			return false
-		}
-		cut := at + min(int(n), MaxText)
-		rep.Kind, rep.N, rep.Text, used = Bulk, n, b[at:cut:cut], end+2
-	case ':':
-		n, at := header(b[1:])
-		if at == 0 {
-			return false
-		}
-		rep.Kind, rep.N, rep.Text, used = Integer, n, b[1:at-1:at-1], at+1
+	head := b[i : i+minReply : i+minReply]
+	var kind Kind
+	var n int64
+	var text []byte
+	end := i
+	switch head[0] {
 	case '+':
-		for i := 1; ; i++ {
-			if i+1 >= len(b) || i > maxQuick || b[i] == '\n' {
-				return false
-			}
-			if b[i] != '\r' {
-				continue
-			}
-			if b[i+1] != '\n' {
-				return false
-			}
-			rep.Kind, rep.Text, used = Simple, b[1:i:i], i+2
+		kind = Simple
+		if i+5 <= uint(len(b)) && string(b[i+1:i+5:i+5]) == "OK\r\n" {
+			text, end = head[1:3:3], i+5
 			break
 		}
+		if text = statusLine(b[i:]); text == nil {
+			return false
+		}
+		end = i + 1 + uint(len(text)) + 2
+	case '$':
+		if i+5 > uint(len(b)) {
+			return false
+		}
+		line := b[i+1 : i+5 : i+5]
+		size, used := short(binary.LittleEndian.Uint32(line))
+		if used == 0 {
+			if string(line) == "-1\r\n" {
+				kind, n, end = Null, -1, i+5
+				break
+			}
+			if size, used = header(b[i+1:]); used == 0 || size > MaxBulk || size > int64(len(b)) {
+				return false
+			}
+			used++
+		}
+		at := i + uint(used)
+		if end = at + uint(size) + 2; end > uint(len(b)) || b[end-2] != '\r' || b[end-1] != '\n' {
+			return false
+		}
+		cut := at + uint(min(size, MaxText))
+		kind, n, text = Bulk, size, b[at:cut:cut]
+	case ':':
+		v, used := header(b[i+1:])
+		if used == 0 {
+			return false
+		}
+		end = i + 1 + uint(used)
+		kind, n, text = Integer, v, b[i+1:end-2:end-2]
 	default:
 		return false
 	}
-	rep.Marker = b[0]
-	rep.Start = d.in.offset()
-	rep.End = rep.Start + int64(used)
-	rep.Doubtful = d.in.doubt
+	rep.resetRare()
+	rep.Kind, rep.Marker, rep.N, rep.Doubtful = kind, head[0], n, d.in.doubt
+	rep.Text = text
+	rep.Start = d.in.base + int64(i)
 	rep.LostBefore = rep.Start - d.in.framed
-	d.in.pos += used
-	d.in.framed = rep.End
+	rep.End = d.in.base + int64(end)
+	d.in.pos, d.in.framed = int(end), rep.End
 	return true
+}
+
+// statusLine returns the text of a status at the start of b, or nil where it is long, odd or not whole.
+func statusLine(b []byte) []byte {
+	for i := 1; i+1 < len(b) && i <= maxQuick && b[i] != '\n'; i++ {
+		if b[i] == '\r' {
+			if b[i+1] != '\n' {
+				return nil
+			}
+			return b[1:i:i]
+		}
+	}
+	return nil
 }
 
 // quick reads a line that is a plain count or length, the common case.

@@ -88,18 +88,23 @@ func (d *RequestDecoder) PartialSecret() (start int64, ok bool) {
 	return req.Start, len(req.Args) == 0 || namesSecret(req.Args[0].Bytes)
 }
 
-// Next fills req with the next request. It returns nil, ErrShort when all bytes fed are consumed, or a *SyntaxError,
-// after which it goes on at the next plausible boundary. Unless it returns nil, req holds nothing of use.
+// Next fills req with the next request. It returns nil, ErrShort when all bytes fed are consumed, or a *SyntaxError, after
+// which it goes on at the next plausible boundary. Unless it returns nil, req holds nothing of use.
 func (d *RequestDecoder) Next(req *Request) error {
 	if d.part == nil {
 		if len(d.in.p) == d.in.pos && d.in.unseen == 0 {
 			d.in.done()
 			return ErrShort
 		}
-		if !d.in.lost && d.whole(req) {
+		if d.usual(req) {
 			return nil
 		}
 	}
+	return d.pieces(req)
+}
+
+// pieces fills req with the next request in the general way, step by step.
+func (d *RequestDecoder) pieces(req *Request) error {
 	req.reset()
 	for {
 		err := d.run(req)

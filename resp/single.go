@@ -7,7 +7,7 @@ func (d *RequestDecoder) Single(p []byte, req *Request) bool {
 		return false
 	}
 	before := d.in
-	if d.in.feed(p, 0, false); d.whole(req) && d.in.pos == len(p) {
+	if d.in.feed(p, 0, false); d.usual(req) && d.in.pos == len(p) {
 		d.in.done()
 		return true
 	}
@@ -22,8 +22,7 @@ func (d *ReplyDecoder) Single(p []byte, rep *Reply) bool {
 		return false
 	}
 	before := d.in
-	rep.reset()
-	if d.in.feed(p, 0, false); d.whole(rep) && d.in.pos == len(p) {
+	if d.in.feed(p, 0, false); d.usual(rep) && d.in.pos == len(p) {
 		d.in.done()
 		return true
 	}

@@ -1,9 +1,6 @@
 package resp
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // Slots is the number of hash slots of a Redis cluster.
 const Slots = 16384
@@ -20,43 +17,47 @@ func Slot(key []byte) uint16 {
 }
 
 // crc16 is CRC-16/XMODEM: polynomial 0x1021, start 0, not reflected, no final xor. It takes 8 bytes a step ("slicing by
-// 8"): 5 ns for a key of 16 bytes, where one byte a step took 20.
+// 8"). With a table of words behind a pointer each byte after the second is two instructions: 82 for a key of 16 bytes,
+// where shifting the bytes out of a number and indexing a table of uint16 took 129.
 func crc16(b []byte) uint16 {
-	var crc uint16
-	t := &crc16Table
-	for ; len(b) >= 8; b = b[8:] {
-		w := binary.BigEndian.Uint64(b) ^ uint64(crc)<<48
-		crc = t[7][byte(w>>56)] ^ t[6][byte(w>>48)] ^ t[5][byte(w>>40)] ^ t[4][byte(w>>32)] ^
-			t[3][byte(w>>24)] ^ t[2][byte(w>>16)] ^ t[1][byte(w>>8)] ^ t[0][byte(w)]
+	t := crc16Table
+	crc := uint32(0)
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		p := b[i : i+8 : i+8]
+		crc = t[7][byte(crc>>8)^p[0]] ^ t[6][byte(crc)^p[1]] ^ t[5][p[2]] ^ t[4][p[3]] ^
+			t[3][p[4]] ^ t[2][p[5]] ^ t[1][p[6]] ^ t[0][p[7]]
 	}
-	if len(b) >= 4 {
-		w := binary.BigEndian.Uint32(b) ^ uint32(crc)<<16
-		crc = t[3][byte(w>>24)] ^ t[2][byte(w>>16)] ^ t[1][byte(w>>8)] ^ t[0][byte(w)]
-		b = b[4:]
+	if i+4 <= len(b) {
+		p := b[i : i+4 : i+4]
+		crc = t[3][byte(crc>>8)^p[0]] ^ t[2][byte(crc)^p[1]] ^ t[1][p[2]] ^ t[0][p[3]]
+		i += 4
 	}
-	for _, c := range b {
-		crc = crc<<8 ^ t[0][byte(crc>>8)^c]
+	for ; i < len(b); i++ {
+		crc = crc<<8&0xffff ^ t[0][byte(crc>>8)^b[i]]
 	}
-	return crc
+	return uint16(crc)
 }
 
-// crc16Table[n] has the checksums of each byte with n zero bytes behind it.
-var crc16Table = func() (table [8][256]uint16) {
+// crcTable has at n the checksums of each byte with n zero bytes behind it.
+type crcTable [8][256]uint32
+
+var crc16Table = func() *crcTable {
+	var table crcTable
 	for i := range table[0] {
-		crc := uint16(i) << 8
+		crc := uint32(i) << 8
 		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
+			crc <<= 1
+			if crc>>16 != 0 {
+				crc ^= 0x11021
 			}
 		}
 		table[0][i] = crc
 	}
 	for n := 1; n < len(table); n++ {
 		for i, crc := range table[n-1] {
-			table[n][i] = crc<<8 ^ table[0][crc>>8]
+			table[n][i] = crc<<8&0xffff ^ table[0][crc>>8]
 		}
 	}
-	return table
+	return &table
 }()

@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -37,11 +38,21 @@ func TestFind(t *testing.T) {
 			if len(b) == 0 {
 				continue
 			}
-			if got, want := find(b, nil), slow(string(b), ""); got != want {
+			want := slow(string(b), "")
+			if got := find(b, nil); got != want {
 				t.Errorf("%q is command %d, want %d", b, got, want)
+			}
+			if got := lookup(&Request{Args: []Arg{{b, len(b)}}, NArgs: 1}); got != want {
+				t.Errorf("a request %q is command %d, want %d", b, got, want)
 			}
 			if sub == "" {
 				continue
+			}
+			if exact := slow(string(b), sub); exact != 0 {
+				want = exact
+			}
+			if got := lookup(&Request{Args: []Arg{{b, len(b)}, {s, len(s)}}, NArgs: 2}); got != want {
+				t.Errorf("a request %q %q is command %d, want %d", b, s, got, want)
 			}
 			if got, want := find(b, s), slow(string(b), sub); got != want {
 				t.Errorf("%q %q is command %d, want %d", b, s, got, want)
@@ -53,22 +64,52 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// A byte comes out as a letter if it is that letter in one case or the other, and in its own place.
 func TestUpperWord(t *testing.T) {
 	for c := range 256 {
-		for n := 1; n <= maxWord; n++ {
+		for n := minWord; n <= maxWord; n++ {
 			for at := range n {
 				b := make([]byte, n)
 				b[at] = byte(c)
-				want := uint64(c)
-				if c >= 'a' && c <= 'z' {
-					want -= 'a' - 'A'
+				got := upperWord(b)
+				if got&^(0xff<<(8*at)) != 0 {
+					t.Fatalf("%q is %#x", b, got)
 				}
-				if got := upperWord(b); got != want<<(8*at) {
+				upper := byte(got >> (8 * at))
+				if want := bytes.ToUpper(b)[at]; (want >= 'A' && want <= 'Z' || upper >= 'A' && upper <= 'Z') && upper != want {
 					t.Fatalf("%q is %#x", b, got)
 				}
 			}
 		}
 	}
+}
+
+// Each name has a place of its own in wordIndex.
+func TestWordFactor(t *testing.T) {
+	used := func(factor uint64) (n int) {
+		for _, s := range indexWords(factor) {
+			if s.id != 0 {
+				n++
+			}
+		}
+		return n
+	}
+	names := 0
+	for c := range Commands() {
+		if len(c.Name) >= minWord && len(c.Name) <= maxWord && strings.Trim(c.Name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+			names++
+		}
+	}
+	if used(wordFactor) == names {
+		return
+	}
+	r := rand.New(rand.NewPCG(6, 6))
+	for range 100_000 {
+		if f := r.Uint64() | 1; used(f) == names {
+			t.Fatalf("names share places: let wordFactor be %#x", f)
+		}
+	}
+	t.Fatal("names share places, and no factor was found: let wordBits be one more")
 }
 
 // IDs count the table through, and key says what keys say.
