@@ -117,16 +117,21 @@ func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
 		f.fromServer(seg)
 	}
 	if seg.Length > 0 {
-		if seg.Time.Sub(f.lastData) >= tickSilence {
-			f.woken = seg.Time
-		}
-		f.lastData = seg.Time
+		f.spoken(seg.Time)
 	}
 	if owing := s.awaited(); owing != f.owing {
 		f.owe(owing, seg.Time)
 	}
 	f.due = s.pending.len() > 0
 	f.last = seg.Time
+}
+
+// spoken takes a payload of either side.
+func (f *ConnFacts) spoken(at capture.Time) {
+	if at.Sub(f.lastData) >= tickSilence {
+		f.woken = at
+	}
+	f.lastData = at
 }
 
 func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {

@@ -33,7 +33,7 @@ func (s *Session) turnNow() turn {
 		s.suspect, s.overtaken, s.slowAt != 0, s.torn.seen, s.badRequests > 0, s.partial.started, s.blockTold != nil, s.unread.len() > 0,
 		!s.handshake.done, s.group == nil, s.block.open, !s.fed[roleClient], !s.fed[roleServer],
 		m.quit, m.replyOff, m.replySkip, m.inMulti, m.broken, m.monitor, m.monitoring, m.syncing, m.subs != 0,
-		s.closing != [2]closeMark{}, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.closed, !f.established, !f.Data, f.link == nil, f.tick.at != 0,
+		s.closing != [2]closeMark{}, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.closed, !f.established, !f.Data, f.last == 0, f.ServerTTL == 0, f.link == nil, f.tick.at != 0,
 		s.topo.node == nil, s.topo.tap != nil, s.run.topology.active, s.run.o.ShowValues:
 		return nobodysTurn
 	}
@@ -103,7 +103,11 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
 	s.closedWindow = seg.Window == 0
 	s.ackSeen[roleClient] = max(s.ackSeen[roleClient], seg.Ack)
-	f.see(s, roleClient, seg)
+	if s.turn == serversTurn {
+		f.asked(seg)
+	} else {
+		f.see(s, roleClient, seg)
+	}
 	return true
 }
 
@@ -117,26 +121,45 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 	s.arrived(roleServer, seg)
 	s.kernelAck(seg)
 	s.prev.replyBytes = true
-	info := &s.run.info
-	s.describe(info, r, seg)
 	s.turn = nobodysTurn
 	if ok, _ := ex.Call.Allows(r); !ok || r.Kind == resp.Error || r.Kind.Aggregate() {
+		info := &s.run.info
+		s.describe(info, r, seg)
 		s.reply(r, info, seg)
+		s.facts.see(s, roleServer, seg)
 	} else {
+		s.describe(&ex.Serves, r, seg)
+		ex.Served = true
 		s.replies++
 		ex.due = 0
 		s.pending.pop()
-		ex.Served, ex.Serves = true, *info
 		if ex.soon() {
 			s.turn = clientsTurn
 		} else if ex.Serves.FirstTime.Sub(ex.EndTime) > suspectGap {
-			s.slowAt = info.Time
+			s.slowAt = seg.Time
 		}
 		s.run.served(s, ex, r)
 		s.run.release(ex)
+		s.facts.answered(seg)
 	}
 	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
 	s.ackSeen[roleServer] = max(s.ackSeen[roleServer], seg.Ack)
-	s.facts.see(s, roleServer, seg)
 	return true
+}
+
+// asked and answered are what see does for the segments of the short way.
+func (f *ConnFacts) asked(seg *reassembly.Segment) {
+	f.wrote, f.wroteAck = seg.Offset+int64(seg.Length), seg.Ack
+	f.LastClient = seg.Time
+	f.Repeats = 0
+	f.spoken(seg.Time)
+	f.owe(true, seg.Time)
+	f.due, f.last = true, seg.Time
+}
+
+func (f *ConnFacts) answered(seg *reassembly.Segment) {
+	f.LastServer = seg.Time
+	f.spoken(seg.Time)
+	f.owe(false, seg.Time)
+	f.due, f.last = false, seg.Time
 }

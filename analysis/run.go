@@ -149,14 +149,17 @@ func (r *Run) take(seg *reassembly.Segment) {
 		sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 	}
 	plain := plainSegment(seg)
-	r.observe(s, seg, plain)
-	if plain && seg.Length > 0 && s.turn != nobodysTurn && !r.longWay {
-		switch {
-		case seg.From != s.client:
+	if !plain {
+		r.observe(s, seg)
+	} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
+		if seg.From != s.client {
+			if n := s.topo.node; n != nil {
+				r.alive(s, n, seg)
+			}
 			if s.turn == serversTurn && s.replyAlone(seg) {
 				return
 			}
-		case s.turn == clientsTurn && s.requestAlone(seg):
+		} else if s.turn == clientsTurn && s.requestAlone(seg) {
 			return
 		}
 	}

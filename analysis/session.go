@@ -251,7 +251,7 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		s.control(who, seg)
 	}
 	s.facts.see(s, who, seg)
-	if !plain || seg.Length > 0 {
+	if (!plain || seg.Length > 0) && !s.run.longWay {
 		s.turn = s.turnNow()
 	}
 }

@@ -111,18 +111,12 @@ func bucketFloor(b int) time.Duration {
 	return time.Duration(uint64(4+b%4)<<(b/4-1)) * time.Microsecond
 }
 
-// observe looks at a segment before its session does: bytes from the server show that its process runs.
-func (r *Run) observe(s *Session, seg *reassembly.Segment, plain bool) {
-	if seg.Time > r.topology.news && (plain || seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0)) {
-		r.topology.news = seg.Time
+// observe looks at a segment that is not plain before its session does: what servers send shows that their processes run.
+func (r *Run) observe(s *Session, seg *reassembly.Segment) {
+	if seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0) {
+		r.topology.news = max(r.topology.news, seg.Time)
 	}
 	n := s.topo.node
-	if plain {
-		if n != nil && seg.Length > 0 && seg.From != s.client {
-			r.alive(s, n, seg)
-		}
-		return
-	}
 	if n == nil && seg.Missing > 0 && s.roleKnown {
 		n = r.nodeOf(s.Server) // its first command may be what was lost
 		if n != nil {

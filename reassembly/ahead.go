@@ -18,7 +18,7 @@ const (
 // of the two sides off the whole.
 //
 // What Segments says of borrowing holds. A Conn is a copy of the assembler's: its counts and Last are as of the latest
-// segment that opens, closes, ends, repeats or lacks something, everything else is up to date. A panic of segments is
+// segment that resets, ends or lacks something, everything else is up to date. A panic of segments is
 // raised again where the segments are consumed, with its stack. When the consumer has stopped, or was told of the end,
 // segments is not used any more.
 func Ahead(segments iter.Seq2[*Segment, error]) iter.Seq2[*Segment, error] {
@@ -179,7 +179,7 @@ func (a *ahead) add(b *batch, seg *Segment) {
 		c.Tag = m
 	}
 	s.Conn = &m.conn
-	if now := shapeOf(c); !known || now != m.shown || seg.End != NotEnded || seg.Flags&^PSH != ACK || seg.Missing > 0 || seg.Repeated > 0 {
+	if now := shapeOf(c); !known || now != m.shown || seg.End != NotEnded || seg.Flags&RST != 0 || seg.Missing > 0 || len(seg.Payload) < seg.Length {
 		m.shown = now
 		b.views = append(b.views, view{at, m, *c, !known})
 	}

@@ -27,7 +27,7 @@ func told(t *testing.T, segments iter.Seq2[*Segment, error]) (lines []string) {
 		}
 		seg.Conn.Tag = c.ID
 		s.Conn, c.Tag = nil, nil
-		usual := s.End == NotEnded && s.Flags&^PSH == ACK && s.Missing == 0 && s.Repeated == 0
+		usual := s.End == NotEnded && s.Flags&RST == 0 && s.Missing == 0 && len(s.Payload) == s.Length
 		if usual {
 			c.Last = 0
 			for i := range c.Sides {

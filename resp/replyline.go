@@ -5,24 +5,40 @@ import (
 	"encoding/binary"
 )
 
-// maxQuick is the longest status line that usual looks through.
+// maxQuick is the longest status line that readReply looks through.
 const maxQuick = 64
 
-// minReply is the length of the shortest reply that usual takes, ":0" and CRLF.
+// minReply is the length of the shortest reply that readReply takes, ":0" and CRLF.
 const minReply = 4
 
-// usual takes a status, integer, bulk string or null bulk string that lies whole in the segment, as nearly all do. Where it
-// returns false nothing has been consumed. Like that of requests it indexes the segment.
+// usual takes a reply that lies whole in the segment, as nearly all do. Where it returns false nothing has been consumed.
 func (d *ReplyDecoder) usual(rep *Reply) bool {
-	b, i := d.in.p[:len(d.in.p):len(d.in.p)], uint(d.in.pos)
-	if d.in.lost || i+minReply > uint(len(b)) {
+	if d.in.lost {
 		return false
+	}
+	end := readReply(d.in.p, uint(d.in.pos), rep)
+	if end == 0 {
+		return false
+	}
+	rep.Start = d.in.offset()
+	rep.LostBefore, rep.Doubtful = rep.Start-d.in.framed, d.in.doubt
+	rep.End = d.in.base + int64(end)
+	d.in.pos, d.in.framed = int(end), rep.End
+	return true
+}
+
+// readReply reads a status, integer, bulk string or null bulk string at p[i:] and returns where it ends, or 0 if there is
+// none in the usual form. Like readRequest it indexes p.
+func readReply(p []byte, i uint, rep *Reply) (end uint) {
+	b := p[:len(p):len(p)]
+	if i+minReply > uint(len(b)) {
+		return 0
 	}
 	head := b[i : i+minReply : i+minReply]
 	var kind Kind
 	var n int64
 	var text []byte
-	end := i
+	end = i
 	switch head[0] {
 	case '+':
 		kind = Simple
@@ -31,12 +47,12 @@ func (d *ReplyDecoder) usual(rep *Reply) bool {
 			break
 		}
 		if text = statusLine(b[i:]); text == nil {
-			return false
+			return 0
 		}
 		end = i + 1 + uint(len(text)) + 2
 	case '$':
 		if i+5 > uint(len(b)) {
-			return false
+			return 0
 		}
 		line := b[i+1 : i+5 : i+5]
 		size, used := short(binary.LittleEndian.Uint32(line))
@@ -46,34 +62,29 @@ func (d *ReplyDecoder) usual(rep *Reply) bool {
 				break
 			}
 			if size, used = header(b[i+1:]); used == 0 || size > MaxBulk || size > int64(len(b)) {
-				return false
+				return 0
 			}
 			used++
 		}
 		at := i + uint(used)
 		if end = at + uint(size) + 2; end > uint(len(b)) || b[end-2] != '\r' || b[end-1] != '\n' {
-			return false
+			return 0
 		}
 		cut := at + uint(min(size, MaxText))
 		kind, n, text = Bulk, size, b[at:cut:cut]
 	case ':':
 		v, used := header(b[i+1:])
 		if used == 0 {
-			return false
+			return 0
 		}
 		end = i + 1 + uint(used)
 		kind, n, text = Integer, v, b[i+1:end-2:end-2]
 	default:
-		return false
+		return 0
 	}
 	rep.resetRare()
-	rep.Kind, rep.Marker, rep.N, rep.Doubtful = kind, head[0], n, d.in.doubt
-	rep.Text = text
-	rep.Start = d.in.base + int64(i)
-	rep.LostBefore = rep.Start - d.in.framed
-	rep.End = d.in.base + int64(end)
-	d.in.pos, d.in.framed = int(end), rep.End
-	return true
+	rep.Kind, rep.Marker, rep.N, rep.Text = kind, head[0], n, text
+	return end
 }
 
 // statusLine returns the text of a status at the start of b, or nil where it is long, odd or not whole.

@@ -8,19 +8,35 @@ import (
 // minBulk is the length of the shortest bulk string, "$0" and two CRLF.
 const minBulk = 6
 
-// usual takes a request of at most MaxArgs arguments that lies whole in the segment, as nearly all do. Where it returns
-// false nothing has been consumed. It indexes the segment and cuts nothing off its front, which costs as much as
-// the test of a marker, and tells the compiler by the slices of minBulk bytes that what it reads is there: 287
-// instructions for SET with key and value where it took 432, of 7000 in all.
+// usual takes a request that lies whole in the segment, as nearly all do. Where it returns false nothing has been consumed.
 func (d *RequestDecoder) usual(req *Request) bool {
-	b, i := d.in.p[:len(d.in.p):len(d.in.p)], uint(d.in.pos)
-	if d.in.lost || i+minBulk > uint(len(b)) {
+	if d.in.lost {
 		return false
+	}
+	end := readRequest(d.in.p, uint(d.in.pos), req)
+	if end == 0 {
+		return false
+	}
+	req.Start = d.in.offset()
+	req.LostBefore, req.Doubtful = req.Start-d.in.framed, d.in.doubt
+	req.End = d.in.base + int64(end)
+	d.in.pos, d.in.framed = int(end), req.End
+	return true
+}
+
+// readRequest reads a request of at most MaxArgs arguments at p[i:] and returns where it ends, or 0 if there is none in
+// the usual form. It indexes p and cuts nothing off its front, which costs as much as the test of a marker, and tells the
+// compiler by the slices of minBulk bytes that what it reads is there: 287 instructions for SET with key and value where
+// it took 432.
+func readRequest(p []byte, i uint, req *Request) (end uint) {
+	b := p[:len(p):len(p)]
+	if i+minBulk > uint(len(b)) {
+		return 0
 	}
 	head := b[i : i+minBulk : i+minBulk]
 	n, used := short(binary.LittleEndian.Uint32(head[1:]))
 	if head[0] != '*' || n < 1 || n > MaxArgs {
-		return false
+		return 0
 	}
 	if int(n) > cap(req.Args) {
 		req.Args = make([]Arg, 0, MaxArgs)
@@ -30,20 +46,20 @@ func (d *RequestDecoder) usual(req *Request) bool {
 	i += uint(used)
 	for k := range args {
 		if i+minBulk > uint(len(b)) {
-			return false
+			return 0
 		}
 		head := b[i : i+minBulk : i+minBulk]
 		size, used := short(binary.LittleEndian.Uint32(head[1:]))
 		if used == 0 {
 			if size, used = header(b[i+1:]); used == 0 || size > int64(len(b)) {
-				return false
+				return 0
 			}
 			used++
 		}
 		i += uint(used)
 		end := i + uint(size)
 		if head[0] != '$' || end+2 > uint(len(b)) {
-			return false
+			return 0
 		}
 		a := &args[k]
 		a.Bytes, a.Len = b[i:end:end], int(size)
@@ -51,15 +67,11 @@ func (d *RequestDecoder) usual(req *Request) bool {
 	}
 	name := args[0].Bytes
 	if len(name) == 4 && equalFold(name, "POST") || len(name) == 5 && equalFold(name, "HOST:") {
-		return false
+		return 0
 	}
 	req.Last = args[len(args)-1]
-	req.NArgs, req.Inline, req.Opaque, req.Resynced, req.Doubtful = len(args), false, false, false, d.in.doubt
-	req.Start = d.in.offset()
-	req.LostBefore = req.Start - d.in.framed
-	req.End = d.in.base + int64(i)
-	d.in.pos, d.in.framed = int(i), req.End
-	return true
+	req.NArgs, req.Inline, req.Opaque, req.Resynced = len(args), false, false, false
+	return i
 }
 
 // number reads a count or length line and consumes it, also where it is wrong.
