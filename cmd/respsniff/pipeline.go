@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
-	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +31,6 @@ type pipeline struct {
 	clients    map[netip.Addr]bool
 	servers    map[netip.AddrPort]bool
 	unread     []report.Input // where no capture could be read
-	names      []string       // of the files, by their numbers
-	stored     bool           // all of the input is there: nobody waits for what is known so far
 }
 
 // openPipeline opens the captures. Without a readable one it fails, unless always is set: the run is then one without
@@ -58,10 +53,6 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 		a.fail(hint(err))
 		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
 	}
-	for _, f := range p.source.Files() {
-		p.names = append(p.names, f.Name)
-	}
-	p.stored = !slices.ContainsFunc(names, isStream)
 	p.progress.a = a
 	o.FileName = p.fileName
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})
@@ -76,19 +67,9 @@ func (p *pipeline) close() {
 	}
 }
 
-// isStream reports whether a name may stand for a pipe, whose writer may pause.
-func isStream(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && !info.Mode().IsRegular() && !info.IsDir() || name == "-"
-}
-
-// segments runs the stages up to the segments, beside those that follow where there is a processor for them.
+// segments runs the stages up to the segments, of all connections.
 func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, error] {
-	segments := p.assembler.Batched(p.progress.pass(ctx, p.source))
-	if p.stored && runtime.GOMAXPROCS(0) > 1 {
-		return reassembly.Ahead(segments)
-	}
-	return segments
+	return p.assembler.Batched(p.progress.pass(ctx, p.source))
 }
 
 // events runs the stages up to the events, of all connections.
@@ -125,15 +106,16 @@ func hint(err error) error {
 }
 
 func (p *pipeline) fileName(file int32) string {
-	if file < 0 || int(file) >= len(p.names) {
+	files := p.source.Files()
+	if file < 0 || int(file) >= len(files) {
 		return ""
 	}
-	return p.names[file]
+	return files[file].Name
 }
 
 // shownFile names a file in rows, where several were read.
 func (p *pipeline) shownFile(file int32) string {
-	if len(p.names) < 2 {
+	if len(p.source.Files()) < 2 {
 		return ""
 	}
 	return p.fileName(file)
