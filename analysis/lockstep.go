@@ -75,10 +75,11 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		return false
 	}
 	s.arrived(roleClient, seg)
-	mark := s.markOf(seg)
-	ex, v := s.newCommand(req, seg, &mark)
-	if !ordinary[ex.Command.ID()] || v != otherVerb {
-		s.sent(ex, v, req, &mark)
+	var mark segmentMark
+	s.markOf(seg, &mark)
+	ex := s.newCommand(req, seg, &mark)
+	if !ordinary[ex.Command.ID()] {
+		s.sent(ex, req, &mark)
 		s.settle()
 		s.turn = nobodysTurn
 	} else {

@@ -17,7 +17,8 @@ const suspectGap = 20 * time.Millisecond
 
 // clientBytes takes what the client sent.
 func (s *Session) clientBytes(seg *reassembly.Segment) {
-	mark := s.markOf(seg)
+	var mark segmentMark
+	s.markOf(seg, &mark)
 	s.begin(roleClient, seg)
 	s.watchWrite(seg)
 	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
@@ -38,8 +39,7 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 				start = &mark
 			}
 		}
-		ex, v := s.newCommand(req, seg, start)
-		s.sent(ex, v, req, start)
+		s.sent(s.newCommand(req, seg, start), req, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
 		s.reqStart = mark
@@ -53,18 +53,15 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 }
 
 // markOf describes a segment of the client with new bytes.
-func (s *Session) markOf(seg *reassembly.Segment) segmentMark {
-	full := seg.Length >= s.fullSize && seg.Length > 500
-	if seg.Length > s.fullSize {
-		s.fullSize = seg.Length
-	}
-	return segmentMark{
-		frame: seg.Frame, file: seg.File, time: seg.Time, ack: seg.Ack, ts: seg.TSEcr, hasTS: seg.HasTS, full: full, late: seg.Late, seen: true,
-	}
+func (s *Session) markOf(seg *reassembly.Segment, m *segmentMark) {
+	m.frame, m.file, m.time, m.ack = seg.Frame, seg.File, seg.Time, seg.Ack
+	m.ts, m.hasTS, m.late, m.seen = seg.TSEcr, seg.HasTS, seg.Late, true
+	m.full = seg.Length >= s.fullSize && seg.Length > 500
+	s.fullSize = max(s.fullSize, seg.Length)
 }
 
 // newCommand makes an exchange of a request that begins in the segment start and ends in seg.
-func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *segmentMark) (*Exchange, verb) {
+func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *segmentMark) *Exchange {
 	s.commands++
 	ex := s.run.newExchange()
 	ex.Session, ex.Index = s, s.commands
@@ -81,13 +78,14 @@ func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *
 	ex.Ack, ex.Late = start.ack, start.late
 	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
 	ex.tsEcr, ex.hasTS = start.ts, start.hasTS
-	v := verbOf(cmd, req)
-	ex.verb, ex.argc = v, req.NArgs
-	return ex, v
+	ex.argc = req.NArgs
+	return ex
 }
 
 // sent finds the place of a command among those of its connection, and what reply it is due.
-func (s *Session) sent(ex *Exchange, v verb, req *resp.Request, start *segmentMark) {
+func (s *Session) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
+	v := verbOf(ex.Command, req)
+	ex.verb = v
 	ex.Outstanding = s.pending.len()
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
