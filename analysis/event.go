@@ -122,6 +122,19 @@ type Exchange struct {
 
 func (*Exchange) event() {}
 
+// Slot returns the cluster slot of the command's first key. ok is false where there is none or it was not captured whole.
+func (ex *Exchange) Slot() (slot uint16, ok bool) {
+	ex.locate()
+	return ex.Call.Slot()
+}
+
+// locate completes Call, of which the slot is worked out only when it is asked for.
+func (ex *Exchange) locate() {
+	if ex.Call.SlotDue() {
+		ex.Call.Locate(ex.Key.Raw())
+	}
+}
+
 // Idle returns how long the client had sent nothing before the command; 0 for the first one.
 func (ex *Exchange) Idle() time.Duration { return ex.idle }
 

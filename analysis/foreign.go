@@ -32,7 +32,7 @@ func (d *Desync) tookRedirect(s *Session, ex, r *Exchange, v Victim) {
 	if !ok {
 		return
 	}
-	slot, keyed := ex.Call.Slot()
+	slot, keyed := ex.Slot()
 	if !keyed || slot == to.Slot {
 		return
 	}

@@ -64,6 +64,9 @@ func (s *Session) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, stri
 	if ex.Flags&Subscribing != 0 && ex.Flags&Queued == 0 && r.Kind != resp.Error && !isConfirmation(r) {
 		return unfit, "it is answered by confirmations only"
 	}
+	if r.Kind == resp.Error {
+		ex.locate()
+	}
 	ok, why := ex.Call.Allows(r)
 	switch {
 	case ok || s.mode.allowsAnyway(ex, r) || s.inherits(r):
@@ -79,7 +82,7 @@ func isForeign(ex *Exchange, r *resp.Reply) bool {
 	switch r.Kind {
 	case resp.Error:
 		_, redirect := resp.ParseRedirect(r.Text)
-		_, keyed := ex.Call.Slot()
+		_, keyed := ex.Slot()
 		return redirect && keyed
 	case resp.Bulk:
 		return ex.verb == verbPing || ex.verb == verbEcho

@@ -73,6 +73,9 @@ func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *
 	if keyed {
 		ex.Key.Set(key.Bytes, key.Len)
 		ex.HasKey, s.keyed = true, true
+		if !ex.Key.Whole() && ex.Call.SlotDue() {
+			ex.Call.Locate(key.Bytes)
+		}
 	}
 	ex.Start, ex.End = req.Start, req.End
 	ex.Ack, ex.Late = start.ack, start.late

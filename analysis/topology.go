@@ -82,7 +82,7 @@ func (r *Run) locate(s *Session, ex *Exchange, req *resp.Request) {
 		st.node.pause(ex, req, c == t.pauseCommand)
 	}
 	if t.active {
-		if slot, ok := ex.Call.Slot(); ok {
+		if slot, ok := ex.Slot(); ok {
 			if st.view == nil {
 				st.view = t.viewOf(s.Client.Addr())
 			}
@@ -112,7 +112,7 @@ func (r *Run) place(s *Session, ex *Exchange, reply *resp.Reply) {
 	if !t.active {
 		return
 	}
-	if slot, ok := ex.Call.Slot(); ok && ex.contradiction == "" && ex.Flags&(Uncertain|Queued) == 0 {
+	if slot, ok := ex.Slot(); ok && ex.contradiction == "" && ex.Flags&(Uncertain|Queued) == 0 {
 		after := st.asking > 0 && st.asking == ex.Index-1
 		if !after {
 			if st.node.slots == nil && t.slotNodes < maxSlotNodes {
@@ -132,7 +132,7 @@ func (r *Run) place(s *Session, ex *Exchange, reply *resp.Reply) {
 // mayMove reports whether a redirect for this slot can be about the command: its key is in the slot, or its keys were not
 // captured whole.
 func (ex *Exchange) mayMove(slot uint16) bool {
-	if own, ok := ex.Call.Slot(); ok {
+	if own, ok := ex.Slot(); ok {
 		return own == slot
 	}
 	return ex.Command == nil || ex.Command.HasKeys()

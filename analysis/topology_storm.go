@@ -61,7 +61,7 @@ func (st *MovedStorm) Stale() int { return st.Ignored + st.Unrefreshed }
 // blow adds a MOVED to the client's storm.
 func (v *clusterView) blow(t *topology, e *Redirected, u *slotUse) {
 	ex, at := e.Exchange, e.Exchange.Serves.Time
-	if _, known := ex.Call.Slot(); !known {
+	if _, known := ex.Slot(); !known {
 		return // its key was not captured whole: neither whether it is a retry shows, nor of what share
 	}
 	st := v.storm

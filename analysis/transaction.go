@@ -56,6 +56,7 @@ func (t *transaction) end() { *t = transaction{calls: t.calls[:0]} }
 func (t *transaction) queue(ex *Exchange) {
 	t.queued++
 	if len(t.calls) < maxQueued {
+		ex.locate() // an element may be a redirect
 		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.verb == verbAuth || ex.verb == verbHello, ex.hello3})
 	}
 	switch ex.replyMode {

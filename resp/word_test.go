@@ -160,6 +160,12 @@ func TestDescribe(t *testing.T) {
 		req := one(t, line+"\n")
 		var c Call
 		cmd, key, keyed := Describe(req, &c)
+		if slot, ok := c.Slot(); ok || c.SlotDue() != keyed {
+			t.Errorf("%s: slot %d %v before Locate", line, slot, ok)
+		}
+		if c.SlotDue() {
+			c.Locate(key.Bytes)
+		}
 		want, ok := cmd.FirstKey(req)
 		if cmd != Lookup(req) || c != Summarise(req) || keyed != ok || string(key.Bytes) != string(want.Bytes) || int(c.keys) != cmd.KeyCount(req) || cmd.ID() != int(c.command) {
 			t.Errorf("%s: %v, %+v, %q %v", line, cmd, c, key.Bytes, keyed)

@@ -59,7 +59,7 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 	if _, ok := resp.ParseRedirect(a.Reply.Text); !ok {
 		return
 	}
-	slot, ok := a.Exchange.Call.Slot()
+	slot, ok := a.Exchange.Slot()
 	if !ok {
 		return
 	}
@@ -132,7 +132,7 @@ func (w *foreignMoves) contradicted(a *analysis.Answered) {
 }
 
 func (w *foreignMoves) wire(s *analysis.Session, ex *analysis.Exchange, in *analysis.ReplyInfo, to resp.Redirect) {
-	slot, ok := ex.Call.Slot()
+	slot, ok := ex.Slot()
 	if !ok {
 		return
 	}

@@ -19,7 +19,7 @@ func answeredWith(r *analysis.Run, e *analysis.Redirected) string {
 
 // slotOf says how the redirect's slot compares with the key.
 func slotOf(e *analysis.Redirected) string {
-	if own, ok := e.Exchange.Call.Slot(); ok && own == e.Redirect.Slot {
+	if own, ok := e.Exchange.Slot(); ok && own == e.Redirect.Slot {
 		return fmt.Sprintf("and slot %d is the slot of that key", own)
 	}
 	return "the key was not captured whole"
