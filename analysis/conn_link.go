@@ -158,9 +158,10 @@ func (l *Link) failed(f *ConnFacts, at capture.Time) {
 
 // owing takes a change in the number of connections whose callers wait.
 func (l *Link) owing(by int, at capture.Time) {
-	l.exhausted(at)
-	l.waiting += by
-	if l.waiting >= l.Open && l.Open >= minExhausted {
+	if l.fullSince != 0 {
+		l.endExhaustion(at)
+	}
+	if l.waiting += by; l.waiting >= l.Open && l.Open >= minExhausted {
 		l.fullSince, l.fullAt, l.promptAt = at, l.Open, l.peer.prompt
 	}
 }

@@ -89,7 +89,9 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		ex.Batch, ex.full = s.batches, mark.full
 		s.run.summary.Commands++
 		s.topo.node.asking.push(s, ex.EndTime)
-		s.run.tellSent(s, ex, req)
+		if !s.run.forRules {
+			s.run.tellSent(s, ex, req)
+		}
 		s.wentOn(before, ex)
 		s.cleanSend(before, ex, false, gap)
 		s.log.push(ex)
@@ -134,12 +136,21 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 		s.replies++
 		ex.due = 0
 		s.pending.pop()
-		if ex.soon() {
+		wait := seg.Time.Sub(ex.EndTime)
+		s.run.summary.Replies++
+		s.group.latencies.add(wait)
+		if wait < suspectGap {
 			s.turn = clientsTurn
-		} else if ex.Serves.FirstTime.Sub(ex.EndTime) > suspectGap {
-			s.slowAt = seg.Time
+		} else {
+			s.group.pop.noteSlow(s, ex)
+			if wait > suspectGap {
+				s.slowAt = seg.Time
+			}
 		}
-		s.run.served(s, ex, r)
+		if !s.run.forRules {
+			s.run.tellAnswered(s, ex, r)
+		}
+		s.topo.node.latency(ex)
 		s.run.release(ex)
 		s.facts.answered(seg)
 	}
@@ -154,13 +165,18 @@ func (f *ConnFacts) asked(seg *reassembly.Segment) {
 	f.LastClient = seg.Time
 	f.Repeats = 0
 	f.spoken(seg.Time)
-	f.owe(true, seg.Time)
+	f.owing, f.owingSince = true, seg.Time
+	f.link.owing(1, seg.Time)
 	f.due, f.last = true, seg.Time
 }
 
 func (f *ConnFacts) answered(seg *reassembly.Segment) {
 	f.LastServer = seg.Time
 	f.spoken(seg.Time)
-	f.owe(false, seg.Time)
+	if seg.Time.Sub(f.owingSince) < promptWithin {
+		f.link.peer.prompt++
+	}
+	f.owing, f.owingSince = false, seg.Time
+	f.link.owing(-1, seg.Time)
 	f.due, f.last = false, seg.Time
 }

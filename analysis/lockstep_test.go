@@ -99,7 +99,7 @@ func history(packets iter.Seq2[capture.Packet, error], long bool, states int) (l
 		if s, _ := seg.Conn.Tag.(*Session); s != nil && s.turn != nobodysTurn {
 			short++
 		}
-		r.guarded(seg)
+		r.take(seg)
 		if s, _ := seg.Conn.Tag.(*Session); s != nil && seg.End == reassembly.NotEnded && states > 0 {
 			states--
 			lines = append(lines, fmt.Sprintf("frame %d: %s", seg.Frame, stateOf(s)))

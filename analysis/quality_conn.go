@@ -122,7 +122,7 @@ func (h *hidden) stamp(who int, seg *reassembly.Segment) {
 	if !own.known || int32(seg.TSVal-own.last) > 0 {
 		own.last, own.known = seg.TSVal, true
 	}
-	if !peer.known || seg.Ack == reassembly.NoAck || int32(seg.TSEcr-peer.last) <= 0 || peer.waiting && peer.echo == seg.TSEcr {
+	if int32(seg.TSEcr-peer.last) <= 0 || !peer.known || seg.Ack == reassembly.NoAck || peer.waiting && peer.echo == seg.TSEcr {
 		return
 	}
 	peer.settle(&h.Hidden, 1-who)

@@ -38,22 +38,6 @@ func (r *Run) failure(f Failure, cause any) {
 	r.quality.failures = append(r.quality.failures, f)
 }
 
-// guarded takes a segment. A panic ends the analysis of its connection only. Panics of the consumer of the events are
-// not caught here: they must pass through the iterator.
-func (r *Run) guarded(seg *reassembly.Segment) {
-	done := false
-	defer func() {
-		if done || r.yielding {
-			return
-		}
-		if cause := recover(); cause != nil {
-			r.abandon(seg, cause)
-		}
-	}()
-	r.take(seg)
-	done = true
-}
-
 // abandon gives up the connection of seg. Its session may be in any state: it is not used again.
 func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 	f := Failure{Frame: seg.Frame, File: seg.File}

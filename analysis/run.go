@@ -112,7 +112,7 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 			if err != nil {
 				r.stopped = r.stopped || !yield(nil, err)
 			} else {
-				r.guarded(seg)
+				r.take(seg)
 			}
 			return !r.stopped
 		})
@@ -122,47 +122,67 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 	}
 }
 
+// take takes a segment. A panic ends the analysis of its connection only. Panics of the consumer of the events are not
+// caught here: they must pass through the iterator.
 func (r *Run) take(seg *reassembly.Segment) {
+	done := false
+	defer func() {
+		if done || r.yielding {
+			return
+		}
+		if cause := recover(); cause != nil {
+			r.abandon(seg, cause)
+		}
+	}()
 	s, _ := seg.Conn.Tag.(*Session)
 	if s == nil {
-		if seg.End != reassembly.NotEnded || !r.admits(seg) {
-			return
-		}
-		s = r.sessions.get()
-		r.live++
-		s.reset(r, seg.Conn)
-		s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
-		seg.Conn.Tag = s
-		if !s.roleKnown {
-			s.decideRole(seg)
-		}
-		if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-			r.reopened(s, seg.Time)
-			r.connecting(s, seg)
-		}
-		r.emit(&Opened{s, seg})
+		s = r.meet(seg)
 	}
-	if sum := &r.summary; seg.Time > sum.Last && sum.First != 0 {
-		sum.Last = seg.Time
-	} else if sum.First == 0 || seg.Time < sum.First {
-		sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
-	}
-	plain := plainSegment(seg)
-	if !plain {
-		r.observe(s, seg)
-	} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
-		if seg.From != s.client {
-			if n := s.topo.node; n != nil {
-				r.alive(s, n, seg)
+	if s != nil {
+		if sum := &r.summary; seg.Time > sum.Last && sum.First != 0 {
+			sum.Last = seg.Time
+		} else if sum.First == 0 || seg.Time < sum.First {
+			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
+		}
+		plain, short := plainSegment(seg), false
+		if !plain {
+			r.observe(s, seg)
+		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
+			if seg.From == s.client {
+				short = s.turn == clientsTurn && s.requestAlone(seg)
+			} else {
+				if n := s.topo.node; n != nil {
+					r.alive(s, n, seg)
+				}
+				short = s.turn == serversTurn && s.replyAlone(seg)
 			}
-			if s.turn == serversTurn && s.replyAlone(seg) {
-				return
-			}
-		} else if s.turn == clientsTurn && s.requestAlone(seg) {
-			return
+		}
+		if !short {
+			s.segment(seg, plain)
 		}
 	}
-	s.segment(seg, plain)
+	done = true
+}
+
+// meet begins the session of a connection, or returns nil where the segment says nothing that makes it worth one.
+func (r *Run) meet(seg *reassembly.Segment) *Session {
+	if seg.End != reassembly.NotEnded || !r.admits(seg) {
+		return nil
+	}
+	s := r.sessions.get()
+	r.live++
+	s.reset(r, seg.Conn)
+	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
+	seg.Conn.Tag = s
+	if !s.roleKnown {
+		s.decideRole(seg)
+	}
+	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
+		r.reopened(s, seg.Time)
+		r.connecting(s, seg)
+	}
+	r.emit(&Opened{s, seg})
+	return s
 }
 
 // plainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an acknowledgement,
@@ -276,89 +296,6 @@ func (r *Run) groupOf(s *Session) *Group {
 	}
 	g.opened()
 	return g
-}
-
-// settled hands out an exchange whose belief is final.
-func (r *Run) settled(ex *Exchange) {
-	if !r.forRules || ex.troubled() {
-		r.emit(ex)
-	}
-}
-
-// troubled reports whether a rule may want the exchange.
-func (ex *Exchange) troubled() bool { return ex.Flags&GivenUp != 0 || ex.Session.repeated }
-
-func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
-	r.summary.Commands++
-	if s.commands == 1 {
-		r.summary.RESP++
-		if s.Start == reassembly.MidStream {
-			r.summary.MidStream++
-		}
-	}
-	s.facts.command(s, ex)
-	r.locate(s, ex, req)
-	r.tellSent(s, ex, req)
-}
-
-func (r *Run) tellSent(s *Session, ex *Exchange, req *resp.Request) {
-	if !r.forRules {
-		r.sent = Sent{s, ex, req}
-		r.emit(&r.sent)
-	}
-}
-
-func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
-	r.summary.Replies++
-	if s.group != nil && ex.Flags&Blocks == 0 {
-		s.group.latencies.add(ex.Serves.FirstTime.Sub(ex.EndTime))
-		s.group.pop.noteSlow(s, ex)
-	}
-	if !r.forRules || reply.Kind == resp.Error || ex.contradiction != "" {
-		r.answered = Answered{s, ex, reply, ex.contradiction, ex.foreign}
-		r.emit(&r.answered)
-	}
-	r.place(s, ex, reply)
-}
-
-func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
-	r.control = Control{s, seg, s.role(seg.From) == roleClient}
-	r.emit(&r.control)
-}
-
-func (r *Run) gaveUp(s *Session, ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
-	ex.Flags |= GivenUp
-	r.tale.waited(s, ex, gap, at)
-	r.emit(&WaitEnded{s, ex, gap, how, frame, at})
-}
-
-func (r *Run) odd(s *Session, kind OddityKind, reply *resp.Reply, info *ReplyInfo) {
-	r.emit(&Oddity{Session: s, What: kind, Reply: reply, Info: info, Frame: info.Frame, File: info.File, Time: info.Time, Offset: info.Start})
-}
-
-// oddity tells of something odd about a reply, with its place.
-func (r *Run) oddity(o *Oddity) {
-	o.Frame, o.File, o.Time, o.Offset = o.Info.Frame, o.Info.File, o.Info.Time, o.Info.Start
-	r.emit(o)
-}
-
-func (r *Run) aligned(a *Alignment) {
-	if a.NMisfits > 0 {
-		r.emit(a)
-	}
-}
-
-func (r *Run) pushed(s *Session, reply *resp.Reply, info *ReplyInfo) {
-	r.summary.Pushes++
-	r.odd(s, PushMessage, reply, info)
-}
-
-func (r *Run) malformed(s *Session, who int, seg *reassembly.Segment, err error) {
-	kind := BadReply
-	if who == roleClient {
-		kind = BadRequest
-	}
-	r.emit(&Oddity{Session: s, What: kind, Text: err.Error(), Frame: seg.Frame, File: seg.File, Time: seg.Time, Offset: seg.Offset, Sample: seg.Payload})
 }
 
 // ended takes leave of a connection.

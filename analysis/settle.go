@@ -200,7 +200,9 @@ func (s *Session) emitFront() {
 	if s.prev.ex == ex {
 		s.prev.ex = nil
 	}
-	s.run.settled(ex)
+	if !s.run.forRules || ex.troubled() {
+		s.run.emit(ex) // its belief is final
+	}
 	s.run.release(ex)
 }
 

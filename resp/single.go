@@ -34,7 +34,9 @@ func (in *input) take(p []byte) {
 	n := int64(len(p))
 	in.base += int64(in.pos) + n
 	in.p, in.pos, in.framed = nil, 0, in.base
-	in.longest = max(in.longest, int32(min(n, 1<<30)))
+	if n > int64(in.longest) {
+		in.longest = int32(min(n, 1<<30))
+	}
 	in.full = in.fullSized(in.last)
 	in.last = n
 }
