@@ -57,24 +57,25 @@ record churn -c 20 -k 0 -n 60000 -r 100000 -t get
 stop "$server"
 server=''
 
-echo '| capture | packets | commands | time against `tcpdump -r F -w /dev/null` | time against a pcapgo walk | peak memory, MiB | allocations a packet |'
-echo '|---|---|---|---|---|---|---|'
+echo '| capture | packets | commands | time against `tcpdump -r F -w /dev/null` | time against a pcapgo walk | … that reads 256 KiB at once | peak memory, MiB | allocations a packet |'
+echo '|---|---|---|---|---|---|---|---|'
 for name in small pipeline large churn; do
 	file=$dir/$name.pcap
 	for ((i = 0; i < RUNS; i++)); do
 		cost tcpdump -r "$file" -w /dev/null >>"$made/$name.tcpdump"
 		cost "$made/respsniff" analyze -q "$file" >>"$made/$name.analyze"
 	done
-	RESPSNIFF_BENCH=$file "$made/bench" -test.run '^$' -test.bench 'File/(pcapgo|findings)$' -test.benchtime 1x -test.count 5 >"$made/$name.bench"
+	RESPSNIFF_BENCH=$file "$made/bench" -test.run '^$' -test.bench 'File/(pcapgo|pcapgo256K|findings)$' -test.benchtime 1x -test.count 5 >"$made/$name.bench"
 	"$made/respsniff" analyze -q -o json "$file" >"$made/$name.json" || true
-	walk=$(awk '/pcapgo/ { for (i = 2; i <= NF; i++) if ($i == "cpu-ns/packet") print $(i - 1) }' "$made/$name.bench" | median)
+	walk=$(awk '$1 ~ /pcapgo(-[0-9]+)?$/ { for (i = 2; i <= NF; i++) if ($i == "cpu-ns/packet") print $(i - 1) }' "$made/$name.bench" | median)
+	buffered=$(awk '/pcapgo256K/ { for (i = 2; i <= NF; i++) if ($i == "cpu-ns/packet") print $(i - 1) }' "$made/$name.bench" | median)
 	whole=$(awk '/findings/ { for (i = 2; i <= NF; i++) if ($i == "cpu-ns/packet") print $(i - 1) }' "$made/$name.bench" | median)
 	allocs=$(awk '/findings/ { for (i = 2; i <= NF; i++) if ($i == "allocs/op") print $(i - 1) }' "$made/$name.bench" | median)
-	awk -v name="$name" -v walk="$walk" -v whole="$whole" -v allocs="$allocs" \
+	awk -v name="$name" -v walk="$walk" -v buffered="$buffered" -v whole="$whole" -v allocs="$allocs" \
 		-v base="$(cut -d' ' -f1 "$made/$name.tcpdump" | median)" -v ours="$(cut -d' ' -f1 "$made/$name.analyze" | median)" \
 		-v memory="$(cut -d' ' -f2 "$made/$name.analyze" | median)" \
 		-v packets="$(sed -n 's/.*"packets": *\([0-9]*\).*/\1/p' "$made/$name.json" | head -n 1)" \
 		-v commands="$(sed -n 's/.*"commands": *\([0-9]*\).*/\1/p' "$made/$name.json" | head -n 1)" 'BEGIN {
-		printf "| %s | %d | %d | %.2f | %.1f | %.0f | %.4f |\n", name, packets, commands, ours / base, whole / walk, memory / 1024, allocs / packets
+		printf "| %s | %d | %d | %.2f | %.1f | %.1f | %.0f | %.4f |\n", name, packets, commands, ours / base, whole / walk, whole / buffered, memory / 1024, allocs / packets
 	}'
 done
