@@ -101,6 +101,9 @@ func (l *liveRun) analyse(ctx context.Context, o analysis.Options) bool {
 		assembler: reassembly.New(reassembly.Options{Ports: o.Ports}), run: analysis.NewRun(&o),
 	}
 	l.p.run.QualityFrom(l.p.captureQuality)
+	if l.metrics == nil {
+		l.p.run.ForRules()
+	}
 	l.ended, l.renew = 0, false
 
 	segments := l.p.assembler.Segments(l.pass(l.source.Packets(ctx)))
