@@ -9,7 +9,7 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Event is what Events tells about the connections: an *Exchange, a or one of the facts in this package.
+// Event is what Events tells about the connections: an *Exchange or one of the facts in this package.
 // Every event is borrowed: valid until the next one is asked for, unless it says otherwise.
 type Event interface{ event() }
 
@@ -65,8 +65,8 @@ type Belief struct {
 // Exchange is one command of a connection with the reply the server meant and the reply its caller got.
 type Exchange struct {
 	Session *Session
-	Index   int // from 1 on its connection
-	Call    resp.Call
+	Index   int           // from 1 on its connection
+	Call    resp.Call     // without the slot, which Slot gives
 	Command *resp.Command // nil: not in the table
 	Name    Snippet       // as sent
 	Key     Snippet       // first key; Len 0 and !HasKey: none

@@ -75,6 +75,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		return false
 	}
 	s.arrived(roleClient, seg)
+	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
 	var mark segmentMark
 	s.markOf(seg, &mark)
 	ex := s.newCommand(req, seg, &mark)
@@ -103,7 +104,6 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		s.emitFront()
 		s.turn = serversTurn
 	}
-	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
 	s.closedWindow = seg.Window == 0
 	s.ackSeen[roleClient] = max(s.ackSeen[roleClient], seg.Ack)
 	if s.turn == serversTurn {
@@ -125,7 +125,7 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 	s.kernelAck(seg)
 	s.prev.replyBytes = true
 	s.turn = nobodysTurn
-	if ok, _ := ex.Call.Allows(r); !ok || r.Kind == resp.Error || r.Kind.Aggregate() {
+	if ok, _ := ex.Call.Allows(r); !ok {
 		info := &s.run.info
 		s.describe(info, r, seg)
 		s.reply(r, info, seg)
@@ -159,7 +159,8 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 	return true
 }
 
-// asked and answered are what see does for the segments of the short way.
+// asked and answered are what see does for the segments of the short way. What command does for an ordinary command is
+// nothing where data was sent before and no tick waits, which turnNow asks.
 func (f *ConnFacts) asked(seg *reassembly.Segment) {
 	f.wrote, f.wroteAck = seg.Offset+int64(seg.Length), seg.Ack
 	f.LastClient = seg.Time

@@ -13,7 +13,8 @@ func (d *RequestDecoder) Single(p []byte, req *Request) bool {
 }
 
 // Single is Feed and Next for the usual segment: it takes p if it is exactly one reply and the stream is known to stand
-// at a boundary. Else it returns false and has done nothing.
+// at a boundary. Else it returns false and has done nothing. It takes simple strings, integers, bulk strings and nulls
+// only.
 func (d *ReplyDecoder) Single(p []byte, rep *Reply) bool {
 	if len(p) == 0 || d.part != nil || !d.in.settled() || readReply(p, 0, rep) != uint(len(p)) {
 		return false

@@ -87,13 +87,13 @@ func (o *liveOptions) run(ctx context.Context, a *app) (err error) {
 	a.warn("capturing on %s with %s; stop with ctrl-C", l.source.Name(), capture.LiveMethod())
 
 	for more := true; more; {
-		more = l.analyse(ctx, options)
+		more = l.analyse(ctx, l.source.Packets(ctx), options)
 	}
 	return l.end()
 }
 
 // analyse runs one analysis over the packets. It is true if another one is to follow.
-func (l *liveRun) analyse(ctx context.Context, o analysis.Options) bool {
+func (l *liveRun) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, error], o analysis.Options) bool {
 	o.Live = true
 	o.FileName = func(int32) string { return l.input.File }
 	l.p = &pipeline{
@@ -101,12 +101,12 @@ func (l *liveRun) analyse(ctx context.Context, o analysis.Options) bool {
 		assembler: reassembly.New(reassembly.Options{Ports: o.Ports}), run: analysis.NewRun(&o),
 	}
 	l.p.run.QualityFrom(l.p.captureQuality)
-	if l.metrics == nil {
-		l.p.run.ForRules()
+	if l.metrics == nil && !l.o.analyze.filter.choosesConnections() {
+		l.p.run.ForRules() // a filter learns from exchanges whom early findings may concern
 	}
 	l.ended, l.renew = 0, false
 
-	segments := l.p.assembler.Segments(l.pass(l.source.Packets(ctx)))
+	segments := l.p.assembler.Segments(l.pass(packets))
 	events := only(watch(l.p.census(l.p.run.Events(segments)), []func(analysis.Event){l.event}), &l.o.analyze.filter)
 	for f, err := range l.p.run.Detect(events, l.p.detectors) {
 		if err != nil {
