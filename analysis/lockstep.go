@@ -29,15 +29,29 @@ func (s *Session) turnNow() turn {
 	}
 	f, m := &s.facts, &s.mode
 	switch {
-	case s.Kind != RESP, !s.roleKnown, s.over, s.doubtful, s.held != nil, s.holes, s.unsureMode, s.blockUnknown, s.guessing, s.desync != nil,
-		s.suspect, s.overtaken, s.slowAt != 0, s.torn.seen, s.badRequests > 0, s.partial.started, s.blockTold != nil, s.unread.len() > 0,
-		!s.handshake.done, s.group == nil, s.block.open, !s.fed[roleClient], !s.fed[roleServer],
-		m.quit, m.replyOff, m.replySkip, m.inMulti, m.broken, m.monitor, m.monitoring, m.syncing, m.subs != 0,
-		s.closing != [2]closeMark{}, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.closed, !f.established, !f.Data, f.last == 0, f.ServerTTL == 0, f.link == nil, f.tick.at != 0,
-		s.topo.node == nil, s.topo.tap != nil, s.run.topology.active, s.run.o.ShowValues:
-		return nobodysTurn
+	case s.Kind != RESP, !s.roleKnown, s.over, !s.fed[roleClient], !s.fed[roleServer], s.closing != [2]closeMark{}:
+		// not two streams of commands and replies under way
+	case s.doubtful, s.held != nil, s.holes, s.unsureMode, s.blockUnknown, s.badRequests > 0, s.torn.seen, s.partial.started:
+		// the pairing is open, or a request or a reply is
+	case m.quit, m.replyOff, m.replySkip, m.inMulti, m.broken, m.monitor, m.monitoring, m.syncing, m.subs != 0, s.block.open:
+		// a mode in which no reply is due, or in which it means something else
+	case s.guessing, s.desync != nil, s.unread.len() > 0, s.suspect, s.overtaken, s.slowAt != 0, s.blockTold != nil:
+		// a caller may have given up
+	case !s.handshake.done, s.group == nil, !f.Data:
+		// the set-up of the connection is not over
+	case !f.established, f.closed, f.link == nil, f.tick.at != 0, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.last == 0, f.ServerTTL == 0:
+		// ConnFacts waits for something
+	case s.topo.node == nil, s.topo.tap != nil, s.run.topology.active, s.run.o.ShowValues:
+		// somebody looks at keys or values
+	default:
+		return s.turnOf(s.log.front())
 	}
-	ex := s.log.front()
+	return nobodysTurn
+}
+
+// turnOf says whose turn it is by the only command of the log.
+func (s *Session) turnOf(ex *Exchange) turn {
+	f := &s.facts
 	if s.pending.len() == 0 {
 		if ex.Served && s.prev.replyBytes && ex.totalDue == 1 && ex.Flags&^InHandshake == 0 && ex.soon() && !f.owing && !f.due {
 			return clientsTurn
