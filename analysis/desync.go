@@ -264,7 +264,7 @@ func (s *Session) misread(ex, r *Exchange, conf Confidence, l limits) {
 func (s *Session) victim(ex, r *Exchange, conf Confidence) Victim {
 	v := Victim{
 		Index: ex.Index, Command: ex.CommandName(), Key: s.run.Key(ex), Believes: r.Index,
-		Frame: ex.Frame, Time: ex.Time, Confidence: conf, Meant: "none seen", Got: "an older reply",
+		Frame: ex.Frame, File: ex.File, Time: ex.Time, Confidence: conf, Meant: "none seen", Got: "an older reply",
 	}
 	if ex.Served {
 		v.Serves, v.Meant = ex.Index, s.run.Describe(ex, &ex.Serves)

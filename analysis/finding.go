@@ -128,6 +128,7 @@ type Victim struct {
 	Serves     int // command whose reply the server meant for it; 0: none seen
 	Believes   int // command whose reply its caller got; 0: none
 	Frame      int64
+	File       int32 // of Frame
 	Time       capture.Time
 	Meant      string // the reply the server meant, as "bulk, 57 bytes"
 	Got        string // the reply the caller got

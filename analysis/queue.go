@@ -27,7 +27,7 @@ func (q *queue) makeRoom() {
 	if cap(q.items) == 0 {
 		q.items = make([]*Exchange, 0, queueMin)
 	}
-	if q.head > 0 {
+	if q.head > len(q.items)/4 { // else append doubles the room: a queue that stays nearly full is not moved each time
 		n := copy(q.items, q.items[q.head:])
 		clear(q.items[n:])
 		q.items, q.head = q.items[:n], 0

@@ -74,22 +74,14 @@ func Segments(packets iter.Seq2[capture.Packet, error], o *Options) iter.Seq2[*S
 //
 // The sequence can be walked once.
 func (a *Assembler) Segments(packets iter.Seq2[capture.Packet, error]) iter.Seq2[*Segment, error] {
-	return func(yield func(*Segment, error) bool) {
-		a.yield = yield
+	return a.Batched(func(yield func([]capture.Packet, error) bool) {
 		var one [1]capture.Packet
 		for p, err := range packets {
-			if err != nil {
-				a.stopped = !yield(nil, err)
-			} else {
-				one[0] = p
-				a.take(one[:])
-			}
-			if a.stopped {
+			if one[0] = p; !yield(one[:], err) {
 				return
 			}
 		}
-		a.finish()
-	}
+	})
 }
 
 // Batched is Segments for packets that come some at a time.

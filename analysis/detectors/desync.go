@@ -64,11 +64,11 @@ func handedOn(r *analysis.Run, d *analysis.Desync, a *analysis.Abandonment) anal
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply took %s; what follows on the connection only fits a caller that had given up",
 			ms(g.Serves.FirstTime.Sub(g.EndTime))))
 	}
-	e.Facts = append(e.Facts, fmt.Sprintf("%s %s (frame %d) was followed by %s (frame %d) after %s without a reply in between",
-		g.CommandName(), r.Key(g), g.Frame, called(n), n.Frame, seconds(a.Gap)))
+	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was followed by %s (frame %d) after %s without a reply in between",
+		named(r, g), g.Frame, called(n), n.Frame, seconds(a.Gap)))
 	if a.Why == analysis.ByTimeout || a.Why == analysis.ByInference {
-		e.Facts[len(e.Facts)-1] = fmt.Sprintf("%s %s (frame %d) was answered in frame %d; %s (frame %d) came after it on the same connection",
-			g.CommandName(), r.Key(g), g.Frame, g.Serves.Frame, called(n), n.Frame)
+		e.Facts[len(e.Facts)-1] = fmt.Sprintf("%s (frame %d) was answered in frame %d; %s (frame %d) came after it on the same connection",
+			named(r, g), g.Frame, g.Serves.Frame, called(n), n.Frame)
 	}
 	if g.AckedFrame > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel had acknowledged it after %s (frame %d): the network was not the cause",

@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
 )
@@ -38,7 +39,7 @@ func OffByK() *analysis.Detector {
 func victims(r *analysis.Run, d *analysis.Desync) analysis.Example {
 	e := analysis.Example{Conn: d.Conn, Client: d.Client, Server: d.Server, Victims: d.Victims}
 	if len(d.Victims) > 0 {
-		e.Time = d.Victims[0].Time
+		e.Time, e.File = d.Victims[0].Time, r.File(d.Victims[0].File)
 		for _, v := range d.Victims {
 			e.Frames = append(e.Frames, v.Frame)
 		}
@@ -55,7 +56,7 @@ func victims(r *analysis.Run, d *analysis.Desync) analysis.Example {
 		fmt.Sprintf("%s on this connection", plural(d.NVictims, "misread reply", "misread replies")))
 	if d.NVictims > len(d.Victims) {
 		e.Victims = append(e.Victims[:len(e.Victims):len(e.Victims)], d.Last)
-		e.Facts = append(e.Facts, fmt.Sprintf("the last victim is %s %s (frame %d)", d.Last.Command, d.Last.Key, d.Last.Frame))
+		e.Facts = append(e.Facts, fmt.Sprintf("the last victim is %s (frame %d)", strings.TrimSpace(d.Last.Command+" "+d.Last.Key), d.Last.Frame))
 	}
 	return e
 }

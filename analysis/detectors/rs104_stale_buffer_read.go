@@ -49,7 +49,7 @@ func staleEvidence(run *analysis.Run, d *analysis.Desync) analysis.Example {
 		Facts: []string{
 			fmt.Sprintf("%s was sent with ack %d, before any byte of the %s's reply (same ACK number as the %s: no server byte in between)",
 				b.CommandName(), rel(b.Ack), a.CommandName(), a.CommandName()),
-			fmt.Sprintf("%s %s (frame %d) was followed by %s (frame %d) after %s", a.CommandName(), run.Key(a), a.Frame, b.CommandName(), b.Frame, ms(p.Gap)),
+			fmt.Sprintf("%s (frame %d) was followed by %s (frame %d) after %s", named(run, a), a.Frame, b.CommandName(), b.Frame, ms(p.Gap)),
 		},
 	}
 	if d.Wait.T > 0 {

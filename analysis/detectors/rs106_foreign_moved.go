@@ -99,7 +99,7 @@ func (w *foreignMoves) believed(d *analysis.Desync) {
 			Time: f.Victim.Time, Severity: analysis.Critical, Confidence: conf, Count: n,
 			Victims: map[string]int{f.Victim.Saw: 1}, Commands: map[string]int{f.Victim.Command: 1},
 			Evidence: func() analysis.Example {
-				e := analysis.Example{Frames: frames(f.Victim.Frame, f.Frame), Victims: []analysis.Victim{f.Victim}, Facts: []string{
+				e := analysis.Example{File: w.r.Run().File(f.Victim.File), Frames: frames(f.Victim.Frame, f.Frame), Victims: []analysis.Victim{f.Victim}, Facts: []string{
 					notThatSlot(f.Slot, f.KeySlot, f.Victim.Key),
 					fmt.Sprintf("the caller of %s %s (command %d, frame %d) read %s (frame %d), which is the reply to %s (command %d)",
 						f.Victim.Command, f.Victim.Key, f.Victim.Index, f.Victim.Frame, f.Victim.Got, f.Frame, f.Owner, f.Victim.Believes),

@@ -27,13 +27,13 @@ func QuitMisread() *analysis.Detector {
 				v := d.QuitVictim
 				o.Time, o.Last, o.Severity, o.Confidence, o.Count = v.Time, v.Time, analysis.Low, v.Confidence, d.Quits
 				o.Evidence = func() analysis.Example {
-					e := analysis.Example{Conn: d.Conn, Time: v.Time, Frames: frames(v.Frame), Victims: []analysis.Victim{v}}
+					e := analysis.Example{Conn: d.Conn, Time: v.Time, File: r.Run().File(v.File), Frames: frames(v.Frame), Victims: []analysis.Victim{v}}
 					if a := d.Quit; a.Given.Index > 0 {
 						g := &a.Given
 						e.File = r.Run().File(g.File)
 						e.Frames = frames(g.Frame, a.Next.Frame, g.Serves.Frame)
-						e.Facts = append(e.Facts, fmt.Sprintf("%s %s (frame %d) waited %s for its reply, then the client sent QUIT (frame %d)",
-							g.CommandName(), r.Run().Key(g), g.Frame, seconds(a.Gap), a.Next.Frame))
+						e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) waited %s for its reply, then the client sent QUIT (frame %d)",
+							named(r.Run(), g), g.Frame, seconds(a.Gap), a.Next.Frame))
 						if a.Flat {
 							e.Facts = append(e.Facts, fmt.Sprintf("QUIT was sent with ack %d, before any byte of %s's reply", rel(a.Next.Ack), g.CommandName()))
 						}

@@ -56,8 +56,8 @@ func (w *blockWatch) see(b *analysis.BlockGivenUp) {
 	s, run := b.Session, w.r.Run()
 	key := s.Client.Addr().String() + " " + s.Server.String()
 	ex := b.Exchange
-	facts := []string{fmt.Sprintf("%s %s (frame %d) asked to block for %s; the client %s after %s (frame %d)",
-		ex.CommandName(), run.Key(&ex), ex.Frame, blockTime(b.BlockFor), b.How, seconds(b.Gap), b.Frame)}
+	facts := []string{fmt.Sprintf("%s (frame %d) asked to block for %s; the client %s after %s (frame %d)",
+		named(run, &ex), ex.Frame, blockTime(b.BlockFor), b.How, seconds(b.Gap), b.Frame)}
 	list := frames(ex.Frame, b.Frame)
 	if b.Lost {
 		facts = append(facts, fmt.Sprintf("the server handed out an element after all (%s, frame %d), %s after the client had gone: it is lost",
