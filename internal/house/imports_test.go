@@ -10,10 +10,11 @@ import (
 // unless they have a line of their own; and these may import the folder.
 var layers = map[string][]string{
 	"resp":               {},
+	"internal/bound":     {},
 	"capture":            {},
-	"reassembly":         {"capture"},
-	"analysis":           {"capture", "reassembly", "resp"},
-	"analysis/detectors": {"capture", "reassembly", "resp", "analysis"},
+	"reassembly":         {"capture", "internal/bound"},
+	"analysis":           {"capture", "reassembly", "resp", "internal/bound"},
+	"analysis/detectors": {"capture", "reassembly", "resp", "analysis", "internal/bound"},
 	"internal/report":    {"capture", "reassembly", "resp", "analysis", "analysis/detectors"},
 	"internal/metrics":   {"capture", "reassembly", "resp", "analysis", "analysis/detectors"},
 	"internal/scenario":  {"capture", "reassembly", "resp"},

@@ -1,0 +1,31 @@
+package bound
+
+import "testing"
+
+func TestReachedBoundsAreNamedOnce(t *testing.T) {
+	var s Set
+	links := s.New(Bound{Name: "links", Limit: 2, Hides: "further links", Loses: Detail})
+	if again := s.New(Bound{Name: "links", Limit: 9}); again != links {
+		t.Error("a second limit of the same name is another limit")
+	}
+	s.New(Bound{Name: "never", Limit: 1})
+	for n, want := range []bool{true, true, false, false} {
+		if got := links.Admits(n); got != want {
+			t.Errorf("Admits(%d) = %v", n, got)
+		}
+	}
+	if got := s.Reached(); len(got) != 1 || got[0].Name != "links" || got[0].Hits != 2 {
+		t.Errorf("Reached() = %+v", got)
+	}
+	if s.LosesEvidence() {
+		t.Error("a bound of detail makes the run incomplete")
+	}
+	groups := s.New(Bound{Name: "groups", Limit: 0, Loses: Evidence})
+	groups.Admits(0)
+	if got := s.Reached(); len(got) != 2 || got[0].Name != "groups" {
+		t.Errorf("Reached() = %+v, want them by name", got)
+	}
+	if !s.LosesEvidence() {
+		t.Error("a bound of evidence does not make the run incomplete")
+	}
+}
