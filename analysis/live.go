@@ -20,8 +20,6 @@ import (
 const (
 	// liveWait is how long a command may wait for the judgement until more is known of its client.
 	liveWait = 30 * time.Second
-	// liveSure is the least confidence of a finding that is told early.
-	liveSure = Likely
 )
 
 // ripe reports whether a live run judges the session now.
@@ -76,100 +74,11 @@ func (s *Session) tellDesync() {
 	s.run.tellDesync(s)
 }
 
-// tellDesync emits the state of a connection's trouble. While it does, Reporters know which connection speaks.
+// tellDesync emits the state of a connection's trouble.
 func (r *Run) tellDesync(s *Session) {
 	d := s.desync
 	d.changed = false
-	d.Session, r.speaking = s, d
-	r.emit(d)
-	d.Session, r.speaking = nil, nil
-}
-
-// contribution is what an open connection has added to a finding.
-type contribution struct {
-	count             int
-	victims, commands map[string]int
-}
-
-// told is what has been said of a finding early.
-type told struct {
-	severity   Severity
-	confidence Confidence
-	count      int
-}
-
-// replaced takes back what an earlier state of the connection that speaks had added to c, before o takes its place.
-func (r *Reporter) replaced(c *collected, o *Occurrence) {
-	if !r.run.o.Live {
-		return
-	}
-	c.changed, r.run.news = true, true
-	d := r.run.speaking
-	if d == nil || o.Conn == 0 || o.Conn != d.Conn {
-		return
-	}
-	if was, ok := c.open[o.Conn]; ok {
-		c.f.Count -= was.count
-		subtract(c.vics, was.victims)
-		subtract(c.cmds, was.commands)
-		for i := range c.f.Examples {
-			if c.f.Examples[i].Conn == o.Conn {
-				c.f.Examples = slices.Delete(slices.Clone(c.f.Examples), i, i+1)
-				c.ranks = slices.Delete(c.ranks, i, i+1)
-				break
-			}
-		}
-	}
-	if !d.Open {
-		delete(c.open, o.Conn)
-		return
-	}
-	if c.open == nil {
-		c.open = map[int64]contribution{}
-	}
-	now := contribution{count: max(o.Count, 1), victims: map[string]int{}, commands: map[string]int{}}
-	for k, n := range o.Victims {
-		now.victims[k] = n
-	}
-	for k, n := range o.Commands {
-		now.commands[k] = n
-	}
-	c.open[o.Conn] = now
-}
-
-func subtract(from, what map[string]int) {
-	for k, n := range what {
-		if from[k] -= n; from[k] <= 0 {
-			delete(from, k)
-		}
-	}
-}
-
-// early yields what is new among the findings. It is false when nobody wants more.
-func (r *Run) early(w *watch, yield func(Finding, error) bool) bool {
-	if !r.news {
-		return true
-	}
-	r.news = false
-	for _, rep := range w.reporters {
-		for _, c := range rep.order {
-			if !c.changed {
-				continue
-			}
-			c.changed = false
-			f := &c.f
-			if f.Confidence < liveSure || f.Severity <= c.told.severity && f.Confidence <= c.told.confidence && f.Count < 2*c.told.count {
-				continue
-			}
-			c.told = told{f.Severity, f.Confidence, f.Count}
-			out := rep.finding(c)
-			out.Early = true
-			// The run goes on with its own.
-			out.Examples, out.Notes = slices.Clone(out.Examples), slices.Clone(out.Notes)
-			if !yield(out, nil) {
-				return false
-			}
-		}
-	}
-	return true
+	d.Session = s
+	r.register.Report(d.Conn, d.Open, func() { r.emit(d) })
+	d.Session = nil
 }

@@ -19,7 +19,6 @@ type CaptureQuality struct {
 // quality is what a run gathers about the capture.
 type quality struct {
 	source   func() CaptureQuality
-	weakened map[string]bool
 	unjudged map[netip.Addr]*Unjudged
 	failures []Failure
 }
@@ -33,23 +32,6 @@ func (r *Run) Quality() CaptureQuality {
 		return CaptureQuality{Drops: capture.Drops{Known: r.o.Drops > 0, Kernel: r.o.Drops, Received: r.o.Seen}}
 	}
 	return r.quality.source()
-}
-
-// Weakened returns the rules, in order, with an occurrence that has a gap of the capture in its window.
-func (r *Run) Weakened() []string {
-	rules := make([]string, 0, len(r.quality.weakened))
-	for rule := range r.quality.weakened {
-		rules = append(rules, rule)
-	}
-	slices.Sort(rules)
-	return rules
-}
-
-func (q *quality) weaken(rule string) {
-	if q.weakened == nil {
-		q.weakened = map[string]bool{}
-	}
-	q.weakened[rule] = true
 }
 
 // Unjudged is a client that wrote on before an earlier reply, and of which nobody can say whether it is meant to.

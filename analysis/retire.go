@@ -62,7 +62,7 @@ func (r *Run) retire(s *Session) {
 	if s.desync != nil {
 		s.desync.Session, s.desync.Open = s, false
 		r.kept -= len(s.desync.Abandoned)
-		r.tale.desynced(r, s.desync)
+		r.lostPlace(s.desync)
 		r.tellDesync(s)
 	}
 	r.parted(s.summary())

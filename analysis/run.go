@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -31,7 +32,8 @@ type Run struct {
 	topology    topology
 	stalls      []*Stall
 	waiters     []waiter // scratch of silence
-	tale        tale
+	register    *Register
+	bounds      bound.Set
 	yield       func(Event, error) bool
 	ports       map[uint16]bool
 	summary     Summary
@@ -47,12 +49,9 @@ type Run struct {
 	sent        Sent
 	answered    Answered
 	control     Control
-	marks       map[int64][]string // rules by connection, for the conns command
 	links       map[linkKey]*Link
 	linked      linkTotals
 	ticked      capture.Time // of a live run
-	speaking    *Desync      // being told of
-	news        bool         // some finding changed
 	peers       map[netip.AddrPort]*peer
 	quality     quality
 	kept        int  // abandonments of open connections
@@ -94,6 +93,7 @@ func NewRun(o *Options) *Run {
 		r.ports[p] = true
 	}
 	r.topology.prepare()
+	r.register = r.newRegister()
 	return r
 }
 
@@ -220,6 +220,7 @@ func (r *Run) emit(e Event) {
 func (r *Run) Summary() Summary {
 	s := r.summary
 	s.Capped = int64(r.capped)
+	s.Unsaid += r.register.Suppressed()
 	return s
 }
 
@@ -317,30 +318,20 @@ func (r *Run) ended(s *Session) {
 	r.emit(&Ended{s})
 }
 
-// marked notes that a rule has something to say of a connection.
-func (r *Run) marked(conn int64, rule string) {
-	if !r.keepConns || conn == 0 {
-		return
-	}
-	if r.marks == nil {
-		r.marks = map[int64][]string{}
-	}
-	if !slices.Contains(r.marks[conn], rule) {
-		r.marks[conn] = append(r.marks[conn], rule)
-	}
-}
-
 // ForRules says, before the events begin, that Detect is all that they are for: commands, replies and exchanges that no
 // rule can ask for are not told. It saves a tenth of the time on small commands.
 func (r *Run) ForRules() { r.forRules = true }
 
 // KeepConns asks for Conns, before the events begin.
-func (r *Run) KeepConns() { r.keepConns = true }
+func (r *Run) KeepConns() {
+	r.keepConns = true
+	r.register.KeepMarks()
+}
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
 	for _, c := range r.conns {
-		c.Findings = slices.Sorted(slices.Values(r.marks[c.ID]))
+		c.Findings = r.register.Marks(c.ID)
 		if c.group != nil {
 			c.complete(r)
 		}

@@ -55,7 +55,7 @@ func (r *Run) controlled(s *Session, seg *reassembly.Segment) {
 
 func (r *Run) gaveUp(s *Session, ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
 	ex.Flags |= GivenUp
-	r.tale.waited(s, ex, gap, at)
+	r.waitEnded(s, ex, gap, at)
 	r.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -16,16 +17,26 @@ func ConnectionLeak() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS201", Name: "connection-leak", Severity: analysis.High, Since: "0.1.0",
 		Summary: "a connection was taken from its pool and never given back",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS103", "RS106"}, Share: analysis.SameConnection},
+			{Rules: []string{"RS101", "RS102", "RS104"}, Share: analysis.SameConnection, Otherwise: true},
+		},
+		Step: analysis.StepText{One: "1 connection was lost to its pool", Many: "%d connections were lost to their pools", Connections: true},
 		Params: []analysis.Param{
 			{Name: "close_wait", Default: "30s", Meaning: "how long a connection must lie unused, its server having closed it"},
 			{Name: "periods", Default: "2", Meaning: "periods of the pool's timer that a connection must have missed while others did not"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &leaks{r: r, byConn: map[int64]*lost{}}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s taken from the pool and never given back", was(f.Count, "connection"))
+			w := &leaks{
+				r: r, byConn: map[int64]*lost{},
+				bound: r.EvidenceBound(maxLost, "connections that may be lost", "further lost connections"),
 			}
-			r.Remedy = w.remedy
+			w.lastUse = analysis.Keep(r.Collector, analysis.Texts[string]{
+				Title: func(f *analysis.Finding, _ *string) string {
+					return fmt.Sprintf("%s taken from the pool and never given back", was(f.Count, "connection"))
+				},
+				Remedy: leakRemedy,
+			})
 			return analysis.Hooks{Ended: w.ended, Desync: w.desync, Finish: w.finish}
 		},
 	}
@@ -46,7 +57,9 @@ type leaks struct {
 	r      *analysis.Reporter
 	byConn map[int64]*lost
 	order  []*lost
-	lastOf map[string]string // by server: the last thing on a lost connection
+	bound  *bound.Bound // of order
+	// lastUse is the last thing on one of a group's lost connections.
+	lastUse analysis.Facts[string]
 }
 
 // ended keeps connections that the client left open, or that only the end of its process reset.
@@ -57,7 +70,7 @@ func (w *leaks) ended(e *analysis.Ended) {
 		return
 	}
 	ex := s.LastExchange()
-	if ex == nil || ex.Flags&analysis.Blocks != 0 && !ex.Served || len(w.order) >= maxLost {
+	if ex == nil || ex.Flags&analysis.Blocks != 0 && !ex.Served || !w.bound.Admits(len(w.order)) {
 		return
 	}
 	l := w.lost(s)
@@ -116,16 +129,12 @@ func (w *leaks) finish(run *analysis.Run) {
 			o.Confidence = o.Confidence.Down()
 		}
 		o.Last = end
-		if w.lastOf == nil {
-			w.lastOf = map[string]string{}
-		}
 		reply := l.lastReply
 		if l.poisoned {
 			reply = l.got
 		}
-		w.lastOf[o.Server.String()] = l.lastName + " -> " + reply
 		o.Evidence = func() analysis.Example { return l.example(run, facts) }
-		w.r.Add(o)
+		*w.lastUse.Add(o) = l.lastName + " -> " + reply
 	}
 }
 
@@ -165,7 +174,7 @@ func (w *leaks) judge(l *lost, end capture.Time) (analysis.Confidence, []string)
 	return level, []string{why, fmt.Sprintf("it lay open and unused for %s, until the capture ended", seconds(idle))}
 }
 
-// missing looks for two or more connections of the same use that the pool's timer tested while it passed this one over.
+// missing looks for two or more connections of the same use that the pool's timer tested while it skipped this one.
 func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 	f := &l.facts
 	link := f.Link()
@@ -197,10 +206,10 @@ func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 		every(period), seconds(end.Sub(f.LastClient)))}
 }
 
-func (w *leaks) remedy(f *analysis.Finding) string {
+func leakRemedy(f *analysis.Finding, lastUse *string) string {
 	last := ""
-	if t := w.lastOf[f.Server.String()]; t != "" {
-		last = " The last thing on one of them was " + t + "; an exception there skipped the return."
+	if *lastUse != "" {
+		last = " The last thing on one of them was " + *lastUse + "; an exception there skipped the return."
 	}
 	jedis := ""
 	if f.Library == "jedis" || f.Library == "" {

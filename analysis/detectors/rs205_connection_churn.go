@@ -7,6 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -20,7 +21,12 @@ func ConnectionChurn() *analysis.Detector {
 			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried no more commands than this"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &churns{r: r, gone: map[int64]struct{}{}, links: map[*analysis.Link]*shortLived{}}
+			w := &churns{
+				r: r, gone: map[int64]struct{}{}, links: map[*analysis.Link]*shortLived{},
+				perLink: r.DetailBound(maxChurned, "connections of one client and server", "how many more were opened: the count is the least"),
+				allKept: r.EvidenceBound(maxVisits, "connections of all clients", "connections that further clients opened"),
+				gaveUp:  r.EvidenceBound(maxChurned, "open connections with a wait in vain", "which of further connections were closed after a wait in vain"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s opened %d connections for a few commands each", f.Client, f.Count)
 			}
@@ -41,11 +47,12 @@ const (
 
 // churns collects connections that were opened and properly closed within the capture.
 type churns struct {
-	r     *analysis.Reporter
-	gone  map[int64]struct{} // connections that were closed because a reply did not come
-	links map[*analysis.Link]*shortLived
-	order []*analysis.Link
-	kept  int // connections remembered
+	r                        *analysis.Reporter
+	gone                     map[int64]struct{} // connections that were closed because a reply did not come
+	links                    map[*analysis.Link]*shortLived
+	order                    []*analysis.Link
+	kept                     int // connections remembered
+	perLink, allKept, gaveUp *bound.Bound
 }
 
 // shortLived is what is remembered of one link.
@@ -64,7 +71,7 @@ type visit struct {
 }
 
 func (w *churns) waited(e *analysis.WaitEnded) {
-	if len(w.gone) < maxChurned {
+	if _, known := w.gone[e.Session.ID]; !known && w.gaveUp.Admits(len(w.gone)) {
 		w.gone[e.Session.ID] = struct{}{}
 	}
 }
@@ -90,7 +97,7 @@ func (w *churns) ended(e *analysis.Ended) {
 		w.links[link] = l
 		w.order = append(w.order, link)
 	}
-	if len(l.opened) < maxChurned && w.kept < maxVisits {
+	if w.perLink.Admits(len(l.opened)) && w.allKept.Admits(w.kept) {
 		w.kept++
 		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands())})
 	}

@@ -90,8 +90,8 @@ func (m Mask) Document(d *Document) {
 			m.example(&f.Examples[j])
 		}
 	}
-	for i := range d.Stories {
-		s := &d.Stories[i]
+	for i := range d.Incidents {
+		s := &d.Incidents[i]
 		s.Client, s.Server, s.Sentence = m.AddrPort(s.Client), m.AddrPort(s.Server), m.Text(s.Sentence)
 		for j := range s.Steps {
 			s.Steps[j].What, s.Steps[j].Example = m.Text(s.Steps[j].What), m.Text(s.Steps[j].Example)

@@ -29,7 +29,7 @@ func (w *documentWire) document() (*Document, error) {
 		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Unsaid: s.Unsaid,
 	}
 	var err error
-	if d.Stories, err = unwireStories(w.Stories); err != nil {
+	if d.Incidents, err = unwireStories(w.Stories); err != nil {
 		return nil, err
 	}
 	if w.Findings != nil {

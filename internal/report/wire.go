@@ -137,7 +137,7 @@ func (d *Document) wire() documentWire {
 	for _, x := range d.Suppressed {
 		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
 	}
-	w.Stories = wireStories(d.Stories)
+	w.Stories = wireStories(d.Incidents)
 	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
 	for i := range d.Input {

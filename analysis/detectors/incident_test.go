@@ -13,8 +13,8 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// told runs every rule over a capture and returns the run with its findings.
-func told(tb testing.TB, name string) (*analysis.Run, []analysis.Finding) {
+// findingsOf runs every rule over a capture and returns the run with its findings.
+func findingsOf(tb testing.TB, name string) (*analysis.Run, []analysis.Finding) {
 	tb.Helper()
 	src, err := capture.Open([]string{testcap.Path(tb, name)}, capture.Options{})
 	if err != nil {
@@ -26,8 +26,8 @@ func told(tb testing.TB, name string) (*analysis.Run, []analysis.Finding) {
 	return run, judged(tb, run, run.Events(segments))
 }
 
-// toldScenario does so with a written conversation.
-func toldScenario(tb testing.TB, text string) (*analysis.Run, []analysis.Finding) {
+// findingsOfScenario does so with a written conversation.
+func findingsOfScenario(tb testing.TB, text string) (*analysis.Run, []analysis.Finding) {
 	tb.Helper()
 	s, err := scenario.Parse(tb.Name(), []byte(text))
 	if err != nil {
@@ -85,7 +85,7 @@ conn e app:43001 -> other:6379
 `
 
 func TestStallIsCause(t *testing.T) {
-	_, all := toldScenario(t, stalledPool+`
+	_, all := findingsOfScenario(t, stalledPool+`
 5.1 d > GET x
 5.4004 d > GET y
 6.0001 d < $X | $Y
@@ -142,7 +142,7 @@ func TestCoincidenceIsNoCause(t *testing.T) {
 `,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, all := toldScenario(t, stalledPool+text)
+			_, all := findingsOfScenario(t, stalledPool+text)
 			n := 0
 			for i := range all {
 				f := &all[i]
@@ -160,14 +160,14 @@ func TestCoincidenceIsNoCause(t *testing.T) {
 	}
 }
 
-// TestStoryOfJedis is the article's chain in the laboratory's recording: stall, dirty reuse, misreads.
-func TestStoryOfJedis(t *testing.T) {
-	run, all := told(t, "01a_jedis262_buggy_T300.pcap")
-	stories := run.Stories(all)
-	if len(stories) == 0 {
-		t.Fatal("no story")
+// TestIncidentOfJedis is the article's chain in the laboratory's recording: stall, dirty reuse, misreads.
+func TestIncidentOfJedis(t *testing.T) {
+	run, all := findingsOf(t, "01a_jedis262_buggy_T300.pcap")
+	incidents := run.Incidents(all)
+	if len(incidents) == 0 {
+		t.Fatal("no incident")
 	}
-	longest := slices.MaxFunc(stories, func(a, b analysis.Story) int { return len(a.Steps) - len(b.Steps) })
+	longest := slices.MaxFunc(incidents, func(a, b analysis.Incident) int { return len(a.Steps) - len(b.Steps) })
 	var rules []string
 	for _, s := range longest.Steps {
 		rules = append(rules, s.Rule)
@@ -179,17 +179,17 @@ func TestStoryOfJedis(t *testing.T) {
 		}
 	}
 	if rules[0] != "RS401" {
-		t.Errorf("the story begins with %s: %v", rules[0], rules)
+		t.Errorf("the incident begins with %s: %v", rules[0], rules)
 	}
 	for _, want := range []string{"RS401", "RS102", "RS103"} {
 		if !slices.Contains(rules, want) {
-			t.Errorf("no %s in the story %v", want, rules)
+			t.Errorf("no %s in the incident %v", want, rules)
 		}
 	}
 	if slices.Index(rules, "RS103") < slices.Index(rules, "RS102") {
 		t.Errorf("misreads before their cause: %v", rules)
 	}
-	if !strings.Contains(longest.Sentence, "stood still") || longest.Conn == 0 {
+	if !strings.Contains(longest.Sentence, "stalled") || longest.Conn == 0 {
 		t.Errorf("connection %d: %s", longest.Conn, longest.Sentence)
 	}
 	for i := range all {
@@ -215,7 +215,7 @@ var quiet = map[string][]string{
 func TestServerRulesOnCaptures(t *testing.T) {
 	for name, allowed := range quiet {
 		t.Run(name, func(t *testing.T) {
-			_, all := told(t, name)
+			_, all := findingsOf(t, name)
 			for i := range all {
 				f := &all[i]
 				mine := strings.HasPrefix(f.Rule, "RS3") || f.Rule == "RS401" || f.Rule == "RS402" || f.Rule == "RS405"
