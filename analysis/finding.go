@@ -103,11 +103,13 @@ type Step struct {
 // SortFindings puts findings in the order of reports: worst first, then surest, then earliest. The row for what is
 // beyond a rule's bound is the rule's last of its severity and confidence.
 func SortFindings(all []Finding) {
-	slices.SortStableFunc(all, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Confidence, a.Confidence),
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(min(a.More, 1), min(b.More, 1)),
-			cmp.Compare(a.First, b.First), cmp.Compare(a.Fingerprint, b.Fingerprint),
-		)
-	})
+	slices.SortStableFunc(all, func(a, b Finding) int { return compareFindings(&a, &b) })
+}
+
+func compareFindings(a, b *Finding) int {
+	return cmp.Or(
+		cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Confidence, a.Confidence),
+		cmp.Compare(a.Rule, b.Rule), cmp.Compare(min(a.More, 1), min(b.More, 1)),
+		cmp.Compare(a.First, b.First), cmp.Compare(a.Fingerprint, b.Fingerprint),
+	)
 }

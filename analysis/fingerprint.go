@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // fingerprint names a finding so that a second recording of the same fault has the same name: the client by its address,
@@ -13,18 +14,22 @@ func fingerprint(rule string, id groupID) string {
 	return hashed(rule, id.client, addrPortText(id.server), id.subject)
 }
 
-// FormerFingerprints returns the fingerprints that findings, in the order of a report, had before the server's port was part
-// of them: equal ones were told apart by "-2", "-3", … from the second one on. It serves old baselines only.
+// FormerFingerprints returns the fingerprints that findings had before the server's port was part of them. Equal ones then
+// had "-2", "-3", … from the second one on in the order of SortFindings. It serves old baselines only.
 func FormerFingerprints(findings []Finding) []string {
 	names := make([]string, len(findings))
+	order := make([]int, len(findings))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return compareFindings(&findings[a], &findings[b]) })
 	times := map[string]int{}
-	for i := range findings {
+	for _, i := range order {
 		f := &findings[i]
-		name := hashed(f.Rule, f.Client, addrText(f.Server.Addr()), f.Subject)
-		if times[name]++; times[name] > 1 {
-			names[i] = fmt.Sprintf("%s-%d", name, times[name])
-		} else {
-			names[i] = name
+		names[i] = hashed(f.Rule, f.Client, addrText(f.Server.Addr()), f.Subject)
+		times[names[i]]++
+		if n := times[names[i]]; n > 1 {
+			names[i] += fmt.Sprintf("-%d", n)
 		}
 	}
 	return names
