@@ -55,7 +55,7 @@ func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 
 // doubt says that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed says that no other shift is possible.
-func (s *Session) doubt(lo, hi int, closed bool) {
+func (s *Paired) doubt(lo, hi int, closed bool) {
 	if s.held != nil && !s.doubtful {
 		s.explain(false, true)
 	}
@@ -79,7 +79,7 @@ func (s *Session) doubt(lo, hi int, closed bool) {
 
 // doubtCommands says that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
-func (s *Session) doubtCommands(n int64, first int) {
+func (s *Paired) doubtCommands(n int64, first int) {
 	unseen := n/minCommandBytes + 1
 	if s.doubtful {
 		if a := &s.held.anchor; a.first == first && a.hi == 0 {
@@ -97,7 +97,7 @@ func (s *Session) doubtCommands(n int64, first int) {
 }
 
 // doubtReplies says that n bytes of the server's stream were lost, or were no reply.
-func (s *Session) doubtReplies(n int64) {
+func (s *Paired) doubtReplies(n int64) {
 	hi := s.pending.len()
 	if !s.doubtful {
 		hi = int(min(int64(hi), n/minReplyBytes+1))
@@ -106,12 +106,12 @@ func (s *Session) doubtReplies(n int64) {
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
-func (s *Session) beforeLoss() bool {
+func (s *Paired) beforeLoss() bool {
 	return len(s.held.replies) == 0 && s.pending.len() > 0 && s.pending.front().Index < s.held.anchor.first
 }
 
 // unanchored takes a reply while the pairing is in doubt.
-func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
+func (s *Paired) unanchored(r *resp.Reply, info *ReplyInfo) {
 	h := s.held
 	a := &h.anchor
 	j := len(h.replies)
@@ -150,14 +150,14 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 
 // unseenCommand reports whether a server whose kernel has the client's bytes up to k may have a command that the capture
 // has not, or not yet: bytes behind the last command known, some of them lost, count as one.
-func (s *Session) unseenCommand(k int64) bool {
+func (s *Paired) unseenCommand(k int64) bool {
 	return k != reassembly.NoAck && k > s.prev.end && (k > s.requests.Offset() || s.requests.Lost())
 }
 
 // takesTurns counts exchanges of exactly one command and one reply, sent by a server whose kernel had that command. A
 // server that owed an older reply all the time would each time have to leave the newest command, which it had, for
 // later; it never does so many times in a row. This anchors clients that never pause.
-func (s *Session) takesTurns(info *ReplyInfo) bool {
+func (s *Paired) takesTurns(info *ReplyInfo) bool {
 	a := &s.held.anchor
 	shift := s.pending.len() - len(s.held.replies)
 	one := s.commands == a.asked+1 && info.K == s.prev.end && info.MaxGap == 0 && s.prev.valid && info.FirstTime >= s.prev.endTime
@@ -171,7 +171,7 @@ func (s *Session) takesTurns(info *ReplyInfo) bool {
 }
 
 // quietPoint looks, before a command is sent, whether the server owes nothing.
-func (s *Session) quietPoint(ex *Exchange) {
+func (s *Paired) quietPoint(ex *Exchange) {
 	a := &s.held.anchor
 	if s.pending.len() > maxAnchor/2 && a.lo < 0 {
 		a.closed = false // a client that runs so far ahead may have done so before
@@ -199,7 +199,7 @@ func (s *Session) quietPoint(ex *Exchange) {
 }
 
 // silence returns for how long both sides have been silent, unless a command that waits may keep the server silent.
-func (s *Session) silence(now capture.Time) (time.Duration, bool) {
+func (s *Paired) silence(now capture.Time) (time.Duration, bool) {
 	last := max(s.lastData[roleServer].time, s.lastData[roleClient].time)
 	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replyOff {
 		return 0, false
@@ -216,7 +216,7 @@ func (s *Session) silence(now capture.Time) (time.Duration, bool) {
 }
 
 // vote counts what the first reply after a quiet point says.
-func (s *Session) vote(info *ReplyInfo) {
+func (s *Paired) vote(info *ReplyInfo) {
 	a := &s.held.anchor
 	if !a.quiet {
 		return
@@ -236,7 +236,7 @@ func (s *Session) vote(info *ReplyInfo) {
 }
 
 // anchorAt ends the doubt: the replies held serve the commands at this shift.
-func (s *Session) anchorAt(shift int) {
+func (s *Paired) anchorAt(shift int) {
 	s.place(shift, true)
 	s.doubtful, s.held = false, nil
 	for _, ex := range s.pending.rest() {
@@ -246,7 +246,7 @@ func (s *Session) anchorAt(shift int) {
 
 // guess gives up on what is held: it is paired at the likeliest shift and stays uncertain. The search goes on with what
 // follows.
-func (s *Session) guess() {
+func (s *Paired) guess() {
 	a := &s.held.anchor
 	best, found := 0, false
 	for shift := a.lo; shift <= a.hi; shift++ {
@@ -270,7 +270,7 @@ func (s *Session) guess() {
 func abs(n int) int { return max(n, -n) }
 
 // place pairs the held replies at a shift.
-func (s *Session) place(shift int, sure bool) {
+func (s *Paired) place(shift int, sure bool) {
 	h := s.held
 	s.held = nil
 	for range max(shift, 0) {
@@ -282,7 +282,7 @@ func (s *Session) place(shift int, sure bool) {
 		k := &h.replies[i]
 		if i+min(shift, 0) < 0 || s.pending.len() == 0 {
 			s.unanchoredReplies++
-			s.run.odd(s, UnanchoredSeen, &k.reply, &k.info)
+			s.odd(UnanchoredSeen, &k.reply, &k.info)
 			continue
 		}
 		ex := s.pending.pop()
@@ -291,13 +291,13 @@ func (s *Session) place(shift int, sure bool) {
 		}
 		s.replies++
 		s.serve(ex, &k.reply, &k.info)
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 }
 
 // anchorAtRefusal ends the doubt where the server says that the client broke the protocol: it has answered all commands
 // before that.
-func (s *Session) anchorAtRefusal() {
+func (s *Paired) anchorAtRefusal() {
 	n := 0
 	for _, ex := range s.pending.rest() {
 		if ex.Index <= s.badAfter {
@@ -311,7 +311,7 @@ func (s *Session) anchorAtRefusal() {
 }
 
 // anchorAtEnd ends the doubt where the connection ended after a long silence in which the server owed nothing.
-func (s *Session) anchorAtEnd(now capture.Time) {
+func (s *Paired) anchorAtEnd(now capture.Time) {
 	silence, ok := s.silence(now)
 	a := &s.held.anchor
 	shift := s.pending.len() - len(s.held.replies)

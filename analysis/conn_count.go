@@ -6,7 +6,7 @@ import (
 )
 
 // establish counts the connection as open.
-func (f *ConnFacts) establish(s *Session, at capture.Time) {
+func (f *ConnFacts) establish(s *Paired, at capture.Time) {
 	if f.established {
 		return
 	}
@@ -56,15 +56,15 @@ func (f *ConnFacts) owe(owing bool, at capture.Time) {
 }
 
 // join finds the link of the connection.
-func (f *ConnFacts) join(s *Session) {
+func (f *ConnFacts) join(s *Paired) {
 	f.conn = s.ID
 	if f.link == nil {
-		f.link = s.run.linkOf(s)
+		f.link = SessionOf(s).run.linkOf(s)
 	}
 }
 
 // finish completes the facts at the end of the connection.
-func (f *ConnFacts) finish(s *Session, at capture.Time) {
+func (f *ConnFacts) finish(s *Paired, at capture.Time) {
 	f.endTick(at)
 	if f.link == nil {
 		return

@@ -81,9 +81,6 @@ type ConnFacts struct {
 // idleFloor is the shortest silence after which a rule asks whether the path has forgotten the connection.
 const idleFloor = 30 * time.Second
 
-// Facts returns what the connection's segments have told so far. It is borrowed from the session.
-func (s *Session) Facts() *ConnFacts { return &s.facts }
-
 // Established reports whether the connection came into being, as far as the capture shows.
 func (f *ConnFacts) Established() bool { return f.established }
 
@@ -107,7 +104,7 @@ func (f *ConnFacts) ServerTimeout() int {
 }
 
 // see takes every segment of the connection, after the session itself has.
-func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
+func (f *ConnFacts) see(s *Paired, who int, seg *reassembly.Segment) {
 	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 {
 		f.control(s, who, seg)
 	}
@@ -134,7 +131,7 @@ func (f *ConnFacts) spoken(at capture.Time) {
 	f.lastData = at
 }
 
-func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
+func (f *ConnFacts) control(s *Paired, who int, seg *reassembly.Segment) {
 	switch {
 	case seg.Flags&reassembly.SYN != 0 && who == roleClient:
 		f.SYNs++
@@ -186,7 +183,7 @@ func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
 	}
 }
 
-func (f *ConnFacts) fromClient(s *Session, seg *reassembly.Segment) {
+func (f *ConnFacts) fromClient(s *Paired, seg *reassembly.Segment) {
 	if !f.established && seg.Flags&(reassembly.SYN|reassembly.RST) == 0 && s.roleKnown {
 		f.establish(s, seg.Time)
 	}

@@ -87,7 +87,7 @@ type linkKey struct {
 }
 
 // linkOf finds or makes the link of a session; nil beyond the bound.
-func (r *Run) linkOf(s *Session) *Link {
+func (r *Run) linkOf(s *Paired) *Link {
 	k := linkKey{s.Client.Addr(), s.Server}
 	if l := r.links[k]; l != nil {
 		return l

@@ -2,8 +2,6 @@ package analysis
 
 import (
 	"bytes"
-	"net/netip"
-	"time"
 
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -11,7 +9,7 @@ import (
 
 // LastExchange returns the last command of the connection while it is not yet judged, or nil. It is valid during the
 // event, and always there in Ended of a connection that carried RESP commands to its end.
-func (s *Session) LastExchange() *Exchange {
+func (s *Paired) LastExchange() *Exchange {
 	if s.log.len() == 0 {
 		return nil
 	}
@@ -19,67 +17,30 @@ func (s *Session) LastExchange() *Exchange {
 }
 
 // Turned reports whether the server refused the connection with an error before it had read anything.
-func (s *Session) Turned() bool { return s.accepted > 0 }
+func (s *Paired) Turned() bool { return s.accepted > 0 }
 
 // MidWrite reports whether the client's stream stands inside a command.
-func (s *Session) MidWrite() bool {
+func (s *Paired) MidWrite() bool {
 	_, inside := s.requests.Partial()
 	return inside
 }
 
-// OneSided reports whether the server's packets are missing from the capture altogether.
-func (s *Session) OneSided() bool { return s.oneSided() }
-
 // Commands returns how many commands the client has sent, Replies how many in-band replies the server has.
-func (s *Session) Commands() int { return s.commands }
+func (s *Paired) Commands() int { return s.commands }
 
 // Replies returns how many in-band replies the server has sent.
-func (s *Session) Replies() int { return s.replies }
-
-// Population returns the clients of one kind that the connection's client belongs to, or nil before its first command.
-func (s *Session) Population() *Population {
-	if s.group == nil {
-		return nil
-	}
-	return s.group.pop
-}
-
-// Group returns the connections of one kind that this one belongs to, or nil before its first command.
-func (s *Session) Group() *Group { return s.group }
-
-// StanceOf says what policy the clients of a group have, and how that is known so far.
-func (r *Run) StanceOf(g *Group) Stance {
-	s := Session{run: r, Client: netip.AddrPortFrom(g.Client, 0), group: g}
-	return s.stance()
-}
-
-// GivenTimeout returns the read timeout that the user gave for a client.
-func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) { return r.givenTimeout(client) }
-
-// Population returns the clients of the group's kind behind its address, to whatever servers.
-func (g *Group) Population() *Population { return g.pop }
-
-// Stance says what policy the connection's client has, and how that is known so far.
-func (s *Session) Stance() Stance { return s.stance() }
-
-// Waits returns what is known of how long the population waits for replies; of no population nothing is.
-func (p *Population) Waits() *Timeouts {
-	if p == nil {
-		return &Timeouts{}
-	}
-	return p.estimate()
-}
-
-// Lib returns what is known of the population's library; of no population nothing is.
-func (p *Population) Lib() Library {
-	if p == nil {
-		return Library{}
-	}
-	return p.library()
-}
+func (s *Paired) Replies() int { return s.replies }
 
 // turnedAway reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
 // (src/networking.c, acceptCommonHandler). It answers no command, even if the server's kernel had one by then.
-func (s *Session) turnedAway(r *resp.Reply) bool {
+func (s *Paired) turnedAway(r *resp.Reply) bool {
 	return s.replies == 0 && s.Start != reassembly.MidStream && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR max number of clients"))
+}
+
+// OneSided reports that the server's packets are not in the capture.
+func (s *Paired) OneSided() bool {
+	if s.Conn == nil {
+		return s.deaf
+	}
+	return !s.Conn.Sides[s.client.Other()].Seen
 }

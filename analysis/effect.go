@@ -3,7 +3,7 @@ package analysis
 import "github.com/respsniff/respsniff/resp"
 
 // moved moves the mode by a reply.
-func (s *Session) moved(ex *Exchange, r *resp.Reply) {
+func (s *Paired) moved(ex *Exchange, r *resp.Reply) {
 	failed := r.Kind == resp.Error
 	if s.blockUnknown {
 		s.inherited(ex, r)
@@ -55,7 +55,7 @@ func (s *Session) moved(ex *Exchange, r *resp.Reply) {
 }
 
 // executedBlock ends a transaction by the reply to its EXEC.
-func (s *Session) executedBlock(ex *Exchange, r *resp.Reply) {
+func (s *Paired) executedBlock(ex *Exchange, r *resp.Reply) {
 	if r.Kind == resp.Array {
 		element, why := s.executed(ex, r)
 		if !s.block.shortens() {
@@ -66,14 +66,14 @@ func (s *Session) executedBlock(ex *Exchange, r *resp.Reply) {
 		}
 		if element > 0 {
 			info := ex.Serves
-			s.run.oddity(&Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
+			s.oddity(&Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
 		}
 	}
 	s.block.end()
 }
 
 // replyEffect applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
-func (s *Session) replyEffect(effect replyEffect) {
+func (s *Paired) replyEffect(effect replyEffect) {
 	switch effect {
 	case replyNowOn:
 		s.mode.replyOff = false
@@ -96,11 +96,11 @@ func (s *Session) replyEffect(effect replyEffect) {
 }
 
 // unanswered takes back that the next n commands are due a reply.
-func (s *Session) unanswered(n int) {
+func (s *Paired) unanswered(n int) {
 	for range n {
 		ex := s.pending.pop()
 		ex.Flags |= NoReplyDue
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 }
 
@@ -116,13 +116,13 @@ func (m *mode) allowsAnyway(ex *Exchange, r *resp.Reply) bool {
 }
 
 // inherits recognises the reply of a transaction that was begun where the capture does not show it.
-func (s *Session) inherits(r *resp.Reply) bool {
+func (s *Paired) inherits(r *resp.Reply) bool {
 	return s.blockUnknown && r.Kind == resp.Simple && string(r.Text) == "QUEUED"
 }
 
 // inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
 // have begun or ended one.
-func (s *Session) inherited(ex *Exchange, r *resp.Reply) {
+func (s *Paired) inherited(ex *Exchange, r *resp.Reply) {
 	switch {
 	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
 	case s.inherits(r):

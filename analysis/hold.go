@@ -57,7 +57,7 @@ func (h *hold) keep(r *resp.Reply, info *ReplyInfo) {
 }
 
 // fitOf judges one reply against one command, as far as type, shape, content and the server's kernel tell.
-func (s *Session) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, string) {
+func (s *Paired) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, string) {
 	if info.K != reassembly.NoAck && info.K < ex.End {
 		return tooSoon, "the server did not have all of the command yet"
 	}
@@ -91,7 +91,7 @@ func isForeign(ex *Exchange, r *resp.Reply) bool {
 }
 
 // contradicted begins to hold replies back: this one cannot serve the command whose turn it is.
-func (s *Session) contradicted(r *resp.Reply, info *ReplyInfo) {
+func (s *Paired) contradicted(r *resp.Reply, info *ReplyInfo) {
 	s.contradictions++
 	s.held = &hold{}
 	s.held.keep(r, info)
@@ -99,7 +99,7 @@ func (s *Session) contradicted(r *resp.Reply, info *ReplyInfo) {
 
 // quiet reports whether the server has had all commands, and been silent, long enough for it to have said all that it
 // will say.
-func (s *Session) quiet(now capture.Time) bool {
+func (s *Paired) quiet(now capture.Time) bool {
 	if s.lastData[roleServer].seen && now.Sub(s.lastData[roleServer].time) < max(quietAfter, 3*s.minRTT) {
 		return false
 	}
@@ -116,7 +116,7 @@ func (s *Session) quiet(now capture.Time) bool {
 
 // explain looks for the pairing that resolves the contradictions held, and releases the replies by it. While none is
 // certain it waits for more, unless it must decide now.
-func (s *Session) explain(quiet, now bool) {
+func (s *Paired) explain(quiet, now bool) {
 	h := s.held
 	if s.pending.len() == 0 {
 		s.releaseInOrder(nil, false)
@@ -151,19 +151,19 @@ func (s *Session) explain(quiet, now bool) {
 	if a := s.alignment(&best, commands, at, back); s.settles(&best, &p) {
 		a.Resolved = true
 		s.release(&best, commands, n)
-		s.run.aligned(a)
+		s.aligned(a)
 		return
 	} else if !now && h.batches < maxHeldBatches && len(h.replies) < maxHeld {
 		return
 	} else {
 		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
 		s.releaseInOrder(back, !plain)
-		s.run.aligned(a)
+		s.sink.Aligned(a)
 	}
 }
 
 // settles reports whether the best alignment may be acted upon.
-func (s *Session) settles(best *solution, p *puzzle) bool {
+func (s *Paired) settles(best *solution, p *puzzle) bool {
 	if !best.agreed(p) {
 		return false
 	}
@@ -185,7 +185,7 @@ func swallowable(ex *Exchange) bool {
 }
 
 // lookBack returns the commands of the front's batch that were paired already: the fault may have begun with them.
-func (s *Session) lookBack() []*Exchange {
+func (s *Paired) lookBack() []*Exchange {
 	var back []*Exchange
 	if s.pending.len() == 0 {
 		return nil
@@ -209,7 +209,7 @@ func (s *Session) lookBack() []*Exchange {
 }
 
 // release pairs what was held by an alignment.
-func (s *Session) release(best *solution, commands []*Exchange, back int) {
+func (s *Paired) release(best *solution, commands []*Exchange, back int) {
 	h := s.held
 	s.held = nil
 	waiting := 0
@@ -238,19 +238,19 @@ func (s *Session) release(best *solution, commands []*Exchange, back int) {
 			s.replies++
 			s.serve(ex, &k.reply, &k.info)
 		}
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 	for n, j := range best.extra {
 		if j >= back && (best.unique || n >= len(best.extra)-best.extras) {
 			k := &h.replies[j-back]
 			s.unsolicit++
-			s.run.odd(s, Unsolicited, &k.reply, &k.info)
+			s.odd(Unsolicited, &k.reply, &k.info)
 		}
 	}
 }
 
 // repair changes the pairing of a command that had been paired.
-func (s *Session) repair(ex *Exchange, o outcome, own int) {
+func (s *Paired) repair(ex *Exchange, o outcome, own int) {
 	switch {
 	case o.several || o.reply != own && o.reply != outcomeSkipped:
 		ex.Flags |= Uncertain
@@ -261,14 +261,14 @@ func (s *Session) repair(ex *Exchange, o outcome, own int) {
 }
 
 // leaveOut notes that the server sent no reply to a command.
-func (s *Session) leaveOut(ex *Exchange) {
+func (s *Paired) leaveOut(ex *Exchange) {
 	ex.Flags |= LeftOut
 	ex.totalDue, ex.due = 0, 0
 }
 
 // releaseInOrder gives each held reply to the next command, as Redis means it. Unless the order is beyond doubt, nothing
 // that took part is certain, and neither is what follows.
-func (s *Session) releaseInOrder(back []*Exchange, open bool) {
+func (s *Paired) releaseInOrder(back []*Exchange, open bool) {
 	h := s.held
 	s.held = nil
 	var mark ExchangeFlags
@@ -281,7 +281,7 @@ func (s *Session) releaseInOrder(back []*Exchange, open bool) {
 	for i := range h.replies {
 		k := &h.replies[i]
 		if s.pending.len() == 0 || k.info.K != reassembly.NoAck && k.info.K < s.pending.front().End {
-			s.run.odd(s, UnanchoredSeen, &k.reply, &k.info)
+			s.odd(UnanchoredSeen, &k.reply, &k.info)
 			continue
 		}
 		ex := s.pending.pop()
@@ -291,7 +291,7 @@ func (s *Session) releaseInOrder(back []*Exchange, open bool) {
 		}
 		s.replies++
 		s.serve(ex, &k.reply, &k.info)
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 	if open {
 		s.doubt(-maxAnchor, maxAnchor, false)
@@ -310,7 +310,7 @@ type Misfit struct {
 // Alignment tells that replies did not fit their commands in order, and what was made of it. It is valid during the
 // event only.
 type Alignment struct {
-	Session  *Session
+	Session  *Paired
 	Commands []*Exchange // those that took part, oldest first; those that were told of before included
 	Misfits  []Misfit    // the first maxMisfits of the plain pairing
 	NMisfits int
@@ -323,13 +323,13 @@ type Alignment struct {
 	Live     *Exchange   // a command behind the skipped ones that was answered
 }
 
-func (*Alignment) event() {}
+func (*Alignment) Event() {}
 
 // maxMisfits bounds the contradictions that an Alignment describes.
 const maxMisfits = 4
 
 // alignment describes a solution.
-func (s *Session) alignment(best *solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
+func (s *Paired) alignment(best *solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
 	a := &Alignment{
 		Session: s, Commands: commands, NMisfits: best.fifo, Skips: best.skips, Extra: best.extras,
 		Swapped: best.swapped, Foreign: best.hard,
@@ -354,4 +354,10 @@ func (s *Session) alignment(best *solution, commands []*Exchange, at func(int) (
 		}
 	}
 	return a
+}
+
+func (s *Paired) aligned(a *Alignment) {
+	if a.NMisfits > 0 {
+		s.sink.Aligned(a)
+	}
 }

@@ -34,13 +34,13 @@ const undecidedLimit = 64
 
 // decideRole says which end is the client: by the SYN, else by the ports given, else by what the first payload looks
 // like, the usual ports breaking ties.
-func (s *Session) decideRole(seg *reassembly.Segment) {
+func (s *Paired) decideRole(seg *reassembly.Segment) {
 	c := s.Conn
 	if c.Start != reassembly.MidStream {
 		s.setClient(reassembly.A, BySYN)
 		return
 	}
-	a, b := s.run.serverPort(c.Ends[0].Port()), s.run.serverPort(c.Ends[1].Port())
+	a, b := s.shared.serverPort(c.Ends[0].Port()), s.shared.serverPort(c.Ends[1].Port())
 	if a != b {
 		if a {
 			s.setClient(reassembly.B, ByPort)
@@ -125,7 +125,7 @@ func firstBulk(p []byte) ([]byte, bool) {
 }
 
 // decideKind says what the connection carries, from a payload.
-func (s *Session) decideKind(who int, seg *reassembly.Segment) {
+func (s *Paired) decideKind(who int, seg *reassembly.Segment) {
 	p := seg.Payload
 	if len(p) == 0 {
 		return // cut off whole by the snapshot length
@@ -147,14 +147,14 @@ func (s *Session) decideKind(who int, seg *reassembly.Segment) {
 		}
 	case s.Start == reassembly.MidStream && s.undecided < undecidedLimit:
 		s.undecided++
-	case s.run.serverPort(s.Server.Port()) && printable(p):
+	case s.shared.serverPort(s.Server.Port()) && printable(p):
 		s.startDecoding() // inline commands, or what a scanner sends to a Redis port
 	default:
 		s.Kind = Unparsed
 	}
 }
 
-func (s *Session) startDecoding() { s.Kind = RESP }
+func (s *Paired) startDecoding() { s.Kind = RESP }
 
 func printable(p []byte) bool {
 	for _, b := range p {

@@ -24,18 +24,6 @@ const (
 	liveSure = Likely
 )
 
-// ripe reports whether a live run judges the session now.
-func (s *Session) ripe() bool {
-	if !s.run.o.Live {
-		return false
-	}
-	st := s.stance()
-	if st.Basis >= BasisGuessed || st.Confidence >= Likely {
-		return true
-	}
-	return s.log.len() > 0 && s.run.liveNow().Sub(s.log.front().EndTime) >= liveWait
-}
-
 // liveNow is the latest moment that a live run knows of.
 func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
 
@@ -43,44 +31,34 @@ func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
 // be known and had waited for long enough. It must be called from the goroutine that pulls the events, while it asks
 // for another packet.
 func (r *Run) Tick(now capture.Time) {
-	if !r.o.Live || r.yield == nil || r.stopped || now <= r.ticked {
+	if !r.o.Live || r.output.yield == nil || r.output.stopped || now <= r.ticked {
 		return
 	}
 	r.ticked = now
-	for _, s := range slices.Clone(r.waiting) {
-		if r.stopped {
+	for _, s := range slices.Clone(r.judging.waiting) {
+		if r.output.stopped {
 			return
 		}
 		if s.log.len() == 0 || !s.ripe() {
 			continue
 		}
 		if s.judge(); !s.over {
-			s.tellDesync()
+			s.reportDesync()
 		} else if s.log.len() == 0 {
-			r.unawait(s)
-			r.retire(s)
+			r.judging.unawait(s)
+			r.retire(SessionOf(s.Paired))
 		}
 	}
 }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
-func (r *Run) Outstanding() int { return r.logged }
+func (r *Run) Outstanding() int { return r.shared.alive }
 
-// tellDesync tells of an open connection that its callers are worse off than they were told to be.
-func (s *Session) tellDesync() {
-	d := s.desync
-	if !s.run.o.Live || s.over || d == nil || !d.changed {
-		return
-	}
-	d.Open = true
-	s.run.tellDesync(s)
-}
-
-// tellDesync emits the state of a connection's trouble. While it does, Reporters know which connection speaks.
-func (r *Run) tellDesync(s *Session) {
-	d := s.desync
+// reportDesync emits the state of a connection's trouble. While it does, Reporters know which connection reports.
+func (r *Run) reportDesync(s *Session) {
+	d := s.reader.desync
 	d.changed = false
-	d.Session, r.speaking = s, d
+	d.Session, r.speaking = &s.reader, d
 	r.emit(d)
 	d.Session, r.speaking = nil, nil
 }

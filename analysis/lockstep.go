@@ -24,7 +24,7 @@ const (
 
 // turnNow looks at everything that the short way takes for granted.
 func (s *Session) turnNow() turn {
-	if s.log.len() != 1 || s.waiting || s.pending.len() > 1 || s.prev.ex != s.log.front() {
+	if s.log.len() != 1 || s.reader.waiting || s.pending.len() > 1 || s.prev.ex != s.log.front() {
 		return nobodysTurn
 	}
 	f, m := &s.facts, &s.mode
@@ -35,9 +35,9 @@ func (s *Session) turnNow() turn {
 		// the pairing is open, or a request or a reply is
 	case m.quit, m.replyOff, m.replySkip, m.inMulti, m.broken, m.monitor, m.monitoring, m.syncing, m.subs != 0, s.block.open:
 		// a mode in which no reply is due, or in which it means something else
-	case s.guessing, s.desync != nil, s.unread.len() > 0, s.suspect, s.overtaken, s.slowAt != 0, s.blockTold != nil:
+	case s.reader.guessing, s.reader.desync != nil, s.reader.unread.len() > 0, s.caller.suspect, s.caller.overtaken, s.caller.slowAt != 0, s.reader.block != nil:
 		// a caller may have given up
-	case !s.handshake.done, s.group == nil, !f.Data:
+	case !s.caller.handshake.done, s.caller.group == nil, !f.Data:
 		// the set-up of the connection is not over
 	case !f.established, f.closed, f.link == nil, f.tick.at != 0, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.last == 0, f.ServerTTL == 0:
 		// ConnFacts waits for something
@@ -83,7 +83,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 	p, f := &s.prev, &s.facts
 	before := p.ex // answered
 	gap := seg.Time.Sub(p.endTime)
-	req := &s.run.request
+	req := &s.shared.request
 	if seg.Ack < before.Serves.End || seg.Ack <= p.ack || seg.Late || seg.Frame == p.frame || gap < 0 || gap >= suspectGap ||
 		seg.Time.Sub(f.last) >= idleFloor || s.requests.Offset() != seg.Offset || s.run.topology.active || !s.requests.Single(seg.Payload, req) {
 		return false
@@ -95,7 +95,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 	ex := s.newCommand(req, seg, &mark)
 	if !ordinary[ex.Command.ID()] {
 		s.sent(ex, req, &mark)
-		s.settle()
+		s.reader.settle()
 		s.turn = nobodysTurn
 	} else {
 		ex.idle = gap
@@ -107,15 +107,15 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		if !s.run.forRules {
 			s.run.tellSent(s, ex, req)
 		}
-		s.wentOn(before, ex)
-		s.cleanSend(before, ex, false, gap)
+		s.caller.wentOn(before, ex)
+		s.caller.cleanSend(before, ex, false, gap)
 		s.log.push(ex)
 		s.pending.push(ex)
 		ex.refs = 2
 		p.follow(ex, &mark)
-		s.singles++
-		before.Belief = Belief{before.Index, s.plainLevel()}
-		s.emitFront()
+		s.reader.singles++
+		before.Belief = Belief{before.Index, s.reader.plainLevel()}
+		s.reader.emitFront()
 		s.turn = serversTurn
 	}
 	s.closedWindow = seg.Window == 0
@@ -123,7 +123,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 	if s.turn == serversTurn {
 		f.asked(seg)
 	} else {
-		f.see(s, roleClient, seg)
+		f.see(&s.Paired, roleClient, seg)
 	}
 	return true
 }
@@ -131,7 +131,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 // replyAlone takes a plain segment of the server. Where it returns false it has done nothing.
 func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 	ex := s.prev.ex
-	r := &s.run.reply
+	r := &s.shared.reply
 	if seg.Ack < ex.End || s.run.topology.active || !s.answers.Single(seg.Payload, r) {
 		return false
 	}
@@ -140,10 +140,10 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 	s.prev.replyBytes = true
 	s.turn = nobodysTurn
 	if ok, _ := ex.Call.Allows(r); !ok {
-		info := &s.run.info
+		info := &s.shared.info
 		s.describe(info, r, seg)
 		s.reply(r, info, seg)
-		s.facts.see(s, roleServer, seg)
+		s.facts.see(&s.Paired, roleServer, seg)
 	} else {
 		s.describe(&ex.Serves, r, seg)
 		ex.Served = true
@@ -152,20 +152,20 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 		s.pending.pop()
 		wait := seg.Time.Sub(ex.EndTime)
 		s.run.summary.Replies++
-		s.group.latencies.add(wait)
+		s.caller.group.latencies.add(wait)
 		if wait < suspectGap {
 			s.turn = clientsTurn
 		} else {
-			s.group.pop.noteSlow(s, ex)
+			s.caller.group.pop.noteSlow(s.ID, ex)
 			if wait > suspectGap {
-				s.slowAt = seg.Time
+				s.caller.slowAt = seg.Time
 			}
 		}
 		if !s.run.forRules {
 			s.run.tellAnswered(s, ex, r)
 		}
 		s.topo.node.latency(ex)
-		s.run.release(ex)
+		s.shared.release(ex)
 		s.facts.answered(seg)
 	}
 	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}

@@ -46,7 +46,7 @@ type Hole struct {
 }
 
 // Hidden returns what the capture hides of the connection, during Ended.
-func (s *Session) Hidden() Hidden {
+func (s *Paired) Hidden() Hidden {
 	h := s.hidden.Hidden
 	h.Lost = s.Lost
 	h.Anchored = !s.doubtful
@@ -63,7 +63,7 @@ func (s *Session) Hidden() Hidden {
 }
 
 // OnlySide reports whether data of one side only was captured, during Ended, and whose.
-func (s *Session) OnlySide() (client, only bool) {
+func (s *Paired) OnlySide() (client, only bool) {
 	c := s.Conn
 	if c == nil {
 		return false, false
@@ -86,7 +86,7 @@ type hidden struct {
 
 // OpenSecret returns, during Ended, where the request begins that the client had not finished, if it may hold a secret:
 // it was never told as Sent.
-func (s *Session) OpenSecret() (start int64, ok bool) { return s.requests.PartialSecret() }
+func (s *Paired) OpenSecret() (start int64, ok bool) { return s.requests.PartialSecret() }
 
 // echoes compares the TCP timestamps that one side sent with those that its peer echoes.
 type echoes struct {

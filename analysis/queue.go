@@ -1,5 +1,13 @@
 package analysis
 
+// Bounds of the commands that are kept until they are judged.
+const (
+	// maxSessionLog is how many commands of one connection may wait for judgement.
+	maxSessionLog = 1 << 13
+	// maxLog is how many may wait in all, at about 500 bytes each.
+	maxLog = 1 << 14
+)
+
 // queue is a first-in-first-out list of exchanges whose memory is used again.
 type queue struct {
 	items []*Exchange

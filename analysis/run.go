@@ -5,59 +5,59 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
-	"github.com/respsniff/respsniff/resp"
 )
 
-// Run is one pass over a capture: it owns the sessions, the groups and the memory they share.
+// Run is one pass over a capture: it owns the sessions and what the rooms share.
 type Run struct {
-	o           Options
-	knobs       knobs
-	sessions    pool[Session]
-	exchanges   pool[Exchange]
-	groups      map[groupKey]*Group
-	populations map[populationKey]*Population
-	waiting     []*Session // sessions with exchanges that wait for judgement
-	final       bool
-	capped      int // sessions judged early because the evidence kept for them was at its bound
-	logged      int // exchanges alive
-	relieveAt   int // how many there must be before all sessions are judged early again
-	stopped     bool
-	owed        []*Exchange // scratch of lazyWrites
-	without     ablation
-	topology    topology
-	stalls      []*Stall
-	waiters     []waiter // scratch of silence
-	tale        tale
-	yield       func(Event, error) bool
-	ports       map[uint16]bool
-	summary     Summary
-	request     resp.Request
-	reply       resp.Reply
-	info        ReplyInfo
-	closes      recentCloses
-	conns       []*ConnSummary
-	row         ConnSummary // told last, where rows are not kept
-	keepConns   bool
-	forRules    bool
-	longWay     bool // for tests: no segment takes the short way
-	sent        Sent
-	answered    Answered
-	control     Control
-	marks       map[int64][]string // rules by connection, for the conns command
-	links       map[linkKey]*Link
-	linked      linkTotals
-	ticked      capture.Time // of a live run
-	speaking    *Desync      // being told of
-	news        bool         // some finding changed
-	peers       map[netip.AddrPort]*peer
-	quality     quality
-	kept        int  // abandonments of open connections
-	live        int  // sessions in use
-	yielding    bool // the consumer has the event
+	o        Options
+	knobs    knobs
+	bounds   bound.Set
+	shared   *Shared
+	clients  *registry
+	judging  *judging
+	topology topology
+	stalls   []*Stall
+	waiters  []waiter // scratch of silence
+	links    map[linkKey]*Link
+	linked   linkTotals
+	peers    map[netip.AddrPort]*peer
+	tale     tale
+	sessions pool[Session]
+	live     int // sessions in use
+	summary  Summary
+	quality  quality
+	rows     rows
+	output   output
+	ticked   capture.Time // of a live run
+	speaking *Desync      // being told of
+	news     bool         // some finding changed
+	capped   int
+	forRules bool
+	longWay  bool // for tests: no segment takes the short way
+}
+
+// output is where events go.
+type output struct {
+	yield    func(Event, error) bool
+	yielding bool // the consumer has the event
+	stopped  bool
+	sent     Sent
+	answered Answered
+	control  Control
+}
+
+// rows are the lines of the conns command.
+type rows struct {
+	keep  bool
+	all   []*ConnSummary
+	last  ConnSummary        // emitted last, where rows are not kept
+	marks map[int64][]string // rules by connection
 }
 
 // Summary counts what a run has seen.
@@ -82,7 +82,7 @@ type Summary struct {
 
 // NewRun prepares a pass.
 func NewRun(o *Options) *Run {
-	r := &Run{groups: map[groupKey]*Group{}, populations: map[populationKey]*Population{}, ports: map[uint16]bool{}}
+	r := &Run{}
 	if o != nil {
 		r.o = *o
 	}
@@ -90,11 +90,38 @@ func NewRun(o *Options) *Run {
 		r.o.MaxExamples = 5
 	}
 	r.knobs = knobsOf(r.o.Params)
-	for _, p := range r.o.Ports {
-		r.ports[p] = true
-	}
+	p := parameters(r.o.Params)
+	r.shared = NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
+	r.clients = newRegistry(Given{r.o.ReadTimeouts, r.o.Policies}, Parameters{
+		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
+	})
+	r.judging = newJudging(JudgingOptions{
+		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
+		Live: r.o.Live, Print: Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
+	}, r.shared, r, &r.bounds)
 	r.topology.prepare()
 	return r
+}
+
+// parameters are the parameters of rules as the user gave them.
+type parameters map[string]string
+
+// duration returns a duration above 0, or 0 where none was given.
+func (p parameters) duration(name string) time.Duration {
+	d, err := time.ParseDuration(p[name])
+	if err != nil {
+		return 0
+	}
+	return max(d, 0)
+}
+
+// number returns a number above 0, or 0 where none was given.
+func (p parameters) number(name string) int {
+	n, err := strconv.Atoi(p[name])
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 // Events turns segments into events. One call a Run.
@@ -106,17 +133,17 @@ func Events(segments iter.Seq2[*reassembly.Segment, error], o *Options) iter.Seq
 // stream.
 func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		r.yield = yield
+		r.output.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
 		segments(func(seg *reassembly.Segment, err error) bool {
 			if err != nil {
-				r.stopped = r.stopped || !yield(nil, err)
+				r.output.stopped = r.output.stopped || !yield(nil, err)
 			} else {
 				r.take(seg)
 			}
-			return !r.stopped
+			return !r.output.stopped
 		})
-		if !r.stopped {
+		if !r.output.stopped {
 			r.finish()
 		}
 	}
@@ -127,7 +154,7 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 func (r *Run) take(seg *reassembly.Segment) {
 	done := false
 	defer func() {
-		if done || r.yielding {
+		if done || r.output.yielding {
 			return
 		}
 		if cause := recover(); cause != nil {
@@ -144,7 +171,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 		} else if sum.First == 0 || seg.Time < sum.First {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
-		plain, short := plainSegment(seg), false
+		plain, short := PlainSegment(seg), false
 		if !plain {
 			r.observe(s, seg)
 		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
@@ -171,131 +198,51 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	}
 	s := r.sessions.get()
 	r.live++
-	s.reset(r, seg.Conn)
+	s.begin(r, seg.Conn)
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
 	if !s.roleKnown {
 		s.decideRole(seg)
 	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.reopened(s, seg.Time)
+		r.clients.reopened(&s.Paired, seg.Time)
 		r.connecting(s, seg)
 	}
 	r.emit(&Opened{s, seg})
 	return s
 }
 
-// plainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an acknowledgement,
-// and nothing else. Asking that once saves asking it in ten places.
-func plainSegment(seg *reassembly.Segment) bool {
-	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
-		seg.Length == len(seg.Payload)
-}
-
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
-	r.final = true
 	r.stillSilent()
-	slices.SortFunc(r.waiting, func(a, b *Session) int { return cmp.Compare(a.ID, b.ID) })
-	for _, s := range r.waiting {
-		if r.stopped {
+	for _, s := range r.judging.last() {
+		if r.output.stopped {
 			return
 		}
-		r.last(s)
+		r.last(SessionOf(s.Paired))
 	}
-	r.waiting = nil
-	slices.SortFunc(r.conns, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(r.rows.all, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func (r *Run) emit(e Event) {
-	if r.stopped {
+	if r.output.stopped {
 		return
 	}
-	r.yielding = true
-	r.stopped = !r.yield(e, nil)
-	r.yielding = false
+	r.output.yielding = true
+	r.output.stopped = !r.output.yield(e, nil)
+	r.output.yielding = false
 }
 
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
-	s.Capped = int64(r.capped)
+	s.Abandoned = r.judging.abandoned
+	s.Unsaid += r.judging.suppressed
+	for _, b := range r.bounds.Reached() {
+		s.Capped += b.Hits
+	}
+	s.Capped += int64(r.capped)
 	return s
-}
-
-func (r *Run) serverPort(p uint16) bool { return r.ports[p] }
-
-func (r *Run) givenPolicy(client netip.Addr) (Policy, bool) {
-	if p, ok := r.o.Policies[client]; ok {
-		return p, true
-	}
-	p, ok := r.o.Policies[netip.Addr{}]
-	return p, ok
-}
-
-func (r *Run) givenTimeout(client netip.Addr) (time.Duration, bool) {
-	if t, ok := r.o.ReadTimeouts[client]; ok {
-		return t, true
-	}
-	t, ok := r.o.ReadTimeouts[netip.Addr{}]
-	return t, ok
-}
-
-func (r *Run) newExchange() *Exchange {
-	r.logged++
-	ex := r.exchanges.get()
-	*ex = Exchange{}
-	return ex
-}
-
-// release gives up one hold on an exchange; the last one returns it to the pool.
-func (r *Run) release(ex *Exchange) {
-	if ex.refs--; ex.refs <= 0 {
-		if r.logged--; r.logged < maxLog {
-			r.relieveAt = 0
-		}
-		r.exchanges.put(ex)
-	}
-}
-
-// await lists a session whose exchanges wait for judgement.
-func (r *Run) await(s *Session) { r.waiting = append(r.waiting, s) }
-
-func (r *Run) unawait(s *Session) {
-	for i, w := range r.waiting {
-		if w == s {
-			last := len(r.waiting) - 1
-			r.waiting[i] = r.waiting[last]
-			r.waiting = r.waiting[:last]
-			return
-		}
-	}
-}
-
-// groupOf finds or makes the group that a session belongs to.
-func (r *Run) groupOf(s *Session) *Group {
-	h := &s.handshake
-	pk := populationKey{s.Client.Addr(), h.signature}
-	p := r.populations[pk]
-	if p == nil {
-		p = &Population{Client: s.Client.Addr(), knobs: &r.knobs}
-		r.populations[pk] = p
-	}
-	if h.named && !p.named {
-		p.named, p.Library = true, h.library
-	} else if h.library.Name != "" && p.Library.Name == "" {
-		p.Library = h.library
-	}
-	p.async = p.async || h.sentinel
-	gk := groupKey{s.Client.Addr(), s.Server, h.signature}
-	g := r.groups[gk]
-	if g == nil {
-		g = &Group{Client: gk.client, Server: gk.server, pop: p}
-		r.groups[gk] = g
-		p.groups++
-	}
-	g.opened()
-	return g
 }
 
 // ended takes leave of a connection.
@@ -308,8 +255,8 @@ func (r *Run) ended(s *Session) {
 	case Replication:
 		r.summary.Replication++
 	}
-	if s.group != nil {
-		s.group.closed()
+	if s.caller.group != nil {
+		s.caller.group.closed()
 	}
 	if _, only := s.OnlySide(); only {
 		r.summary.OneSided++
@@ -319,14 +266,14 @@ func (r *Run) ended(s *Session) {
 
 // marked notes that a rule has something to say of a connection.
 func (r *Run) marked(conn int64, rule string) {
-	if !r.keepConns || conn == 0 {
+	if !r.rows.keep || conn == 0 {
 		return
 	}
-	if r.marks == nil {
-		r.marks = map[int64][]string{}
+	if r.rows.marks == nil {
+		r.rows.marks = map[int64][]string{}
 	}
-	if !slices.Contains(r.marks[conn], rule) {
-		r.marks[conn] = append(r.marks[conn], rule)
+	if !slices.Contains(r.rows.marks[conn], rule) {
+		r.rows.marks[conn] = append(r.rows.marks[conn], rule)
 	}
 }
 
@@ -335,17 +282,17 @@ func (r *Run) marked(conn int64, rule string) {
 func (r *Run) ForRules() { r.forRules = true }
 
 // KeepConns asks for Conns, before the events begin.
-func (r *Run) KeepConns() { r.keepConns = true }
+func (r *Run) KeepConns() { r.rows.keep = true }
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
-	for _, c := range r.conns {
-		c.Findings = slices.Sorted(slices.Values(r.marks[c.ID]))
+	for _, c := range r.rows.all {
+		c.Findings = slices.Sorted(slices.Values(r.rows.marks[c.ID]))
 		if c.group != nil {
 			c.complete(r)
 		}
 	}
-	return r.conns
+	return r.rows.all
 }
 
 // File names a capture file for evidence.

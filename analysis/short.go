@@ -14,7 +14,7 @@ const singleWrite = 16 << 10
 // shortReply recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
 // elements, the client had all of it and the server nothing more to say, and only after a further command, which the
 // server had by then, bytes came again. The decoder is told to end the aggregate there.
-func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
+func (s *Paired) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
 	if s.pending.len() < 2 || seg.Missing > 0 || s.doubtful || s.held != nil {
 		return
 	}
@@ -32,13 +32,13 @@ func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
 	if s.answers.Next(reply) != nil || !reply.Abandoned {
 		return
 	}
-	info := &s.run.info
+	info := &s.shared.info
 	*info = ReplyInfo{
 		Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
 		FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: reply.N,
 	}
 	s.partial.started = false
-	s.run.oddity(&Oddity{
+	s.oddity(&Oddity{
 		Session: s, What: ShortReply, Reply: reply, Info: info, Exchange: s.pending.front(), Gap: idle,
 		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
 	})
@@ -47,14 +47,14 @@ func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
 
 // shortAtEnd recognises the array of an EXEC that was still short when the connection ended, where the transaction held
 // what makes servers write fewer elements than they announce.
-func (s *Session) shortAtEnd() {
+func (s *Paired) shortAtEnd() {
 	o, open := s.answers.Open()
 	if !open || !o.Boundary || o.Declared <= o.Received || s.doubtful || s.held != nil || s.Lossy() || s.pending.len() == 0 ||
 		s.pending.front().verb != verbExec || !s.block.open || !s.block.shortens() || s.closing[roleServer].rst {
 		return
 	}
 	stopped := &s.lastData[roleServer]
-	s.run.oddity(&Oddity{
+	s.oddity(&Oddity{
 		Session: s, What: ShortReply, Exchange: s.pending.front(), Gap: s.Last.Sub(stopped.time),
 		Info: &ReplyInfo{
 			Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,

@@ -73,7 +73,7 @@ func (f *ConnFacts) useUnseen() {
 }
 
 // command looks whether a command is a pool timer's.
-func (f *ConnFacts) command(s *Session, ex *Exchange) {
+func (f *ConnFacts) command(s *Paired, ex *Exchange) {
 	if f.link == nil {
 		f.join(s)
 	}
@@ -108,7 +108,7 @@ func (f *ConnFacts) command(s *Session, ex *Exchange) {
 }
 
 // confirm records the pending tick.
-func (f *ConnFacts) confirm(s *Session) {
+func (f *ConnFacts) confirm(s *Paired) {
 	t := f.tick
 	f.tick.at = 0
 	f.record(s.ID, t)

@@ -28,7 +28,7 @@ type Redirected struct {
 	AskTime  capture.Time
 }
 
-func (*Redirected) event() {}
+func (*Redirected) Event() {}
 
 // Certain reports whether the redirect is certainly the reply to its command.
 func (e *Redirected) Certain() bool { return e.Exchange.Flags&(Uncertain|AfterHole) == 0 }

@@ -89,7 +89,7 @@ func (t *transaction) shortens() bool {
 
 // executed takes the array of EXEC: it ties the elements to the queued commands that are still in the session's log,
 // and returns why an element cannot answer its command, if one cannot.
-func (s *Session) executed(exec *Exchange, r *resp.Reply) (element int, why string) {
+func (s *Paired) executed(exec *Exchange, r *resp.Reply) (element int, why string) {
 	t := &s.block
 	if r.Kind != resp.Array {
 		return 0, ""
@@ -125,25 +125,25 @@ const staleIdle = 100 * time.Millisecond
 
 // watchBlock looks for the next user of a connection that was given back inside MULTI: pools probe what they hand out,
 // and nobody probes inside a transaction of its own.
-func (s *Session) watchBlock(ex *Exchange) {
+func (s *Paired) watchBlock(ex *Exchange) {
 	if ex.verb == verbPing && ex.idle >= staleIdle {
 		info := ex.Serves
-		s.run.oddity(&Oddity{Session: s, What: StaleMode, Info: &info, Exchange: ex, Gap: ex.idle, Text: "a transaction"})
+		s.oddity(&Oddity{Session: s, What: StaleMode, Info: &info, Exchange: ex, Gap: ex.idle, Text: "a transaction"})
 	}
 }
 
 // watchMode looks for the next user of a connection that was given back as a MONITOR.
-func (s *Session) watchMode(ex *Exchange) {
+func (s *Paired) watchMode(ex *Exchange) {
 	if !s.mode.monitor || ex.idle < staleIdle || ex.verb == verbQuit || ex.verb == verbReset || ex.verb == verbMonitor {
 		return
 	}
-	s.run.emit(&Oddity{
+	s.sink.Oddity(&Oddity{
 		Session: s, What: StaleMode, Frame: ex.Frame, File: ex.File, Time: ex.Time, Offset: ex.Start, Exchange: ex, Gap: ex.idle, Text: "MONITOR",
 	})
 }
 
 // logged returns a command that has not been settled yet, or nil.
-func (s *Session) logged(index int) *Exchange {
+func (s *Paired) logged(index int) *Exchange {
 	if s.log.len() == 0 {
 		return nil
 	}
@@ -154,21 +154,15 @@ func (s *Session) logged(index int) *Exchange {
 	return s.log.at(i)
 }
 
-// holdsBlock reports whether the commands of an open transaction are to be kept together until EXEC: their elements are
-// not known yet.
-func (s *Session) holdsBlock() bool {
-	return s.block.open && s.block.queued <= maxQueued && !s.over && !s.forced && s.log.len() < maxSessionLog/2
-}
-
 // InTransaction reports whether the server is queueing the commands of this connection, since which MULTI, and how many
 // it has queued.
-func (s *Session) InTransaction() (multi, queued int, ok bool) {
+func (s *Paired) InTransaction() (multi, queued int, ok bool) {
 	return s.block.multi, s.block.queued, s.block.open
 }
 
 // Subscribed returns the number of channels and patterns that the connection is subscribed to, if it speaks RESP2,
 // where that forbids other commands.
-func (s *Session) Subscribed() int {
+func (s *Paired) Subscribed() int {
 	if s.mode.resp3 {
 		return 0
 	}

@@ -62,7 +62,7 @@ func (w *unparsedWatch) odd(e *analysis.Oddity) {
 		return
 	}
 	w.places++
-	o := hiding(e.Session, analysis.Info)
+	o := hiding(analysis.SessionOf(e.Session), analysis.Info)
 	o.Time, o.Last = e.Time, e.Time
 	o.Evidence = func() analysis.Example {
 		what := "no request"

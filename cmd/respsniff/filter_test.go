@@ -160,13 +160,15 @@ func TestConnsByCommandKeyAndRule(t *testing.T) {
 }
 
 func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
-	s := &analysis.Session{ID: 7}
+	s := &analysis.Session{}
+	s.ID = 7
+	p := &s.Paired
 	f := &filterFlags{conns: []int64{8}}
 	for _, event := range []analysis.Event{
-		&analysis.Exchange{Session: s}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
+		&analysis.Exchange{Session: p}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
 		&analysis.Ended{Session: s}, &analysis.WaitEnded{Session: s}, &analysis.Sent{Session: s}, &analysis.Answered{Session: s},
-		&analysis.Oddity{Session: s}, &analysis.Desync{Conn: 7}, &analysis.Alignment{Session: s}, &analysis.SharedUse{Session: s},
-		&analysis.BlockGivenUp{Session: s}, &analysis.Redirected{Session: s},
+		&analysis.Oddity{Session: p}, &analysis.Desync{Conn: 7}, &analysis.Alignment{Session: p},
+		&analysis.Redirected{Session: s},
 	} {
 		if wanted(event, f) {
 			t.Errorf("%T of connection 7 passed --conn 8", event)

@@ -127,7 +127,7 @@ func only(events iter.Seq2[analysis.Event, error], f *filterFlags) iter.Seq2[ana
 }
 
 func wanted(event analysis.Event, f *filterFlags) bool {
-	var s *analysis.Session
+	var s *analysis.Identity
 	switch e := event.(type) {
 	case *analysis.ConnSummary:
 		return f.choose(e.ID, e.Client, e.Server)
@@ -136,27 +136,27 @@ func wanted(event analysis.Event, f *filterFlags) bool {
 	case *analysis.Exchange:
 		return f.choose(e.Session.ID, e.Session.Client, e.Session.Server)
 	case *analysis.Opened:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Control:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Ended:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.WaitEnded:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Sent:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Answered:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Oddity:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Alignment:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.SharedUse:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.BlockGivenUp:
-		s = e.Session
+		s = &e.Session.Identity
 	case *analysis.Redirected:
-		s = e.Session
+		s = &e.Session.Identity
 	}
 	return s == nil || f.connection(s.ID, s.Client, s.Server)
 }

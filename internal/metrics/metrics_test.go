@@ -21,7 +21,8 @@ import (
 )
 
 func exchange(server string, command *resp.Command, took time.Duration) *analysis.Exchange {
-	e := &analysis.Exchange{Session: &analysis.Session{Server: netip.MustParseAddrPort(server)}, Command: command, Served: true}
+	e := &analysis.Exchange{Session: &analysis.Paired{}, Served: true}
+	e.Session.Server, e.Command = netip.MustParseAddrPort(server), command
 	e.Serves.FirstTime = capture.Time(took)
 	return e
 }
