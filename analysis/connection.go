@@ -16,7 +16,6 @@ type Session struct {
 	caller clientConn
 	reader readerConn
 	run    *Run
-	turn   turn // who may take the short way
 	topo   topologyState
 	facts  ConnFacts
 }
@@ -28,7 +27,7 @@ func (s *Session) begin(run *Run, c *reassembly.Conn) {
 	s.Paired.Begin(run.shared, s, c)
 	s.caller = clientConn{Paired: &s.Paired, reg: run.clients, sink: s}
 	s.reader = readerConn{clientConn: &s.caller, judging: run.judging, chance: 1, unread: unread, batch: s.reader.batch[:0]}
-	s.run, s.turn = run, nobodysTurn
+	s.run = run
 	s.topo, s.facts = topologyState{}, ConnFacts{}
 }
 
@@ -52,9 +51,6 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 	}
 	s.Depart(who, seg, plain)
 	s.facts.see(&s.Paired, who, seg)
-	if (!plain || seg.Length > 0) && !s.run.longWay {
-		s.turn = s.turnNow()
-	}
 }
 
 // judge lets the reader judge what the bytes of one side made ripe.

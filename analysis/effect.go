@@ -3,16 +3,16 @@ package analysis
 import "github.com/respsniff/respsniff/resp"
 
 // moved moves the mode by a reply.
-func (s *Paired) moved(ex *Exchange, r *resp.Reply) {
+func (m *mode) moved(s *Paired, ex *Exchange, r *resp.Reply) {
 	failed := r.Kind == resp.Error
 	if s.blockUnknown {
-		s.inherited(ex, r)
+		s.mode.inherited(s, ex, r)
 	}
 	if ex.Flags&Queued != 0 {
 		switch {
 		case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
 			s.block.queue(ex)
-			s.watchBlock(ex)
+			s.block.watchProbe(s, ex)
 		case failed:
 			s.block.failed = true
 		}
@@ -32,7 +32,7 @@ func (s *Paired) moved(ex *Exchange, r *resp.Reply) {
 		}
 	case verbHello:
 		if !failed {
-			s.mode.resp3 = ex.hello3
+			m.switchTo(ex.hello)
 		}
 	case verbMulti:
 		switch {
@@ -42,7 +42,7 @@ func (s *Paired) moved(ex *Exchange, r *resp.Reply) {
 			s.mode.inMulti = false
 		}
 	case verbExec:
-		s.executedBlock(ex, r)
+		s.block.executedBlock(s, ex, r)
 	case verbDiscard:
 		if !failed {
 			s.block.end()
@@ -55,25 +55,25 @@ func (s *Paired) moved(ex *Exchange, r *resp.Reply) {
 }
 
 // executedBlock ends a transaction by the reply to its EXEC.
-func (s *Paired) executedBlock(ex *Exchange, r *resp.Reply) {
+func (t *transaction) executedBlock(s *Paired, ex *Exchange, r *resp.Reply) {
 	if r.Kind == resp.Array {
-		element, why := s.executed(ex, r)
+		element, why := s.block.executed(s, ex, r)
 		if !s.block.shortens() {
 			element = 0 // then the table of commands is wrong about this server
 		}
 		if effect := s.block.reply; effect != replyAsBefore {
-			s.replyEffect(effect)
+			s.mode.applyQueued(s, effect)
 		}
 		if element > 0 {
 			info := ex.Serves
-			s.oddity(&Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
+			reportOddity(s, &Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
 		}
 	}
 	s.block.end()
 }
 
-// replyEffect applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
-func (s *Paired) replyEffect(effect replyEffect) {
+// applyQueued applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
+func (m *mode) applyQueued(s *Paired, effect replyEffect) {
 	switch effect {
 	case replyNowOn:
 		s.mode.replyOff = false
@@ -82,21 +82,21 @@ func (s *Paired) replyEffect(effect replyEffect) {
 			s.mode.replySkip = true
 			return
 		}
-		s.unanswered(1)
+		s.queues.unanswered(s, 1)
 	case replyNowOff:
 		for n, ex := range s.pending.rest() {
 			if ex.replyMode == replyNowOn {
-				s.unanswered(n)
+				s.queues.unanswered(s, n)
 				return
 			}
 		}
-		s.unanswered(s.pending.len())
+		s.queues.unanswered(s, s.pending.len())
 		s.mode.replyOff = true
 	}
 }
 
 // unanswered takes back that the next n commands are due a reply.
-func (s *Paired) unanswered(n int) {
+func (q *queues) unanswered(s *Paired, n int) {
 	for range n {
 		ex := s.pending.pop()
 		ex.Flags |= NoReplyDue
@@ -116,16 +116,16 @@ func (m *mode) allowsAnyway(ex *Exchange, r *resp.Reply) bool {
 }
 
 // inherits recognises the reply of a transaction that was begun where the capture does not show it.
-func (s *Paired) inherits(r *resp.Reply) bool {
+func (d *doubts) inherits(s *Paired, r *resp.Reply) bool {
 	return s.blockUnknown && r.Kind == resp.Simple && string(r.Text) == "QUEUED"
 }
 
 // inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
 // have begun or ended one.
-func (s *Paired) inherited(ex *Exchange, r *resp.Reply) {
+func (m *mode) inherited(s *Paired, ex *Exchange, r *resp.Reply) {
 	switch {
 	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
-	case s.inherits(r):
+	case s.doubts.inherits(s, r):
 		ex.Flags |= Queued
 		if s.prev.end == ex.End {
 			s.mode.inMulti = true

@@ -101,7 +101,7 @@ type Request struct {
 	Key         Snippet       // first key; Len 0 and !HasKey: none
 	HasKey      bool
 	verb        verb
-	hello3      bool
+	hello       protocol // that a HELLO asks for
 	secretReply bool
 	argc        int
 	blockFor    time.Duration

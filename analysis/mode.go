@@ -24,6 +24,32 @@ type mode struct {
 	multiIndex int
 }
 
+// protocol is the version of RESP that a HELLO asks for.
+type protocol uint8
+
+const (
+	sameProtocol protocol = iota // HELLO without a version keeps the connection's (src/networking.c, helloCommand)
+	protocol2
+	protocol3
+)
+
+func protocolAsked(req *resp.Request) protocol {
+	switch {
+	case len(req.Args) < 2:
+		return sameProtocol
+	case string(req.Args[1].Bytes) == "3":
+		return protocol3
+	}
+	return protocol2
+}
+
+// switchTo moves the mode to the protocol that a HELLO asked for.
+func (m *mode) switchTo(p protocol) {
+	if p != sameProtocol {
+		m.resp3 = p == protocol3
+	}
+}
+
 // verb is the part of a command's name that modes ask for.
 type verb uint8
 

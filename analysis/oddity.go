@@ -49,19 +49,17 @@ const (
 // Event marks an oddity as an event.
 func (*Oddity) Event() {}
 
-func (s *Paired) odd(kind OddityKind, reply *resp.Reply, info *ReplyInfo) {
+func reportOdd(s *Paired, kind OddityKind, reply *resp.Reply, info *ReplyInfo) {
 	s.sink.Oddity(&Oddity{Session: s, What: kind, Reply: reply, Info: info, Frame: info.Frame, File: info.File, Time: info.Time, Offset: info.Start})
 }
 
-// oddity reports something odd about a reply, with its place.
-func (s *Paired) oddity(o *Oddity) {
+// reportOddity reports something odd about a reply, with its place.
+func reportOddity(s *Paired, o *Oddity) {
 	o.Frame, o.File, o.Time, o.Offset = o.Info.Frame, o.Info.File, o.Info.Time, o.Info.Start
 	s.sink.Oddity(o)
 }
 
-func (s *Paired) pushed(reply *resp.Reply, info *ReplyInfo) { s.odd(PushMessage, reply, info) }
-
-func (s *Paired) malformed(who int, seg *reassembly.Segment, err error) {
+func reportMalformed(s *Paired, who int, seg *reassembly.Segment, err error) {
 	kind := BadReply
 	if who == roleClient {
 		kind = BadRequest

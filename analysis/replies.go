@@ -19,7 +19,19 @@ func (s *Paired) serverBytes(seg *reassembly.Segment) {
 	}
 	s.begin(roleServer, seg)
 	reply := &s.shared.reply
-	s.shortReply(reply, seg)
+	if seg.Length == len(seg.Payload) && !s.partial.started && s.answers.Single(seg.Payload, reply) {
+		info := &s.shared.info
+		s.describe(info, reply, seg)
+		s.reply(reply, info, seg)
+	} else {
+		s.severalReplies(seg, reply)
+	}
+	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
+}
+
+// severalReplies takes a segment that does not hold exactly one reply.
+func (s *Paired) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
+	s.partial.short(s, reply, seg)
 	s.answers.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	for s.Kind.decoded() {
 		err := s.answers.Next(reply)
@@ -27,9 +39,9 @@ func (s *Paired) serverBytes(seg *reassembly.Segment) {
 			break
 		}
 		if err != nil {
-			s.malformed(roleServer, seg, err)
+			reportMalformed(s, roleServer, seg, err)
 			s.partial.started = false
-			s.doubt(-maxAnchor, s.pending.len(), false)
+			s.doubts.doubt(s, -maxAnchor, s.pending.len(), false)
 			continue
 		}
 		info := &s.shared.info
@@ -43,7 +55,6 @@ func (s *Paired) serverBytes(seg *reassembly.Segment) {
 	} else {
 		s.partial.started = false
 	}
-	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
 }
 
 // describe fills info from a reply and the segments that carried it.
@@ -73,14 +84,14 @@ func textLength(r *resp.Reply) int {
 func (s *Paired) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
-		s.doubtReplies(r.LostBefore)
+		s.doubts.doubtReplies(s, r.LostBefore)
 	}
 	if r.PushInside {
-		s.odd(PushInReply, r, info)
+		reportOdd(s, PushInReply, r, info)
 	}
-	if s.mode.outOfBand(r) || s.doubtful && s.joinsStream(r) {
+	if s.mode.outOfBand(r) || s.unanchored() && s.joinsStream(r) {
 		s.pushes++
-		s.pushed(r, info)
+		reportOdd(s, PushMessage, r, info)
 		return
 	}
 	if isConfirmation(r) && s.confirms(r, info) {
@@ -88,25 +99,25 @@ func (s *Paired) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) 
 	}
 	if s.turnedAway(r) {
 		s.accepted++
-		s.odd(AtAccept, r, info)
+		reportOdd(s, AtAccept, r, info)
 		return
 	}
-	if s.doubtful && s.refuses(r) {
-		s.anchorAtRefusal()
+	if s.unanchored() && s.refuses(r) {
+		s.open.anchorAtRefusal(s)
 	}
 	switch {
-	case s.doubtful && !s.beforeLoss():
-		s.unanchored(r, info)
+	case s.unanchored() && !s.open.beforeLoss(s):
+		s.open.unanchored(s, r, info)
 		return
-	case s.held != nil && !s.doubtful:
-		s.held.keep(r, info)
+	case s.contradictory():
+		s.open.keep(r, info)
 		return
 	case s.pending.len() == 0:
 		s.unasked(r, info, seg)
 		return
 	}
 	ex := s.pending.front()
-	switch f, _ := s.fitOf(ex, r, info); f {
+	switch f, _ := fitOf(s, ex, r, info); f {
 	case tooSoon:
 		s.unasked(r, info, seg)
 		return
@@ -115,8 +126,8 @@ func (s *Paired) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) 
 			s.unasked(r, info, seg)
 			return
 		}
-		if !s.doubtful {
-			s.contradicted(r, info)
+		if !s.unanchored() {
+			s.doubts.contradicted(s, r, info)
 			return
 		}
 	}
@@ -140,7 +151,7 @@ func (s *Paired) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) 
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
 func (s *Paired) joinsStream(r *resp.Reply) bool {
 	if s.pending.len() > 0 {
-		if f, _ := s.fitOf(s.pending.front(), r, &s.shared.info); f == fits {
+		if f, _ := fitOf(s, s.pending.front(), r, &s.shared.info); f == fits {
 			return false
 		}
 	}
@@ -166,26 +177,26 @@ func (s *Paired) confirms(r *resp.Reply, info *ReplyInfo) bool {
 			own = true
 			s.quietSubs--
 		}
-		if ex == nil && own || ex == nil && s.doubtful && s.pending.len() == 0 {
+		if ex == nil && own || ex == nil && s.unanchored() && s.pending.len() == 0 {
 			s.mode.confirm(r)
 			s.pushes++
-			s.pushed(r, info)
+			reportOdd(s, PushMessage, r, info)
 			return true
 		}
 		if ex == nil {
 			return false
 		}
 		// The pairing is in doubt, and this anchors it: what is pending before was answered, or never will be.
-		if s.held != nil && !s.doubtful {
-			s.explain(false, true)
+		if s.contradictory() {
+			s.open.resolve(s, false, true)
 		}
-		if s.doubtful {
-			s.guess()
+		if s.unanchored() {
+			s.open.guess(s)
 		}
 		for s.pending.len() > 0 && s.pending.front() != ex {
 			s.dropPending()
 		}
-		s.doubtful, s.held = false, nil
+		s.open = nil
 		if s.pending.len() == 0 {
 			return true
 		}
@@ -222,7 +233,7 @@ func (s *Paired) confirms(r *resp.Reply, info *ReplyInfo) bool {
 // first that subscribes.
 func (s *Paired) awaitsConfirmation() *Exchange {
 	for i, ex := range s.pending.rest() {
-		if i > 0 && s.held == nil {
+		if i > 0 && s.open == nil {
 			return nil
 		}
 		if ex.Flags&Subscribing != 0 {
@@ -239,7 +250,7 @@ func (s *Paired) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 		s.unsureMode = false
 	}
 	ex.Serves = *info
-	s.moved(ex, r)
+	s.mode.moved(s, ex, r)
 	s.sink.Served(ex, r)
 }
 
@@ -248,25 +259,25 @@ func (s *Paired) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment
 	switch {
 	case r.Kind == resp.Error && s.replies == 0 && s.Start != reassembly.MidStream && info.K <= 0:
 		s.accepted++
-		s.odd(AtAccept, r, info)
+		reportOdd(s, AtAccept, r, info)
 	case s.refuses(r):
 		s.replies++
 		s.mode.broken = true
-		s.tellTorn(true)
-		s.unanswered(s.pending.len())
-		s.odd(ProtocolError, r, info)
+		s.torn.report(s, true)
+		s.queues.unanswered(s, s.pending.len())
+		reportOdd(s, ProtocolError, r, info)
 	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
 		// The server has bytes of the client that the capture does not, or does not yet.
-		if !s.doubtful {
-			s.doubtCommands(info.K-s.requests.Offset(), s.commands+1)
+		if !s.unanchored() {
+			s.doubts.doubtCommands(s, info.K-s.requests.Offset(), s.commands+1)
 		}
-		s.unanchored(r, info)
-	case s.doubtful || s.requests.Lost() || s.answers.Lost():
+		s.open.unanchored(s, r, info)
+	case s.unanchored() || s.requests.Lost() || s.answers.Lost():
 		s.unanchoredReplies++
-		s.odd(UnanchoredSeen, r, info)
+		reportOdd(s, UnanchoredSeen, r, info)
 	default:
 		s.unsolicit++
-		s.oddity(&Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
+		reportOddity(s, &Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
 	}
 }
 
@@ -313,13 +324,13 @@ func (s *Paired) dropPending() {
 
 // finishReplies ends the wait for replies that can no longer come.
 func (s *Paired) finishReplies(now capture.Time) {
-	s.shortAtEnd()
+	s.partial.shortAtEnd(s)
 	switch {
-	case s.held == nil:
-	case s.doubtful:
-		s.anchorAtEnd(now)
+	case s.open == nil:
+	case s.unanchored():
+		s.open.anchorAtEnd(s, now)
 	default:
-		s.explain(s.quiet(now), true)
+		s.open.resolve(s, isQuiet(s, now), true)
 	}
 	for s.pending.len() > 0 {
 		ex := s.pending.pop()
@@ -327,5 +338,8 @@ func (s *Paired) finishReplies(now capture.Time) {
 	}
 }
 
-// lastReply returns when the last byte of the server arrived.
-func (s *Paired) lastReply() capture.Time { return s.lastData[roleServer].time }
+// turnedAway reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
+// (src/networking.c, acceptCommonHandler). It answers no command, even if the server's kernel had one by then.
+func (s *Paired) turnedAway(r *resp.Reply) bool {
+	return s.replies == 0 && s.Start != reassembly.MidStream && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR max number of clients"))
+}

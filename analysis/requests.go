@@ -20,7 +20,18 @@ func (s *Paired) clientBytes(seg *reassembly.Segment) {
 	var mark segmentMark
 	s.markOf(seg, &mark)
 	s.begin(roleClient, seg)
-	s.watchWrite(seg)
+	s.torn.watch(s, seg)
+	req := &s.shared.request
+	if seg.Length == len(seg.Payload) && s.requests.Single(seg.Payload, req) {
+		s.sent(s.newCommand(req, seg, &mark), req, &mark) // one command in a segment of its own: nearly all are
+	} else {
+		s.severalRequests(seg, &mark)
+	}
+	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
+}
+
+// severalRequests takes a segment that does not hold exactly one command.
+func (s *Paired) severalRequests(seg *reassembly.Segment, mark *segmentMark) {
 	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	req := &s.shared.request
 	for s.Kind.decoded() {
@@ -32,19 +43,18 @@ func (s *Paired) clientBytes(seg *reassembly.Segment) {
 			s.badRequest(seg, err)
 			continue
 		}
-		start := &mark
+		start := mark
 		if req.Start < seg.Offset {
 			start = &s.reqStart
 			if !start.seen {
-				start = &mark
+				start = mark
 			}
 		}
 		s.sent(s.newCommand(req, seg, start), req, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
-		s.reqStart = mark
+		s.reqStart = *mark
 	}
-	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
 }
 
 // markOf describes a segment of the client with new bytes.
@@ -93,8 +103,8 @@ func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		ex.Flags |= AfterHole
 		s.holes = false
 	}
-	if s.doubtful {
-		if s.quietPoint(ex); s.doubtful {
+	if s.unanchored() {
+		if s.open.quietPoint(s, ex); s.unanchored() {
 			ex.Flags |= Uncertain
 		}
 	}
@@ -105,7 +115,9 @@ func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		s.unsureMode = true
 	}
 	ex.unsure = s.unsureMode || req.Resynced || req.Doubtful || req.LostBefore > 0
-	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
+	if v == verbHello {
+		ex.hello = protocolAsked(req)
+	}
 	if s.shared.ShowValues {
 		_, ex.secretReply = resp.Secrets(req)
 	}
@@ -124,12 +136,12 @@ func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 	if p := &s.prev; p.valid && p.ex != nil && p.sameWrite(ex, start) {
 		p.ex.shared, ex.shared = true, true
 	}
-	if s.held != nil && !s.doubtful && ex.Batch != s.prev.batch {
-		s.held.batches++
-		s.explain(s.quiet(ex.Time), false)
+	if s.contradictory() && ex.Batch != s.prev.batch {
+		s.open.batches++
+		s.open.resolve(s, isQuiet(s, ex.Time), false)
 	}
 	s.sink.Sent(ex, req, start)
-	s.watchMode(ex)
+	s.mode.watchMonitor(s, ex)
 
 	s.log.push(ex)
 	ex.refs++
@@ -167,10 +179,10 @@ func (s *Paired) boundPending() {
 	}
 	s.shared.outstanding.Hits++
 	switch {
-	case !s.doubtful:
-		s.doubt(-maxAnchor, maxAnchor+maxHeld, false)
-	case len(s.held.replies) > 0:
-		s.guess() // before the places that they are held for move
+	case !s.unanchored():
+		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxHeld, false)
+	case len(s.open.replies) > 0:
+		s.open.guess(s) // before the places that they are held for move
 	}
 	for s.pending.len() > limit {
 		s.dropPending()
@@ -222,7 +234,7 @@ func (s *Paired) awaited() bool {
 func (s *Paired) badRequest(seg *reassembly.Segment, err error) {
 	s.badRequests++
 	s.badAfter = s.commands
-	s.malformed(roleClient, seg, err)
+	reportMalformed(s, roleClient, seg, err)
 }
 
 // lostRequests takes the bytes before a request that were no request, or were never captured. Where the server has
@@ -231,13 +243,13 @@ func (s *Paired) lostRequests(req *resp.Request) {
 	if s.badAfter == s.commands-1 && s.badRequests > 0 && !s.seenHole() && s.Start != reassembly.MidStream {
 		return
 	}
-	s.doubtCommands(req.LostBefore, s.commands)
+	s.doubts.doubtCommands(s, req.LostBefore, s.commands)
 }
 
 // becomeReplication stops all pairing: what follows is a replication stream.
 func (s *Paired) becomeReplication() {
 	s.Kind = Replication
-	s.doubtful, s.held = false, nil
+	s.open = nil
 	for _, ex := range s.pending.rest() {
 		ex.Flags |= NoReplyDue
 		s.shared.release(ex)
@@ -262,8 +274,8 @@ func (s *Paired) begin(who int, seg *reassembly.Segment) {
 	}
 	s.fed[who] = true
 	mid := s.Start == reassembly.MidStream || seg.Offset > 0
-	if mid && !s.doubtful && s.commands == 0 {
-		s.doubt(-maxAnchor, 0, true)
+	if mid && !s.unanchored() && s.commands == 0 {
+		s.doubts.doubt(s, -maxAnchor, 0, true)
 	}
 	if who == roleClient {
 		s.requests.SetOffset(seg.Offset)

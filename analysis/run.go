@@ -171,22 +171,15 @@ func (r *Run) take(seg *reassembly.Segment) {
 		} else if sum.First == 0 || seg.Time < sum.First {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
-		plain, short := PlainSegment(seg), false
+		plain := PlainSegment(seg)
 		if !plain {
 			r.observe(s, seg)
-		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
-			if seg.From == s.client {
-				short = s.turn == clientsTurn && s.requestAlone(seg)
-			} else {
-				if n := s.topo.node; n != nil {
-					r.alive(s, n, seg)
-				}
-				short = s.turn == serversTurn && s.replyAlone(seg)
+		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 && seg.From != s.client {
+			if n := s.topo.node; n != nil {
+				r.alive(s, n, seg)
 			}
 		}
-		if !short {
-			s.segment(seg, plain)
-		}
+		s.segment(seg, plain)
 	}
 	done = true
 }
@@ -202,7 +195,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
 	if !s.roleKnown {
-		s.decideRole(seg)
+		s.roles.decide(&s.Paired, seg)
 	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
 		r.clients.reopened(&s.Paired, seg.Time)

@@ -97,12 +97,17 @@ type queues struct {
 // doubts is what is open about the pairing.
 type doubts struct {
 	unsureMode   bool // whether replies are due at all is not known: the capture lacks a part of a command that may say so
-	doubtful     bool // the pairing is not certain since bytes were lost
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
-	blockUnknown bool  // bytes were lost that may have begun or ended a transaction
-	held         *hold // replies whose command is not decided; nil almost always
+	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
+	open         *unresolved // replies whose command is not decided; nil almost always
 }
+
+// unanchored reports whether it is open which command the next reply serves, since bytes were lost.
+func (d *doubts) unanchored() bool { return d.open != nil && d.open.anchoring }
+
+// contradictory reports whether replies are kept back because one of them cannot serve its command.
+func (d *doubts) contradictory() bool { return d.open != nil && !d.open.anchoring }
 
 // Sink is told what the pairing of a connection finds, in the order of the packets.
 type Sink interface {
@@ -273,7 +278,7 @@ func (s *Paired) setClient(side reassembly.Side, by Basis) {
 // PlainSegment says of it.
 func (s *Paired) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 	if !s.roleKnown {
-		s.decideRole(seg)
+		s.roles.decide(s, seg)
 	}
 	who = s.role(seg.From)
 	if seg.Missing > 0 {
@@ -293,7 +298,7 @@ func (s *Paired) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 // Bytes takes the payload of a segment that has one. It reports whether commands or replies were looked for in it.
 func (s *Paired) Bytes(who int, seg *reassembly.Segment) bool {
 	if s.Kind == Undecided {
-		s.decideKind(who, seg)
+		s.roles.decideKind(s, who, seg)
 	}
 	if !s.Kind.decoded() {
 		return false
@@ -386,7 +391,7 @@ func (s *Paired) Close(seg *reassembly.Segment) {
 	s.Lost[roleServer] = c.Sides[s.client.Other()].Lost
 	s.deaf = !c.Sides[s.client.Other()].Seen
 	if s.Kind.decoded() {
-		s.tellTorn(false)
+		s.torn.report(s, false)
 		s.finishReplies(max(s.closing[roleServer].time, s.closing[roleClient].time))
 	}
 }

@@ -88,7 +88,7 @@ type waiter struct {
 
 // waitingSince describes what the session waits for, if it was sent after the process's last sign of life.
 func (s *Session) waitingSince(last capture.Time) (w waiter, ok bool) {
-	if s.Kind != RESP || s.doubtful || s.pending.len() == 0 {
+	if s.Kind != RESP || s.unanchored() || s.pending.len() == 0 {
 		return w, false
 	}
 	if s.ackSeen[roleClient] != reassembly.NoAck && s.ackSeen[roleClient] > s.answers.Offset() && s.fed[roleServer] {

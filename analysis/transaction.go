@@ -29,10 +29,10 @@ type transaction struct {
 }
 
 type queuedCall struct {
-	call   resp.Call
-	index  int
-	auth   bool
-	hello3 bool
+	call  resp.Call
+	index int
+	auth  bool
+	hello protocol
 }
 
 // replyEffect is what CLIENT REPLY inside a transaction leaves behind.
@@ -57,7 +57,7 @@ func (t *transaction) queue(ex *Exchange) {
 	t.queued++
 	if len(t.calls) < maxQueued {
 		ex.locate() // an element may be a redirect
-		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.verb == verbAuth || ex.verb == verbHello, ex.hello3})
+		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.verb == verbAuth || ex.verb == verbHello, ex.hello})
 	}
 	switch ex.replyMode {
 	case replyAsBefore:
@@ -89,8 +89,7 @@ func (t *transaction) shortens() bool {
 
 // executed takes the array of EXEC: it ties the elements to the queued commands that are still in the session's log,
 // and returns why an element cannot answer its command, if one cannot.
-func (s *Paired) executed(exec *Exchange, r *resp.Reply) (element int, why string) {
-	t := &s.block
+func (t *transaction) executed(s *Paired, exec *Exchange, r *resp.Reply) (element int, why string) {
 	if r.Kind != resp.Array {
 		return 0, ""
 	}
@@ -103,11 +102,11 @@ func (s *Paired) executed(exec *Exchange, r *resp.Reply) (element int, why strin
 			break
 		}
 		e := &r.Elems[i]
-		if ex := s.logged(q.index); ex != nil {
+		if ex := s.queues.logged(s, q.index); ex != nil {
 			ex.Exec = ExecView{i + 1, e.Kind, e.N}
 		}
-		if q.hello3 && e.Kind != resp.Error {
-			s.mode.resp3 = true
+		if e.Kind != resp.Error {
+			s.mode.switchTo(q.hello)
 		}
 		if why != "" || !t.whole || r.PushInside {
 			continue
@@ -123,17 +122,17 @@ func (s *Paired) executed(exec *Exchange, r *resp.Reply) (element int, why strin
 // staleIdle is the pause after which a liveness probe in a mode that forbids it comes from a new user of the connection.
 const staleIdle = 100 * time.Millisecond
 
-// watchBlock looks for the next user of a connection that was given back inside MULTI: pools probe what they hand out,
+// watchProbe looks for the next user of a connection that was given back inside MULTI: pools probe what they hand out,
 // and nobody probes inside a transaction of its own.
-func (s *Paired) watchBlock(ex *Exchange) {
+func (t *transaction) watchProbe(s *Paired, ex *Exchange) {
 	if ex.verb == verbPing && ex.idle >= staleIdle {
 		info := ex.Serves
-		s.oddity(&Oddity{Session: s, What: StaleMode, Info: &info, Exchange: ex, Gap: ex.idle, Text: "a transaction"})
+		reportOddity(s, &Oddity{Session: s, What: StaleMode, Info: &info, Exchange: ex, Gap: ex.idle, Text: "a transaction"})
 	}
 }
 
-// watchMode looks for the next user of a connection that was given back as a MONITOR.
-func (s *Paired) watchMode(ex *Exchange) {
+// watchMonitor looks for the next user of a connection that was given back as a MONITOR.
+func (m *mode) watchMonitor(s *Paired, ex *Exchange) {
 	if !s.mode.monitor || ex.idle < staleIdle || ex.verb == verbQuit || ex.verb == verbReset || ex.verb == verbMonitor {
 		return
 	}
@@ -143,7 +142,7 @@ func (s *Paired) watchMode(ex *Exchange) {
 }
 
 // logged returns a command that has not been settled yet, or nil.
-func (s *Paired) logged(index int) *Exchange {
+func (q *queues) logged(s *Paired, index int) *Exchange {
 	if s.log.len() == 0 {
 		return nil
 	}
@@ -152,19 +151,4 @@ func (s *Paired) logged(index int) *Exchange {
 		return nil
 	}
 	return s.log.at(i)
-}
-
-// InTransaction reports whether the server is queueing the commands of this connection, since which MULTI, and how many
-// it has queued.
-func (s *Paired) InTransaction() (multi, queued int, ok bool) {
-	return s.block.multi, s.block.queued, s.block.open
-}
-
-// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it speaks RESP2,
-// where that forbids other commands.
-func (s *Paired) Subscribed() int {
-	if s.mode.resp3 {
-		return 0
-	}
-	return s.mode.subs
 }

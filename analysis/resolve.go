@@ -29,22 +29,23 @@ const (
 // the microseconds that a command takes, and the round trip counted thrice.
 const quietAfter = 10 * time.Millisecond
 
-// heldReply is a reply whose command is not decided. It owns its memory.
-type heldReply struct {
+// keptReply is a reply whose command is not decided. It owns its memory.
+type keptReply struct {
 	reply resp.Reply
 	info  ReplyInfo
 }
 
-// hold keeps replies back while it is open which commands they serve: after a contradiction, or after bytes were lost.
-type hold struct {
-	replies []heldReply
-	batches int // writes of the client since
-	anchor  anchor
+// unresolved is replies that are kept back while it is open which commands they serve.
+type unresolved struct {
+	replies   []keptReply
+	batches   int  // writes of the client since
+	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction
+	anchor    anchor
 }
 
-// keep copies a reply into the hold.
-func (h *hold) keep(r *resp.Reply, info *ReplyInfo) {
-	k := heldReply{info: *info}
+// keep copies a reply.
+func (h *unresolved) keep(r *resp.Reply, info *ReplyInfo) {
+	k := keptReply{info: *info}
 	c := &k.reply
 	c.Start, c.End, c.Kind, c.Marker, c.N, c.Elements = r.Start, r.End, r.Kind, r.Marker, r.N, r.Elements
 	c.Streamed, c.Opaque, c.OddLine, c.Abandoned, c.TooDeep = r.Streamed, r.Opaque, r.OddLine, r.Abandoned, r.TooDeep
@@ -57,7 +58,7 @@ func (h *hold) keep(r *resp.Reply, info *ReplyInfo) {
 }
 
 // fitOf judges one reply against one command, as far as type, shape, content and the server's kernel tell.
-func (s *Paired) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, string) {
+func fitOf(s *Paired, ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, string) {
 	if info.K != reassembly.NoAck && info.K < ex.End {
 		return tooSoon, "the server did not have all of the command yet"
 	}
@@ -69,7 +70,7 @@ func (s *Paired) fitOf(ex *Exchange, r *resp.Reply, info *ReplyInfo) (fit, strin
 	}
 	ok, why := ex.Call.Allows(r)
 	switch {
-	case ok || s.mode.allowsAnyway(ex, r) || s.inherits(r):
+	case ok || s.mode.allowsAnyway(ex, r) || s.doubts.inherits(s, r):
 		return fits, ""
 	case isForeign(ex, r):
 		return foreign, why
@@ -91,15 +92,15 @@ func isForeign(ex *Exchange, r *resp.Reply) bool {
 }
 
 // contradicted begins to hold replies back: this one cannot serve the command whose turn it is.
-func (s *Paired) contradicted(r *resp.Reply, info *ReplyInfo) {
+func (d *doubts) contradicted(s *Paired, r *resp.Reply, info *ReplyInfo) {
 	s.contradictions++
-	s.held = &hold{}
-	s.held.keep(r, info)
+	s.open = &unresolved{}
+	s.open.keep(r, info)
 }
 
-// quiet reports whether the server has had all commands, and been silent, long enough for it to have said all that it
+// isQuiet reports whether the server has had all commands, and been silent, long enough for it to have said all that it
 // will say.
-func (s *Paired) quiet(now capture.Time) bool {
+func isQuiet(s *Paired, now capture.Time) bool {
 	if s.lastData[roleServer].seen && now.Sub(s.lastData[roleServer].time) < max(quietAfter, 3*s.minRTT) {
 		return false
 	}
@@ -114,15 +115,14 @@ func (s *Paired) quiet(now capture.Time) bool {
 	return true
 }
 
-// explain looks for the pairing that resolves the contradictions held, and releases the replies by it. While none is
+// resolve looks for the pairing that resolves the contradictions held, and releases the replies by it. While none is
 // certain it waits for more, unless it must decide now.
-func (s *Paired) explain(quiet, now bool) {
-	h := s.held
+func (h *unresolved) resolve(s *Paired, quiet, now bool) {
 	if s.pending.len() == 0 {
-		s.releaseInOrder(nil, false)
+		h.releaseInOrder(s, nil, false)
 		return
 	}
-	back := s.lookBack()
+	back := s.queues.lookBack(s)
 	commands := append(back, s.pending.rest()[:min(s.pending.len(), maxHeld)]...)
 	n := len(back)
 	earlier := make([]resp.Reply, n)
@@ -139,7 +139,7 @@ func (s *Paired) explain(quiet, now bool) {
 	for i, ex := range commands {
 		for j := range n + len(h.replies) {
 			r, info := at(j)
-			table[i*(n+len(h.replies))+j], _ = s.fitOf(ex, r, info)
+			table[i*(n+len(h.replies))+j], _ = fitOf(s, ex, r, info)
 		}
 	}
 	p := puzzle{
@@ -148,22 +148,22 @@ func (s *Paired) explain(quiet, now bool) {
 		known: func(i int) bool { return swallowable(commands[i]) },
 	}
 	best := p.solve()
-	if a := s.alignment(&best, commands, at, back); s.settles(&best, &p) {
+	if a := h.alignment(s, &best, commands, at, back); settles(s, &best, &p) {
 		a.Resolved = true
-		s.release(&best, commands, n)
-		s.aligned(a)
+		h.release(s, &best, commands, n)
+		reportAlignment(s, a)
 		return
 	} else if !now && h.batches < maxHeldBatches && len(h.replies) < maxHeld {
 		return
 	} else {
 		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
-		s.releaseInOrder(back, !plain)
+		h.releaseInOrder(s, back, !plain)
 		s.sink.Aligned(a)
 	}
 }
 
 // settles reports whether the best alignment may be acted upon.
-func (s *Paired) settles(best *solution, p *puzzle) bool {
+func settles(s *Paired, best *solution, p *puzzle) bool {
 	if !best.agreed(p) {
 		return false
 	}
@@ -185,7 +185,7 @@ func swallowable(ex *Exchange) bool {
 }
 
 // lookBack returns the commands of the front's batch that were paired already: the fault may have begun with them.
-func (s *Paired) lookBack() []*Exchange {
+func (q *queues) lookBack(s *Paired) []*Exchange {
 	var back []*Exchange
 	if s.pending.len() == 0 {
 		return nil
@@ -209,19 +209,19 @@ func (s *Paired) lookBack() []*Exchange {
 }
 
 // release pairs what was held by an alignment.
-func (s *Paired) release(best *solution, commands []*Exchange, back int) {
-	h := s.held
-	s.held = nil
-	waiting := 0
+func (h *unresolved) release(s *Paired, best *solution, commands []*Exchange, back int) {
+	s.open = nil
 	for i, ex := range commands {
 		o := best.commands[i]
 		if i < back {
-			s.repair(ex, o, i)
+			repair(s, ex, o, i)
 			continue
 		}
 		if o.reply == outcomePending && !o.several {
-			waiting++
 			continue
+		}
+		if s.pending.len() == 0 {
+			break // one of the replies said that what follows is a replication stream: nothing is paired any more
 		}
 		s.pending.pop()
 		switch {
@@ -229,7 +229,7 @@ func (s *Paired) release(best *solution, commands []*Exchange, back int) {
 			ex.Flags |= Uncertain
 			ex.lostReply = true
 		case o.reply == outcomeSkipped:
-			s.leaveOut(ex)
+			leaveOut(s, ex)
 		case o.reply < back:
 			ex.Flags |= Uncertain // a reply that was told of already
 			ex.lostReply = true
@@ -244,33 +244,32 @@ func (s *Paired) release(best *solution, commands []*Exchange, back int) {
 		if j >= back && (best.unique || n >= len(best.extra)-best.extras) {
 			k := &h.replies[j-back]
 			s.unsolicit++
-			s.odd(Unsolicited, &k.reply, &k.info)
+			reportOdd(s, Unsolicited, &k.reply, &k.info)
 		}
 	}
 }
 
 // repair changes the pairing of a command that had been paired.
-func (s *Paired) repair(ex *Exchange, o outcome, own int) {
+func repair(s *Paired, ex *Exchange, o outcome, own int) {
 	switch {
 	case o.several || o.reply != own && o.reply != outcomeSkipped:
 		ex.Flags |= Uncertain
 	case o.reply == outcomeSkipped:
 		ex.Served, ex.Serves = false, ReplyInfo{}
-		s.leaveOut(ex)
+		leaveOut(s, ex)
 	}
 }
 
 // leaveOut notes that the server sent no reply to a command.
-func (s *Paired) leaveOut(ex *Exchange) {
+func leaveOut(s *Paired, ex *Exchange) {
 	ex.Flags |= LeftOut
 	ex.totalDue, ex.due = 0, 0
 }
 
 // releaseInOrder gives each held reply to the next command, as Redis means it. Unless the order is beyond doubt, nothing
 // that took part is certain, and neither is what follows.
-func (s *Paired) releaseInOrder(back []*Exchange, open bool) {
-	h := s.held
-	s.held = nil
+func (h *unresolved) releaseInOrder(s *Paired, back []*Exchange, open bool) {
+	s.open = nil
 	var mark ExchangeFlags
 	if open {
 		mark = Uncertain
@@ -281,12 +280,12 @@ func (s *Paired) releaseInOrder(back []*Exchange, open bool) {
 	for i := range h.replies {
 		k := &h.replies[i]
 		if s.pending.len() == 0 || k.info.K != reassembly.NoAck && k.info.K < s.pending.front().End {
-			s.odd(UnanchoredSeen, &k.reply, &k.info)
+			reportOdd(s, UnanchoredSeen, &k.reply, &k.info)
 			continue
 		}
 		ex := s.pending.pop()
 		ex.Flags |= mark
-		if f, why := s.fitOf(ex, &k.reply, &k.info); f != fits {
+		if f, why := fitOf(s, ex, &k.reply, &k.info); f != fits {
 			ex.contradiction, ex.foreign = why, f == foreign
 		}
 		s.replies++
@@ -294,7 +293,7 @@ func (s *Paired) releaseInOrder(back []*Exchange, open bool) {
 		s.shared.release(ex)
 	}
 	if open {
-		s.doubt(-maxAnchor, maxAnchor, false)
+		s.doubts.doubt(s, -maxAnchor, maxAnchor, false)
 	}
 }
 
@@ -329,17 +328,17 @@ func (*Alignment) Event() {}
 const maxMisfits = 4
 
 // alignment describes a solution.
-func (s *Paired) alignment(best *solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
+func (h *unresolved) alignment(s *Paired, best *solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
 	a := &Alignment{
 		Session: s, Commands: commands, NMisfits: best.fifo, Skips: best.skips, Extra: best.extras,
 		Swapped: best.swapped, Foreign: best.hard,
 	}
 	for i, ex := range commands {
-		if i >= len(back)+len(s.held.replies) || len(a.Misfits) == maxMisfits {
+		if i >= len(back)+len(h.replies) || len(a.Misfits) == maxMisfits {
 			break
 		}
 		r, info := at(i)
-		if f, why := s.fitOf(ex, r, info); f == unfit || f == foreign {
+		if f, why := fitOf(s, ex, r, info); f == unfit || f == foreign {
 			m := Misfit{Command: *ex, Reply: *info, Why: why, Foreign: f == foreign}
 			m.Command.Session = nil
 			a.Misfits = append(a.Misfits, m)
@@ -356,7 +355,7 @@ func (s *Paired) alignment(best *solution, commands []*Exchange, at func(int) (*
 	return a
 }
 
-func (s *Paired) aligned(a *Alignment) {
+func reportAlignment(s *Paired, a *Alignment) {
 	if a.NMisfits > 0 {
 		s.sink.Aligned(a)
 	}

@@ -45,48 +45,11 @@ type Hole struct {
 	Time       capture.Time
 }
 
-// Hidden returns what the capture hides of the connection, during Ended.
-func (s *Paired) Hidden() Hidden {
-	h := s.hidden.Hidden
-	h.Lost = s.Lost
-	h.Anchored = !s.doubtful
-	h.Unanchored = s.unanchoredReplies
-	if c := s.Conn; c != nil {
-		for role, side := range [2]reassembly.Side{s.client, s.client.Other()} {
-			h.Seen[role], h.Bytes[role], h.Cut[role] = c.Sides[side].Seen, c.Sides[side].Bytes, c.Sides[side].Cut
-		}
-	}
-	for role, clock := range s.hidden.clocks { // a copy: several rules ask
-		clock.settle(&h, role)
-	}
-	return h
-}
-
-// OnlySide reports whether data of one side only was captured, during Ended, and whose.
-func (s *Paired) OnlySide() (client, only bool) {
-	c := s.Conn
-	if c == nil {
-		return false, false
-	}
-	of, back := c.Sides[s.client], c.Sides[s.client.Other()]
-	switch {
-	case of.Bytes > 0 && !back.Seen:
-		return true, true
-	case back.Bytes > 0 && !of.Seen:
-		return false, true
-	}
-	return false, false
-}
-
 // hidden gathers Hidden while the connection lives.
 type hidden struct {
 	Hidden
 	clocks [2]echoes // of the timestamps that each role sent
 }
-
-// OpenSecret returns, during Ended, where the request begins that the client had not finished, if it may hold a secret:
-// it was never told as Sent.
-func (s *Paired) OpenSecret() (start int64, ok bool) { return s.requests.PartialSecret() }
 
 // echoes compares the TCP timestamps that one side sent with those that its peer echoes.
 type echoes struct {
