@@ -51,8 +51,15 @@ func (r *Run) Tick(now capture.Time) {
 		if r.stopped {
 			return
 		}
+		r.tick(s)
+	}
+}
+
+// tick judges a session if it is time. A panic ends the analysis of its connection only.
+func (r *Run) tick(s *Session) {
+	r.guarded(s, func() {
 		if s.log.len() == 0 || !s.ripe() {
-			continue
+			return
 		}
 		if s.judge(); !s.over {
 			s.tellDesync()
@@ -60,7 +67,7 @@ func (r *Run) Tick(now capture.Time) {
 			r.unawait(s)
 			r.retire(s)
 		}
-	}
+	})
 }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
@@ -81,12 +88,14 @@ func (r *Run) tellDesync(s *Session) {
 	d := s.desync
 	d.changed = false
 	d.Session, r.speaking = s, d
+	r.turns++
 	r.emit(d)
 	d.Session, r.speaking = nil, nil
 }
 
 // contribution is what an open connection has added to a finding.
 type contribution struct {
+	turn              int64 // the report that added it
 	count             int
 	victims, commands map[string]int
 }
@@ -98,43 +107,58 @@ type told struct {
 	count      int
 }
 
-// replaced takes back what an earlier state of the connection that speaks had added to c, before o takes its place.
-func (r *Reporter) replaced(c *collected, o *Occurrence) {
+// replaced takes back what an earlier report of the connection that is being reported had added to c, before o takes its
+// place. One report may add several occurrences. It returns the number of the report, 0 where o is of none.
+func (r *Reporter) replaced(c *collected, o *Occurrence) (turn int64) {
 	if !r.run.o.Live {
-		return
+		return 0
 	}
 	c.changed, r.run.news = true, true
 	d := r.run.speaking
 	if d == nil || o.Conn == 0 || o.Conn != d.Conn {
-		return
+		return 0
 	}
-	if was, ok := c.open[o.Conn]; ok {
-		c.f.Count -= was.count
-		subtract(c.vics, was.victims)
-		subtract(c.cmds, was.commands)
-		for i := range c.f.Examples {
-			if c.f.Examples[i].Conn == o.Conn {
-				c.f.Examples = slices.Delete(slices.Clone(c.f.Examples), i, i+1)
-				c.ranks = slices.Delete(c.ranks, i, i+1)
-				break
-			}
-		}
+	turn = r.run.turns
+	now, known := c.open[o.Conn]
+	if known && now.turn != turn {
+		c.takeBack(o.Conn, &now)
+		delete(c.open, o.Conn)
+		known = false
 	}
 	if !d.Open {
-		delete(c.open, o.Conn)
-		return
+		return 0 // the last report: nothing replaces it
 	}
+	if !known {
+		now = contribution{turn: turn, victims: map[string]int{}, commands: map[string]int{}}
+	}
+	now.count += max(o.Count, 1)
+	add(now.victims, o.Victims)
+	add(now.commands, o.Commands)
 	if c.open == nil {
 		c.open = map[int64]contribution{}
 	}
-	now := contribution{count: max(o.Count, 1), victims: map[string]int{}, commands: map[string]int{}}
-	for k, n := range o.Victims {
-		now.victims[k] = n
-	}
-	for k, n := range o.Commands {
-		now.commands[k] = n
-	}
 	c.open[o.Conn] = now
+	return turn
+}
+
+// takeBack removes what a report of an open connection has added.
+func (c *collected) takeBack(conn int64, was *contribution) {
+	c.f.Count -= was.count
+	subtract(c.vics, was.victims)
+	subtract(c.cmds, was.commands)
+	c.f.Examples = slices.Clone(c.f.Examples)
+	for i := len(c.f.Examples) - 1; i >= 0; i-- {
+		if c.f.Examples[i].Conn == conn && c.marks[i].turn == was.turn {
+			c.f.Examples = slices.Delete(c.f.Examples, i, i+1)
+			c.marks = slices.Delete(c.marks, i, i+1)
+		}
+	}
+}
+
+func add(to, what map[string]int) {
+	for k, n := range what {
+		to[k] += n
+	}
 }
 
 func subtract(from, what map[string]int) {

@@ -52,7 +52,9 @@ type Run struct {
 	linked      linkTotals
 	ticked      capture.Time // of a live run
 	speaking    *Desync      // being told of
-	news        bool         // some finding changed
+	turns       int64        // reports of desynced connections so far
+	rules       reports
+	news        bool // some finding changed
 	peers       map[netip.AddrPort]*peer
 	quality     quality
 	kept        int  // abandonments of open connections
