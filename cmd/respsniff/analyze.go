@@ -97,7 +97,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 		p.run.ForRules()
 	}
 	filter := o.filter // of this capture: times of day are of its first day
-	events := only(p.events(ctx), &filter)
+	events := filter.Events(p.events(ctx))
 	findings := p.run.Detect(watch(events, watchers), p.detectors)
 
 	var kept []analysis.Finding
@@ -112,7 +112,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
 	}
-	if filter.choosesConnections() && len(filter.chosen) == 0 {
+	if filter.ChoseNone() {
 		text := "no connection in the capture is one that --conn, --client and --server choose"
 		doc.Warnings = append(doc.Warnings, text)
 		a.warn("%s", text)
@@ -141,7 +141,7 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := o.baseline.apply(a, doc, o.filter.active() || o.separate, o.output.force); err != nil {
+	if err := o.baseline.apply(a, doc, o.filter.Active() || o.separate, o.output.force); err != nil {
 		return nil, err
 	}
 	if len(doc.Suppressed) > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // baselineFlags accept known findings.
@@ -96,7 +97,7 @@ func (b *baselineFlags) writeNew(a *app, d *report.Document, partial, force bool
 	if owner == "" {
 		owner = "nobody named"
 	}
-	err := writeFile(b.write, force, gate.NewBaseline(d, partial, b.old, b.reason, owner, until).Write)
+	err := wholefile.Write(b.write, force, gate.NewBaseline(d, partial, b.old, b.reason, owner, until).Write)
 	if errors.Is(err, fs.ErrExist) {
 		return usagef("--write-baseline %s: the file exists: give --force to replace it", b.write)
 	}

@@ -59,6 +59,14 @@ func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// usage gives an error the code of usage errors.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitUsage, err}
+}
+
 func unreadable(err error) error { return &exitError{exitIncomplete, err} }
 
 func (a *app) run(ctx context.Context, args []string) (code int) {

@@ -16,6 +16,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // verifyOptions are the flags of the CI gate.
@@ -82,7 +83,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	}
 	path := expectationPath(name)
 	if o.write {
-		if err := writeFile(path, o.force, gate.Expect(doc).Write); err != nil {
+		if err := wholefile.Write(path, o.force, gate.Expect(doc).Write); err != nil {
 			if errors.Is(err, fs.ErrExist) {
 				return usagef("%s: the file exists: give --force to replace it", path)
 			}
