@@ -7,11 +7,11 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// A live run (Options.Live) tells what it finds while it goes on, and takes nothing of it back.
+// A live run (Options.Live) reports what it finds while it goes on, and takes nothing of it back.
 //
-//  1. A connection is judged as soon as its client's policy is likely, so that it can be accused, and no later than
-//     liveWait; what the client shows afterwards counts for later judgements only.
-//  2. A connection whose callers got worse off tells its Desync at once, with Open set, and again whenever it changed.
+//  1. A connection is judged as soon as its client's policy is likely, so that it can be accused, and after liveWait at
+//     the latest; what the client shows afterwards counts for later judgements only.
+//  2. A connection whose callers got worse off emits its Desync at once, with Open set, and again whenever it changed.
 //     Each replaces what the one before contributed to findings, so that nothing is counted twice.
 //  3. Detect yields a finding with Early set when its group first appears, and again when it has become surer, worse
 //     or twice as frequent. At the end all findings come once more, complete.
@@ -20,7 +20,7 @@ import (
 const (
 	// liveWait is how long a command may wait for the judgement until more is known of its client.
 	liveWait = 30 * time.Second
-	// liveSure is the least confidence of a finding that is told early.
+	// liveSure is the least confidence of a finding that is reported early.
 	liveSure = Likely
 )
 
@@ -39,7 +39,7 @@ func (s *Session) ripe() bool {
 // liveNow is the latest moment that a live run knows of.
 func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
 
-// Tick tells a live run that no packet before now is still to come. It judges connections that were waiting for more to
+// Tick is called when no packet before now is still to come. It judges connections that were waiting for more to
 // be known and had waited for long enough. It must be called from the goroutine that pulls the events, while it asks
 // for another packet.
 func (r *Run) Tick(now capture.Time) {
@@ -100,7 +100,7 @@ type contribution struct {
 	victims, commands map[string]int
 }
 
-// told is what has been said of a finding early.
+// told is what has been reported of a finding early.
 type told struct {
 	severity   Severity
 	confidence Confidence
@@ -169,7 +169,7 @@ func subtract(from, what map[string]int) {
 	}
 }
 
-// early yields what is new among the findings. It is false when nobody wants more.
+// early yields what is new among the findings. It is false when the consumer wants no more.
 func (r *Run) early(w *watch, yield func(Finding, error) bool) bool {
 	if !r.news {
 		return true

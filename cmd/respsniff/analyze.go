@@ -97,16 +97,18 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 		p.run.ForRules()
 	}
 	filter := o.filter // of this capture: times of day are of its first day
-	events := filter.Events(p.events(ctx))
-	findings := p.run.Detect(watch(events, watchers), p.detectors)
 
+	packets := p.progress.Batches(ctx, p.source)
+	segments := p.assembler.Batched(packets)
+	events := filter.Events(p.tally.Events(p.run.Events(segments)))
 	var kept []analysis.Finding
-	for f, err := range findings {
+	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
 			return nil, err
 		}
 		kept = append(kept, f)
 	}
+
 	doc := p.document()
 	doc.Findings = kept
 	if err := keep(doc, &filter); err != nil {

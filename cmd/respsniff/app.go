@@ -26,7 +26,7 @@ type app struct {
 	memory  byteSize
 }
 
-// defaultMemory is what --memory-limit says where it is not given: the soft limit that the garbage collector holds.
+// defaultMemory is --memory-limit where it is not given: the soft limit that the garbage collector holds.
 const defaultMemory = 512 << 20
 
 func newRootCommand(a *app) *cobra.Command {

@@ -22,7 +22,7 @@ type baselineFlags struct {
 	old *gate.Baseline // what read names; nil: none
 }
 
-// acceptedDays is how long a new entry of a baseline counts where nothing is said.
+// acceptedDays is how long a new entry of a baseline counts where no day is given.
 const acceptedDays = 90
 
 func (b *baselineFlags) add(cmd *cobra.Command) {
@@ -64,7 +64,7 @@ func (b *baselineFlags) open() error {
 	return nil
 }
 
-// apply accepts what the baseline accepts, and writes a new one. partial says that d lacks what filters left out.
+// apply accepts what the baseline accepts, and writes a new one. partial means that d lacks what filters left out.
 func (b *baselineFlags) apply(a *app, d *report.Document, partial, force bool) error {
 	if b.write != "" {
 		if err := b.writeNew(a, d, partial, force); err != nil {

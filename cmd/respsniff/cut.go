@@ -153,7 +153,7 @@ func (o *cutOptions) choose(doc *report.Document) ([]analysis.Finding, error) {
 	return found, nil
 }
 
-// comment attaches what the findings say to the frames that they say it of.
+// comment attaches the facts of findings to the frames that show them.
 func comment(c *evidence.Cutter, p *pipeline, found []analysis.Finding) {
 	files := map[string]int32{}
 	for i, f := range p.source.Files() {
@@ -188,7 +188,7 @@ func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writ
 	}
 	for p, err := range source.Packets() {
 		if err != nil {
-			continue // said in the first pass
+			continue // reported by the first pass
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

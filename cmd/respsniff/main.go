@@ -40,7 +40,7 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	return a.run(ctx, args)
 }
 
-// exitError is an error that knows its exit code. A nil err says that everything has been said already.
+// exitError is an error that knows its exit code. With a nil err everything has been printed already.
 type exitError struct {
 	code int
 	err  error

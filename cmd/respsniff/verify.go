@@ -101,10 +101,11 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 		level = analysis.Critical + 1
 	}
 	r := e.Check(doc, level, p.rulesOn)
-	return o.say(a.stdout, name, doc, r)
+	return o.print(a.stdout, name, doc, r)
 }
 
-func (o *verifyOptions) say(w io.Writer, name string, doc *report.Document, r gate.Result) error {
+// print writes the result of one capture and gives the exit code.
+func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result) error {
 	word, code := "ok  ", exitClean
 	switch {
 	case !r.OK():

@@ -11,7 +11,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// EvidenceOptions say how the packets around findings are kept.
+// EvidenceOptions are how the packets around findings are kept.
 type EvidenceOptions struct {
 	Dir   string // for the files; "": nothing is kept
 	Ring  int    // bytes of memory for the latest packets of each server

@@ -11,7 +11,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
-// Options say what a run does beside capturing.
+// Options are what a run does beside capturing.
 type Options struct {
 	Analysis analysis.Options // Live and FileName are the run's to set
 	Filter   *filter.Filter   // what is shown; prepared

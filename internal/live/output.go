@@ -60,7 +60,7 @@ func (s *outputs) open(o *Options) error {
 	return nil
 }
 
-// flags say how a growing file is opened.
+// flags are those with which a growing file is opened.
 func (s *outputs) flags(path string) int {
 	if s.force {
 		return os.O_WRONLY | os.O_CREATE | os.O_TRUNC

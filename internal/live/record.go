@@ -13,7 +13,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// RecordOptions say where packets are written beside the analysis, and when a new file begins.
+// RecordOptions are where packets are written beside the analysis, and when a new file begins.
 type RecordOptions struct {
 	Path     string        // pcapng; "": nothing is written
 	Force    bool          // overwrite files

@@ -17,14 +17,14 @@ type Source interface {
 	Name() string
 	// Interfaces are the names that packets give by number.
 	Interfaces() []string
-	// Packets yields packets until ctx is done. A packet of length 0 is a tick: it tells the time. It is called once for
+	// Packets yields packets until ctx is done. A packet of length 0 is a tick: it carries a time only. It is called once for
 	// each analysis of a run.
 	Packets(ctx context.Context) iter.Seq2[capture.Packet, error]
 	// Drops counts what was lost since the beginning.
 	Drops() (capture.Drops, error)
 }
 
-// Open begins to capture. Its errors say what to do about them.
+// Open begins to capture. Its errors name a remedy.
 func Open(o capture.LiveOptions) (*capture.Live, error) {
 	l, err := capture.OpenLive(o)
 	switch {

@@ -64,7 +64,7 @@ func (l *run) openLog() (stop func()) {
 	s := newStream(l.o.Log.W)
 	l.log = &notice.Log{W: logWriter{s}, Quiet: l.o.Log.Quiet, Verbose: l.o.Log.Verbose}
 	return func() {
-		_ = s.end(nil) // nobody reads it, so there is nobody to warn
+		_ = s.end(nil) // no reader: there is no place for a warning
 		l.log = &l.o.Log
 	}
 }

@@ -20,7 +20,7 @@ const (
 	drainTime = 5 * time.Second
 )
 
-// stream writes messages in its own goroutine, so that a reader who does not read stops nobody. What does not fit its
+// stream writes messages in its own goroutine, so that a reader who does not read stops nothing. What does not fit its
 // queue is skipped and counted.
 type stream struct {
 	messages chan []byte

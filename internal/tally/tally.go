@@ -135,7 +135,7 @@ func (t *Tally) Complete(d *report.Document, drops capture.Drops, log *notice.Lo
 	}
 }
 
-// failureText says where the analysis failed.
+// failureText describes where the analysis failed.
 func failureText(f *analysis.Failure, name func(file int32) string) string {
 	where := "a rule"
 	if f.Conn > 0 {
