@@ -79,9 +79,11 @@ func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter
 		var w watch
 		for _, d := range detectors {
 			rep := &Reporter{d: d, run: r, groups: map[groupID]*collected{}}
+			rep.resume()
 			w.add(d.Begin(rep))
 			w.reporters = append(w.reporters, rep)
 		}
+		r.rules = reports{made: w.reporters}
 		for e, err := range events {
 			if err != nil {
 				if !yield(Finding{}, err) {

@@ -7,11 +7,11 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// A live run (Options.Live) tells what it finds while it goes on, and takes nothing of it back.
+// A live run (Options.Live) reports what it finds while it goes on, and takes nothing of it back.
 //
-//  1. A connection is judged as soon as its client's policy is likely, so that it can be accused, and no later than
-//     liveWait; what the client shows afterwards counts for later judgements only.
-//  2. A connection whose callers got worse off tells its Desync at once, with Open set, and again whenever it changed.
+//  1. A connection is judged as soon as its client's policy is likely, so that it can be accused, and after liveWait at
+//     the latest; what the client shows afterwards counts for later judgements only.
+//  2. A connection whose callers got worse off emits its Desync at once, with Open set, and again whenever it changed.
 //     Each replaces what the one before contributed to findings, so that nothing is counted twice.
 //  3. Detect yields a finding with Early set when its group first appears, and again when it has become surer, worse
 //     or twice as frequent. At the end all findings come once more, complete.
@@ -20,14 +20,14 @@ import (
 const (
 	// liveWait is how long a command may wait for the judgement until more is known of its client.
 	liveWait = 30 * time.Second
-	// liveSure is the least confidence of a finding that is told early.
+	// liveSure is the least confidence of a finding that is reported early.
 	liveSure = Likely
 )
 
 // liveNow is the latest moment that a live run knows of.
 func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
 
-// Tick tells a live run that no packet before now is still to come. It judges connections that were waiting for more to
+// Tick is called when no packet before now is still to come. It judges connections that were waiting for more to
 // be known and had waited for long enough. It must be called from the goroutine that pulls the events, while it asks
 // for another packet.
 func (r *Run) Tick(now capture.Time) {
@@ -39,16 +39,23 @@ func (r *Run) Tick(now capture.Time) {
 		if r.output.stopped {
 			return
 		}
-		if s.log.len() == 0 || !s.ripe() {
-			continue
-		}
-		if s.judge(); !s.over {
-			s.reportDesync()
-		} else if s.log.len() == 0 {
-			r.judging.unawait(s)
-			r.retire(SessionOf(s.Paired))
-		}
+		r.tick(SessionOf(s.Paired))
 	}
+}
+
+// tick judges a session if it is time. A panic ends the analysis of its connection only.
+func (r *Run) tick(s *Session) {
+	r.guarded(s, func() {
+		if s.log.len() == 0 || !s.reader.ripe() {
+			return
+		}
+		if s.reader.judge(); !s.over {
+			s.reader.reportDesync()
+		} else if s.log.len() == 0 {
+			r.judging.unawait(&s.reader)
+			r.retire(s)
+		}
+	})
 }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
@@ -59,60 +66,77 @@ func (r *Run) reportDesync(s *Session) {
 	d := s.reader.desync
 	d.changed = false
 	d.Session, r.speaking = &s.reader, d
+	r.turns++
 	r.emit(d)
 	d.Session, r.speaking = nil, nil
 }
 
 // contribution is what an open connection has added to a finding.
 type contribution struct {
+	turn              int64 // the report that added it
 	count             int
 	victims, commands map[string]int
 }
 
-// told is what has been said of a finding early.
+// told is what has been reported of a finding early.
 type told struct {
 	severity   Severity
 	confidence Confidence
 	count      int
 }
 
-// replaced takes back what an earlier state of the connection that speaks had added to c, before o takes its place.
-func (r *Reporter) replaced(c *collected, o *Occurrence) {
+// replaced takes back what an earlier report of the connection that is being reported had added to c, before o takes its
+// place. One report may add several occurrences. It returns the number of the report, 0 where o is of none.
+func (r *Reporter) replaced(c *collected, o *Occurrence) (turn int64) {
 	if !r.run.o.Live {
-		return
+		return 0
 	}
 	c.changed, r.run.news = true, true
 	d := r.run.speaking
 	if d == nil || o.Conn == 0 || o.Conn != d.Conn {
-		return
+		return 0
 	}
-	if was, ok := c.open[o.Conn]; ok {
-		c.f.Count -= was.count
-		subtract(c.vics, was.victims)
-		subtract(c.cmds, was.commands)
-		for i := range c.f.Examples {
-			if c.f.Examples[i].Conn == o.Conn {
-				c.f.Examples = slices.Delete(slices.Clone(c.f.Examples), i, i+1)
-				c.ranks = slices.Delete(c.ranks, i, i+1)
-				break
-			}
-		}
+	turn = r.run.turns
+	now, known := c.open[o.Conn]
+	if known && now.turn != turn {
+		c.takeBack(o.Conn, &now)
+		delete(c.open, o.Conn)
+		known = false
 	}
 	if !d.Open {
-		delete(c.open, o.Conn)
-		return
+		return 0 // the last report: nothing replaces it
 	}
+	if !known {
+		now = contribution{turn: turn, victims: map[string]int{}, commands: map[string]int{}}
+	}
+	now.count += max(o.Count, 1)
+	add(now.victims, o.Victims)
+	add(now.commands, o.Commands)
 	if c.open == nil {
 		c.open = map[int64]contribution{}
 	}
-	now := contribution{count: max(o.Count, 1), victims: map[string]int{}, commands: map[string]int{}}
-	for k, n := range o.Victims {
-		now.victims[k] = n
-	}
-	for k, n := range o.Commands {
-		now.commands[k] = n
-	}
 	c.open[o.Conn] = now
+	return turn
+}
+
+// takeBack removes what a report of an open connection has added.
+func (c *collected) takeBack(conn int64, was *contribution) {
+	c.f.Count -= was.count
+	subtract(c.vics, was.victims)
+	subtract(c.cmds, was.commands)
+	c.f.Examples = slices.Clone(c.f.Examples)
+	for i := len(c.f.Examples) - 1; i >= 0; i-- {
+		if c.f.Examples[i].Conn == conn && c.marks[i].turn == was.turn {
+			c.f.Examples = slices.Delete(c.f.Examples, i, i+1)
+			c.marks = slices.Delete(c.marks, i, i+1)
+		}
+	}
+}
+
+func add(to, what map[string]int) {
+	for k, n := range what {
+		to[k] += n
+	}
 }
 
 func subtract(from, what map[string]int) {
@@ -123,7 +147,7 @@ func subtract(from, what map[string]int) {
 	}
 }
 
-// early yields what is new among the findings. It is false when nobody wants more.
+// early yields what is new among the findings. It is false when the consumer wants no more.
 func (r *Run) early(w *watch, yield func(Finding, error) bool) bool {
 	if !r.news {
 		return true

@@ -77,18 +77,29 @@ func (r *Run) discard(s *Session) {
 
 // last judges a session that still waits when the capture is over.
 func (r *Run) last(s *Session) {
+	r.guarded(s, func() {
+		s.reader.settleNow()
+		r.retire(s)
+	})
+}
+
+// guarded judges a session outside of the segments of its connection. After a panic the session is not used again.
+func (r *Run) guarded(s *Session, judge func()) {
+	conn, f := s.Conn, Failure{Conn: s.ID, Client: s.Client, Server: s.Server}
 	done := false
 	defer func() {
 		if done || r.output.yielding {
 			return
 		}
 		if cause := recover(); cause != nil {
-			r.failure(Failure{Conn: s.ID, Client: s.Client, Server: s.Server}, cause)
+			r.failure(f, cause)
 			r.discard(s)
+			if conn != nil && conn.Tag == s {
+				conn.Tag = failed{}
+			}
 		}
 	}()
-	s.reader.settleNow()
-	r.retire(s)
+	judge()
 	done = true
 }
 

@@ -31,17 +31,26 @@ type groupID struct {
 }
 
 type collected struct {
+	id    groupID
 	f     Finding
 	conns map[int64]struct{}
+	more  int // connections whose numbers were given up
 	known map[string]bool
 	vics  map[string]int
 	cmds  map[string]int
-	ranks []Confidence
+	marks []mark // of f.Examples
 
 	// Of a live run.
 	open    map[int64]contribution // by connection
 	told    told
 	changed bool
+	resumed bool // nothing was added since an earlier run, which made the texts of f
+}
+
+// mark is how an example ranks, and which report of an open connection it is from.
+type mark struct {
+	level Confidence
+	turn  int64 // 0: of none, it is not replaced
 }
 
 // maxConnsCounted bounds the set by which distinct connections of a finding are counted.
@@ -70,7 +79,7 @@ func (r *Reporter) Add(o Occurrence) {
 		if len(r.order) >= maxFindings {
 			c = r.order[len(r.order)-1]
 		} else {
-			c = &collected{conns: map[int64]struct{}{}, vics: map[string]int{}, cmds: map[string]int{}, known: map[string]bool{}}
+			c = &collected{id: id, conns: map[int64]struct{}{}, vics: map[string]int{}, cmds: map[string]int{}, known: map[string]bool{}}
 			c.f = Finding{
 				Rule: r.d.ID, Name: r.d.Name, Severity: o.Severity, Client: id.client, Server: id.server, First: o.Time, Last: o.Time,
 			}
@@ -80,7 +89,8 @@ func (r *Reporter) Add(o Occurrence) {
 		}
 	}
 	f := &c.f
-	r.replaced(c, &o)
+	turn := r.replaced(c, &o)
+	c.resumed = false
 	f.Count += max(o.Count, 1)
 	f.Severity = max(f.Severity, o.Severity)
 	f.Confidence = max(f.Confidence, o.Confidence)
@@ -115,8 +125,8 @@ func (r *Reporter) Add(o Occurrence) {
 		return
 	}
 	// The examples kept are the surest, of these the earliest.
-	at := len(c.ranks)
-	for at > 0 && c.ranks[at-1] < o.Confidence {
+	at := len(c.marks)
+	for at > 0 && c.marks[at-1].level < o.Confidence {
 		at--
 	}
 	if at >= r.run.o.MaxExamples {
@@ -140,10 +150,10 @@ func (r *Reporter) Add(o Occurrence) {
 	}
 	e.Confidence = o.Confidence
 	f.Examples = slices.Insert(f.Examples, at, e)
-	c.ranks = slices.Insert(c.ranks, at, o.Confidence)
+	c.marks = slices.Insert(c.marks, at, mark{o.Confidence, turn})
 	if len(f.Examples) > r.run.o.MaxExamples {
 		f.Examples = f.Examples[:r.run.o.MaxExamples]
-		c.ranks = c.ranks[:r.run.o.MaxExamples]
+		c.marks = c.marks[:r.run.o.MaxExamples]
 	}
 }
 
@@ -176,8 +186,12 @@ func (r *Reporter) findings() []Finding {
 // finding completes one of them.
 func (r *Reporter) finding(c *collected) Finding {
 	f := c.f
-	f.Connections = len(c.conns)
+	f.Connections = len(c.conns) + c.more
 	f.Victims, f.Commands = tallies(c.vics), tallies(c.cmds)
+	if c.resumed {
+		return f
+	}
+	f.Title = ""
 	if r.Title != nil {
 		f.Title = r.Title(&f)
 	}
@@ -188,7 +202,12 @@ func (r *Reporter) finding(c *collected) Finding {
 		f.Remedy = r.Remedy(&f)
 	}
 	if r.Notes != nil {
-		f.Notes = append(f.Notes[:len(f.Notes):len(f.Notes)], r.Notes(&f)...)
+		f.Notes = slices.Clip(f.Notes)
+		for _, n := range r.Notes(&f) {
+			if !c.known[n] { // an earlier run may have noted the same
+				f.Notes = append(f.Notes, n)
+			}
+		}
 	}
 	return f
 }

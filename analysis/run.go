@@ -37,9 +37,10 @@ type Run struct {
 	ticked   capture.Time // of a live run
 	speaking *Desync      // being told of
 	news     bool         // some finding changed
+	turns    int64        // reports of desynced connections so far
+	rules    reports
 	capped   int
 	forRules bool
-	longWay  bool // for tests: no segment takes the short way
 }
 
 // output is where events go.
@@ -229,7 +230,7 @@ func (r *Run) emit(e Event) {
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
-	s.Abandoned = r.judging.abandoned
+	s.Abandoned += r.judging.abandoned
 	s.Unsaid += r.judging.suppressed
 	for _, b := range r.bounds.Reached() {
 		s.Capped += b.Hits

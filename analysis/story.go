@@ -169,7 +169,7 @@ func (r *Run) tell(part []*Finding) Story {
 // standstills says how often and how long servers stood still.
 func (r *Run) standstills(fs []*Finding, n int) string {
 	longest := time.Duration(0)
-	for _, st := range r.stalls {
+	for _, st := range slices.Concat(r.tale.stalls, r.stalls) {
 		for _, f := range fs {
 			if st.Server == f.Server {
 				longest = max(longest, st.Duration())

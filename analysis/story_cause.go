@@ -23,6 +23,7 @@ type tale struct {
 	// explained are those of waits, and of the first abandonments of fates, that a stall is behind.
 	explained []*vainWait
 	conns     map[string]map[int64]struct{} // by fingerprint
+	stalls    []*Stall                      // of the runs that this one resumes
 }
 
 // vainWait is a caller's wait that ended without a reply.
@@ -270,7 +271,7 @@ func (r *Run) stallExplains(effect, cause *Finding) bool {
 
 // explain lists the waits that a stall is behind.
 func (t *tale) explain(r *Run) {
-	if t.explained = nil; len(r.stalls) == 0 {
+	if t.explained = nil; len(t.stalls)+len(r.stalls) == 0 {
 		return
 	}
 	add := func(w *vainWait) {

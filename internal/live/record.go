@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"bufio"
@@ -6,61 +6,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/respsniff/respsniff/capture"
 )
 
-// recordOptions are the flags of recording beside the analysis.
-type recordOptions struct {
-	path  string
-	ring  []string
-	force bool
-
-	maxBytes int64
-	maxTime  time.Duration
-	files    int
+// RecordOptions are where packets are written beside the analysis, and when a new file begins.
+type RecordOptions struct {
+	Path     string        // pcapng; "": nothing is written
+	Force    bool          // overwrite files
+	MaxBytes int64         // begin a new file after so many bytes; 0: no limit
+	MaxTime  time.Duration // begin a new file after so long; 0: no limit
+	Files    int           // keep the last so many; 0: all
 }
 
-func (o *recordOptions) add(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVarP(&o.path, "write", "w", "", "also write the packets to this pcapng `FILE`")
-	f.StringArrayVarP(&o.ring, "ring-buffer", "b", nil, "begin a new file of -w after a `LIMIT`: filesize:KB or duration:SECONDS; files:N keeps the last N; repeatable")
-}
-
-func (o *recordOptions) check() error {
-	for _, word := range o.ring {
-		what, value, _ := strings.Cut(word, ":")
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n <= 0 || n > 1e9 {
-			return usagef("-b %s: want filesize:KB, duration:SECONDS or files:N", word)
-		}
-		switch what {
-		case "filesize":
-			o.maxBytes = n * 1000 // dumpcap's kB
-		case "duration":
-			o.maxTime = time.Duration(n) * time.Second
-		case "files":
-			o.files = int(n)
-		default:
-			return usagef("-b %s: want filesize:KB, duration:SECONDS or files:N", word)
-		}
-	}
-	switch {
-	case len(o.ring) > 0 && o.path == "":
-		return usagef("-b needs -w FILE")
-	case o.files > 0 && o.maxBytes == 0 && o.maxTime == 0:
-		return usagef("-b files:%d needs filesize or duration too", o.files)
-	case o.path == "-":
-		return usagef("-w -: standard output holds the findings; tcpdump -w - is the tool for a pipe")
-	}
-	return nil
-}
+// ring reports whether files have numbers.
+func (o *RecordOptions) ring() bool { return o.MaxBytes > 0 || o.MaxTime > 0 }
 
 const (
 	// batchBytes is how much is handed to the writer at a time, and batches how many wait for a slow disk.
@@ -75,9 +38,10 @@ type batch struct {
 	rotate  bool // begin a new file before these packets
 }
 
-// recorder writes packets in its own goroutine. What the disk does not take in time is left out and counted.
+// recorder writes packets in its own goroutine. What the disk does not take in time is left out and counted. Its methods
+// belong to the goroutine of the analysis.
 type recorder struct {
-	o       *recordOptions
+	o       *RecordOptions
 	name    func(capture.Packet) string // of interfaces
 	warn    func(string, ...any)
 	open    *batch
@@ -98,10 +62,10 @@ type recorder struct {
 }
 
 // startRecorder opens the first file.
-func startRecorder(o *recordOptions, name func(capture.Packet) string, warn func(string, ...any)) (*recorder, error) {
+func startRecorder(o *RecordOptions, name func(capture.Packet) string, warn func(string, ...any)) (*recorder, error) {
 	r := &recorder{o: o, name: name, warn: warn, open: &batch{}, full: make(chan *batch, batches), free: make(chan *batch, batches), done: make(chan struct{})}
 	if err := r.next(); err != nil {
-		return nil, usagef("-w: %v", err)
+		return nil, refusef("-w: %v", err)
 	}
 	go r.run()
 	return r, nil
@@ -184,7 +148,7 @@ func (r *recorder) write(b *batch) error {
 		}
 	}
 	for _, p := range b.packets {
-		if r.o.maxBytes > 0 && r.bytes >= r.o.maxBytes || r.o.maxTime > 0 && r.began > 0 && p.Time.Sub(r.began) >= r.o.maxTime {
+		if r.o.MaxBytes > 0 && r.bytes >= r.o.MaxBytes || r.o.MaxTime > 0 && r.began > 0 && p.Time.Sub(r.began) >= r.o.MaxTime {
 			if err := r.next(); err != nil {
 				return err
 			}
@@ -212,15 +176,15 @@ func (r *recorder) next() error {
 		return err
 	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if r.o.force {
+	if r.o.Force {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	path := r.o.path
-	if r.number++; len(r.o.ring) > 0 {
-		path = numbered(r.o.path, r.number)
+	path := r.o.Path
+	if r.number++; r.o.ring() {
+		path = numbered(r.o.Path, r.number)
 	} else if r.number > 1 {
 		if _, err := os.Lstat(path); err == nil { // not moved away by whoever asked for a new file
-			path = numbered(r.o.path, r.number)
+			path = numbered(r.o.Path, r.number)
 		}
 	}
 	f, err := os.OpenFile(path, flags, 0o600)
@@ -233,13 +197,13 @@ func (r *recorder) next() error {
 		return err
 	}
 	r.written = append(r.written, path)
-	for r.o.files > 0 && len(r.written) > r.o.files {
+	for r.o.Files > 0 && len(r.written) > r.o.Files {
 		if err := os.Remove(r.written[0]); err != nil {
 			r.warn("-b: %v", err)
 		}
 		r.written = r.written[1:]
 	}
-	if r.o.files == 0 {
+	if r.o.Files == 0 {
 		r.written = r.written[:0]
 	}
 	return r.buffer.Flush()

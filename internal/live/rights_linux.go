@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 )
 
 // dropRights gives up what is not needed once the interfaces are open: it becomes the user, if one is named, loses all
-// capabilities unless keep is set, and can gain no new ones. What was given up is named; kept says that capabilities were
+// capabilities unless keep is set, and can gain no new ones. What was given up is named; kept reports that capabilities were
 // not given up though they should be.
 //
 // A build with cgo can only become a user, which takes the capabilities of root away too: there are threads that Go does

@@ -1,37 +1,26 @@
-package main
+package live
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"iter"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/internal/report"
-	"github.com/respsniff/respsniff/internal/report/evidence"
-	"github.com/respsniff/respsniff/reassembly"
 )
 
-// evidenceOptions are the flags of the files that keep the packets around a finding.
-type evidenceOptions struct {
-	dir   string
-	ring  byteSize
-	size  byteSize
-	files int
-	raw   bool
+// EvidenceOptions are how the packets around findings are kept.
+type EvidenceOptions struct {
+	Dir   string // for the files; "": nothing is kept
+	Ring  int    // bytes of memory for the latest packets of each server
+	Size  int    // most packet bytes in one file
+	Files int    // most files in one run
+	Raw   bool   // leave secrets in
 }
 
-// Bounds of evidence beyond the flags.
+// Bounds of evidence beyond the options.
 const (
 	// around is how long before and after the act packets are kept.
 	around = 10 * time.Second
@@ -48,36 +37,13 @@ const (
 	maxRemembered = 4096
 )
 
-func (o *evidenceOptions) add(cmd *cobra.Command) {
-	o.ring, o.size = 16<<20, 8<<20
-	f := cmd.Flags()
-	f.StringVar(&o.dir, "evidence", "", "write the packets around each finding, 10 s before and after, as pcapng into this `DIR`")
-	f.Var(&o.ring, "evidence-ring", "memory for the latest packets of each server; four times as much in all")
-	f.Var(&o.size, "evidence-size", "most packet bytes in one file")
-	f.IntVar(&o.files, "evidence-files", 100, "most `FILES` in one run; one finding gets one a minute at most")
-	f.BoolVar(&o.raw, "evidence-raw", false, "leave passwords in")
-}
-
-func (o *evidenceOptions) check() error {
-	if o.dir == "" {
-		return nil
-	}
-	if info, err := os.Stat(o.dir); err != nil || !info.IsDir() {
-		return usagef("--evidence %s: want a directory that exists", o.dir)
-	}
-	if o.ring < 1<<20 || o.size < 1<<16 || o.files < 1 {
-		return usagef("--evidence-ring, --evidence-size and --evidence-files: want at least 1 MiB, 64 KiB and 1")
-	}
-	return nil
-}
-
 // keeper holds the latest packets and writes those around findings. Its methods belong to the goroutine of the analysis,
 // which it never makes wait: files are written elsewhere.
 type keeper struct {
-	o      *evidenceOptions
+	o      *EvidenceOptions
 	ports  []uint16
 	name   func(capture.Packet) string
-	said   func(file string, f *analysis.Finding)
+	kept   func(file string, f *analysis.Finding) // a file was written; called in its goroutine
 	warn   func(string, ...any)
 	recent capture.Recent[netip.AddrPort]
 	jobs   []*evidenceJob
@@ -103,10 +69,10 @@ type evidenceJob struct {
 	cut      bool
 }
 
-func startKeeper(o *evidenceOptions, ports []uint16) *keeper {
+func startKeeper(o *EvidenceOptions, ports []uint16) *keeper {
 	k := &keeper{
 		o: o, ports: ports, last: map[string]capture.Time{}, writes: make(chan *evidenceJob, maxWrites), done: make(chan struct{}),
-		recent: capture.Recent[netip.AddrPort]{PerKey: int(o.ring), Total: int(o.ring) * ringServers, Age: recentAge},
+		recent: capture.Recent[netip.AddrPort]{PerKey: o.Ring, Total: o.Ring * ringServers, Age: recentAge},
 	}
 	go k.run()
 	return k
@@ -120,7 +86,7 @@ func (k *keeper) see(p *capture.Packet) {
 	}
 	k.recent.Add(serverOf(from, to, k.ports), p)
 	for _, j := range k.jobs {
-		j.take(p, from, to, int(k.o.size))
+		j.take(p, from, to, k.o.Size)
 	}
 }
 
@@ -173,7 +139,7 @@ func (k *keeper) found(f *analysis.Finding) {
 	if last, ok := k.last[f.Fingerprint]; ok && at.Sub(last) < quietTime {
 		return
 	}
-	if k.begun >= k.o.files || len(k.jobs) >= maxJobs || len(k.last) >= maxRemembered {
+	if k.begun >= k.o.Files || len(k.jobs) >= maxJobs || len(k.last) >= maxRemembered {
 		k.skipped.Add(1)
 		return
 	}
@@ -182,7 +148,7 @@ func (k *keeper) found(f *analysis.Finding) {
 	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []analysis.Finding{*f}}
 	for p := range k.recent.Packets(server, at.Add(-around)) {
 		from, to := ends(&p)
-		j.take(&p, from, to, int(k.o.size)/2) // the other half is for what is still to come
+		j.take(&p, from, to, k.o.Size/2) // the other half is for what is still to come
 	}
 	k.jobs = append(k.jobs, j)
 }
@@ -214,77 +180,4 @@ func (k *keeper) close() {
 	k.jobs = nil
 	close(k.writes)
 	<-k.done
-}
-
-func (k *keeper) run() {
-	defer close(k.done)
-	for j := range k.writes {
-		path, err := k.write(j)
-		if err != nil {
-			k.skipped.Add(1)
-			k.warn("--evidence: %v", err)
-			continue
-		}
-		k.written.Add(1)
-		for i := range j.findings {
-			k.said(path, &j.findings[i])
-		}
-	}
-}
-
-// write makes the file. It goes over the packets thrice, as cut does: to count their connections, to learn what is
-// secret in them, and to write them.
-func (k *keeper) write(j *evidenceJob) (path string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error: %v", p)
-		}
-	}()
-	slices.SortStableFunc(j.packets, func(a, b capture.Packet) int { return int(a.Frame - b.Frame) })
-	var conns []int64
-	events := func() iter.Seq2[analysis.Event, error] {
-		packets := func(yield func(capture.Packet, error) bool) {
-			for _, p := range j.packets {
-				if !yield(p, nil) {
-					return
-				}
-			}
-		}
-		return analysis.Events(reassembly.Segments(packets, nil), &analysis.Options{Ports: k.ports})
-	}
-	for event := range events() {
-		if o, ok := event.(*analysis.Opened); ok {
-			conns = append(conns, o.Session.ID)
-		}
-	}
-	cutter := evidence.New(conns, k.o.raw)
-	for event := range events() {
-		cutter.Watch(event)
-	}
-	text := "kept by respsniff live"
-	for i := range j.findings {
-		f := &j.findings[i]
-		text += fmt.Sprintf("\n%s %s: %s", f.Rule, f.Name, f.Title)
-		for n := range f.Examples {
-			commentExample(cutter, 0, f, n)
-		}
-	}
-	if j.cut {
-		text += fmt.Sprintf("\ncut at %d bytes: there were more packets", k.o.size)
-	}
-	path = filepath.Join(k.o.dir, fmt.Sprintf("respsniff-%06d-%s.pcapng", j.number, strings.ToLower(j.findings[0].Rule)))
-	return path, writeFile(path, false, func(w io.Writer) error {
-		out, err := capture.NewWriter(w, capture.WriterOptions{Comment: report.Printable(text), InterfaceName: k.name})
-		if err != nil {
-			return err
-		}
-		for _, p := range j.packets {
-			if cut, comment, keep := cutter.Cut(p); keep {
-				if err := out.Write(cut, comment); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
 }

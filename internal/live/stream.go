@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxStreams bounds the outputs that are written while a live run goes on.
-	maxStreams = 8
+	// MaxStreams bounds the outputs that are written while a run goes on.
+	MaxStreams = 8
 	// queued is how many messages wait for a slow output, and queuedBytes how many bytes.
 	queued      = 1024
 	queuedBytes = 4 << 20
@@ -20,7 +20,7 @@ const (
 	drainTime = 5 * time.Second
 )
 
-// stream writes messages in its own goroutine, so that a reader who does not read stops nobody. What does not fit its
+// stream writes messages in its own goroutine, so that a reader who does not read stops nothing. What does not fit its
 // queue is skipped and counted.
 type stream struct {
 	messages chan []byte
