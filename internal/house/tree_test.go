@@ -41,6 +41,9 @@ func (s *source) at(n ast.Node) string {
 	return s.path + ":" + strconv.Itoa(s.fset.Position(n.Pos()).Line)
 }
 
+// lines counts the lines of the file.
+func (s *source) lines() int { return s.fset.File(s.file.FileStart).LineCount() }
+
 func root(tb testing.TB) string {
 	tb.Helper()
 	_, self, _, ok := runtime.Caller(0)
