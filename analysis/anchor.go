@@ -200,7 +200,7 @@ func (h *unresolved) quietPoint(s *Paired, ex *Exchange) {
 // silenceAt returns for how long both sides have been silent, unless a command that waits may keep the server silent.
 func silenceAt(s *Paired, now capture.Time) (time.Duration, bool) {
 	last := max(s.lastData[roleServer].time, s.lastData[roleClient].time)
-	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replyOff {
+	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replies == repliesOff {
 		return 0, false
 	}
 	if _, open := s.answers.Partial(); open {

@@ -68,3 +68,12 @@ func (q *queue) clear() {
 	clear(q.items)
 	q.items, q.head = q.items[:0], 0
 }
+
+// unanswered takes back that the next n commands are due a reply.
+func (q *queues) unanswered(s *Paired, n int) {
+	for range n {
+		ex := s.pending.pop()
+		ex.Flags |= NoReplyDue
+		s.shared.release(ex)
+	}
+}

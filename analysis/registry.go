@@ -126,7 +126,7 @@ type recentCloses struct {
 }
 
 func (r *registry) clientClosed(s *clientConn, at capture.Time) {
-	if !s.overtaken || s.pending.len() > 0 || s.mode.quit {
+	if !s.overtaken || s.pending.len() > 0 || s.mode.ending == quitSent {
 		return
 	}
 	e := &r.closes.ring[r.closes.next%len(r.closes.ring)]

@@ -161,7 +161,7 @@ func (s *Paired) joinsStream(r *resp.Reply) bool {
 		s.mode.subs = max(s.mode.subs, 1)
 		return true
 	case r.Kind == resp.Simple && monitorLine(r.Text):
-		s.Kind, s.mode.monitor = Monitor, true
+		s.Kind, s.mode.monitor = Monitor, monitorOn
 		return true
 	}
 	return false
@@ -250,7 +250,7 @@ func (s *Paired) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 		s.unsureMode = false
 	}
 	ex.Serves = *info
-	s.mode.moved(s, ex, r)
+	s.mode.answered(s, ex, r)
 	s.sink.Served(ex, r)
 }
 
@@ -262,7 +262,7 @@ func (s *Paired) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment
 		reportOdd(s, AtAccept, r, info)
 	case s.refuses(r):
 		s.replies++
-		s.mode.broken = true
+		s.mode.ending = refused
 		s.torn.report(s, true)
 		s.queues.unanswered(s, s.pending.len())
 		reportOdd(s, ProtocolError, r, info)

@@ -152,7 +152,7 @@ func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 	}
 	s.prev.follow(ex, start)
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
-		s.becomeReplication()
+		becomeReplication(s)
 	}
 }
 
@@ -244,17 +244,6 @@ func (s *Paired) lostRequests(req *resp.Request) {
 		return
 	}
 	s.doubts.doubtCommands(s, req.LostBefore, s.commands)
-}
-
-// becomeReplication stops all pairing: what follows is a replication stream.
-func (s *Paired) becomeReplication() {
-	s.Kind = Replication
-	s.open = nil
-	for _, ex := range s.pending.rest() {
-		ex.Flags |= NoReplyDue
-		s.shared.release(ex)
-	}
-	s.pending.clear()
 }
 
 // beginsRequest reports whether a payload may be the start of a request, whole or cut into pieces on its way.

@@ -78,7 +78,7 @@ func nameHash(ex *Exchange) uint64 {
 // closesLikeJedis reports whether the client says QUIT, reads the answer and resets the connection at once (SO_LINGER
 // 0), on a connection without a set-up of its own.
 func (s *clientConn) closesLikeJedis(c *closeMark) bool {
-	if !c.rst || c.fin || !s.mode.quit || !s.keyed || s.handshake.commands > 0 || !s.lastData[roleServer].seen {
+	if !c.rst || c.fin || s.mode.ending != quitSent || !s.keyed || s.handshake.commands > 0 || !s.lastData[roleServer].seen {
 		return false
 	}
 	d := c.time.Sub(s.lastData[roleServer].time)

@@ -35,16 +35,6 @@ type queuedCall struct {
 	hello protocol
 }
 
-// replyEffect is what CLIENT REPLY inside a transaction leaves behind.
-type replyEffect uint8
-
-const (
-	replyAsBefore replyEffect = iota
-	replyNowOn
-	replyNowOff
-	replySkipNext
-)
-
 // begin opens the block at the OK of its MULTI.
 func (t *transaction) begin(multi int, sure bool) {
 	*t = transaction{open: true, whole: sure, multi: multi, calls: t.calls[:0]}
@@ -131,16 +121,6 @@ func (t *transaction) watchProbe(s *Paired, ex *Exchange) {
 	}
 }
 
-// watchMonitor looks for the next user of a connection that was given back as a MONITOR.
-func (m *mode) watchMonitor(s *Paired, ex *Exchange) {
-	if !s.mode.monitor || ex.idle < staleIdle || ex.verb == verbQuit || ex.verb == verbReset || ex.verb == verbMonitor {
-		return
-	}
-	s.sink.Oddity(&Oddity{
-		Session: s, What: StaleMode, Frame: ex.Frame, File: ex.File, Time: ex.Time, Offset: ex.Start, Exchange: ex, Gap: ex.idle, Text: "MONITOR",
-	})
-}
-
 // logged returns a command that has not been settled yet, or nil.
 func (q *queues) logged(s *Paired, index int) *Exchange {
 	if s.log.len() == 0 {
@@ -151,4 +131,86 @@ func (q *queues) logged(s *Paired, index int) *Exchange {
 		return nil
 	}
 	return s.log.at(i)
+}
+
+func sentMulti(m *mode, _ *resp.Request, ex *Exchange) {
+	ex.Flags &^= Queued
+	if !m.inMulti {
+		m.inMulti, m.multiIndex = true, ex.Index
+	}
+}
+
+func sentExec(m *mode, _ *resp.Request, ex *Exchange) {
+	ex.Flags &^= Queued
+	m.inMulti = false
+}
+
+func sentWatch(_ *mode, _ *resp.Request, ex *Exchange) { ex.Flags &^= Queued }
+
+func servedMulti(s *Paired, ex *Exchange, r *resp.Reply) {
+	switch {
+	case r.Kind != resp.Error:
+		s.block.begin(ex.Index, ex.Flags&Uncertain == 0)
+	case ex.Index == s.mode.multiIndex && !s.block.open:
+		s.mode.inMulti = false
+	}
+}
+
+func servedDiscard(s *Paired, _ *Exchange, r *resp.Reply) {
+	if r.Kind != resp.Error {
+		s.block.end()
+	}
+}
+
+// answered takes the reply to a command of the block.
+func (t *transaction) answered(s *Paired, ex *Exchange, r *resp.Reply) {
+	switch {
+	case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
+		t.queue(ex)
+		t.watchProbe(s, ex)
+	case r.Kind == resp.Error:
+		t.failed = true
+	}
+}
+
+// servedExec ends a transaction by the reply to its EXEC.
+func servedExec(s *Paired, ex *Exchange, r *resp.Reply) {
+	if r.Kind == resp.Array {
+		element, why := s.block.executed(s, ex, r)
+		if !s.block.shortens() {
+			element = 0 // then the table of commands is wrong about this server
+		}
+		if effect := s.block.reply; effect != replyAsBefore {
+			s.mode.applyQueued(s, effect)
+		}
+		if element > 0 {
+			info := ex.Serves
+			reportOddity(s, &Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
+		}
+	}
+	s.block.end()
+}
+
+// inherits recognises the reply of a transaction that was begun where the capture does not show it.
+func (d *doubts) inherits(s *Paired, r *resp.Reply) bool {
+	return s.blockUnknown && r.Kind == resp.Simple && string(r.Text) == "QUEUED"
+}
+
+// inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
+// have begun or ended one.
+func (m *mode) inherited(s *Paired, ex *Exchange, r *resp.Reply) {
+	switch {
+	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
+	case s.doubts.inherits(s, r):
+		ex.Flags |= Queued
+		if s.prev.end == ex.End {
+			m.inMulti = true
+		}
+	case ex.verb == verbExec || ex.verb == verbDiscard || ex.verb == verbMulti:
+		s.blockUnknown = false
+	case ex.Flags&Queued != 0 && s.prev.end == ex.End:
+		ex.Flags &^= Queued // the EXEC was lost
+		m.inMulti = false
+		s.block.end()
+	}
 }
