@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -125,51 +124,6 @@ type Sink interface {
 	Control(who int, seg *reassembly.Segment)
 }
 
-// Shared is what the pairings of one run have in common: records that are used again, and what the user said.
-type Shared struct {
-	Ports       map[uint16]bool // server ports, where no SYN tells the roles
-	ShowValues  bool
-	exchanges   pool[Exchange]
-	alive       int // exchanges in use
-	outstanding *bound.Bound
-	request     resp.Request
-	reply       resp.Reply
-	info        ReplyInfo
-}
-
-// NewShared prepares what the pairings of a run share.
-func NewShared(ports []uint16, showValues bool, bounds *bound.Set) *Shared {
-	h := &Shared{Ports: map[uint16]bool{}, ShowValues: showValues}
-	for _, p := range ports {
-		h.Ports[p] = true
-	}
-	h.outstanding = bounds.New(bound.Bound{
-		Name: "outstanding commands", Limit: maxOutstanding, Loses: bound.Evidence,
-		Hides: "replies to the oldest of the commands that a connection had outstanding",
-	})
-	return h
-}
-
-func (h *Shared) serverPort(p uint16) bool { return h.Ports[p] }
-
-// Alive returns how many exchanges are in use.
-func (h *Shared) Alive() int { return h.alive }
-
-func (h *Shared) newExchange() *Exchange {
-	h.alive++
-	ex := h.exchanges.get()
-	*ex = Exchange{}
-	return ex
-}
-
-// release gives up one hold on an exchange; the last one returns it to the pool.
-func (h *Shared) release(ex *Exchange) {
-	if ex.refs--; ex.refs <= 0 {
-		h.alive--
-		h.exchanges.put(ex)
-	}
-}
-
 // Role indexes what client and server did.
 const (
 	roleClient = 0
@@ -191,68 +145,6 @@ var basisNames = [...]string{"", "bytes", "port", "syn"}
 
 // String returns the word that every output uses.
 func (b Basis) String() string { return basisNames[b] }
-
-// segmentMark is a segment of the client in which a request begins.
-type segmentMark struct {
-	frame int64
-	time  capture.Time
-	ack   int64
-	file  int32
-	ts    uint32 // TSecr
-	hasTS bool
-	full  bool // as large as the largest so far: more of the same write may follow
-	late  bool
-	seen  bool
-}
-
-// dataMark is when a role's last segment with new bytes was.
-type dataMark struct {
-	time capture.Time
-	file int32
-	seen bool
-}
-
-// closeMark is a role's FIN or RST.
-type closeMark struct {
-	fin, rst bool
-	frame    int64
-	time     capture.Time
-	ack      int64
-	noTS     bool // an RST without timestamps on a connection that uses them: SO_LINGER 0
-}
-
-// tail describes the end of what the client last sent. frame, file, time and full are of the segment in which it begins.
-type tail struct {
-	ex         *Exchange // nil once it has been settled
-	end        int64
-	endTime    capture.Time
-	ack        int64
-	frame      int64
-	time       capture.Time
-	file       int32
-	batch      int32
-	full       bool
-	late       bool
-	valid      bool
-	replyBytes bool // a server byte was delivered after it
-}
-
-// follow makes a command the tail.
-func (t *tail) follow(ex *Exchange, start *segmentMark) {
-	t.ex, t.end, t.endTime, t.ack, t.batch = ex, ex.End, ex.EndTime, ex.Ack, ex.Batch
-	t.frame, t.time, t.file, t.full = start.frame, start.time, start.file, start.full
-	t.late, t.valid, t.replyBytes = ex.Late, true, false
-}
-
-// replyProgress is the reply whose bytes are arriving.
-type replyProgress struct {
-	k       int64
-	first   capture.Time
-	last    capture.Time
-	maxGap  time.Duration
-	frame   int64
-	started bool
-}
 
 // Begin makes s the pairing of a connection whose first segment is there. The memory of its queues is used again.
 func (s *Paired) Begin(shared *Shared, sink Sink, c *reassembly.Conn) {
