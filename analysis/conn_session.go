@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -26,6 +27,9 @@ func (s *Session) MidWrite() bool {
 	_, inside := s.requests.Partial()
 	return inside
 }
+
+// LastServerData returns when the server last sent bytes on this connection; 0: not yet.
+func (s *Session) LastServerData() capture.Time { return s.lastReply() }
 
 // OneSided reports whether the server's packets are missing from the capture altogether.
 func (s *Session) OneSided() bool { return s.oneSided() }

@@ -37,7 +37,7 @@ func knobsOf(params map[string]string) knobs {
 		timeoutSamples: number("rs102.min_timeout_samples", minTimeoutSamples),
 		staleBound:     wait("rs104.bound", 0), handshakeGap: wait("rs110.gap", handshakeGap),
 		sharedMin: number("rs114.min_events", sharedMin), clusterWidth: wait("rs202.cluster_width", clusterWidth),
-		askFollow: wait("rs306.follow_window", followWindow), stallMin: wait("rs401.stall_min", stallMin),
+		askFollow: wait("rs306.follow_window", 0), stallMin: wait("rs401.stall_min", 0),
 	}
 }
 

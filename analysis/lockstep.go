@@ -41,7 +41,7 @@ func (s *Session) turnNow() turn {
 		// the set-up of the connection is not over
 	case !f.established, f.closed, f.link == nil, f.tick.at != 0, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.last == 0, f.ServerTTL == 0:
 		// ConnFacts waits for something
-	case s.topo.node == nil, s.topo.tap != nil, s.run.topology.active, s.run.o.ShowValues:
+	case !s.topo.Plain(), s.run.o.ShowValues:
 		// somebody looks at keys or values
 	default:
 		return s.turnOf(s.log.front())
@@ -103,7 +103,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		s.batches++
 		ex.Batch, ex.full = s.batches, mark.full
 		s.run.summary.Commands++
-		s.topo.node.asking.push(s, ex.EndTime)
+		s.topo.Asked(ex.EndTime)
 		if !s.run.forRules {
 			s.run.tellSent(s, ex, req)
 		}
@@ -164,7 +164,7 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 		if !s.run.forRules {
 			s.run.tellAnswered(s, ex, r)
 		}
-		s.topo.node.latency(ex)
+		s.topo.Latency(ex)
 		s.run.release(ex)
 		s.facts.answered(seg)
 	}

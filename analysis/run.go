@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -28,9 +29,8 @@ type Run struct {
 	stopped     bool
 	owed        []*Exchange // scratch of lazyWrites
 	without     ablation
-	topology    topology
-	stalls      []*Stall
-	waiters     []waiter // scratch of silence
+	bounds      bound.Set
+	topology    *Topology
 	tale        tale
 	yield       func(Event, error) bool
 	ports       map[uint16]bool
@@ -93,7 +93,9 @@ func NewRun(o *Options) *Run {
 	for _, p := range r.o.Ports {
 		r.ports[p] = true
 	}
-	r.topology.prepare()
+	r.topology = NewTopology(ClusterOptions{
+		StallMin: r.knobs.stallMin, AskFollow: r.knobs.askFollow, Lossy: r.o.Drops > 0, Emit: func(e *Redirected) { r.emit(e) },
+	}, &r.bounds)
 	return r
 }
 
@@ -145,15 +147,11 @@ func (r *Run) take(seg *reassembly.Segment) {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
 		plain, short := plainSegment(seg), false
-		if !plain {
-			r.observe(s, seg)
-		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
+		s.topo.Segment(seg, plain)
+		if plain && seg.Length > 0 {
 			if seg.From == s.client {
 				short = s.turn == clientsTurn && s.requestAlone(seg)
 			} else {
-				if n := s.topo.node; n != nil {
-					r.alive(s, n, seg)
-				}
 				short = s.turn == serversTurn && s.replyAlone(seg)
 			}
 		}
@@ -172,6 +170,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	s := r.sessions.get()
 	r.live++
 	s.reset(r, seg.Conn)
+	s.topo.Begin(r.topology, s)
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
 	if !s.roleKnown {
@@ -179,7 +178,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
 		r.reopened(s, seg.Time)
-		r.connecting(s, seg)
+		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
 	return s
@@ -195,7 +194,7 @@ func plainSegment(seg *reassembly.Segment) bool {
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
 	r.final = true
-	r.stillSilent()
+	r.topology.Finish()
 	slices.SortFunc(r.waiting, func(a, b *Session) int { return cmp.Compare(a.ID, b.ID) })
 	for _, s := range r.waiting {
 		if r.stopped {
@@ -219,9 +218,12 @@ func (r *Run) emit(e Event) {
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
-	s.Capped = int64(r.capped)
+	s.Capped = int64(r.capped) + r.topology.limits.stalls.Hits
 	return s
 }
+
+// Topology returns what is known of servers and clusters.
+func (r *Run) Topology() *Topology { return r.topology }
 
 func (r *Run) serverPort(p uint16) bool { return r.ports[p] }
 

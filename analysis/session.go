@@ -100,7 +100,7 @@ type Session struct {
 	deaf         bool        // it is over, and nothing of the server was captured
 	held         *hold       // replies whose command is not decided; nil almost always
 	block        transaction // the MULTI block that the server queues
-	topo         topologyState
+	topo         NodeConn
 	facts        ConnFacts
 	hidden       hidden
 	headLen      int // commands at the front of the log that are known to be one batch, see headBatch
