@@ -29,7 +29,7 @@ type slotUse struct {
 	used       bool
 	here, prev sentTo       // the last two different nodes that the slot was sent to
 	credit     *node        // a redirect points there and has not been followed
-	owner      *node        // as the last MOVED said
+	owner      *node        // as the last MOVED named it
 	data       capture.Time // last data reply
 	ask        *node        // an ASK points there and has not been followed with ASKING
 	asked      *node        // the node that sent it
