@@ -16,7 +16,7 @@ type Session struct {
 	caller clientConn
 	reader readerConn
 	run    *Run
-	topo   topologyState
+	topo   NodeConn
 	facts  ConnFacts
 }
 
@@ -28,7 +28,7 @@ func (s *Session) begin(run *Run, c *reassembly.Conn) {
 	s.caller = clientConn{Paired: &s.Paired, reg: run.clients, sink: s}
 	s.reader = readerConn{clientConn: &s.caller, judging: run.judging, chance: 1, unread: unread, batch: s.reader.batch[:0]}
 	s.run = run
-	s.topo, s.facts = topologyState{}, ConnFacts{}
+	s.topo, s.facts = NodeConn{}, ConnFacts{}
 }
 
 // SessionOf returns the session that a pairing belongs to.

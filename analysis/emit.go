@@ -14,7 +14,7 @@ func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 		}
 	}
 	s.facts.command(&s.Paired, ex)
-	r.locate(s, ex, req)
+	s.topo.Sent(ex, req)
 	if !r.forRules {
 		r.tellSent(s, ex, req)
 	}
@@ -35,7 +35,7 @@ func (r *Run) served(s *Session, ex *Exchange, reply *resp.Reply) {
 	if !r.forRules || reply.Kind == resp.Error || ex.contradiction != "" {
 		r.tellAnswered(s, ex, reply)
 	}
-	r.place(s, ex, reply)
+	s.topo.Answered(ex, reply)
 }
 
 // Key returns a command's first key as it may be printed.

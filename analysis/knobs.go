@@ -32,6 +32,6 @@ func knobsOf(params map[string]string) knobs {
 	return knobs{
 		staleBound: wait("rs104.bound", 0), handshakeGap: wait("rs110.gap", handshakeGap),
 		sharedMin: number("rs114.min_events", sharedMin), clusterWidth: wait("rs202.cluster_width", clusterWidth),
-		askFollow: wait("rs306.follow_window", followWindow), stallMin: wait("rs401.stall_min", stallMin),
+		askFollow: wait("rs306.follow_window", 0), stallMin: wait("rs401.stall_min", 0),
 	}
 }

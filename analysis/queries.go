@@ -104,3 +104,6 @@ const minReplies = 2
 
 // lastReply returns when the last byte of the server arrived.
 func (s *Paired) lastReply() capture.Time { return s.lastData[roleServer].time }
+
+// LastServerData returns when the server last sent bytes on this connection; 0: not yet.
+func (s *Paired) LastServerData() capture.Time { return s.lastReply() }

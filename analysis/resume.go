@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"maps"
-	"slices"
 )
 
 // What a run takes over from an earlier one, when a live run gives up its connections because memory is short:
@@ -48,13 +47,7 @@ func (r *Run) Resume(before *Run) {
 func (r *Run) takeCauses(before *Run) {
 	t, old := &r.tale, &before.tale
 	t.waits, t.fates = old.waits, old.fates
-	t.stalls = slices.Concat(old.stalls, before.stalls)
-	t.stalls = t.stalls[max(0, len(t.stalls)-maxStalls):]
-	for _, st := range t.stalls {
-		if n := r.nodeOf(st.Server); n != nil {
-			n.stalls = append(n.stalls, st)
-		}
-	}
+	t.stalls = r.topology.inherit(before.topology, old.stalls)
 }
 
 // keepTexts makes the texts of a group its own: the rule that made them will not remember what they rest on.

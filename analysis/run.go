@@ -21,9 +21,7 @@ type Run struct {
 	shared   *Shared
 	clients  *registry
 	judging  *judging
-	topology topology
-	stalls   []*Stall
-	waiters  []waiter // scratch of silence
+	topology *Topology
 	links    map[linkKey]*Link
 	linked   linkTotals
 	peers    map[netip.AddrPort]*peer
@@ -100,7 +98,10 @@ func NewRun(o *Options) *Run {
 		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
 		Live: r.o.Live, Print: Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
 	}, r.shared, r, &r.bounds)
-	r.topology.prepare()
+	r.topology = NewTopology(ClusterOptions{
+		StallMin: p.duration("rs401.stall_min"), AskFollow: p.duration("rs306.follow_window"), Lossy: r.o.Drops > 0,
+		Emit: func(e *Redirected) { r.emit(e) },
+	}, &r.bounds)
 	return r
 }
 
@@ -173,13 +174,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
 		plain := PlainSegment(seg)
-		if !plain {
-			r.observe(s, seg)
-		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 && seg.From != s.client {
-			if n := s.topo.node; n != nil {
-				r.alive(s, n, seg)
-			}
-		}
+		s.topo.Segment(seg, plain)
 		s.segment(seg, plain)
 	}
 	done = true
@@ -193,6 +188,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	s := r.sessions.get()
 	r.live++
 	s.begin(r, seg.Conn)
+	s.topo.Begin(r.topology, &s.Paired)
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
 	if !s.roleKnown {
@@ -200,7 +196,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
 		r.clients.reopened(&s.Paired, seg.Time)
-		r.connecting(s, seg)
+		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
 	return s
@@ -208,7 +204,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
-	r.stillSilent()
+	r.topology.Finish()
 	for _, s := range r.judging.last() {
 		if r.output.stopped {
 			return
@@ -238,6 +234,9 @@ func (r *Run) Summary() Summary {
 	s.Capped += int64(r.capped)
 	return s
 }
+
+// Topology returns what is known of servers and clusters.
+func (r *Run) Topology() *Topology { return r.topology }
 
 // ended takes leave of a connection.
 func (r *Run) ended(s *Session) {

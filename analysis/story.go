@@ -169,7 +169,7 @@ func (r *Run) tell(part []*Finding) Story {
 // standstills says how often and how long servers stood still.
 func (r *Run) standstills(fs []*Finding, n int) string {
 	longest := time.Duration(0)
-	for _, st := range slices.Concat(r.tale.stalls, r.stalls) {
+	for _, st := range r.topology.Stalls() {
 		for _, f := range fs {
 			if st.Server == f.Server {
 				longest = max(longest, st.Duration())
@@ -191,7 +191,7 @@ func (r *Run) exemplify(step *StoryStep, h *fate, fs []*Finding) {
 	a := &h.abandoned
 	switch step.Rule {
 	case "RS401":
-		st := r.StallBehind(h.server, a.from, a.to)
+		st := r.topology.StallBehind(h.server, a.from, a.to)
 		if st == nil {
 			return
 		}

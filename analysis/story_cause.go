@@ -106,7 +106,7 @@ func (r *Run) hero(byRule map[string][]*Finding) *fate {
 	for i := range t.fates {
 		f := &t.fates[i]
 		n := 0
-		if len(byRule["RS401"]) > 0 && r.StallBehind(f.server, f.abandoned.from, f.abandoned.to) != nil {
+		if len(byRule["RS401"]) > 0 && r.topology.StallBehind(f.server, f.abandoned.from, f.abandoned.to) != nil {
 			n++
 		}
 		for _, fs := range byRule {
@@ -271,11 +271,11 @@ func (r *Run) stallExplains(effect, cause *Finding) bool {
 
 // explain lists the waits that a stall is behind.
 func (t *tale) explain(r *Run) {
-	if t.explained = nil; len(t.stalls)+len(r.stalls) == 0 {
+	if t.explained = nil; len(r.topology.Stalls()) == 0 {
 		return
 	}
 	add := func(w *vainWait) {
-		if r.StallBehind(w.server, w.from, w.to) != nil {
+		if r.topology.StallBehind(w.server, w.from, w.to) != nil {
 			t.explained = append(t.explained, w)
 		}
 	}

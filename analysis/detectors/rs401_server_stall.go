@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 )
 
 // maxShownWaiting bounds the connections that one example of a stall names.
@@ -46,7 +47,13 @@ const maxWaits = 1 << 16
 type standstills struct {
 	r       *analysis.Reporter
 	servers map[netip.AddrPort]*standstill
-	waits   []analysis.WaitSpan
+	waits   []waitSpan
+}
+
+// waitSpan is a wait without a reply.
+type waitSpan struct {
+	server   netip.AddrPort
+	from, to capture.Time
 }
 
 // standstill is what is said of all stalls of a server.
@@ -58,12 +65,12 @@ type standstill struct {
 
 func (w *standstills) waited(e *analysis.WaitEnded) {
 	if len(w.waits) < maxWaits {
-		w.waits = append(w.waits, analysis.WaitSpan{Server: e.Session.Server, From: e.Time.Add(-e.Gap), To: e.Time})
+		w.waits = append(w.waits, waitSpan{e.Session.Server, e.Time.Add(-e.Gap), e.Time})
 	}
 }
 
 func (w *standstills) finish(r *analysis.Run) {
-	for _, st := range r.Stalls() {
+	for _, st := range r.Topology().Stalls() {
 		s := w.servers[st.Server]
 		if s == nil {
 			s = &standstill{longest: st, during: map[*analysis.Stall]int{}}
@@ -74,13 +81,13 @@ func (w *standstills) finish(r *analysis.Run) {
 		}
 	}
 	for _, x := range w.waits {
-		if st := r.StallBehind(x.Server, x.From, x.To); st != nil {
-			s := w.servers[x.Server]
+		if st := r.Topology().StallBehind(x.server, x.from, x.to); st != nil {
+			s := w.servers[x.server]
 			s.timeouts++
 			s.during[st]++
 		}
 	}
-	for _, st := range r.Stalls() {
+	for _, st := range r.Topology().Stalls() {
 		w.report(r, st)
 	}
 }
@@ -90,7 +97,7 @@ func (w *standstills) report(r *analysis.Run, st *analysis.Stall) {
 	if st.Open {
 		level = analysis.Likely
 	}
-	weakened := st.Weakened || r.Lossy(st.Server) // a reply that was lost may have broken the silence
+	weakened := st.Weakened || r.Topology().Lossy(st.Server) // a reply that was lost may have broken the silence
 	if weakened {
 		level = level.Down()
 	}
@@ -135,7 +142,7 @@ func (w *standstills) evidence(r *analysis.Run, st *analysis.Stall) analysis.Exa
 		}
 		e.Facts = append(e.Facts, fmt.Sprintf("%s waited with %s from %s (frame %d; %s)", x.Client, x.Command, at(x.Time), x.Frame, acked))
 	}
-	if n := len(st.Waiting) - maxShownWaiting; n > 0 {
+	if n := st.Connections - maxShownWaiting; n > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("and %s more", plural(n, "connection", "connections")))
 	}
 	return e

@@ -84,7 +84,7 @@ func (w *resending) control(c *analysis.Control) {
 		if len(w.conns) >= maxResending {
 			return
 		}
-		x = &resends{heard: c.Session.Heard()}
+		x = &resends{heard: c.Session.LastServerData()}
 		w.conns[c.Session.ID] = x
 	}
 	if len(x.list) < maxResends {
@@ -165,7 +165,7 @@ func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Exa
 func (w *resending) finish(r *analysis.Run) {
 	for i := range w.found {
 		f := &w.found[i]
-		if f.weakened || f.conn.silent || r.Lossy(f.o.Server) {
+		if f.weakened || f.conn.silent || r.Topology().Lossy(f.o.Server) {
 			f.o.Weakened, f.o.Confidence = true, analysis.Likely
 		}
 		if i == 0 {

@@ -90,7 +90,7 @@ func (w *waits) exchange(ex *analysis.Exchange) {
 
 // stoodStill reports whether a stall of the server covers at least half of the wait.
 func (x *wait) stoodStill(run *analysis.Run) *analysis.Stall {
-	st, covered := run.StallOverlap(x.who.Server, x.sent, x.at)
+	st, covered := run.Topology().StallOverlap(x.who.Server, x.sent, x.at)
 	if covered*2 >= x.gap {
 		return st
 	}

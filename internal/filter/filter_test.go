@@ -114,7 +114,7 @@ func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
 		&analysis.Exchange{Session: p}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
 		&analysis.Ended{Session: s}, &analysis.WaitEnded{Session: s}, &analysis.Sent{Session: s}, &analysis.Answered{Session: s},
 		&analysis.Oddity{Session: p}, &analysis.Desync{Conn: 7}, &analysis.Alignment{Session: p},
-		&analysis.Redirected{Session: s},
+		&analysis.Redirected{Session: p},
 	} {
 		if f.event(event) {
 			t.Errorf("%T of connection 7 passed --conn 8", event)
