@@ -36,7 +36,7 @@ func knobsOf(params map[string]string) knobs {
 		minGap: wait("rs101.min_gap", 0), slack: wait("rs102.slack", 0),
 		timeoutSamples: number("rs102.min_timeout_samples", minTimeoutSamples),
 		staleBound:     wait("rs104.bound", 0), handshakeGap: wait("rs110.gap", handshakeGap),
-		sharedMin: number("rs114.min_events", sharedMin), clusterWidth: wait("rs202.cluster_width", clusterWidth),
+		sharedMin: number("rs114.min_events", sharedMin), clusterWidth: wait("rs202.cluster_width", 0),
 		askFollow: wait("rs306.follow_window", followWindow), stallMin: wait("rs401.stall_min", stallMin),
 	}
 }

@@ -27,7 +27,7 @@ func (s *Session) turnNow() turn {
 	if s.log.len() != 1 || s.waiting || s.pending.len() > 1 || s.prev.ex != s.log.front() {
 		return nobodysTurn
 	}
-	f, m := &s.facts, &s.mode
+	m := &s.mode
 	switch {
 	case s.Kind != RESP, !s.roleKnown, s.over, !s.fed[roleClient], !s.fed[roleServer], s.closing != [2]closeMark{}:
 		// not two streams of commands and replies under way
@@ -37,10 +37,8 @@ func (s *Session) turnNow() turn {
 		// a mode in which no reply is due, or in which it means something else
 	case s.guessing, s.desync != nil, s.unread.len() > 0, s.suspect, s.overtaken, s.slowAt != 0, s.blockTold != nil:
 		// a caller may have given up
-	case !s.handshake.done, s.group == nil, !f.Data:
+	case !s.handshake.done, s.group == nil:
 		// the set-up of the connection is not over
-	case !f.established, f.closed, f.link == nil, f.tick.at != 0, f.ServerFIN.Seen(), f.IdleWrite.Seen(), f.last == 0, f.ServerTTL == 0:
-		// ConnFacts waits for something
 	case s.topo.node == nil, s.topo.tap != nil, s.run.topology.active, s.run.o.ShowValues:
 		// somebody looks at keys or values
 	default:
@@ -51,14 +49,13 @@ func (s *Session) turnNow() turn {
 
 // turnOf says whose turn it is by the only command of the log.
 func (s *Session) turnOf(ex *Exchange) turn {
-	f := &s.facts
 	if s.pending.len() == 0 {
-		if ex.Served && s.prev.replyBytes && ex.totalDue == 1 && ex.Flags&^InHandshake == 0 && ex.soon() && !f.owing && !f.due {
+		if ex.Served && s.prev.replyBytes && ex.totalDue == 1 && ex.Flags&^InHandshake == 0 && ex.soon() {
 			return clientsTurn
 		}
 		return nobodysTurn
 	}
-	if s.pending.front() == ex && !ex.Served && ex.Flags == 0 && ex.due == 1 && !ex.unsure && ex.verb == otherVerb && f.owing && f.due {
+	if s.pending.front() == ex && !ex.Served && ex.Flags == 0 && ex.due == 1 && !ex.unsure && ex.verb == otherVerb {
 		return serversTurn
 	}
 	return nobodysTurn
@@ -80,12 +77,12 @@ var ordinary = func() (table [resp.CommandIDs]bool) {
 
 // requestAlone takes a plain segment of the client. Where it returns false it has done nothing.
 func (s *Session) requestAlone(seg *reassembly.Segment) bool {
-	p, f := &s.prev, &s.facts
+	p := &s.prev
 	before := p.ex // answered
 	gap := seg.Time.Sub(p.endTime)
 	req := &s.run.request
 	if seg.Ack < before.Serves.End || seg.Ack <= p.ack || seg.Late || seg.Frame == p.frame || gap < 0 || gap >= suspectGap ||
-		seg.Time.Sub(f.last) >= idleFloor || s.requests.Offset() != seg.Offset || s.run.topology.active || !s.requests.Single(seg.Payload, req) {
+		s.requests.Offset() != seg.Offset || s.run.topology.active || !s.requests.Single(seg.Payload, req) {
 		return false
 	}
 	s.arrived(roleClient, seg)
@@ -103,6 +100,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 		s.batches++
 		ex.Batch, ex.full = s.batches, mark.full
 		s.run.summary.Commands++
+		s.facts.Command(s, ex)
 		s.topo.node.asking.push(s, ex.EndTime)
 		if !s.run.forRules {
 			s.run.tellSent(s, ex, req)
@@ -120,11 +118,7 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 	}
 	s.closedWindow = seg.Window == 0
 	s.ackSeen[roleClient] = max(s.ackSeen[roleClient], seg.Ack)
-	if s.turn == serversTurn {
-		f.asked(seg)
-	} else {
-		f.see(s, roleClient, seg)
-	}
+	s.facts.See(s, roleClient, seg)
 	return true
 }
 
@@ -143,7 +137,6 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 		info := &s.run.info
 		s.describe(info, r, seg)
 		s.reply(r, info, seg)
-		s.facts.see(s, roleServer, seg)
 	} else {
 		s.describe(&ex.Serves, r, seg)
 		ex.Served = true
@@ -166,32 +159,9 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 		}
 		s.topo.node.latency(ex)
 		s.run.release(ex)
-		s.facts.answered(seg)
 	}
+	s.facts.See(s, roleServer, seg)
 	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
 	s.ackSeen[roleServer] = max(s.ackSeen[roleServer], seg.Ack)
 	return true
-}
-
-// asked and answered are what see does for the segments of the short way. What command does for an ordinary command is
-// nothing where data was sent before and no tick waits, which turnNow asks.
-func (f *ConnFacts) asked(seg *reassembly.Segment) {
-	f.wrote, f.wroteAck = seg.Offset+int64(seg.Length), seg.Ack
-	f.LastClient = seg.Time
-	f.Repeats = 0
-	f.spoken(seg.Time)
-	f.owing, f.owingSince = true, seg.Time
-	f.link.owing(1, seg.Time)
-	f.due, f.last = true, seg.Time
-}
-
-func (f *ConnFacts) answered(seg *reassembly.Segment) {
-	f.LastServer = seg.Time
-	f.spoken(seg.Time)
-	if seg.Time.Sub(f.owingSince) < promptWithin {
-		f.link.peer.prompt++
-	}
-	f.owing, f.owingSince = false, seg.Time
-	f.link.owing(-1, seg.Time)
-	f.due, f.last = false, seg.Time
 }

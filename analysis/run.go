@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -48,12 +49,11 @@ type Run struct {
 	answered    Answered
 	control     Control
 	marks       map[int64][]string // rules by connection, for the conns command
-	links       map[linkKey]*Link
-	linked      linkTotals
+	bounds      bound.Set
+	links       *Registry
 	ticked      capture.Time // of a live run
 	speaking    *Desync      // being told of
 	news        bool         // some finding changed
-	peers       map[netip.AddrPort]*peer
 	quality     quality
 	kept        int  // abandonments of open connections
 	live        int  // sessions in use
@@ -94,6 +94,7 @@ func NewRun(o *Options) *Run {
 		r.ports[p] = true
 	}
 	r.topology.prepare()
+	r.links = r.newRegistry()
 	return r
 }
 
@@ -219,7 +220,7 @@ func (r *Run) emit(e Event) {
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
-	s.Capped = int64(r.capped)
+	s.Capped = int64(r.capped) + r.evidenceLost()
 	return s
 }
 

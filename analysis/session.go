@@ -197,6 +197,7 @@ func (s *Session) reset(run *Run, c *reassembly.Conn) {
 	unread.clear()
 	*s = Session{run: run, Conn: c, ID: c.ID, Start: c.Start, First: c.First, chance: 1, pending: pending, log: log, unread: unread}
 	s.block.calls = calls[:0]
+	s.facts.Begin(run.links, c.ID)
 	s.ackSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
 }
 
@@ -250,7 +251,7 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 	if !plain && (seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0) {
 		s.control(who, seg)
 	}
-	s.facts.see(s, who, seg)
+	s.facts.See(s, who, seg)
 	if (!plain || seg.Length > 0) && !s.run.longWay {
 		s.turn = s.turnNow()
 	}
@@ -306,7 +307,7 @@ func (s *Session) control(who int, seg *reassembly.Segment) {
 // end closes the session: the connection's last word has been said.
 func (s *Session) end(seg *reassembly.Segment) {
 	s.over, s.End = true, seg.End
-	s.facts.finish(s, seg.Time)
+	s.facts.Finish(s, seg.Time)
 	if seg.Time > s.Last {
 		s.Last = seg.Time
 	}

@@ -19,7 +19,7 @@ func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 			r.summary.MidStream++
 		}
 	}
-	s.facts.command(s, ex)
+	s.facts.Command(s, ex)
 	r.locate(s, ex, req)
 	if !r.forRules {
 		r.tellSent(s, ex, req)
