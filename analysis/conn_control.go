@@ -1,6 +1,13 @@
 package analysis
 
-import "github.com/respsniff/respsniff/reassembly"
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// overtakePause is the shortest silence after which a caller that had no reply yet was not just writing on.
+const overtakePause = 5 * time.Millisecond
 
 // control takes a SYN, FIN or RST.
 func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
@@ -43,6 +50,7 @@ func (f *ConnFacts) syn(s *Session, seg *reassembly.Segment) {
 	f.join(s)
 	f.mayReplace(seg.Time)
 	f.timer.pending = pendingTick{at: seg.Time, frame: seg.Frame, kind: TickOpen}
+	f.timer.idle = false
 }
 
 func (f *ConnFacts) serverFIN(seg *reassembly.Segment) {
@@ -78,8 +86,8 @@ func (f *ConnFacts) fromClient(s *Session, seg *reassembly.Segment) {
 		return
 	}
 	// The same ACK number as the write directly before: no byte of the reply that was due became readable in between.
-	if f.owed != nothingOwed && seg.Offset == f.writeEnd && seg.Ack == f.writeAck && seg.Ack != reassembly.NoAck && !seg.Late &&
-		seg.Time.Sub(f.LastClient) >= sampleFloor {
+	if f.owed != NothingOwed && seg.Offset == f.writeEnd && seg.Ack == f.writeAck && seg.Ack != reassembly.NoAck && !seg.Late &&
+		seg.Time.Sub(f.LastClient) >= overtakePause {
 		f.Overtook = true
 	}
 	f.wrote(seg)

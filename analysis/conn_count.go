@@ -38,44 +38,37 @@ func (f *ConnFacts) close(at capture.Time) {
 	if f.ServerFIN.Seen() {
 		f.link.HalfClosed--
 	}
-	if f.owed == callerWaits {
-		f.answer(at)
-		f.owed = replyOwed
+	if f.owed == CallerWaits {
+		f.answered(ReplyOwed, at)
 	}
 	f.link.recordClose(f, at)
 }
 
-// owe takes what the connection waits for now, and counts the connections of the link whose callers wait.
-func (f *ConnFacts) owe(s *Session, at capture.Time) {
-	now := nothingOwed
-	if s.pending.len() > 0 {
-		if now = replyOwed; f.state != shutConn && s.awaited() {
-			now = callerWaits
-		}
-	}
-	if now == f.owed {
-		return
-	}
-	switch {
-	case now == callerWaits:
-		if f.owedSince = at; f.link != nil {
+// owe takes what the connection waits for, and counts the connections of the link whose callers wait.
+func (f *ConnFacts) owe(now Owed, at capture.Time) {
+	switch was := f.owed; {
+	case now == was:
+	case now == CallerWaits:
+		if f.owed, f.owedSince = now, at; f.link != nil {
 			f.link.wait(1, at)
 		}
-	case f.owed == callerWaits:
-		f.answer(at)
+	case was == CallerWaits:
+		f.answered(now, at)
+	default:
+		f.owed = now
 	}
-	f.owed = now
 }
 
-// answer takes the end of a caller's wait.
-func (f *ConnFacts) answer(at capture.Time) {
-	if f.link != nil {
-		if at.Sub(f.owedSince) < promptWithin {
-			f.link.peer.prompt++
-		}
-		f.link.wait(-1, at)
+// answered takes the end of a caller's wait.
+func (f *ConnFacts) answered(now Owed, at capture.Time) {
+	since, l := f.owedSince, f.link
+	if f.owed, f.owedSince = now, at; l == nil {
+		return
 	}
-	f.owedSince = at
+	if at.Sub(since) < promptWithin {
+		l.peer.prompt++
+	}
+	l.wait(-1, at)
 }
 
 // Finish completes the facts at the end of the connection.

@@ -35,10 +35,10 @@ type ConnFacts struct {
 	link     *Link
 	conn     int64
 	state    connState
-	owed     owedState
+	owed     Owed
 	// owedSince is when a caller began to wait, or ceased to.
 	owedSince capture.Time
-	// steady says that nothing about the connection is out of the ordinary: see ordinary.
+	// steady says that the connection is open, that nobody has closed it, and that no write waits for a sign of life.
 	steady bool
 	joined bool // the registry has been asked for the link
 	timer  timerState
@@ -103,13 +103,14 @@ const (
 	shutConn                  // closed by the client, after QUIT, or reset by either side
 )
 
-// owedState says what a connection waits for.
-type owedState uint8
+// Owed says what a connection waits for.
+type Owed uint8
 
+// What a connection may wait for.
 const (
-	nothingOwed owedState = iota
-	replyOwed             // a reply is due that nobody waits for: to a blocking command, or one after lost bytes
-	callerWaits           // a caller waits for a reply
+	NothingOwed Owed = iota
+	ReplyOwed        // replies are due that no caller is known to wait for: to blocking commands, or where bytes were lost
+	CallerWaits      // a caller waits for a reply
 )
 
 // idleFloor is the shortest silence after which a rule asks whether the path has forgotten the connection.
@@ -130,6 +131,13 @@ func (f *ConnFacts) CloseWait() bool {
 	return f.FINAcked.Seen() && !f.ClientFIN.Seen() && !f.ClientRST.Seen() && !f.ServerRST.Seen() && !f.Late.Seen()
 }
 
+// ResetUnseen reports whether a reset by a client that has closed already answers something the capture has not: a kernel
+// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4). It does so too where the program shut the
+// connection down and closes it with a reply in the buffer (RFC 1122 section 4.2.2.13): then all that was due is there.
+func (f *ConnFacts) ResetUnseen() bool {
+	return f.ClientFIN.Seen() && !f.ServerFIN.Seen() && !f.ServerRST.Seen() && f.LastServer < f.ClientFIN.Time && f.LastServer <= f.LastClient
+}
+
 // ServerTimeout returns the setting `timeout` of the server, in seconds, that explains why it closed the connection, or
 // 0. Redis closes when unixtime - lastinteraction > timeout, both in whole seconds, and looks once a second, so its FIN
 // comes in [floor(last)+timeout+1, +2) seconds (src/timeout.c, clientsCronHandleTimeout).
@@ -140,34 +148,29 @@ func (f *ConnFacts) ServerTimeout() int {
 	return int(f.ServerFIN.Time.Std().Unix() - f.LastData.Std().Unix() - 1)
 }
 
-// See takes every segment of the connection, after the pairing has: what is due then counts.
-func (f *ConnFacts) See(s *Session, who int, seg *reassembly.Segment) {
-	switch {
-	case !f.ordinary(who, seg):
-		f.look(s, who, seg)
-	case who == roleClient:
+// See takes every segment of the connection, and what the connection waits for after it. plain says that the segment
+// carries new bytes, captured whole, or an acknowledgement, and nothing else.
+func (f *ConnFacts) See(s *Session, who int, seg *reassembly.Segment, plain bool, now Owed) {
+	at := seg.Time
+	if !plain || !f.steady || seg.Length == 0 ||
+		who == roleClient && (f.owed != NothingOwed || at.Sub(f.segmentAt) >= idleFloor) {
+		f.look(s, who, seg, now)
+		return
+	}
+	// Nearly all segments: data on an open connection, of the client after no silence and when nothing was due.
+	if who == roleClient {
 		f.wrote(seg)
 		f.Repeats = 0
-	default:
-		f.LastServer = seg.Time
+	} else {
+		f.LastServer = at
 	}
-	if seg.Length > 0 {
-		f.payload(seg.Time)
-	}
-	f.owe(s, seg.Time)
-	f.segmentAt = seg.Time
-}
-
-// ordinary reports whether a segment is one of nearly all: data on an open connection that nobody has closed, captured
-// whole, written when nothing was due and after no silence that a device on the path may have cut.
-func (f *ConnFacts) ordinary(who int, seg *reassembly.Segment) bool {
-	return f.steady && seg.Length > 0 && seg.Length == len(seg.Payload) &&
-		seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) == 0 &&
-		(who == roleServer && !seg.Probe || who == roleClient && f.owed == nothingOwed && seg.Time.Sub(f.segmentAt) < idleFloor)
+	f.payload(at)
+	f.segmentAt = at
+	f.owe(now, at)
 }
 
 // look takes a segment of any kind.
-func (f *ConnFacts) look(s *Session, who int, seg *reassembly.Segment) {
+func (f *ConnFacts) look(s *Session, who int, seg *reassembly.Segment, now Owed) {
 	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 {
 		f.control(s, who, seg)
 	}
@@ -177,6 +180,14 @@ func (f *ConnFacts) look(s *Session, who int, seg *reassembly.Segment) {
 		f.fromServer(seg)
 	}
 	f.steady = f.state == openConn && !f.ServerFIN.Seen() && !f.IdleWrite.Seen() && f.ServerTTL != 0
+	if seg.Length > 0 {
+		f.payload(seg.Time)
+	}
+	f.segmentAt = seg.Time
+	if now == CallerWaits && f.state == shutConn {
+		now = ReplyOwed // nobody waits on a closed connection
+	}
+	f.owe(now, seg.Time)
 }
 
 // wrote takes data of the client.

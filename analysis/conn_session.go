@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -18,11 +19,14 @@ func (s *Session) LastExchange() *Exchange {
 	return s.log.last()
 }
 
-// Turned reports whether the server refused the connection with an error before it had read anything.
-func (s *Session) Turned() bool { return s.accepted > 0 }
+// LastServerData returns when the server last sent bytes on this connection; 0: not yet.
+func (s *Session) LastServerData() capture.Time { return s.lastReply() }
 
-// MidWrite reports whether the client's stream stands inside a command.
-func (s *Session) MidWrite() bool {
+// RejectedAtAccept reports whether the server refused the connection with an error before it had read anything.
+func (s *Session) RejectedAtAccept() bool { return s.accepted > 0 }
+
+// InsideCommand reports whether the client's stream stands inside a command.
+func (s *Session) InsideCommand() bool {
 	_, inside := s.requests.Partial()
 	return inside
 }

@@ -118,7 +118,11 @@ func (s *Session) requestAlone(seg *reassembly.Segment) bool {
 	}
 	s.closedWindow = seg.Window == 0
 	s.ackSeen[roleClient] = max(s.ackSeen[roleClient], seg.Ack)
-	s.facts.See(s, roleClient, seg)
+	owed := CallerWaits
+	if s.turn != serversTurn {
+		owed = s.owes()
+	}
+	s.facts.See(s, roleClient, seg, true, owed)
 	return true
 }
 
@@ -133,10 +137,12 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 	s.kernelAck(seg)
 	s.prev.replyBytes = true
 	s.turn = nobodysTurn
+	owed := NothingOwed
 	if ok, _ := ex.Call.Allows(r); !ok {
 		info := &s.run.info
 		s.describe(info, r, seg)
 		s.reply(r, info, seg)
+		owed = s.owes()
 	} else {
 		s.describe(&ex.Serves, r, seg)
 		ex.Served = true
@@ -160,7 +166,7 @@ func (s *Session) replyAlone(seg *reassembly.Segment) bool {
 		s.topo.node.latency(ex)
 		s.run.release(ex)
 	}
-	s.facts.See(s, roleServer, seg)
+	s.facts.See(s, roleServer, seg, true, owed)
 	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
 	s.ackSeen[roleServer] = max(s.ackSeen[roleServer], seg.Ack)
 	return true

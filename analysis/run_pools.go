@@ -18,6 +18,17 @@ func (r *Run) Links() []*Link { return r.links.Links() }
 // Facts returns what the connection's segments have shown so far. It is borrowed from the session.
 func (s *Session) Facts() *ConnFacts { return &s.facts }
 
+// owes returns what the connection waits for.
+func (s *Session) owes() Owed {
+	switch {
+	case s.pending.len() == 0:
+		return NothingOwed
+	case s.awaited():
+		return CallerWaits
+	}
+	return ReplyOwed
+}
+
 // Bounds returns the limits on what the run keeps. Rules add theirs.
 func (r *Run) Bounds() *bound.Set { return &r.bounds }
 

@@ -251,7 +251,7 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 	if !plain && (seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0) {
 		s.control(who, seg)
 	}
-	s.facts.See(s, who, seg)
+	s.facts.See(s, who, seg, plain, s.owes())
 	if (!plain || seg.Length > 0) && !s.run.longWay {
 		s.turn = s.turnNow()
 	}

@@ -247,9 +247,6 @@ func (r *Run) StallBehind(server netip.AddrPort, from, to capture.Time) *Stall {
 	return st
 }
 
-// Heard returns when the server last sent bytes on this connection; 0: not yet.
-func (s *Session) Heard() capture.Time { return s.lastReply() }
-
 // WaitSpan is a wait without a reply.
 type WaitSpan struct {
 	Server   netip.AddrPort

@@ -79,7 +79,7 @@ func (l *Link) countPools(width time.Duration, start, end capture.Time) *Pools {
 		return p
 	}
 	slices.Sort(l.intervals)
-	period := percentile(l.intervals, 50)
+	period := l.intervals[(len(l.intervals)-1)/2]
 	if period < minTimerPeriod {
 		return p
 	}

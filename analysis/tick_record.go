@@ -54,6 +54,7 @@ type timerState struct {
 	lastTick capture.Time
 	chain    int         // 1 + index in Link.Chains; 0: none
 	replaces recentClose // the connection that this one may replace
+	idle     bool        // commands that are no timer's change nothing: data was carried, and no tick is pending
 }
 
 // pendingTick is a tick that the next command may disprove.
@@ -73,11 +74,20 @@ func (f *ConnFacts) carriedData() {
 
 // Command takes a command of the connection, before See takes its segment.
 func (f *ConnFacts) Command(s *Session, ex *Exchange) {
-	probe := ex.verb == verbPing || ex.verb == verbQuit
-	if f.Data && f.joined && !probe && f.timer.pending.at == 0 {
-		return // an ordinary command where there was one before
+	if ex.verb != otherVerb || !f.timer.idle {
+		f.command(s, ex)
 	}
+}
+
+func (f *ConnFacts) command(s *Session, ex *Exchange) {
 	f.join(s)
+	f.judge(s, ex)
+	f.timer.idle = f.Data && f.timer.pending.at == 0
+}
+
+// judge looks whether a command is a pool timer's, and what it says of the one before it.
+func (f *ConnFacts) judge(s *Session, ex *Exchange) {
+	probe := ex.verb == verbPing || ex.verb == verbQuit
 	if ex.verb == verbQuit {
 		f.Quit = true
 	}

@@ -127,7 +127,7 @@ func (r *Run) observe(s *Session, seg *reassembly.Segment) {
 	if n == nil {
 		return
 	}
-	if seg.Missing > 0 || seg.From == s.client && seg.Flags&reassembly.RST != 0 && s.resetUnseen() {
+	if seg.Missing > 0 || seg.From == s.client && seg.Flags&reassembly.RST != 0 && s.facts.ResetUnseen() {
 		n.lossy = true
 	}
 	if seg.End != reassembly.NotEnded {
@@ -184,14 +184,6 @@ func (n *node) leave(s *Session, at capture.Time) {
 		n.lossy = true // the client received bytes that the capture has not; one more may be the server's FIN
 	}
 	s.topo.node = nil
-}
-
-// resetUnseen reports whether a reset by a client that has closed already answers something the capture has not: a kernel
-// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4). It does so too where the program shut the
-// connection down and closes it with a reply in the buffer (RFC 1122 section 4.2.2.13): then all that was due is there.
-func (s *Session) resetUnseen() bool {
-	f := s.Facts()
-	return f.ClientFIN.Seen() && !f.ServerFIN.Seen() && !f.ServerRST.Seen() && f.LastServer < f.ClientFIN.Time && f.LastServer <= f.LastClient
 }
 
 // Lossy reports whether bytes of any connection to a server were sent and not captured, as far as that was noticed.

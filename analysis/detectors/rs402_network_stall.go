@@ -84,7 +84,7 @@ func (w *resending) control(c *analysis.Control) {
 		if len(w.conns) >= maxResending {
 			return
 		}
-		x = &resends{heard: c.Session.Heard()}
+		x = &resends{heard: c.Session.LastServerData()}
 		w.conns[c.Session.ID] = x
 	}
 	if len(x.list) < maxResends {
