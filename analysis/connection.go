@@ -29,6 +29,7 @@ func (s *Session) begin(run *Run, c *reassembly.Conn) {
 	s.reader = readerConn{clientConn: &s.caller, judging: run.judging, chance: 1, unread: unread, batch: s.reader.batch[:0]}
 	s.run = run
 	s.topo, s.facts = NodeConn{}, ConnFacts{}
+	s.facts.Begin(run.links, c.ID)
 }
 
 // SessionOf returns the session that a pairing belongs to.
@@ -50,7 +51,18 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		}
 	}
 	s.Depart(who, seg, plain)
-	s.facts.see(&s.Paired, who, seg)
+	s.facts.See(&s.Paired, who, seg, plain, s.owes())
+}
+
+// owes returns what the connection waits for.
+func (s *Session) owes() Owed {
+	switch {
+	case s.pending.len() == 0:
+		return NothingOwed
+	case s.awaited():
+		return CallerWaits
+	}
+	return ReplyOwed
 }
 
 // judge lets the reader judge what the bytes of one side made ripe.
@@ -65,7 +77,7 @@ func (s *Session) judge(who int) {
 // close ends the session: nothing follows on the connection.
 func (s *Session) close(seg *reassembly.Segment) {
 	s.over, s.End = true, seg.End
-	s.facts.finish(&s.Paired, seg.Time)
+	s.facts.Finish(&s.Paired, seg.Time)
 	c := s.Conn
 	s.Paired.Close(seg)
 	s.run.ended(s)

@@ -13,7 +13,7 @@ func (r *Run) commandSent(s *Session, ex *Exchange, req *resp.Request) {
 			r.summary.MidStream++
 		}
 	}
-	s.facts.command(&s.Paired, ex)
+	s.facts.Command(&s.Paired, ex)
 	s.topo.Sent(ex, req)
 	if !r.forRules {
 		r.tellSent(s, ex, req)

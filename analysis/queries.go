@@ -14,11 +14,11 @@ func (s *Paired) LastExchange() *Exchange {
 	return s.log.last()
 }
 
-// Turned reports whether the server refused the connection with an error before it had read anything.
-func (s *Paired) Turned() bool { return s.accepted > 0 }
+// RejectedAtAccept reports whether the server refused the connection with an error before it had read anything.
+func (s *Paired) RejectedAtAccept() bool { return s.accepted > 0 }
 
-// MidWrite reports whether the client's stream stands inside a command.
-func (s *Paired) MidWrite() bool {
+// InsideCommand reports whether the client's stream stands inside a command.
+func (s *Paired) InsideCommand() bool {
 	_, inside := s.requests.Partial()
 	return inside
 }

@@ -3,7 +3,6 @@ package analysis
 import (
 	"cmp"
 	"iter"
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -16,15 +15,12 @@ import (
 // Run is one pass over a capture: it owns the sessions and what the rooms share.
 type Run struct {
 	o        Options
-	knobs    knobs
 	bounds   bound.Set
 	shared   *Shared
 	clients  *registry
 	judging  *judging
 	topology *Topology
-	links    map[linkKey]*Link
-	linked   linkTotals
-	peers    map[netip.AddrPort]*peer
+	links    *Registry
 	tale     tale
 	sessions pool[Session]
 	live     int // sessions in use
@@ -37,7 +33,6 @@ type Run struct {
 	news     bool         // some finding changed
 	turns    int64        // reports of desynced connections so far
 	rules    reports
-	capped   int
 	forRules bool
 }
 
@@ -88,7 +83,6 @@ func NewRun(o *Options) *Run {
 	if r.o.MaxExamples == 0 {
 		r.o.MaxExamples = 5
 	}
-	r.knobs = knobsOf(r.o.Params)
 	p := parameters(r.o.Params)
 	r.shared = NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.clients = newRegistry(Given{r.o.ReadTimeouts, r.o.Policies}, Parameters{
@@ -98,6 +92,10 @@ func NewRun(o *Options) *Run {
 		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
 		Live: r.o.Live, Print: Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
 	}, r.shared, r, &r.bounds)
+	r.links = NewRegistry(RegistryOptions{
+		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
+		Span: func() (start, end capture.Time) { return r.summary.First, r.summary.Last },
+	})
 	r.topology = NewTopology(ClusterOptions{
 		StallMin: p.duration("rs401.stall_min"), AskFollow: p.duration("rs306.follow_window"), Lossy: r.o.Drops > 0,
 		Emit: func(e *Redirected) { r.emit(e) },
@@ -229,11 +227,18 @@ func (r *Run) Summary() Summary {
 	s.Abandoned += r.judging.abandoned
 	s.Unsaid += r.judging.suppressed
 	for _, b := range r.bounds.Reached() {
-		s.Capped += b.Hits
+		if b.Loses == bound.Evidence {
+			s.Capped += b.Hits
+		}
 	}
-	s.Capped += int64(r.capped)
 	return s
 }
+
+// Links returns the links seen so far, in order of client and server.
+func (r *Run) Links() []*Link { return r.links.Links() }
+
+// Bounds returns the limits on what the run keeps. Rules add theirs.
+func (r *Run) Bounds() *bound.Set { return &r.bounds }
 
 // Topology returns what is known of servers and clusters.
 func (r *Run) Topology() *Topology { return r.topology }

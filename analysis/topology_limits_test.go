@@ -31,8 +31,8 @@ func server(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}), 6379)
 }
 
-// hits is how often a limit was reached.
-func hits(bounds *bound.Set, name string) int64 {
+// hitsOf is how often a limit was reached.
+func hitsOf(bounds *bound.Set, name string) int64 {
 	for _, b := range bounds.Reached() {
 		if b.Name == name {
 			return b.Hits
@@ -50,7 +50,7 @@ func TestServersBeyondTheBound(t *testing.T) {
 	for n := range 4 {
 		connTo(top, int64(n), n).Sent(&Exchange{Index: 1}, &resp.Request{})
 	}
-	if got := hits(bounds, "servers"); got != 2 {
+	if got := hitsOf(bounds, "servers"); got != 2 {
 		t.Errorf("%d hits, want 2", got)
 	}
 	if top.Known(server(0)) || top.Lossy(server(0)) || !top.FollowsSlots(server(0)) {
@@ -75,7 +75,7 @@ func TestNodesBeyondTheBound(t *testing.T) {
 	if _, ok := top.Served(server(1), 7); ok || top.FollowsSlots(server(1)) {
 		t.Error("a node beyond the bound is followed")
 	}
-	if got := hits(bounds, "nodes with slots"); got != 2 {
+	if got := hitsOf(bounds, "nodes with slots"); got != 2 {
 		t.Errorf("%d hits, want one a node", got)
 	}
 }
@@ -89,7 +89,7 @@ func TestClientsBeyondTheBound(t *testing.T) {
 			t.Fatal("a view beyond the bound")
 		}
 	}
-	if got := hits(bounds, "cluster clients"); got != 1 {
+	if got := hitsOf(bounds, "cluster clients"); got != 1 {
 		t.Errorf("%d hits, want 1", got)
 	}
 }
@@ -124,7 +124,7 @@ func TestQueueBeyondTheBound(t *testing.T) {
 					o.Asked(capture.Time(id + 2))
 				}
 			}
-			if got := hits(bounds, "connections awaiting one server"); got != tc.hits {
+			if got := hitsOf(bounds, "connections awaiting one server"); got != tc.hits {
 				t.Errorf("%d hits, want %d", got, tc.hits)
 			}
 			if n := len(c.node.asking.rest()); n != 3 {
@@ -143,11 +143,11 @@ func TestWaitingNames(t *testing.T) {
 		h.ask(client, nameKey("a", 7000), 7000, start)
 	}
 	h.ask(client, nameKey("b", 7001), 7001, start)
-	if got := hits(bounds, "host names without an address"); got != 0 || len(h.asked) != 2 {
+	if got := hitsOf(bounds, "host names without an address"); got != 0 || len(h.asked) != 2 {
 		t.Errorf("%d hits, %d names wait, want 0 and 2", got, len(h.asked))
 	}
 	h.ask(client, nameKey("c", 7002), 7002, start)
-	if got := hits(bounds, "host names without an address"); got != 1 {
+	if got := hitsOf(bounds, "host names without an address"); got != 1 {
 		t.Errorf("%d hits, want 1", got)
 	}
 	later := start.Add(followWindow)

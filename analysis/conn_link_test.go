@@ -20,7 +20,8 @@ func TestServerTimeout(t *testing.T) {
 	}{
 		{26.801, 87.575, 60}, {26.0, 87.0, 60}, {26.999, 87.999, 60}, {26.999, 88.0, 61}, {26.8, 86.99, 59}, {10, 11, 0}, {0, 301.5, 0},
 	} {
-		f := ConnFacts{ServerFIN: Mark{Frame: 1, Time: sec(c.fin)}, LastData: sec(c.last)}
+		var f ConnFacts
+		f.ServerFIN, f.LastData = Mark{Frame: 1, Time: sec(c.fin)}, sec(c.last)
 		f.IdleAtFIN = f.ServerFIN.Time.Sub(f.LastData)
 		if got := f.ServerTimeout(); got != c.want {
 			t.Errorf("last use %v, FIN %v: timeout %d, want %d", c.last, c.fin, got, c.want)
@@ -49,7 +50,7 @@ func TestTimelineStaysSmall(t *testing.T) {
 
 // failures makes a link whose attempts to connect failed at the given seconds.
 func failures(at ...float64) *Link {
-	l := &Link{Client: netip.MustParseAddr("10.0.0.1"), run: NewRun(nil)}
+	l := &Link{Client: netip.MustParseAddr("10.0.0.1"), registry: NewRegistry(RegistryOptions{})}
 	for _, s := range at {
 		l.Failed = append(l.Failed, FailedOpen{SYN: Mark{Frame: 1, Time: sec(s)}, Refused: true})
 	}
@@ -78,7 +79,8 @@ func TestProbing(t *testing.T) {
 
 // ticking makes a link with one chain for each phase, that ticks every period with a drift, n times.
 func ticking(period, drift time.Duration, n int, phases ...time.Duration) *Link {
-	l := &Link{run: NewRun(nil)}
+	end := capture.Time(0)
+	l := &Link{registry: NewRegistry(RegistryOptions{Span: func() (capture.Time, capture.Time) { return 0, end }})}
 	for i, ph := range phases {
 		l.Chains = append(l.Chains, Chain{Conns: 1})
 		for k := range n {
@@ -86,7 +88,7 @@ func ticking(period, drift time.Duration, n int, phases ...time.Duration) *Link 
 			l.Ticks = append(l.Ticks, Tick{Time: at, Conn: int64(i + 1), Chain: i, Kind: TickPing})
 			l.Chains[i].Ticks++
 			l.Chains[i].Last = at
-			l.run.summary.Last = max(l.run.summary.Last, at)
+			end = max(end, at)
 			if k > 0 {
 				l.intervals = append(l.intervals, period+drift)
 			}
