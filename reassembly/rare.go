@@ -32,7 +32,8 @@ const (
 	rareHeaders
 )
 
-// last is the decoder that a parser ends with.
+// last is the decoder that a parser ends with, which is not every one by itself: a SNAP header of type 0 would be
+// followed by LLC, and an extension header by the next.
 type last struct{ gopacket.DecodingLayer }
 
 func (last) NextLayerType() gopacket.LayerType { return gopacket.LayerTypeZero }
@@ -40,9 +41,9 @@ func (last) NextLayerType() gopacket.LayerType { return gopacket.LayerTypeZero }
 func newRare() *rare {
 	r := &rare{}
 	r.parsers = [...]*gopacket.DecodingLayerParser{
-		headerSNAP:     newParser(layers.LayerTypeLLC, &r.llc, &r.snap),
-		headerLoopback: newParser(layers.LayerTypeLoopback, &r.loopback),
-		headerVXLAN:    newParser(layers.LayerTypeVXLAN, &r.vxlan),
+		headerSNAP:     newParser(layers.LayerTypeLLC, &r.llc, last{&r.snap}),
+		headerLoopback: newParser(layers.LayerTypeLoopback, last{&r.loopback}),
+		headerVXLAN:    newParser(layers.LayerTypeVXLAN, last{&r.vxlan}),
 		// The decoder reads no more than next header and length, so that it fits each kind of extension header; but that of
 		// fragments, whose place it would pass over, is not among those that the walk hands it.
 		headerExtension: newParser(layers.LayerTypeIPv6HopByHop, last{&r.extension}),

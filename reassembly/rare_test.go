@@ -114,7 +114,9 @@ func TestWrappedPacketsAreRead(t *testing.T) {
 // TestRareHeaders gives what decodes a rare header the headers that it must refuse, and says as what they are counted.
 func TestRareHeaders(t *testing.T) {
 	v4 := ipv4Bytes(addrA, addrB, protoTCP, 1, tcpBytes(40000, 6379, 77, 88, ACK, nil, nil))
-	inUDP := func(port uint16, parts ...any) []byte { return ipv4Bytes(addrB, addrA, protoUDP, 2, udp(port, join(parts...))) }
+	inUDP := func(port uint16, parts ...any) []byte {
+		return ipv4Bytes(addrB, addrA, protoUDP, 2, udp(port, join(parts...)))
+	}
 	in6 := func(next uint8, parts ...any) []byte { return ipv6Bytes(six1, six2, next, join(parts...)) }
 	for _, c := range []struct {
 		name string
@@ -130,6 +132,7 @@ func TestRareHeaders(t *testing.T) {
 		{"SNAP to a group", capture.LinkEthernet, join(etherTo+"0040 abaa03000000 0800", v4), "not IP"},
 		{"spanning tree", capture.LinkEthernet, join(etherTo + "0026 424203 0000000000"), "not IP"},
 		{"SNAP with a length for a type", capture.LinkEthernet, join(etherTo+"0040 aaaa03000000 0040", v4), "bad link layer"},
+		{"SNAP with SNAP for a type", capture.LinkEthernet, join(etherTo+"0040 aaaa03000000 0000 aaaa03000000 0800", v4), "bad link layer"},
 		{"NULL cut", capture.LinkNull, join("020000"), "short link layer"},
 		{"NULL of another family", capture.LinkNull, join("11000000", v4), "not IP"},
 		{"NULL of no family", capture.LinkNull, join("02020202", v4), "not IP"},
