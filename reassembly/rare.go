@@ -51,15 +51,10 @@ func newRare() *rare {
 	return r
 }
 
-// newParser makes a parser that begins with first. It looks decoders up in an array: a map takes 20 ns more a header.
+// newParser makes a parser that begins with first.
 func newParser(first gopacket.LayerType, decoders ...gopacket.DecodingLayer) *gopacket.DecodingLayerParser {
-	p := gopacket.NewDecodingLayerParser(first)
-	p.IgnoreUnsupported = true
-	list := gopacket.DecodingLayerContainer(gopacket.DecodingLayerArray{})
-	for _, d := range decoders {
-		list = list.Put(d)
-	}
-	p.SetDecodingLayerContainer(list)
+	p := gopacket.NewDecodingLayerParser(first, decoders...)
+	p.IgnoreUnsupported = true // an LLC header without SNAP is no error
 	return p
 }
 
