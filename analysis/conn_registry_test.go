@@ -39,7 +39,9 @@ func TestLinksBeyondTheBound(t *testing.T) {
 		s := client(n)
 		for i := range 4 {
 			seg := &reassembly.Segment{Flags: reassembly.ACK, Time: sec(float64(n*10 + i)), Frame: int64(i + 1), Length: 1, Payload: []byte("x"), TTL: 64}
-			f.Command(s, &Exchange{verb: otherVerb, Time: seg.Time})
+			ex := &Exchange{}
+			ex.Time = seg.Time
+			f.Command(s, ex)
 			f.See(s, i%2, seg, true, Owed(2*(1-i%2)))
 		}
 		if got := f.Link() != nil; got != (n < 3) {

@@ -151,7 +151,7 @@ func (m *mode) request(v verb, req *resp.Request, ex *Exchange) {
 // answered moves the mode by a reply.
 func (m *mode) answered(s *Paired, ex *Exchange, r *resp.Reply) {
 	if s.blockUnknown {
-		m.inherited(s, ex, r)
+		inherited(s, ex, r)
 	}
 	if ex.Flags&Queued != 0 {
 		s.block.answered(s, ex, r)

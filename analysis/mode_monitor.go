@@ -33,8 +33,8 @@ func servedMonitor(s *Paired, _ *Exchange, r *resp.Reply) {
 }
 
 // watchMonitor looks for the next user of a connection that was given back as a MONITOR.
-func (m *mode) watchMonitor(s *Paired, ex *Exchange) {
-	if m.monitor < monitorOn || ex.idle < staleIdle || ex.verb == verbQuit || ex.verb == verbReset || ex.verb == verbMonitor {
+func watchMonitor(s *Paired, ex *Exchange) {
+	if s.mode.monitor < monitorOn || ex.idle < staleIdle || ex.verb == verbQuit || ex.verb == verbReset || ex.verb == verbMonitor {
 		return
 	}
 	s.sink.Oddity(&Oddity{

@@ -198,19 +198,19 @@ func (d *doubts) inherits(s *Paired, r *resp.Reply) bool {
 
 // inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
 // have begun or ended one.
-func (m *mode) inherited(s *Paired, ex *Exchange, r *resp.Reply) {
+func inherited(s *Paired, ex *Exchange, r *resp.Reply) {
 	switch {
 	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
 	case s.doubts.inherits(s, r):
 		ex.Flags |= Queued
 		if s.prev.end == ex.End {
-			m.inMulti = true
+			s.mode.inMulti = true
 		}
 	case ex.verb == verbExec || ex.verb == verbDiscard || ex.verb == verbMulti:
 		s.blockUnknown = false
 	case ex.Flags&Queued != 0 && s.prev.end == ex.End:
 		ex.Flags &^= Queued // the EXEC was lost
-		m.inMulti = false
+		s.mode.inMulti = false
 		s.block.end()
 	}
 }

@@ -141,7 +141,7 @@ func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		s.open.resolve(s, isQuiet(s, ex.Time), false)
 	}
 	s.sink.Sent(ex, req, start)
-	s.mode.watchMonitor(s, ex)
+	watchMonitor(s, ex)
 
 	s.log.push(ex)
 	ex.refs++
