@@ -55,14 +55,14 @@ func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 
 // doubt says that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed says that no other shift is possible.
-func (s *Session) doubt(lo, hi int, closed bool) {
-	if s.held != nil && !s.doubtful {
-		s.explain(false, true)
+func (d *doubts) doubt(s *Paired, lo, hi int, closed bool) {
+	if s.contradictory() {
+		s.open.resolve(s, false, true)
 	}
-	if s.doubtful && s.held != nil {
+	if s.unanchored() {
 		closed = false // the shift before this loss was open
-		lo, hi = -maxAnchor, max(hi, s.held.anchor.hi)
-		s.guess()
+		lo, hi = -maxAnchor, max(hi, s.open.anchor.hi)
+		s.open.guess(s)
 	}
 	if lo < -maxAnchor || hi > maxAnchor+maxHeld {
 		closed = false
@@ -70,8 +70,8 @@ func (s *Session) doubt(lo, hi int, closed bool) {
 	if lo == 0 && hi == 0 && closed {
 		return
 	}
-	s.doubtful, s.blockUnknown = true, true
-	s.held = &hold{anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxHeld), closed: closed}}
+	s.blockUnknown = true
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxHeld), closed: closed}}
 	for _, ex := range s.pending.rest() {
 		ex.Flags |= Uncertain | AfterHole
 	}
@@ -79,40 +79,39 @@ func (s *Session) doubt(lo, hi int, closed bool) {
 
 // doubtCommands says that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
-func (s *Session) doubtCommands(n int64, first int) {
+func (d *doubts) doubtCommands(s *Paired, n int64, first int) {
 	unseen := n/minCommandBytes + 1
-	if s.doubtful {
-		if a := &s.held.anchor; a.first == first && a.hi == 0 {
+	if s.unanchored() {
+		if a := &s.open.anchor; a.first == first && a.hi == 0 {
 			a.lo, a.closed = int(-min(unseen, maxAnchor)), unseen <= maxAnchor // more is known of the same loss
 			return
 		}
-		s.doubt(-maxAnchor, s.pending.len(), false)
+		d.doubt(s, -maxAnchor, s.pending.len(), false)
 		return
 	}
-	if s.held != nil {
-		s.explain(false, true)
+	if s.open != nil {
+		s.open.resolve(s, false, true)
 	}
-	s.doubtful, s.blockUnknown = true, true
-	s.held = &hold{anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
+	s.blockUnknown = true
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
 }
 
 // doubtReplies says that n bytes of the server's stream were lost, or were no reply.
-func (s *Session) doubtReplies(n int64) {
+func (d *doubts) doubtReplies(s *Paired, n int64) {
 	hi := s.pending.len()
-	if !s.doubtful {
+	if !s.unanchored() {
 		hi = int(min(int64(hi), n/minReplyBytes+1))
 	}
-	s.doubt(0, hi, true)
+	d.doubt(s, 0, hi, true)
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
-func (s *Session) beforeLoss() bool {
-	return len(s.held.replies) == 0 && s.pending.len() > 0 && s.pending.front().Index < s.held.anchor.first
+func (h *unresolved) beforeLoss(s *Paired) bool {
+	return len(h.replies) == 0 && s.pending.len() > 0 && s.pending.front().Index < h.anchor.first
 }
 
 // unanchored takes a reply while the pairing is in doubt.
-func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
-	h := s.held
+func (h *unresolved) unanchored(s *Paired, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
 	h.keep(r, info)
@@ -122,9 +121,9 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 			continue
 		}
 		if i := j + shift; i >= s.pending.len() {
-			a.dead[shift+maxAnchor] = !s.unseenCommand(info.K)
+			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
 		} else if i >= 0 {
-			f, _ := s.fitOf(s.pending.at(i), r, info)
+			f, _ := fitOf(s, s.pending.at(i), r, info)
 			a.dead[shift+maxAnchor] = f != fits
 		}
 		if !a.isDead(shift) {
@@ -135,31 +134,31 @@ func (s *Session) unanchored(r *resp.Reply, info *ReplyInfo) {
 	switch {
 	case left == 0:
 		a.closed = false
-		s.guess()
+		h.guess(s)
 	case left == 1 && a.closed:
-		s.anchorAt(last)
-	case s.takesTurns(info):
-		s.anchorAt(h.anchor.turn)
+		h.anchorAt(s, last)
+	case h.takesTurns(s, info):
+		h.anchorAt(s, h.anchor.turn)
 	default:
-		s.vote(info)
-		if s.held != nil && len(s.held.replies) >= maxHeld {
-			s.guess()
+		h.vote(s, info)
+		if s.open != nil && len(h.replies) >= maxHeld {
+			h.guess(s)
 		}
 	}
 }
 
 // unseenCommand reports whether a server whose kernel has the client's bytes up to k may have a command that the capture
 // has not, or not yet: bytes behind the last command known, some of them lost, count as one.
-func (s *Session) unseenCommand(k int64) bool {
+func unseenCommand(s *Paired, k int64) bool {
 	return k != reassembly.NoAck && k > s.prev.end && (k > s.requests.Offset() || s.requests.Lost())
 }
 
 // takesTurns counts exchanges of exactly one command and one reply, sent by a server whose kernel had that command. A
 // server that owed an older reply all the time would each time have to leave the newest command, which it had, for
 // later; it never does so many times in a row. This anchors clients that never pause.
-func (s *Session) takesTurns(info *ReplyInfo) bool {
-	a := &s.held.anchor
-	shift := s.pending.len() - len(s.held.replies)
+func (h *unresolved) takesTurns(s *Paired, info *ReplyInfo) bool {
+	a := &h.anchor
+	shift := s.pending.len() - len(h.replies)
 	one := s.commands == a.asked+1 && info.K == s.prev.end && info.MaxGap == 0 && s.prev.valid && info.FirstTime >= s.prev.endTime
 	a.asked = s.commands
 	if !one || shift != a.turn || shift < a.lo || shift > a.hi || a.isDead(shift) {
@@ -171,24 +170,24 @@ func (s *Session) takesTurns(info *ReplyInfo) bool {
 }
 
 // quietPoint looks, before a command is sent, whether the server owes nothing.
-func (s *Session) quietPoint(ex *Exchange) {
-	a := &s.held.anchor
+func (h *unresolved) quietPoint(s *Paired, ex *Exchange) {
+	a := &h.anchor
 	if s.pending.len() > maxAnchor/2 && a.lo < 0 {
 		a.closed = false // a client that runs so far ahead may have done so before
 	}
 	if a.quiet || ex.Flags&AfterHole != 0 || s.pending.len() > 0 && s.pending.front().Index < a.first {
 		return
 	}
-	silence, ok := s.silence(ex.Time)
+	silence, ok := silenceAt(s, ex.Time)
 	if !ok || silence < max(shortQuiet, 3*s.minRTT) {
 		return
 	}
-	shift := s.pending.len() - len(s.held.replies)
+	shift := s.pending.len() - len(h.replies)
 	if shift < a.lo || shift > a.hi || a.isDead(shift) {
 		return
 	}
 	if silence >= max(longQuiet, 3*s.minRTT) {
-		s.anchorAt(shift)
+		h.anchorAt(s, shift)
 		return
 	}
 	a.quiet, a.shift, a.weight = true, shift, 1
@@ -198,10 +197,10 @@ func (s *Session) quietPoint(ex *Exchange) {
 	}
 }
 
-// silence returns for how long both sides have been silent, unless a command that waits may keep the server silent.
-func (s *Session) silence(now capture.Time) (time.Duration, bool) {
+// silenceAt returns for how long both sides have been silent, unless a command that waits may keep the server silent.
+func silenceAt(s *Paired, now capture.Time) (time.Duration, bool) {
 	last := max(s.lastData[roleServer].time, s.lastData[roleClient].time)
-	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replyOff {
+	if last == 0 || s.prev.valid && s.ackSeen[roleServer] < s.prev.end || s.mode.replies == repliesOff {
 		return 0, false
 	}
 	if _, open := s.answers.Partial(); open {
@@ -216,8 +215,8 @@ func (s *Session) silence(now capture.Time) (time.Duration, bool) {
 }
 
 // vote counts what the first reply after a quiet point says.
-func (s *Session) vote(info *ReplyInfo) {
-	a := &s.held.anchor
+func (h *unresolved) vote(s *Paired, info *ReplyInfo) {
+	a := &h.anchor
 	if !a.quiet {
 		return
 	}
@@ -231,14 +230,14 @@ func (s *Session) vote(info *ReplyInfo) {
 	}
 	a.voted = a.shift
 	if a.votes += a.weight; a.votes >= votesNeeded {
-		s.anchorAt(a.shift)
+		h.anchorAt(s, a.shift)
 	}
 }
 
 // anchorAt ends the doubt: the replies held serve the commands at this shift.
-func (s *Session) anchorAt(shift int) {
-	s.place(shift, true)
-	s.doubtful, s.held = false, nil
+func (h *unresolved) anchorAt(s *Paired, shift int) {
+	h.place(s, shift, true)
+	s.open = nil
 	for _, ex := range s.pending.rest() {
 		ex.Flags &^= Uncertain
 	}
@@ -246,8 +245,8 @@ func (s *Session) anchorAt(shift int) {
 
 // guess gives up on what is held: it is paired at the likeliest shift and stays uncertain. The search goes on with what
 // follows.
-func (s *Session) guess() {
-	a := &s.held.anchor
+func (h *unresolved) guess(s *Paired) {
+	a := &h.anchor
 	best, found := 0, false
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
@@ -258,21 +257,23 @@ func (s *Session) guess() {
 		}
 	}
 	if !found {
-		best = -len(s.held.replies)
+		best = -len(h.replies)
 		for s.pending.len() > 0 {
 			s.dropPending()
 		}
 	}
-	s.place(best, false)
-	s.held = &hold{anchor: anchor{lo: -maxAnchor, hi: min(s.pending.len()+maxAnchor, maxAnchor+maxHeld)}}
+	if h.place(s, best, false); s.Kind == Replication {
+		s.open = nil
+		return
+	}
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.pending.len()+maxAnchor, maxAnchor+maxHeld)}}
 }
 
 func abs(n int) int { return max(n, -n) }
 
 // place pairs the held replies at a shift.
-func (s *Session) place(shift int, sure bool) {
-	h := s.held
-	s.held = nil
+func (h *unresolved) place(s *Paired, shift int, sure bool) {
+	s.open = &unresolved{anchoring: true} // nothing is kept back any more, and the pairing is still in doubt
 	for range max(shift, 0) {
 		if s.pending.len() > 0 {
 			s.dropPending()
@@ -282,7 +283,7 @@ func (s *Session) place(shift int, sure bool) {
 		k := &h.replies[i]
 		if i+min(shift, 0) < 0 || s.pending.len() == 0 {
 			s.unanchoredReplies++
-			s.run.odd(s, UnanchoredSeen, &k.reply, &k.info)
+			reportOdd(s, UnanchoredSeen, &k.reply, &k.info)
 			continue
 		}
 		ex := s.pending.pop()
@@ -291,33 +292,33 @@ func (s *Session) place(shift int, sure bool) {
 		}
 		s.replies++
 		s.serve(ex, &k.reply, &k.info)
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 }
 
 // anchorAtRefusal ends the doubt where the server says that the client broke the protocol: it has answered all commands
 // before that.
-func (s *Session) anchorAtRefusal() {
+func (h *unresolved) anchorAtRefusal(s *Paired) {
 	n := 0
 	for _, ex := range s.pending.rest() {
 		if ex.Index <= s.badAfter {
 			n++
 		}
 	}
-	a := &s.held.anchor
-	if shift := n - len(s.held.replies); shift >= a.lo && shift <= a.hi && !a.isDead(shift) {
-		s.anchorAt(shift)
+	a := &h.anchor
+	if shift := n - len(h.replies); shift >= a.lo && shift <= a.hi && !a.isDead(shift) {
+		h.anchorAt(s, shift)
 	}
 }
 
 // anchorAtEnd ends the doubt where the connection ended after a long silence in which the server owed nothing.
-func (s *Session) anchorAtEnd(now capture.Time) {
-	silence, ok := s.silence(now)
-	a := &s.held.anchor
-	shift := s.pending.len() - len(s.held.replies)
-	if ok && silence >= longQuiet && shift >= a.lo && shift <= a.hi && !a.isDead(shift) && len(s.held.replies) > 0 {
-		s.anchorAt(shift)
+func (h *unresolved) anchorAtEnd(s *Paired, now capture.Time) {
+	silence, ok := silenceAt(s, now)
+	a := &h.anchor
+	shift := s.pending.len() - len(h.replies)
+	if ok && silence >= longQuiet && shift >= a.lo && shift <= a.hi && !a.isDead(shift) && len(h.replies) > 0 {
+		h.anchorAt(s, shift)
 		return
 	}
-	s.guess()
+	h.guess(s)
 }

@@ -21,7 +21,7 @@ const prompt = 10 * time.Millisecond
 //  3. The first caller that could not have got it gave up, and with it the rest of its batch.
 //
 // The number of replies left in unread is what the connection is behind.
-func (s *Session) judge() {
+func (s *readerConn) judge() {
 	st := s.stance()
 	wait := s.patience(st)
 	if s.over || s.forced || s.early {
@@ -38,7 +38,7 @@ func (s *Session) judge() {
 
 // headBatch returns the length of the first batch of the log, or 0 while its fate is open. A write that follows
 // another faster than this client can have given up belongs to the same batch: it pipelines.
-func (s *Session) headBatch(st Stance) int {
+func (s *readerConn) headBatch(st Stance) int {
 	n := 1
 	if s.log.len() > patientLog {
 		n = max(n, s.headLen) // a client that never reads: what was joined before stays so
@@ -63,7 +63,7 @@ func (s *Session) headBatch(st Stance) int {
 	if n == s.log.len() && !s.over && !s.forced {
 		return 0
 	}
-	if s.over || s.forced || s.oneSided() {
+	if s.over || s.forced || s.OneSided() {
 		return n
 	}
 	for i := range n {
@@ -77,9 +77,9 @@ func (s *Session) headBatch(st Stance) int {
 // accusable is the shortest silence after a from which on a client that goes on without a's reply is said to have
 // given up. Anything shorter is a pipeline, or two callers on one connection. A connection's set-up may be written ahead
 // by libraries that wait for each reply later on.
-func (s *Session) accusable(a *Exchange, st Stance) time.Duration {
+func (s *readerConn) accusable(a *Exchange, st Stance) time.Duration {
 	if s.group == nil || a.Flags&InHandshake != 0 && !s.group.pop.library().Awaits {
-		return s.run.knobs.handshakeGap
+		return s.judging.HandshakeGap
 	}
 	if st.Basis >= BasisGuessed {
 		return max(suspectGap, 2*s.minRTT) // a pipeline that waits for window or for its own acknowledgements
@@ -95,17 +95,6 @@ func openAt(a, b *Exchange) bool {
 	return a.waits() && (!a.Served || b.Ack != reassembly.NoAck && a.Serves.End > b.Ack)
 }
 
-// waits reports whether the caller of a command waits for a reply.
-func (ex *Exchange) waits() bool { return ex.Flags&NoReplyDue == 0 && ex.totalDue > 0 }
-
-// oneSided reports that the server's packets are not in the capture.
-func (s *Session) oneSided() bool {
-	if s.Conn == nil {
-		return s.deaf
-	}
-	return !s.Conn.Sides[s.client.Other()].Seen
-}
-
 // limits are what the client had received, and when, by the time it went on after a batch.
 type limits struct {
 	ack     int64 // every byte of the server before this place had been delivered
@@ -117,7 +106,7 @@ type limits struct {
 	certain bool // no bytes were lost around here
 }
 
-func (s *Session) limitsAfter(batch []*Exchange, next *Exchange) limits {
+func (s *readerConn) limitsAfter(batch []*Exchange, next *Exchange) limits {
 	l := limits{ack: math.MaxInt64, time: math.MaxInt64, next: next, last: next == nil, certain: true}
 	end := batch[len(batch)-1]
 	switch c := &s.closing[roleClient]; {
@@ -145,12 +134,12 @@ func (s *Session) limitsAfter(batch []*Exchange, next *Exchange) limits {
 }
 
 // judgeBatch settles the first n entries of the log.
-func (s *Session) judgeBatch(n int, st Stance, wait patience) {
-	batch := s.batchBuf[:0]
+func (s *readerConn) judgeBatch(n int, st Stance, wait patience) {
+	batch := s.batch[:0]
 	for i := range n {
 		batch = append(batch, s.log.at(i))
 	}
-	s.batchBuf = batch
+	s.batch = batch
 	var next *Exchange
 	if n < s.log.len() {
 		next = s.log.at(n)
@@ -170,7 +159,7 @@ func (s *Session) judgeBatch(n int, st Stance, wait patience) {
 }
 
 // read lets the callers of a batch read.
-func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
+func (s *readerConn) read(batch []*Exchange, l limits, st Stance, wait patience) {
 	for _, ex := range batch {
 		ex.Owed = s.unread.len()
 		if ex.waits() {
@@ -199,7 +188,7 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 		if ex.Flags&LeftOut != 0 && r.Served && r.Index > ex.Index && r.Serves.End <= l.ack {
 			// The server skipped this command's reply: its caller reads the next one's, and the last caller waits.
 			ex.Belief = Belief{Index: r.Index, Confidence: min(level, Likely)}
-			s.run.release(s.unread.pop())
+			s.shared.release(s.unread.pop())
 			continue
 		}
 		if ex.Flags&LeftOut != 0 {
@@ -255,10 +244,10 @@ func (s *Session) read(batch []*Exchange, l limits, st Stance, wait patience) {
 			delivered = max(delivered, r.Serves.Time)
 			cover = max(cover, r.Serves.End)
 		}
-		s.run.release(s.unread.pop())
+		s.shared.release(s.unread.pop())
 	}
 	for !kept && s.unread.len() > owed {
-		s.run.release(s.unread.popLast()) // what is not said of this batch must not be held against later callers
+		s.shared.release(s.unread.popLast()) // what is not said of this batch must not be held against later callers
 	}
 	if owed > 0 {
 		for i := 1; i < len(batch); i++ {
@@ -297,23 +286,23 @@ func isHex(b []byte) bool {
 }
 
 // drain throws away what is unread before ex's own reply.
-func (s *Session) drain(ex *Exchange) {
+func (s *readerConn) drain(ex *Exchange) {
 	for s.unread.len() > 1 && s.unread.front() != ex {
-		s.run.release(s.unread.pop())
+		s.shared.release(s.unread.pop())
 	}
 }
 
 func next(l limits) bool { return l.next != nil && l.next.Flags&NotAwaited == 0 }
 
 // tooSoon reports whether the client went on too fast to have given up on a reply.
-func (s *Session) tooSoon(last *Exchange, l limits, st Stance) bool {
+func (s *readerConn) tooSoon(last *Exchange, l limits, st Stance) bool {
 	return l.next != nil && l.gap < s.accusable(last, st) && !s.staleAfter(last, l.next, st)
 }
 
 // accounted reports whether the bytes that the client received between a batch and its next write are all parts of
 // replies that are known. If not, some reply was missed, and the replies that seem to be late are those of other
 // commands.
-func (s *Session) accounted(cover int64, l limits) bool {
+func (s *readerConn) accounted(cover int64, l limits) bool {
 	if l.ack <= cover || l.ack == math.MaxInt64 || s.pushes > 0 {
 		return true
 	}
@@ -326,9 +315,9 @@ func (s *Session) accounted(cover int64, l limits) bool {
 }
 
 // forget ends the wait of those that nobody will serve: the connection is over, or was reset.
-func (s *Session) forget() {
+func (s *readerConn) forget() {
 	for s.unread.len() > 0 {
-		s.run.release(s.unread.pop())
+		s.shared.release(s.unread.pop())
 	}
 }
 
@@ -344,7 +333,7 @@ func levelOf(chance float64) Confidence {
 }
 
 // beliefLevel is the confidence of what is said of a batch's callers.
-func (s *Session) beliefLevel(st Stance, l limits) Confidence {
+func (s *readerConn) beliefLevel(st Stance, l limits) Confidence {
 	level := Strong
 	switch {
 	case st.Basis == BasisNone && s.unread.len() == 0:

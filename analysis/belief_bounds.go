@@ -16,7 +16,7 @@ const (
 
 // unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and the chance that this, or that
 // it did read it, is right.
-func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, float64) {
+func (s *readerConn) unreadable(ex, r, last *Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, float64) {
 	switch {
 	case !r.Served && !r.lostReply:
 		if l.last && !s.closing[roleClient].fin && !s.closing[roleClient].rst {
@@ -53,7 +53,7 @@ func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l li
 	if l.last && r.Serves.Time > l.time {
 		return byClose, 1
 	}
-	if ex.hypothesis {
+	if ex.caller.hypothesis {
 		return byInference, 0.9
 	}
 	if last.Flags&Blocks != 0 || r.Flags&Blocks != 0 || r.Serves.Time <= delivered {
@@ -63,7 +63,7 @@ func (s *Session) unreadable(ex, r, last *Exchange, delivered capture.Time, l li
 }
 
 // readAtClose reports whether the client's close shows that it had read r: it came promptly after it.
-func (s *Session) readAtClose(r *Exchange, l limits) bool {
+func (s *readerConn) readAtClose(r *Exchange, l limits) bool {
 	c := &s.closing[roleClient]
 	return r.Served && (c.fin || c.rst) && l.time >= r.Serves.Time && l.time.Sub(r.Serves.Time) < prompt
 }

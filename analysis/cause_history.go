@@ -37,18 +37,18 @@ type Outcome struct {
 	MisreadFrame   int64
 }
 
-// Silence is a time in which a server answered nobody.
-type Silence struct {
+// StallSpan is a time in which a server answered nobody.
+type StallSpan struct {
 	Start, End           capture.Time
 	StartFrame, EndFrame int64
 }
 
 // StallBehind finds the stall of a server that covers half or more of a wait.
-type StallBehind func(server netip.AddrPort, from, to capture.Time) (Silence, bool)
+type StallBehind func(server netip.AddrPort, from, to capture.Time) (StallSpan, bool)
 
-func (find StallBehind) wait(w *Wait) (Silence, bool) {
+func (find StallBehind) wait(w *Wait) (StallSpan, bool) {
 	if find == nil {
-		return Silence{}, false
+		return StallSpan{}, false
 	}
 	return find(w.Server, w.From, w.To)
 }

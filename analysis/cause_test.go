@@ -74,8 +74,8 @@ func TestOtherwise(t *testing.T) {
 }
 
 func TestStalledWaitIsCause(t *testing.T) {
-	stall := Silence{Start: 1e9, End: 4e9, StartFrame: 10, EndFrame: 20}
-	reg := newTestRegister(RegisterOptions{StallBehind: func(server netip.AddrPort, from, to capture.Time) (Silence, bool) {
+	stall := StallSpan{Start: 1e9, End: 4e9, StartFrame: 10, EndFrame: 20}
+	reg := newTestRegister(RegisterOptions{StallBehind: func(server netip.AddrPort, from, to capture.Time) (StallSpan, bool) {
 		return stall, server == redisA && from < stall.End && to > stall.Start
 	}})
 	stalls := ruleNamed("RS001")

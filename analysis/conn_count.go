@@ -5,12 +5,20 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
+// join finds the link of the connection.
+func (f *ConnFacts) join(s *Paired) {
+	if !f.joined && f.registry != nil {
+		f.joined = true
+		f.link = f.registry.linkOf(s.Client.Addr(), s.Server)
+	}
+}
+
 // establish counts the connection as open.
-func (f *ConnFacts) establish(s *Session, at capture.Time) {
-	if f.established {
+func (f *ConnFacts) establish(s *Paired, at capture.Time) {
+	if f.state != notOpen {
 		return
 	}
-	f.established = true
+	f.state = openConn
 	f.join(s)
 	if f.link != nil {
 		f.link.opened(at)
@@ -19,10 +27,10 @@ func (f *ConnFacts) establish(s *Session, at capture.Time) {
 
 // close takes the connection's first close by the client, or a reset by the server.
 func (f *ConnFacts) close(at capture.Time) {
-	if f.closed || !f.established {
+	if f.state != openConn {
 		return
 	}
-	f.closed = true
+	f.state = shutConn
 	if f.link == nil {
 		return
 	}
@@ -30,56 +38,57 @@ func (f *ConnFacts) close(at capture.Time) {
 	if f.ServerFIN.Seen() {
 		f.link.HalfClosed--
 	}
-	if f.owing {
-		f.owe(false, at)
+	if f.owed == CallerWaits {
+		f.answered(ReplyOwed, at)
 	}
-	f.link.remember(f, at)
+	f.link.recordClose(f, at)
 }
 
-// owe counts the connections of a link whose callers wait for a reply.
-func (f *ConnFacts) owe(owing bool, at capture.Time) {
-	if f.closed && owing {
+// owe takes what the connection waits for, and counts the connections of the link whose callers wait.
+func (f *ConnFacts) owe(now Owed, at capture.Time) {
+	switch was := f.owed; {
+	case now == was:
+	case now == CallerWaits:
+		if f.owed, f.owedSince = now, at; f.link != nil {
+			f.link.wait(1, at)
+		}
+	case was == CallerWaits:
+		f.answered(now, at)
+	default:
+		f.owed = now
+	}
+}
+
+// answered takes the end of a caller's wait.
+func (f *ConnFacts) answered(now Owed, at capture.Time) {
+	since, l := f.owedSince, f.link
+	if f.owed, f.owedSince = now, at; l == nil {
 		return
 	}
-	if !owing && f.link != nil && at.Sub(f.owingSince) < promptWithin {
-		f.link.peer.prompt++
+	if at.Sub(since) < promptWithin {
+		l.peer.prompt++
 	}
-	f.owing, f.owingSince = owing, at
-	if f.link == nil {
-		return
-	}
-	if owing {
-		f.link.owing(1, at)
-	} else {
-		f.link.owing(-1, at)
-	}
+	l.wait(-1, at)
 }
 
-// join finds the link of the connection.
-func (f *ConnFacts) join(s *Session) {
-	f.conn = s.ID
-	if f.link == nil {
-		f.link = s.run.linkOf(s)
-	}
-}
-
-// finish completes the facts at the end of the connection.
-func (f *ConnFacts) finish(s *Session, at capture.Time) {
+// Finish completes the facts at the end of the connection.
+func (f *ConnFacts) Finish(s *Paired, at capture.Time) {
 	f.endTick(at)
-	if f.link == nil {
+	l := f.link
+	if l == nil {
 		return
 	}
-	if f.established && s.commands == 0 && f.LastClient == 0 && !f.closed {
-		f.link.Unused++
+	if f.state == openConn && s.commands == 0 && f.LastClient == 0 {
+		l.Unused++
 	}
-	if f.SYN.Seen() && !f.established {
-		f.link.failed(f, at)
+	if f.SYN.Seen() && f.state == notOpen {
+		l.failed(f, at)
 	}
-	if !f.closed && f.established {
-		if f.link.exhausted(at); s.End != reassembly.EndCapture {
-			f.close(max(at, f.last))
-		} else if f.chain > 0 {
-			f.link.Chains[f.chain-1].Open = true
+	if f.state == openConn {
+		if l.endExhaustion(at); s.End != reassembly.EndCapture {
+			f.close(max(at, f.segmentAt))
+		} else if f.timer.chain > 0 {
+			l.Chains[f.timer.chain-1].Open = true
 		}
 	}
 }

@@ -23,18 +23,42 @@ func markOf(seg *reassembly.Segment) Mark {
 	return Mark{seg.Frame, seg.Time, seg.Offset, seg.Ack, seg.File, seg.TTL}
 }
 
-// ConnFacts is what a connection's segments tell the rules on pools and connections: how it opened, when it was used,
-// how each side closed it.
+// ConnFacts is what a connection's segments show the rules on pools and connections: how it opened, when it was used,
+// how each side closed it. Begin comes first, then for each segment Command for the commands in it and See, then Finish.
 type ConnFacts struct {
-	SYN       Mark // the client's first
-	SYNs      int  // the first and its repetitions
-	Refused   Mark // the RST that answered the SYN
+	Opening
+	Closing
+	Activity
+	Silence
+
+	registry *Registry
+	link     *Link
+	conn     int64
+	state    connState
+	owed     Owed
+	// owedSince is when a caller began to wait, or ceased to.
+	owedSince capture.Time
+	// steady says that the connection is open, that nobody has closed it, and that no write waits for a sign of life.
+	steady bool
+	joined bool // the registry has been asked for the link
+	timer  timerState
+}
+
+// Opening is how a connection came into being.
+type Opening struct {
+	SYN       Mark  // the client's first
+	SYNs      int   // the first and its repetitions
+	Refused   Mark  // the RST that answered the SYN
+	ServerTTL uint8 // of the server's first packet that was not a reset
+}
+
+// Closing is how each side closed.
+type Closing struct {
 	ServerFIN Mark // its Seq is the place of the FIN itself
 	ServerRST Mark // not the one that answered a SYN
 	FINAcked  Mark // the client's first packet that acknowledges the server's FIN
 	ClientFIN Mark
 	ClientRST Mark
-	Probe     Mark // the server's first keep-alive probe
 
 	// Late is the first data that the client sent after the server's FIN had arrived, LateWrites how many such
 	// segments there were.
@@ -43,49 +67,60 @@ type ConnFacts struct {
 
 	IdleAtFIN time.Duration // how long both sides had been silent when the server closed
 	LastData  capture.Time  // last payload of either side before the server closed
+}
 
+// Activity is how a connection was used.
+type Activity struct {
 	LastClient capture.Time // last payload of the client; 0: none
 	LastServer capture.Time // last payload of the server; 0: none
+	Probe      Mark         // the server's first keep-alive probe
+	Data       bool         // a command other than PING, QUIT, INFO and the connection's set-up
+	Quit       bool         // QUIT was sent
+	Overtook   bool         // after a pause something was written before any byte of the reply that was due had arrived
 
-	// Idle is the longest silence of at least idleFloor before a write of the client that nothing answered.
+	writeEnd  int64        // where the client's stream ended
+	writeAck  int64        // ACK number of its last write
+	segmentAt capture.Time // last segment of any kind
+	payloadAt capture.Time // last payload of either side, or the SYN
+	wokenAt   capture.Time // first payload after the latest silence of tickSilence
+}
+
+// Silence is the longest silence of at least idleFloor before a write of the client that nothing answered.
+type Silence struct {
 	Idle      time.Duration
 	IdleWrite Mark // that write
 	Repeats   int  // times that it was transmitted again
 	// Survived is the longest such silence after which the server still answered.
 	Survived time.Duration
-
-	ServerTTL uint8 // of the server's first packet that was not a reset
-	Data      bool  // a command other than PING, QUIT, INFO and the connection's set-up
-	Quit      bool  // QUIT was sent
-
-	Overtook bool // after a pause something was written before any byte of the reply that was due had arrived
-
-	established bool
-	due         bool  // a reply
-	wrote       int64 // where the client's stream ended
-	wroteAck    int64 // ACK number of its last write
-	closed      bool  // no longer counted as open
-	owing       bool  // a caller waits for a reply
-	owingSince  capture.Time
-	last        capture.Time // last segment of any kind
-	lastData    capture.Time // last payload of either side, or the SYN
-	woken       capture.Time // first payload after the latest silence of tickSilence
-	conn        int64
-	link        *Link
-	chain       int         // 1 + index in link.Chains; 0: none
-	replaces    recentClose // the connection that this one may replace
-	tick        pendingTick
-	lastTick    capture.Time
 }
+
+// connState says whether a connection counts as open.
+type connState uint8
+
+const (
+	notOpen  connState = iota // it has not come into being, as far as the capture shows
+	openConn                  // established, or found open
+	shutConn                  // closed by the client, after QUIT, or reset by either side
+)
+
+// Owed says what a connection waits for.
+type Owed uint8
+
+// What a connection may wait for.
+const (
+	NothingOwed Owed = iota
+	ReplyOwed        // replies are due that no caller is known to wait for: to blocking commands, or where bytes were lost
+	CallerWaits      // a caller waits for a reply
+)
 
 // idleFloor is the shortest silence after which a rule asks whether the path has forgotten the connection.
 const idleFloor = 30 * time.Second
 
-// Facts returns what the connection's segments have told so far. It is borrowed from the session.
-func (s *Session) Facts() *ConnFacts { return &s.facts }
+// Begin readies the zero value for a connection of the registry's run.
+func (f *ConnFacts) Begin(r *Registry, conn int64) { f.registry, f.conn = r, conn }
 
 // Established reports whether the connection came into being, as far as the capture shows.
-func (f *ConnFacts) Established() bool { return f.established }
+func (f *ConnFacts) Established() bool { return f.state != notOpen }
 
 // Link returns the connections that this one belongs to, or nil where the bound on links was reached.
 func (f *ConnFacts) Link() *Link { return f.link }
@@ -94,6 +129,13 @@ func (f *ConnFacts) Link() *Link { return f.link }
 // neither closed nor written since: TCP state CLOSE_WAIT (RFC 9293, section 3.3.2).
 func (f *ConnFacts) CloseWait() bool {
 	return f.FINAcked.Seen() && !f.ClientFIN.Seen() && !f.ClientRST.Seen() && !f.ServerRST.Seen() && !f.Late.Seen()
+}
+
+// ResetUnseen reports whether a reset by a client that has closed already answers something the capture has not: a kernel
+// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4). It does so too where the program shut the
+// connection down and closes it with a reply in the buffer (RFC 1122 section 4.2.2.13): then all that was due is there.
+func (f *ConnFacts) ResetUnseen() bool {
+	return f.ClientFIN.Seen() && !f.ServerFIN.Seen() && !f.ServerRST.Seen() && f.LastServer < f.ClientFIN.Time && f.LastServer <= f.LastClient
 }
 
 // ServerTimeout returns the setting `timeout` of the server, in seconds, that explains why it closed the connection, or
@@ -106,8 +148,29 @@ func (f *ConnFacts) ServerTimeout() int {
 	return int(f.ServerFIN.Time.Std().Unix() - f.LastData.Std().Unix() - 1)
 }
 
-// see takes every segment of the connection, after the session itself has.
-func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
+// See takes every segment of the connection, and what the connection waits for after it. plain says that the segment
+// carries new bytes, captured whole, or an acknowledgement, and nothing else.
+func (f *ConnFacts) See(s *Paired, who int, seg *reassembly.Segment, plain bool, now Owed) {
+	at := seg.Time
+	if !plain || !f.steady || seg.Length == 0 ||
+		who == roleClient && (f.owed != NothingOwed || at.Sub(f.segmentAt) >= idleFloor) {
+		f.look(s, who, seg, now)
+		return
+	}
+	// Nearly all segments: data on an open connection, of the client after no silence and when nothing was due.
+	if who == roleClient {
+		f.wrote(seg)
+		f.Repeats = 0
+	} else {
+		f.LastServer = at
+	}
+	f.payload(at)
+	f.segmentAt = at
+	f.owe(now, at)
+}
+
+// look takes a segment of any kind.
+func (f *ConnFacts) look(s *Paired, who int, seg *reassembly.Segment, now Owed) {
 	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 {
 		f.control(s, who, seg)
 	}
@@ -116,128 +179,27 @@ func (f *ConnFacts) see(s *Session, who int, seg *reassembly.Segment) {
 	} else {
 		f.fromServer(seg)
 	}
+	f.steady = f.state == openConn && !f.ServerFIN.Seen() && !f.IdleWrite.Seen() && f.ServerTTL != 0
 	if seg.Length > 0 {
-		f.spoken(seg.Time)
+		f.payload(seg.Time)
 	}
-	if owing := s.awaited(); owing != f.owing {
-		f.owe(owing, seg.Time)
+	f.segmentAt = seg.Time
+	if now == CallerWaits && f.state == shutConn {
+		now = ReplyOwed // nobody waits on a closed connection
 	}
-	f.due = s.pending.len() > 0
-	f.last = seg.Time
+	f.owe(now, seg.Time)
 }
 
-// spoken takes a payload of either side.
-func (f *ConnFacts) spoken(at capture.Time) {
-	if at.Sub(f.lastData) >= tickSilence {
-		f.woken = at
-	}
-	f.lastData = at
-}
-
-func (f *ConnFacts) control(s *Session, who int, seg *reassembly.Segment) {
-	switch {
-	case seg.Flags&reassembly.SYN != 0 && who == roleClient:
-		f.SYNs++
-		if !f.SYN.Seen() {
-			f.SYN = markOf(seg)
-			f.lastData = seg.Time
-			f.join(s)
-			f.continues(seg.Time)
-			f.tick = pendingTick{at: seg.Time, frame: seg.Frame, kind: TickOpen}
-		}
-	case seg.Flags&reassembly.RST != 0 && who == roleServer && !f.established:
-		if f.SYN.Seen() && !f.Refused.Seen() {
-			f.Refused = markOf(seg)
-		}
-	case seg.Flags&reassembly.RST != 0 && who == roleServer:
-		if !f.ServerRST.Seen() {
-			f.ServerRST = markOf(seg)
-		}
-		f.close(seg.Time)
-	case seg.Flags&reassembly.RST != 0:
-		if !f.ClientRST.Seen() {
-			f.ClientRST = markOf(seg)
-		}
-		f.close(seg.Time)
-	case seg.Flags&reassembly.FIN != 0 && who == roleServer:
-		if !f.ServerFIN.Seen() {
-			f.ServerFIN = markOf(seg)
-			f.ServerFIN.Seq += int64(seg.Length)
-			f.LastData = f.lastData
-			if seg.Length > 0 {
-				f.LastData = seg.Time
-			}
-			f.IdleAtFIN = seg.Time.Sub(f.LastData)
-			if f.link != nil && f.established && !f.closed {
-				f.link.HalfClosed++
-			}
-			if f.Quit {
-				f.close(seg.Time)
-			}
-		}
-	case seg.Flags&reassembly.FIN != 0:
-		if !f.ClientFIN.Seen() {
-			f.ClientFIN = markOf(seg)
-		}
-		f.close(seg.Time)
-	}
-	if who == roleServer && seg.Flags&(reassembly.SYN|reassembly.ACK) == reassembly.SYN|reassembly.ACK {
-		f.establish(s, seg.Time)
-	}
-}
-
-func (f *ConnFacts) fromClient(s *Session, seg *reassembly.Segment) {
-	if !f.established && seg.Flags&(reassembly.SYN|reassembly.RST) == 0 && s.roleKnown {
-		f.establish(s, seg.Time)
-	}
-	if f.ServerFIN.Seen() && !f.FINAcked.Seen() && seg.Ack > f.ServerFIN.Seq {
-		f.FINAcked = markOf(seg)
-	}
-	if seg.Repeated > 0 && seg.Length == 0 && !seg.Probe {
-		f.Repeats++
-	}
-	if seg.Length == 0 {
-		return
-	}
-	// The same ACK number as the write directly before: no byte of the reply that was due became readable in between.
-	if f.due && seg.Offset == f.wrote && seg.Ack == f.wroteAck && seg.Ack != reassembly.NoAck && !seg.Late && seg.Time.Sub(f.LastClient) >= sampleFloor {
-		f.Overtook = true
-	}
-	f.wrote, f.wroteAck = seg.Offset+int64(seg.Length), seg.Ack
-	if len(seg.Payload) < seg.Length {
-		f.useUnseen()
-	}
+// wrote takes data of the client.
+func (f *ConnFacts) wrote(seg *reassembly.Segment) {
+	f.writeEnd, f.writeAck = seg.Offset+int64(seg.Length), seg.Ack
 	f.LastClient = seg.Time
-	if f.ServerFIN.Seen() && seg.Ack > f.ServerFIN.Seq {
-		if !f.Late.Seen() {
-			f.Late = markOf(seg)
-		}
-		f.LateWrites++
-	}
-	if f.last == 0 || f.IdleWrite.Seen() {
-		return
-	}
-	f.Repeats = 0
-	if idle := seg.Time.Sub(f.last); idle >= idleFloor {
-		f.Idle, f.IdleWrite = idle, markOf(seg)
-	}
 }
 
-func (f *ConnFacts) fromServer(seg *reassembly.Segment) {
-	if seg.Flags&reassembly.RST != 0 {
-		return
+// payload takes the time of data of either side.
+func (f *ConnFacts) payload(at capture.Time) {
+	if at.Sub(f.payloadAt) >= tickSilence {
+		f.wokenAt = at
 	}
-	if f.ServerTTL == 0 {
-		f.ServerTTL = seg.TTL
-	}
-	if seg.Probe && !f.Probe.Seen() {
-		f.Probe = markOf(seg)
-	}
-	if seg.Length > 0 {
-		f.LastServer = seg.Time
-	}
-	if f.IdleWrite.Seen() {
-		f.Survived = max(f.Survived, f.Idle)
-		f.Idle, f.IdleWrite, f.Repeats = 0, Mark{}, 0
-	}
+	f.payloadAt = at
 }

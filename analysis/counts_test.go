@@ -36,7 +36,7 @@ func count(tb testing.TB, name string) map[uint16]*tally {
 		case *analysis.Opened:
 			of(e.Session)
 		case *analysis.Exchange:
-			t := of(e.Session)
+			t := of(analysis.SessionOf(e.Session))
 			t.commands++
 			if e.Flags&analysis.NoReplyDue == 0 {
 				t.due++
@@ -52,16 +52,16 @@ func count(tb testing.TB, name string) map[uint16]*tally {
 				of(e.Session).contradictions++
 			}
 		case *analysis.Alignment:
-			of(e.Session).contradictions++
+			of(analysis.SessionOf(e.Session)).contradictions++
 		case *analysis.Oddity:
 			switch e.What {
 			case analysis.PushMessage:
-				of(e.Session).pushes++
+				of(analysis.SessionOf(e.Session)).pushes++
 			case analysis.ProtocolError:
-				of(e.Session).refused++
+				of(analysis.SessionOf(e.Session)).refused++
 			case analysis.BadRequest:
 			default:
-				of(e.Session).strange++
+				of(analysis.SessionOf(e.Session)).strange++
 			}
 		}
 	}

@@ -1,9 +1,7 @@
 package analysis
 
 import (
-	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
@@ -47,7 +45,7 @@ const (
 
 // Desync is what one connection's callers got wrong.
 type Desync struct {
-	Session        *Session // its run-time state, valid during the event only
+	Session        *readerConn // its run-time state, valid during the event only
 	Conn           int64
 	Client, Server netip.AddrPort
 	Stance         Stance
@@ -87,7 +85,7 @@ type Desync struct {
 	changed bool
 }
 
-func (*Desync) event() {}
+func (*Desync) Event() {}
 
 // StaleRead is a pair of commands that followed each other faster than any reply can travel: the first was answered
 // from the client's memory.
@@ -97,7 +95,7 @@ type StaleRead struct {
 	RTT           time.Duration
 }
 
-func (s *Session) trouble() *Desync {
+func (s *readerConn) trouble() *Desync {
 	if s.desync == nil {
 		s.desync = &Desync{Conn: s.ID, Client: s.Client, Server: s.Server, ByCommand: map[string]int{}, BySaw: map[string]int{}}
 	}
@@ -107,9 +105,9 @@ func (s *Session) trouble() *Desync {
 
 // gaveUpOn notes that the caller of ex went away without r, the oldest unread reply. It reports whether that is sure
 // enough to be held against later callers.
-func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, wait patience) bool {
+func (s *readerConn) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, wait patience) bool {
 	ex.Belief = Belief{}
-	s.run.summary.Abandoned++
+	s.judging.abandoned++
 	if l.next == nil || why == byClose || !l.flat && !l.certain {
 		return false
 	}
@@ -117,7 +115,7 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 	a.Given.Session, a.Next.Session = nil, nil
 	switch why {
 	case byHalf:
-		a.Why, r.half = ByHalf, true
+		a.Why, r.caller.half = ByHalf, true
 	case byTimeout:
 		a.Why = ByTimeout
 	case byInference:
@@ -133,7 +131,7 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 	}
 	s.policyUnknown(&a, st)
 	if a.Confidence == Unsaid || s.throwsAway(st) {
-		s.run.summary.Unsaid++
+		s.judging.suppressed++
 		return false
 	}
 	d := s.trouble()
@@ -151,8 +149,8 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 	if ex.Flags&InHandshake != 0 {
 		d.Handshake++
 	}
-	if n := len(d.Abandoned); n == 0 || n < maxAbandoned && s.run.kept < maxKept {
-		s.run.kept++
+	if n := len(d.Abandoned); n == 0 || n < maxAbandoned && s.judging.kept < maxKept {
+		s.judging.kept++
 		d.Abandoned = append(d.Abandoned, a)
 	}
 	d.LastTime = l.next.Time
@@ -160,12 +158,12 @@ func (s *Session) gaveUpOn(ex, r *Exchange, why whyUnread, l limits, st Stance, 
 }
 
 // abandonLevel is how sure it is that a caller gave up.
-func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confidence {
+func (s *readerConn) abandonLevel(a Abandonment, st Stance, wait patience) Confidence {
 	level := Proven
 	if a.Given.unsure || a.Next.unsure || a.Given.Flags&Subscribing != 0 {
 		return Unsaid // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
-	if a.Given.Flags&InHandshake != 0 && s.oneSided() {
+	if a.Given.Flags&InHandshake != 0 && s.OneSided() {
 		return Unsaid // which reply of a set-up did not come, only the replies tell
 	}
 	if a.Next.beat && st.Basis <= BasisLearned && !wait.ends(a.Gap) {
@@ -177,7 +175,7 @@ func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confiden
 	case a.Why == ByInference:
 		level = min(Likely, max(st.Confidence, Possible))
 	}
-	if s.Start == reassembly.MidStream && s.replies == 0 && !s.oneSided() {
+	if s.Start == reassembly.MidStream && s.replies == 0 && !s.OneSided() {
 		return Unsaid // CLIENT REPLY OFF may stand before the capture
 	}
 	switch st.Confidence {
@@ -199,7 +197,7 @@ func (s *Session) abandonLevel(a Abandonment, st Stance, wait patience) Confiden
 }
 
 // reused notes that the client wrote another command while k replies were owed.
-func (s *Session) reused(l limits, k int, st Stance) {
+func (s *readerConn) reused(l limits, k int, st Stance) {
 	if s.desync == nil || !s.desync.started {
 		return
 	}
@@ -214,7 +212,7 @@ func (s *Session) reused(l limits, k int, st Stance) {
 
 // overtook notes that a command was written on a dirty connection before the reply to the one before it had arrived,
 // whichever reply the caller of that one may have got: the ACK numbers alone prove it.
-func (s *Session) overtook(last, next *Exchange, k int) {
+func (s *readerConn) overtook(last, next *Exchange, k int) {
 	d := s.desync
 	if d == nil || !d.started {
 		return
@@ -235,7 +233,7 @@ func (s *Session) overtook(last, next *Exchange, k int) {
 }
 
 // misread notes that the caller of ex got r's reply.
-func (s *Session) misread(ex, r *Exchange, conf Confidence, l limits) {
+func (s *readerConn) misread(ex, r *Exchange, conf Confidence, l limits) {
 	d := s.trouble()
 	v := s.victim(ex, r, conf)
 	if ex.Flags&NotAwaited != 0 {
@@ -261,18 +259,18 @@ func (s *Session) misread(ex, r *Exchange, conf Confidence, l limits) {
 }
 
 // victim describes a caller that got another command's reply.
-func (s *Session) victim(ex, r *Exchange, conf Confidence) Victim {
+func (s *readerConn) victim(ex, r *Exchange, conf Confidence) Victim {
 	v := Victim{
-		Index: ex.Index, Command: ex.CommandName(), Key: s.run.Key(ex), Believes: r.Index,
+		Index: ex.Index, Command: ex.CommandName(), Key: s.judging.Print.Key(ex), Believes: r.Index,
 		Frame: ex.Frame, File: ex.File, Time: ex.Time, Confidence: conf, Meant: "none seen", Got: "an older reply",
 	}
 	if ex.Served {
-		v.Serves, v.Meant = ex.Index, s.run.Describe(ex, &ex.Serves)
+		v.Serves, v.Meant = ex.Index, s.judging.Print.Describe(ex, &ex.Serves)
 	}
 	if r.Served {
-		v.Got = s.run.Describe(r, &r.Serves)
+		v.Got = s.judging.Print.Describe(r, &r.Serves)
 	}
-	if r.half {
+	if r.caller.half {
 		v.Got = "the rest of " + v.Got
 	}
 	v.Saw = saw(ex, r)
@@ -301,51 +299,4 @@ func saw(ex, r *Exchange) string {
 
 func sameReply(a, b *ReplyInfo) bool {
 	return a.Kind == b.Kind && a.N == b.N && a.Text.Whole() && string(a.Text.Raw()) == string(b.Text.Raw())
-}
-
-// CommandName returns the command's name in upper case, with its subcommand where it has one, safe to print.
-func (ex *Exchange) CommandName() string {
-	if ex.Command != nil {
-		return ex.Command.String()
-	}
-	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(32))
-}
-
-// keyWidth is how much of a key is shown.
-const keyWidth = 64
-
-// Key returns the command's first key as it may be printed.
-func (r *Run) Key(ex *Exchange) string {
-	if !ex.HasKey {
-		return ""
-	}
-	if r.o.MaskKeys {
-		return MaskKey(ex.Key.Raw())
-	}
-	return resp.TextOf(ex.Key.Raw()).Short(keyWidth)
-}
-
-// Describe says what a reply is without giving a value away: errors and status lines whole, anything else by type and
-// size, unless values are to be shown.
-func (r *Run) Describe(ex *Exchange, in *ReplyInfo) string {
-	text := resp.TextOf(in.Text.Raw())
-	switch in.Kind {
-	case resp.Null:
-		return "nil"
-	case resp.Integer:
-		if r.o.ShowValues {
-			return fmt.Sprintf("integer %d", in.N)
-		}
-		return "integer"
-	case resp.Simple:
-		return "+" + text.Short(40)
-	case resp.Error:
-		return "-" + resp.TextOf([]byte(resp.HideRepeated(string(in.Text.Raw())))).Short(60)
-	case resp.Array, resp.Map, resp.Set, resp.Push:
-		return fmt.Sprintf("%s of %d", in.Kind, in.N)
-	}
-	if r.o.ShowValues && !ex.secretReply {
-		return fmt.Sprintf("%s %q", in.Kind, text.Short(40))
-	}
-	return fmt.Sprintf("%s, %d bytes", in.Kind, in.Text.Len())
 }

@@ -34,12 +34,12 @@ func (r *Run) Weakened() []string { return r.register.Weakened() }
 // Filter returns a tshark display filter for the packets between two ends.
 func (r *Run) Filter(client, server netip.AddrPort) string { return DisplayFilter(client, server) }
 
-func (r *Run) silenceBehind(server netip.AddrPort, from, to capture.Time) (Silence, bool) {
-	st := r.StallBehind(server, from, to)
+func (r *Run) silenceBehind(server netip.AddrPort, from, to capture.Time) (StallSpan, bool) {
+	st := r.topology.StallBehind(server, from, to)
 	if st == nil {
-		return Silence{}, false
+		return StallSpan{}, false
 	}
-	return Silence{st.Start, st.End, st.StartFrame, st.EndFrame}, true
+	return StallSpan{st.Start, st.End, st.StartFrame, st.EndFrame}, true
 }
 
 // waitEnded notes a caller that went on without a reply.

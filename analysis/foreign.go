@@ -24,7 +24,7 @@ type ForeignRedirect struct {
 }
 
 // tookRedirect notes that the caller of ex read a redirect that was meant for r, if its slot is not that of ex's key.
-func (d *Desync) tookRedirect(s *Session, ex, r *Exchange, v Victim) {
+func (d *Desync) tookRedirect(s *readerConn, ex, r *Exchange, v Victim) {
 	if !r.Served || r.Serves.Kind != resp.Error {
 		return
 	}
@@ -42,7 +42,7 @@ func (d *Desync) tookRedirect(s *Session, ex, r *Exchange, v Victim) {
 	}
 	f := ForeignRedirect{
 		Victim: v, Kind: to.Kind, Slot: to.Slot, KeySlot: slot, Host: resp.TextOf(to.Host).Short(keyWidth),
-		Owner: r.CommandName() + " " + s.run.Key(r), Frame: r.Serves.Frame, Time: r.Serves.Time,
+		Owner: r.CommandName() + " " + s.judging.Print.Key(r), Frame: r.Serves.Frame, Time: r.Serves.Time,
 	}
 	if len(to.Host) == 0 {
 		f.Target = netip.AddrPortFrom(s.Server.Addr(), to.Port)
@@ -51,6 +51,3 @@ func (d *Desync) tookRedirect(s *Session, ex, r *Exchange, v Victim) {
 	}
 	d.Foreign = append(d.Foreign, f)
 }
-
-// ShowsValues reports whether values may be printed.
-func (r *Run) ShowsValues() bool { return r.o.ShowValues }

@@ -48,25 +48,25 @@ type learned struct {
 
 // Population is the clients of one kind behind one address, to whatever servers: they share a read timeout.
 type Population struct {
-	Client    netip.Addr
-	Library   Library
-	knobs     *knobs
-	named     bool
-	async     bool
-	learned   // sum over its groups
-	groups    int
-	samples   []sample
-	dropped   int // samples beyond the bound
-	reuses    int // waits that ended with another command, whether or not they are samples
-	timeouts  Timeouts
-	estimated int // samples that the estimate has seen
-	maxOpen   int
-	patient   time.Duration // longest silence that one of its connections sat out twice
-	jedis     int           // connections closed as Jedis without a password does: QUIT, +OK, RST
-	heals     int           // dirty connections closed and replaced at once, as pools do that look for unread bytes
-	repertory [8]uint64
-	slow      [16]slowReply
-	nslow     int
+	Client     netip.Addr
+	Library    Library
+	parameters *Parameters
+	named      bool
+	async      bool
+	learned    // sum over its groups
+	groups     int
+	samples    []sample
+	dropped    int // samples beyond the bound
+	reuses     int // waits that ended with another command, whether or not they are samples
+	timeouts   Timeouts
+	estimated  int // samples that the estimate has seen
+	maxOpen    int
+	patient    time.Duration // longest silence that one of its connections sat out twice
+	jedis      int           // connections closed as Jedis without a password does: QUIT, +OK, RST
+	heals      int           // dirty connections closed and replaced at once, as pools do that look for unread bytes
+	repertory  [8]uint64
+	slow       [16]slowReply
+	nslow      int
 }
 
 type populationKey struct {
@@ -147,17 +147,21 @@ func (l *learned) policy(pool bool) (Policy, Confidence) {
 	return PolicyUnknown, Unsaid
 }
 
-// stance says what policy the session's client has, and how that is known.
-func (s *Session) stance() Stance {
-	g := s.group
+// stance says what policy the connection's client has, and how that is known.
+func (s *clientConn) stance() Stance {
+	return s.reg.stanceOf(s.Client.Addr(), s.group, s.handshake.sentinel)
+}
+
+// stanceOf says what policy the clients of a group have.
+func (reg *registry) stanceOf(client netip.Addr, g *Group, sentinel bool) Stance {
 	if g == nil {
 		return Stance{}
 	}
-	if p, ok := s.run.givenPolicy(s.Client.Addr()); ok {
+	if p, ok := reg.givenPolicy(client); ok {
 		return Stance{Policy: p, Basis: BasisGiven, Confidence: Strong}
 	}
 	pop := g.pop
-	if pop.async || s.handshake.sentinel {
+	if pop.async || sentinel {
 		return Stance{Policy: PolicyAsync, Basis: BasisNamed, Confidence: Strong}
 	}
 	if pop.named && pop.Library.Policy != PolicyUnknown {
@@ -213,7 +217,7 @@ func (g *Group) plainLevel() Confidence {
 // minGap is the shortest gap to the previous command that a client of learned policy needs before it is said to have
 // given up: max(20 ms, 5 x median latency).
 func (g *Group) minGap() time.Duration {
-	if d := g.pop.knobs.minGap; d > 0 {
+	if d := g.pop.parameters.MinGap; d > 0 {
 		return d
 	}
 	return max(suspectGap, 5*g.latencies.median())
@@ -227,3 +231,30 @@ func (g *Group) opened() {
 }
 
 func (g *Group) closed() { g.open-- }
+
+// Population returns the clients of the group's kind behind its address, to whatever servers.
+func (g *Group) Population() *Population { return g.pop }
+
+// Waits returns what is known of how long the population waits for replies; of no population nothing is.
+func (p *Population) Waits() *Timeouts {
+	if p == nil {
+		return &Timeouts{}
+	}
+	return p.estimate()
+}
+
+// Lib returns what is known of the population's library; of no population nothing is.
+func (p *Population) Lib() Library {
+	if p == nil {
+		return Library{}
+	}
+	return p.library()
+}
+
+// policyWord names the policy: a lockstep client that also writes batches is said to pipeline.
+func (g *Group) policyWord(st Stance) string {
+	if st.Policy == PolicyLockstep && g.pipelined*20 > g.sends {
+		return PolicyPipelines.String()
+	}
+	return st.Policy.String()
+}

@@ -19,8 +19,8 @@ const (
 )
 
 // inferLazy looks for slow replies in the log that were given up although the ACK numbers look clean, and marks them.
-func (s *Session) inferLazy(st Stance, wait patience) {
-	if wait.t != 0 || st.Policy != PolicyLockstep || s.unread.len() > 0 || s.inferred || s.run.without&withoutInference != 0 {
+func (s *readerConn) inferLazy(st Stance, wait patience) {
+	if wait.t != 0 || st.Policy != PolicyLockstep || s.unread.len() > 0 || s.inferred || s.reg.without&withoutInference != 0 {
 		return
 	}
 	s.inferred = true
@@ -44,21 +44,21 @@ func (s *Session) inferLazy(st Stance, wait patience) {
 	best, bestSet, unique := 0, 0, false
 	for set := 1; set < 1<<len(candidates); set++ {
 		for b, i := range candidates {
-			log[i].hypothesis = set>>b&1 == 1
+			log[i].caller.hypothesis = set>>b&1 == 1
 		}
-		if n, ok := s.run.lazyWrites(log); ok && n >= best {
+		if n, ok := s.judging.lazyWrites(log); ok && n >= best {
 			unique = n > best || bestSet == 0
 			best, bestSet = n, set
 		}
 	}
 	for b, i := range candidates {
-		log[i].hypothesis = best >= minPredicted && unique && bestSet>>b&1 == 1
+		log[i].caller.hypothesis = best >= minPredicted && unique && bestSet>>b&1 == 1
 	}
 }
 
 // slowAndIdle reports whether the i-th command waited long for its reply and the client did not go on promptly when it
 // came.
-func (s *Session) slowAndIdle(log []*Exchange, i int) bool {
+func (s *readerConn) slowAndIdle(log []*Exchange, i int) bool {
 	ex := log[i]
 	if !ex.Served || !ex.waits() || ex.Flags&(Blocks|InHandshake|NotAwaited) != 0 || i+1 >= len(log) || log[i+1].Batch == ex.Batch {
 		return false
@@ -71,7 +71,7 @@ func (s *Session) slowAndIdle(log []*Exchange, i int) bool {
 
 // lazyWrites plays a lazy writer's buffer through the log, with the hypotheses set, and compares the size of each write
 // with the prediction. It returns how many writes of more than one command came out right, and whether all did.
-func (r *Run) lazyWrites(log []*Exchange) (predicted int, ok bool) {
+func (r *judging) lazyWrites(log []*Exchange) (predicted int, ok bool) {
 	least, most := 0, 0 // replies in the client's own memory: what the last read brought, less the one that was taken
 	owed := r.owed[:0]  // replies that nobody has read, oldest first, the buffered ones included
 	read := 0           // how many of these have been read after all
@@ -99,7 +99,7 @@ func (r *Run) lazyWrites(log []*Exchange) (predicted int, ok bool) {
 		}
 		read += min(buffered, len(owed)-read) // the callers before the last read these
 		least, most = 0, 0
-		if last.hypothesis {
+		if last.caller.hypothesis {
 			continue
 		}
 		lo, hi := arrived(owed[read:], last)

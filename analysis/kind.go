@@ -32,15 +32,15 @@ func (k Kind) decoded() bool { return k == RESP || k == PubSub || k == Monitor }
 // begins like RESP before the connection is given up as something else.
 const undecidedLimit = 64
 
-// decideRole says which end is the client: by the SYN, else by the ports given, else by what the first payload looks
+// decide says which end is the client: by the SYN, else by the ports given, else by what the first payload looks
 // like, the usual ports breaking ties.
-func (s *Session) decideRole(seg *reassembly.Segment) {
+func (r *roles) decide(s *Paired, seg *reassembly.Segment) {
 	c := s.Conn
 	if c.Start != reassembly.MidStream {
 		s.setClient(reassembly.A, BySYN)
 		return
 	}
-	a, b := s.run.serverPort(c.Ends[0].Port()), s.run.serverPort(c.Ends[1].Port())
+	a, b := s.shared.serverPort(c.Ends[0].Port()), s.shared.serverPort(c.Ends[1].Port())
 	if a != b {
 		if a {
 			s.setClient(reassembly.B, ByPort)
@@ -125,7 +125,7 @@ func firstBulk(p []byte) ([]byte, bool) {
 }
 
 // decideKind says what the connection carries, from a payload.
-func (s *Session) decideKind(who int, seg *reassembly.Segment) {
+func (r *roles) decideKind(s *Paired, who int, seg *reassembly.Segment) {
 	p := seg.Payload
 	if len(p) == 0 {
 		return // cut off whole by the snapshot length
@@ -137,24 +137,22 @@ func (s *Session) decideKind(who int, seg *reassembly.Segment) {
 	like := looksLike(p)
 	switch {
 	case who == roleClient && (like == likeRequest || p[0] == '*' || p[0] == '\r' || p[0] == '\n'):
-		s.startDecoding()
+		s.Kind = RESP
 	case who == roleServer && (like == likeReply || p[0] == '*'):
 		if s.Start == reassembly.MidStream || bytes.HasPrefix(p, []byte("-ERR ")) || bytes.HasPrefix(p, []byte("-DENIED ")) ||
 			bytes.HasPrefix(p, []byte("-LOADING ")) || s.ackSeen[roleServer] > 0 || seg.Ack > 0 {
-			s.startDecoding()
+			s.Kind = RESP
 		} else {
 			s.Kind = Unparsed // some other protocol whose server speaks first
 		}
 	case s.Start == reassembly.MidStream && s.undecided < undecidedLimit:
 		s.undecided++
-	case s.run.serverPort(s.Server.Port()) && printable(p):
-		s.startDecoding() // inline commands, or what a scanner sends to a Redis port
+	case s.shared.serverPort(s.Server.Port()) && printable(p):
+		s.Kind = RESP // inline commands, or what a scanner sends to a Redis port
 	default:
 		s.Kind = Unparsed
 	}
 }
-
-func (s *Session) startDecoding() { s.Kind = RESP }
 
 func printable(p []byte) bool {
 	for _, b := range p {

@@ -139,7 +139,7 @@ func (h *handshake) see(req *resp.Request) {
 }
 
 // enrol follows the set-up of the connection and puts the session into its group with the first other command.
-func (s *Session) enrol(v verb, req *resp.Request, ex *Exchange) {
+func (s *clientConn) enrol(v verb, req *resp.Request, ex *Exchange) {
 	h := &s.handshake
 	if v == verbPublish && s.group != nil && len(req.Args) > 1 && string(req.Args[1].Bytes) == "__sentinel__:hello" {
 		h.sentinel, s.group.pop.async = true, true // a Sentinel that was at work before the capture began
@@ -153,5 +153,5 @@ func (s *Session) enrol(v verb, req *resp.Request, ex *Exchange) {
 		return
 	}
 	h.done = true
-	s.group = s.run.groupOf(s)
+	s.group = s.reg.groupOf(s)
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// A live run (Options.Live) tells what it finds while it goes on, and takes nothing of it back.
+// A live run (Options.Live) reports what it finds while it goes on, and takes nothing of it back.
 //
-//  1. A connection is judged as soon as its client's policy is likely, so that it can be accused, and no later than
-//     liveWait; what the client shows afterwards counts for later judgements only.
-//  2. A connection whose callers got worse off tells its Desync at once, with Open set, and again whenever it changed.
+//  1. A connection is judged as soon as its client's policy is likely, so that it can be accused, and after liveWait at
+//     the latest; what the client shows afterwards counts for later judgements only.
+//  2. A connection whose callers got worse off emits its Desync at once, with Open set, and again whenever it changed.
 //     Each replaces what the one before contributed to findings, so that nothing is counted twice.
 //  3. Detect yields a finding with Early set when its group first appears, and again when it has become surer, worse
 //     or twice as frequent. At the end all findings come once more, complete.
@@ -22,63 +22,48 @@ const (
 	liveWait = 30 * time.Second
 )
 
-// ripe reports whether a live run judges the session now.
-func (s *Session) ripe() bool {
-	if !s.run.o.Live {
-		return false
-	}
-	st := s.stance()
-	if st.Basis >= BasisGuessed || st.Confidence >= Likely {
-		return true
-	}
-	return s.log.len() > 0 && s.run.liveNow().Sub(s.log.front().EndTime) >= liveWait
-}
-
 // liveNow is the latest moment that a live run knows of.
 func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
 
-// Tick tells a live run that no packet before now is still to come. It judges connections that were waiting for more to
+// Tick is called when no packet before now is still to come. It judges connections that were waiting for more to
 // be known and had waited for long enough. It must be called from the goroutine that pulls the events, while it asks
 // for another packet.
 func (r *Run) Tick(now capture.Time) {
-	if !r.o.Live || r.yield == nil || r.stopped || now <= r.ticked {
+	if !r.o.Live || r.output.yield == nil || r.output.stopped || now <= r.ticked {
 		return
 	}
 	r.ticked = now
-	for _, s := range slices.Clone(r.waiting) {
-		if r.stopped {
+	for _, s := range slices.Clone(r.judging.waiting) {
+		if r.output.stopped {
 			return
 		}
-		if s.log.len() == 0 || !s.ripe() {
-			continue
+		r.tick(SessionOf(s.Paired))
+	}
+}
+
+// tick judges a session if it is time. A panic ends the analysis of its connection only.
+func (r *Run) tick(s *Session) {
+	r.guarded(s, func() {
+		if s.log.len() == 0 || !s.reader.ripe() {
+			return
 		}
-		if s.judge(); !s.over {
-			s.tellDesync()
+		if s.reader.judge(); !s.over {
+			s.reader.reportDesync()
 		} else if s.log.len() == 0 {
-			r.unawait(s)
+			r.judging.unawait(&s.reader)
 			r.retire(s)
 		}
-	}
+	})
 }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
-func (r *Run) Outstanding() int { return r.logged }
+func (r *Run) Outstanding() int { return r.shared.alive }
 
-// tellDesync tells of an open connection that its callers are worse off than they were told to be.
-func (s *Session) tellDesync() {
-	d := s.desync
-	if !s.run.o.Live || s.over || d == nil || !d.changed {
-		return
-	}
-	d.Open = true
-	s.run.tellDesync(s)
-}
-
-// tellDesync emits the state of a connection's trouble.
-func (r *Run) tellDesync(s *Session) {
-	d := s.desync
+// reportDesync emits the state of a connection's trouble.
+func (r *Run) reportDesync(s *Session) {
+	d := s.reader.desync
 	d.changed = false
-	d.Session = s
+	d.Session = &s.reader
 	r.register.Report(d.Conn, d.Open, func() { r.emit(d) })
 	d.Session = nil
 }

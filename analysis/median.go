@@ -25,17 +25,22 @@ func (m *medianSketch) add(d time.Duration) {
 }
 
 // median returns the lower bound of the middle bucket; 0 without values.
-func (m *medianSketch) median() time.Duration {
-	seen := uint32(0)
+func (m *medianSketch) median() time.Duration { return m.quantile(50) }
+
+// quantile returns the lower bound of the bucket that the given percentage of the values reaches; 0 without values.
+func (m *medianSketch) quantile(percent uint64) time.Duration {
+	seen := uint64(0)
 	for b, c := range m.counts {
-		seen += c
-		if c > 0 && seen*2 >= m.n {
-			if b < 4 {
-				return time.Duration(b) * time.Microsecond
-			}
-			e := b/4 - 1
-			return time.Duration(uint64(4+b%4)<<e) * time.Microsecond
+		if seen += uint64(c); c > 0 && seen*100 >= uint64(m.n)*percent {
+			return bucketFloor(b)
 		}
 	}
 	return 0
+}
+
+func bucketFloor(b int) time.Duration {
+	if b < 4 {
+		return time.Duration(b) * time.Microsecond
+	}
+	return time.Duration(uint64(4+b%4)<<(b/4-1)) * time.Microsecond
 }

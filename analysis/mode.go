@@ -1,8 +1,6 @@
 package analysis
 
 import (
-	"bytes"
-	"strconv"
 	"strings"
 
 	"github.com/respsniff/respsniff/resp"
@@ -12,16 +10,12 @@ import (
 type mode struct {
 	resp3      bool
 	inMulti    bool
-	replyOff   bool
-	replySkip  bool // the next command gets no reply
-	quit       bool // QUIT was sent: nothing behind it is answered
-	monitor    bool // its MONITOR was answered
-	monitoring bool // MONITOR was sent: a second one gets no reply
-	broken     bool // the client sent what is no request, and the server said so: it closes
-	syncing    bool // PSYNC was sent
-	subs       int  // channels, patterns and shard channels subscribed to, as the server counts them
+	multiIndex int // of the MULTI
+	replies    replyState
+	monitor    monitorState
+	ending     endingState
+	subs       int // channels, patterns and shard channels subscribed to, as the server counts them
 	kinds      [3]int
-	multiIndex int
 }
 
 // verb is the part of a command's name that modes ask for.
@@ -52,18 +46,57 @@ const (
 	verbWatch
 )
 
-var verbs = map[string]verb{
-	"QUIT": verbQuit, "RESET": verbReset, "MULTI": verbMulti, "EXEC": verbExec, "DISCARD": verbDiscard,
-	"SUBSCRIBE": verbSubscribe, "PSUBSCRIBE": verbSubscribe, "SSUBSCRIBE": verbSubscribe,
-	"UNSUBSCRIBE": verbUnsubscribe, "PUNSUBSCRIBE": verbUnsubscribe, "SUNSUBSCRIBE": verbUnsubscribe,
-	"MONITOR": verbMonitor, "HELLO": verbHello, "SYNC": verbSync, "PSYNC": verbPsync, "REPLCONF": verbReplconf,
-	"SELECT": verbSelect, "AUTH": verbAuth, "SHUTDOWN": verbShutdown, "DEBUG": verbDebug, "PING": verbPing, "PUBLISH": verbPublish,
-	"ECHO": verbEcho, "WATCH": verbWatch,
+// modeRule is a command that changes what is a reply, or what replies mean.
+type modeRule struct {
+	verb  verb
+	names string // as they are sent, with spaces between
+	// atOnce takes the command when it is sent. Servers carry it out also inside MULTI.
+	atOnce func(m *mode, req *resp.Request, ex *Exchange)
+	// sent takes the command when it is sent, unless it is queued.
+	sent func(m *mode, req *resp.Request, ex *Exchange)
+	// served takes the reply to the command, unless that is +QUEUED.
+	served func(s *Paired, ex *Exchange, r *resp.Reply)
 }
+
+// modeRules is the table of all modes, by verb: a new one is a row here and a file of its own.
+var modeRules = [...]modeRule{
+	verbQuit:        {verb: verbQuit, names: "QUIT", atOnce: sentQuit},
+	verbReset:       {verb: verbReset, names: "RESET", atOnce: sentReset, served: servedReset},
+	verbMulti:       {verb: verbMulti, names: "MULTI", atOnce: sentMulti, served: servedMulti},
+	verbExec:        {verb: verbExec, names: "EXEC", atOnce: sentExec, served: servedExec},
+	verbDiscard:     {verb: verbDiscard, names: "DISCARD", atOnce: sentExec, served: servedDiscard},
+	verbWatch:       {verb: verbWatch, names: "WATCH", atOnce: sentWatch},
+	verbSubscribe:   {verb: verbSubscribe, names: "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE", sent: sentSubscribe},
+	verbUnsubscribe: {verb: verbUnsubscribe, names: "UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE", sent: sentSubscribe},
+	verbMonitor:     {verb: verbMonitor, names: "MONITOR", sent: sentMonitor, served: servedMonitor},
+	verbClientReply: {verb: verbClientReply, atOnce: sentClientReply}, // CLIENT REPLY, by verbOf
+	verbHello:       {verb: verbHello, names: "HELLO", served: servedHello},
+	verbSync:        {verb: verbSync, names: "SYNC"},
+	verbPsync:       {verb: verbPsync, names: "PSYNC", served: servedPsync},
+	verbReplconf:    {verb: verbReplconf, names: "REPLCONF", sent: sentReplconf},
+	verbShutdown:    {verb: verbShutdown, names: "SHUTDOWN", sent: sentShutdown},
+	verbDebug:       {verb: verbDebug, names: "DEBUG", sent: sentDebug},
+	verbSelect:      {verb: verbSelect, names: "SELECT"},
+	verbAuth:        {verb: verbAuth, names: "AUTH"},
+	verbPing:        {verb: verbPing, names: "PING"},
+	verbPublish:     {verb: verbPublish, names: "PUBLISH"},
+	verbEcho:        {verb: verbEcho, names: "ECHO"},
+}
+
+// verbsByName has the names of modeRules.
+var verbsByName = func() map[string]verb {
+	table := map[string]verb{}
+	for _, r := range modeRules {
+		for name := range strings.FieldsSeq(r.names) {
+			table[name] = r.verb
+		}
+	}
+	return table
+}()
 
 // verbsByID maps Command.ID to the verb, because a look-up by name for each command costs a twentieth of all time.
 var verbsByID = func() (table [resp.CommandIDs]verb) {
-	for name, v := range verbs {
+	for name, v := range verbsByName {
 		req := resp.Request{NArgs: 1, Args: []resp.Arg{{Bytes: []byte(name), Len: len(name)}}}
 		if id := resp.Lookup(&req).ID(); id > 0 {
 			table[id] = v
@@ -87,109 +120,43 @@ func verbOf(cmd *resp.Command, req *resp.Request) verb {
 	if len(name) > len("PUNSUBSCRIBE") {
 		return otherVerb
 	}
-	return verbs[strings.ToUpper(string(name))]
+	return verbsByName[strings.ToUpper(string(name))]
 }
 
 // request moves the mode by a command, and says what reply the command is due.
 func (m *mode) request(v verb, req *resp.Request, ex *Exchange) {
-	if m.quit {
+	if m.ending == quitSent {
 		ex.Flags |= NoReplyDue | AfterQuit
 	}
-	if m.replyOff || m.broken {
+	switch {
+	case m.ending == refused || m.replies == repliesOff:
 		ex.Flags |= NoReplyDue
-	}
-	if m.replySkip {
+	case m.replies == repliesSkipNext:
 		ex.Flags |= NoReplyDue
-		m.replySkip = false
+		m.replies = repliesOn
 	}
 	if m.inMulti {
 		ex.Flags |= Queued
 	}
 	ex.due = 1
-	m.told(v, req, ex)
+	r := &modeRules[v]
+	if r.atOnce != nil {
+		r.atOnce(m, req, ex)
+	}
+	if r.sent != nil && ex.Flags&Queued == 0 {
+		r.sent(m, req, ex)
+	}
+}
+
+// answered moves the mode by a reply.
+func (m *mode) answered(s *Paired, ex *Exchange, r *resp.Reply) {
+	if s.blockUnknown {
+		inherited(s, ex, r)
+	}
 	if ex.Flags&Queued != 0 {
-		return
-	}
-	switch v {
-	case verbSubscribe:
-		ex.Flags |= Subscribing
-		ex.due = max(req.NArgs-1, 1)
-	case verbUnsubscribe:
-		ex.Flags |= Subscribing
-		ex.due = max(req.NArgs-1, 1) // without arguments: one for each channel, at least one
-	case verbMonitor:
-		if m.monitoring {
-			ex.Flags |= NoReplyDue // Redis ignores the second one without a word
-		}
-		m.monitoring = true
-	case verbReplconf:
-		if len(req.Args) > 1 && bytes.EqualFold(req.Args[1].Bytes, []byte("ACK")) {
-			ex.Flags |= NoReplyDue | NotAwaited
-		}
-	case verbDebug:
-		if len(req.Args) > 1 && bytes.EqualFold(req.Args[1].Bytes, []byte("SLEEP")) {
-			ex.Flags |= Blocks
-		}
-	case verbShutdown:
-		ex.Flags |= NotAwaited // no reply on success
-	case verbPsync:
-		m.syncing = true
-	}
-}
-
-// told moves the mode by a command that the server carries out at once, also inside MULTI, or that is remembered there.
-func (m *mode) told(v verb, req *resp.Request, ex *Exchange) {
-	switch v {
-	case verbQuit:
-		m.quit = true
-		ex.Flags = ex.Flags&^Queued | NotAwaited
-	case verbReset:
-		// What replies mean changes with the +RESET, what commands mean now.
-		m.inMulti, m.replyOff, m.replySkip, m.monitoring = false, false, false, false
-		ex.Flags = ex.Flags&^NoReplyDue&^Queued | NotAwaited
-	case verbMulti:
-		ex.Flags &^= Queued
-		if !m.inMulti {
-			m.inMulti, m.multiIndex = true, ex.Index
-		}
-	case verbWatch:
-		ex.Flags &^= Queued
-	case verbExec, verbDiscard:
-		ex.Flags &^= Queued
-		m.inMulti = false
-	case verbClientReply:
-		m.clientReply(req.Args[2].Bytes, ex)
-	}
-}
-
-// clientReply takes CLIENT REPLY. Inside MULTI it is queued, and what it says counts from EXEC on.
-func (m *mode) clientReply(arg []byte, ex *Exchange) {
-	switch {
-	case bytes.EqualFold(arg, []byte("OFF")):
-		ex.replyMode = replyNowOff
-	case bytes.EqualFold(arg, []byte("SKIP")):
-		ex.replyMode = replySkipNext
-	case bytes.EqualFold(arg, []byte("ON")):
-		ex.replyMode = replyNowOn
-	}
-	if ex.Flags&Queued == 0 {
-		m.replyAs(ex.replyMode, ex)
-	}
-}
-
-func (m *mode) replyAs(mode replyEffect, ex *Exchange) {
-	switch mode {
-	case replyNowOff:
-		m.replyOff = true
-		ex.Flags |= NoReplyDue
-	case replySkipNext:
-		ex.Flags |= NoReplyDue
-		m.replySkip = !m.replyOff
-	case replyNowOn:
-		m.replyOff = false
-		if !m.quit {
-			ex.Flags &^= NoReplyDue
-		}
+		s.block.answered(s, ex, r)
+	} else if served := modeRules[ex.verb].served; served != nil {
+		served(s, ex, r)
 	}
 }
 
@@ -198,80 +165,19 @@ func (m *mode) outOfBand(r *resp.Reply) bool {
 	switch {
 	case r.Kind == resp.Push:
 		return !isConfirmation(r)
-	case m.monitor && r.Kind == resp.Simple:
+	case m.monitor >= monitorOn && r.Kind == resp.Simple:
 		return monitorLine(r.Text)
 	}
 	return m.subs > 0 && !m.resp3 && isMessage(r)
 }
 
-// monitorLine recognises the status lines that MONITOR sends: +1339518083.107412 [0 127.0.0.1:60866] "keys" "*"
-func monitorLine(text []byte) bool {
-	i := bytes.IndexByte(text, ' ')
-	if i < 3 || i+1 >= len(text) || text[i+1] != '[' {
-		return false
+// allowsAnyway knows the replies that a mode adds to those of the command.
+func (m *mode) allowsAnyway(ex *Exchange, r *resp.Reply) bool {
+	if ex.Flags&Queued != 0 && r.Kind == resp.Simple && string(r.Text) == "QUEUED" {
+		return true
 	}
-	_, err := strconv.ParseFloat(string(text[:i]), 64)
-	return err == nil
-}
-
-// isConfirmation recognises the reply that SUBSCRIBE and its family give for each channel. An array of another command
-// may look the same: only the command whose turn it is tells.
-func isConfirmation(r *resp.Reply) bool { return confirmation(r) >= 0 }
-
-// isMessage recognises what a RESP2 subscriber gets.
-func isMessage(r *resp.Reply) bool {
-	if r.Kind != resp.Array || len(r.Elems) < 3 || r.N > 4 {
-		return false
+	if ex.Flags&Subscribing != 0 && isConfirmation(r) {
+		return true
 	}
-	switch string(r.Elems[0].Text) {
-	case "message", "pmessage", "smessage":
-		return r.Elems[0].Kind == resp.Bulk
-	}
-	return false
-}
-
-// confirmation returns 0 for channels, 1 for patterns, 2 for shard channels, plus 3 where it ends a subscription, and
-// -1 for anything else.
-func confirmation(r *resp.Reply) int {
-	if len(r.Elems) != 3 || r.Kind != resp.Push && r.Kind != resp.Array || r.Elems[0].Kind != resp.Bulk || r.Elems[2].Kind != resp.Integer {
-		return -1
-	}
-	switch string(r.Elems[0].Text) {
-	case "subscribe":
-		return 0
-	case "psubscribe":
-		return 1
-	case "ssubscribe":
-		return 2
-	case "unsubscribe":
-		return 3
-	case "punsubscribe":
-		return 4
-	case "sunsubscribe":
-		return 5
-	}
-	return -1
-}
-
-// confirm moves the subscription counts by a confirmation. The third element counts channels and patterns together,
-// and shard channels by themselves.
-func (m *mode) confirm(r *resp.Reply) {
-	kind := confirmation(r)
-	m.subs = int(max(r.Elems[2].N, 0))
-	// The count of what is left is of channels and patterns together, and does not change where the client subscribes
-	// again, or unsubscribes from what it had not subscribed to.
-	same := kind%3 != 2 && m.subs == m.kinds[0]+m.kinds[1] || kind%3 == 2 && m.subs == m.kinds[2]
-	switch {
-	case same:
-	case kind < 3:
-		m.kinds[kind]++
-	case m.kinds[kind-3] > 0:
-		m.kinds[kind-3]--
-	}
-	if kind%3 == 2 {
-		m.kinds[2] = m.subs
-		m.subs += m.kinds[0] + m.kinds[1]
-	} else {
-		m.subs += m.kinds[2]
-	}
+	return m.subs > 0 && ex.verb == verbPing && r.Kind == resp.Array
 }

@@ -1,5 +1,13 @@
 package analysis
 
+// Bounds of the commands that are kept until they are judged.
+const (
+	// maxSessionLog is how many commands of one connection may wait for judgement.
+	maxSessionLog = 1 << 13
+	// maxLog is how many may wait in all, at about 500 bytes each.
+	maxLog = 1 << 14
+)
+
 // queue is a first-in-first-out list of exchanges whose memory is used again.
 type queue struct {
 	items []*Exchange
@@ -59,4 +67,13 @@ func (q *queue) popLast() *Exchange {
 func (q *queue) clear() {
 	clear(q.items)
 	q.items, q.head = q.items[:0], 0
+}
+
+// unanswered takes back that the next n commands are due a reply.
+func (q *queues) unanswered(s *Paired, n int) {
+	for range n {
+		ex := s.pending.pop()
+		ex.Flags |= NoReplyDue
+		s.shared.release(ex)
+	}
 }

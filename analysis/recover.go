@@ -57,12 +57,12 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 // discard forgets a session without judging it.
 func (r *Run) discard(s *Session) {
 	r.live--
-	if s.desync != nil {
-		r.kept -= len(s.desync.Abandoned)
+	if s.reader.desync != nil {
+		r.judging.kept -= len(s.reader.desync.Abandoned)
 	}
-	r.unawait(s)
-	if s.group != nil && !s.over {
-		s.group.closed()
+	r.judging.unawait(&s.reader)
+	if s.caller.group != nil && !s.over {
+		s.caller.group.closed()
 	}
 	row := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "cut",
@@ -77,18 +77,29 @@ func (r *Run) discard(s *Session) {
 
 // last judges a session that still waits when the capture is over.
 func (r *Run) last(s *Session) {
+	r.guarded(s, func() {
+		s.reader.settleNow()
+		r.retire(s)
+	})
+}
+
+// guarded judges a session outside of the segments of its connection. After a panic the session is not used again.
+func (r *Run) guarded(s *Session, judge func()) {
+	conn, f := s.Conn, Failure{Conn: s.ID, Client: s.Client, Server: s.Server}
 	done := false
 	defer func() {
-		if done || r.yielding {
+		if done || r.output.yielding {
 			return
 		}
 		if cause := recover(); cause != nil {
-			r.failure(Failure{Conn: s.ID, Client: s.Client, Server: s.Server}, cause)
+			r.failure(f, cause)
 			r.discard(s)
+			if conn != nil && conn.Tag == s {
+				conn.Tag = failed{}
+			}
 		}
 	}()
-	s.settleNow()
-	r.retire(s)
+	judge()
 	done = true
 }
 
@@ -127,7 +138,7 @@ func failureAt(e Event) (f Failure) {
 	}
 	switch e := e.(type) {
 	case *Exchange:
-		of(e.Session)
+		of(SessionOf(e.Session))
 		f.Frame, f.File = e.Frame, e.File
 	case *Sent:
 		of(e.Session)
@@ -147,7 +158,7 @@ func failureAt(e Event) (f Failure) {
 		of(e.Session)
 		f.Frame = e.Frame
 	case *Oddity:
-		of(e.Session)
+		of(SessionOf(e.Session))
 		f.Frame, f.File = e.Frame, e.File
 	case *Desync:
 		f.Conn, f.Client, f.Server = e.Conn, e.Client, e.Server

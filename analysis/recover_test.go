@@ -1,10 +1,12 @@
 package analysis
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
@@ -100,6 +102,102 @@ func TestPanicOfARule(t *testing.T) {
 	}
 	if fs := run.Failures(); len(fs) != 2 || fs[0].Conn != 2 || fs[1].Conn != 0 {
 		t.Errorf("failures %+v", fs)
+	}
+}
+
+// threeWaits are three connections with a caller that gave up, of a client about which nothing is known. They go on much
+// later.
+const threeWaits = `
+conn a 10.0.0.1:40001 -> 10.0.0.2:6379
+conn b 10.0.0.1:40002 -> 10.0.0.2:6379
+conn c 10.0.0.1:40003 -> 10.0.0.2:6379
+1.0 a > GET a
++10us b > GET b
++10us c > GET c
+1.5 a > GET d
++10us b > GET e
++10us c > GET f
++10ms a < $A | $D
++10us b < $B | $E
++10us c < $C | $F
+90.0 repeat 3 every 1ms {
+	a > GET g => $G
+	b > GET h => $H
+	c > GET i => $I
+}
+91.0 a > FIN
++10us b > FIN
++10us c > FIN
++1ms a < FIN
++10us b < FIN
++10us c < FIN
+`
+
+// TestPanicInATick breaks the state of one connection while it waits to be judged, and lets a rule fail on what the tick
+// judges of another one: both are failures, and the run goes on.
+func TestPanicInATick(t *testing.T) {
+	run := NewRun(&Options{Live: true})
+	run.KeepConns()
+	ticked, inTick := false, false
+	segments := func(yield func(*reassembly.Segment, error) bool) {
+		var began capture.Time
+		for seg, err := range segmentsOf(t, threeWaits) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if began = cmp.Or(began, seg.Time); !ticked && seg.Time.Sub(began) > time.Minute {
+				ticked, inTick = true, true
+				for _, s := range run.judging.waiting {
+					if s.ID == 2 {
+						SessionOf(s.Paired).run = nil
+					}
+				}
+				if n := len(run.judging.waiting); n != 3 {
+					t.Errorf("%d connections wait, want 3", n)
+				}
+				run.Tick(seg.Time - 1)
+				inTick = false
+			}
+			if !yield(seg, nil) {
+				return
+			}
+		}
+	}
+	judged := map[int64]int{}
+	rule := &Detector{ID: "RS000", Name: "test", Begin: func(*Reporter) Hooks {
+		return Hooks{Troubled: func(ex *Exchange) {
+			if judged[ex.Session.ID]++; inTick && ex.Session.ID == 1 {
+				panic("a fault of the rule")
+			}
+		}}
+	}}
+	commands := map[int64]int{}
+	events := func(yield func(Event, error) bool) {
+		for e, err := range run.Events(segments) {
+			if x, ok := e.(*Exchange); ok {
+				commands[x.Session.ID]++
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+	for _, err := range run.Detect(events, []*Detector{rule}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if commands[1] != 5 || commands[3] != 5 || commands[2] >= 5 || judged[3] == 0 {
+		t.Errorf("exchanges by connection: %v, judged: %v, want 5 of 1 and 3, fewer of 2", commands, judged)
+	}
+	fs := run.Failures()
+	if len(fs) != 2 || fs[0].Conn != 1 || fs[1].Conn != 2 || !strings.Contains(fs[1].Text, "nil pointer") {
+		t.Errorf("failures %+v", fs)
+	}
+	if all := run.Conns(); len(all) != 3 || all[0].End != "fin" || all[1].End != "cut" || all[2].End != "fin" {
+		for _, c := range all {
+			t.Errorf("connection %d ended as %s", c.ID, c.End)
+		}
 	}
 }
 

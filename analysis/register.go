@@ -68,11 +68,24 @@ func NewRegister(o RegisterOptions) *Register {
 	return &Register{o: o, bounds: boundsOfRegister(o.Bounds), byRule: map[string]*Collector{}, weakened: map[string]bool{}}
 }
 
+// maxTakenConns bounds the numbers of connections that are taken over from an earlier run, of all groups.
+const maxTakenConns = 1 << 18
+
 // Resume makes g, for which no rule has begun, continue the register of an earlier run of the same traffic that is over.
 // Groups go on with their counts, connections, victims, notes, examples, causes and what rules keep of them; findings
-// come again, complete. The numbers of connections must go on where the earlier run ended.
+// come again, complete. The numbers of connections must go on where the earlier run ended. Those of more than
+// maxTakenConns are only counted.
 func (g *Register) Resume(before *Register) {
 	g.earlier = before.byRule
+	taken := 0
+	for _, c := range before.collectors {
+		for _, x := range c.all() {
+			if taken += len(x.conns); taken > maxTakenConns {
+				x.closed += len(x.conns)
+				clear(x.conns)
+			}
+		}
+	}
 	g.history = before.history
 	g.weakened = maps.Clone(before.weakened)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // serverBytes takes what the server sent.
-func (s *Session) serverBytes(seg *reassembly.Segment) {
+func (s *Paired) serverBytes(seg *reassembly.Segment) {
 	s.prev.replyBytes = true
 	if s.partial.started {
 		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
@@ -18,8 +18,20 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 		s.partial.last = seg.Time
 	}
 	s.begin(roleServer, seg)
-	reply := &s.run.reply
-	s.shortReply(reply, seg)
+	reply := &s.shared.reply
+	if seg.Length == len(seg.Payload) && !s.partial.started && s.answers.Single(seg.Payload, reply) {
+		info := &s.shared.info
+		s.describe(info, reply, seg)
+		s.reply(reply, info, seg)
+	} else {
+		s.severalReplies(seg, reply)
+	}
+	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
+}
+
+// severalReplies takes a segment that does not hold exactly one reply.
+func (s *Paired) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
+	s.partial.short(s, reply, seg)
 	s.answers.Feed(seg.Payload, seg.Length-len(seg.Payload))
 	for s.Kind.decoded() {
 		err := s.answers.Next(reply)
@@ -27,12 +39,12 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 			break
 		}
 		if err != nil {
-			s.run.malformed(s, roleServer, seg, err)
+			reportMalformed(s, roleServer, seg, err)
 			s.partial.started = false
-			s.doubt(-maxAnchor, s.pending.len(), false)
+			s.doubts.doubt(s, -maxAnchor, s.pending.len(), false)
 			continue
 		}
-		info := &s.run.info
+		info := &s.shared.info
 		s.describe(info, reply, seg)
 		s.reply(reply, info, seg)
 	}
@@ -43,14 +55,10 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 	} else {
 		s.partial.started = false
 	}
-	s.lastData[roleServer] = dataMark{seg.Time, seg.File, true}
-	if s.waiting {
-		s.settle()
-	}
 }
 
 // describe fills info from a reply and the segments that carried it.
-func (s *Session) describe(info *ReplyInfo, r *resp.Reply, seg *reassembly.Segment) {
+func (s *Paired) describe(info *ReplyInfo, r *resp.Reply, seg *reassembly.Segment) {
 	// Field by field, all of them: a composite literal is built aside and copied.
 	info.Start, info.End, info.K, info.Frame, info.File = r.Start, r.End, seg.Ack, seg.Frame, seg.File
 	info.FirstTime, info.Time, info.MaxGap = seg.Time, seg.Time, 0
@@ -73,17 +81,17 @@ func textLength(r *resp.Reply) int {
 }
 
 // reply finds the command that a reply serves: the one whose turn it is, unless something contradicts.
-func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+func (s *Paired) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
-		s.doubtReplies(r.LostBefore)
+		s.doubts.doubtReplies(s, r.LostBefore)
 	}
 	if r.PushInside {
-		s.run.odd(s, PushInReply, r, info)
+		reportOdd(s, PushInReply, r, info)
 	}
-	if s.mode.outOfBand(r) || s.doubtful && s.joinsStream(r) {
+	if s.mode.outOfBand(r) || s.unanchored() && s.joinsStream(r) {
 		s.pushes++
-		s.run.pushed(s, r, info)
+		reportOdd(s, PushMessage, r, info)
 		return
 	}
 	if isConfirmation(r) && s.confirms(r, info) {
@@ -91,25 +99,25 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 	if s.turnedAway(r) {
 		s.accepted++
-		s.run.odd(s, AtAccept, r, info)
+		reportOdd(s, AtAccept, r, info)
 		return
 	}
-	if s.doubtful && s.refuses(r) {
-		s.anchorAtRefusal()
+	if s.unanchored() && s.refuses(r) {
+		s.open.anchorAtRefusal(s)
 	}
 	switch {
-	case s.doubtful && !s.beforeLoss():
-		s.unanchored(r, info)
+	case s.unanchored() && !s.open.beforeLoss(s):
+		s.open.unanchored(s, r, info)
 		return
-	case s.held != nil && !s.doubtful:
-		s.held.keep(r, info)
+	case s.contradictory():
+		s.open.keep(r, info)
 		return
 	case s.pending.len() == 0:
 		s.unasked(r, info, seg)
 		return
 	}
 	ex := s.pending.front()
-	switch f, _ := s.fitOf(ex, r, info); f {
+	switch f, _ := fitOf(s, ex, r, info); f {
 	case tooSoon:
 		s.unasked(r, info, seg)
 		return
@@ -118,8 +126,8 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 			s.unasked(r, info, seg)
 			return
 		}
-		if !s.doubtful {
-			s.contradicted(r, info)
+		if !s.unanchored() {
+			s.doubts.contradicted(s, r, info)
 			return
 		}
 	}
@@ -136,14 +144,14 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 	s.serve(ex, r, info)
 	if ex.due <= 0 {
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 }
 
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
-func (s *Session) joinsStream(r *resp.Reply) bool {
+func (s *Paired) joinsStream(r *resp.Reply) bool {
 	if s.pending.len() > 0 {
-		if f, _ := s.fitOf(s.pending.front(), r, &s.run.info); f == fits {
+		if f, _ := fitOf(s, s.pending.front(), r, &s.shared.info); f == fits {
 			return false
 		}
 	}
@@ -153,7 +161,7 @@ func (s *Session) joinsStream(r *resp.Reply) bool {
 		s.mode.subs = max(s.mode.subs, 1)
 		return true
 	case r.Kind == resp.Simple && monitorLine(r.Text):
-		s.Kind, s.mode.monitor = Monitor, true
+		s.Kind, s.mode.monitor = Monitor, monitorOn
 		return true
 	}
 	return false
@@ -161,7 +169,7 @@ func (s *Session) joinsStream(r *resp.Reply) bool {
 
 // confirms takes the confirmations of SUBSCRIBE and its family: one for each channel, in band in RESP2, as pushes in
 // RESP3; and those by which the server ends a subscription on its own.
-func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
+func (s *Paired) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	ex := s.awaitsConfirmation()
 	if ex == nil || ex != s.pending.front() {
 		own := r.Kind == resp.Push || confirmation(r) == 5 && s.mode.kinds[2] > 0
@@ -169,26 +177,26 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 			own = true
 			s.quietSubs--
 		}
-		if ex == nil && own || ex == nil && s.doubtful && s.pending.len() == 0 {
+		if ex == nil && own || ex == nil && s.unanchored() && s.pending.len() == 0 {
 			s.mode.confirm(r)
 			s.pushes++
-			s.run.pushed(s, r, info)
+			reportOdd(s, PushMessage, r, info)
 			return true
 		}
 		if ex == nil {
 			return false
 		}
 		// The pairing is in doubt, and this anchors it: what is pending before was answered, or never will be.
-		if s.held != nil && !s.doubtful {
-			s.explain(false, true)
+		if s.contradictory() {
+			s.open.resolve(s, false, true)
 		}
-		if s.doubtful {
-			s.guess()
+		if s.unanchored() {
+			s.open.guess(s)
 		}
 		for s.pending.len() > 0 && s.pending.front() != ex {
 			s.dropPending()
 		}
-		s.doubtful, s.held = false, nil
+		s.open = nil
 		if s.pending.len() == 0 {
 			return true
 		}
@@ -216,16 +224,16 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	}
 	if ex.due <= 0 {
 		s.pending.pop()
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 	return true
 }
 
 // awaitsConfirmation returns the command that a confirmation answers: the front, or, where the pairing is in doubt, the
 // first that subscribes.
-func (s *Session) awaitsConfirmation() *Exchange {
+func (s *Paired) awaitsConfirmation() *Exchange {
 	for i, ex := range s.pending.rest() {
-		if i > 0 && s.held == nil {
+		if i > 0 && s.open == nil {
 			return nil
 		}
 		if ex.Flags&Subscribing != 0 {
@@ -236,57 +244,51 @@ func (s *Session) awaitsConfirmation() *Exchange {
 }
 
 // serve ties a reply to its command and moves the mode by it.
-func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
+func (s *Paired) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 	ex.Served = true
 	if ex.unsure {
 		s.unsureMode = false
 	}
 	ex.Serves = *info
-	s.moved(ex, r)
-	if lat := info.FirstTime.Sub(ex.EndTime); lat > suspectGap && ex.Flags&Blocks == 0 {
-		s.slowAt = info.Time
-	}
-	if s.blockTold != nil {
-		s.blockServed(ex)
-	}
-	s.run.served(s, ex, r)
+	s.mode.answered(s, ex, r)
+	s.sink.Served(ex, r)
 }
 
 // unasked takes a reply that no command asked for.
-func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+func (s *Paired) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	switch {
 	case r.Kind == resp.Error && s.replies == 0 && s.Start != reassembly.MidStream && info.K <= 0:
 		s.accepted++
-		s.run.odd(s, AtAccept, r, info)
+		reportOdd(s, AtAccept, r, info)
 	case s.refuses(r):
 		s.replies++
-		s.mode.broken = true
-		s.tellTorn(true)
-		s.unanswered(s.pending.len())
-		s.run.odd(s, ProtocolError, r, info)
+		s.mode.ending = refused
+		s.torn.report(s, true)
+		s.queues.unanswered(s, s.pending.len())
+		reportOdd(s, ProtocolError, r, info)
 	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
 		// The server has bytes of the client that the capture does not, or does not yet.
-		if !s.doubtful {
-			s.doubtCommands(info.K-s.requests.Offset(), s.commands+1)
+		if !s.unanchored() {
+			s.doubts.doubtCommands(s, info.K-s.requests.Offset(), s.commands+1)
 		}
-		s.unanchored(r, info)
-	case s.doubtful || s.requests.Lost() || s.answers.Lost():
+		s.open.unanchored(s, r, info)
+	case s.unanchored() || s.requests.Lost() || s.answers.Lost():
 		s.unanchoredReplies++
-		s.run.odd(s, UnanchoredSeen, r, info)
+		reportOdd(s, UnanchoredSeen, r, info)
 	default:
 		s.unsolicit++
-		s.run.oddity(&Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
+		reportOddity(s, &Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
 	}
 }
 
 // refuses recognises the server's answer to bytes that are no request. The commands before them have been answered by
 // then, and what follows is not read.
-func (s *Session) refuses(r *resp.Reply) bool {
+func (s *Paired) refuses(r *resp.Reply) bool {
 	return (s.badRequests > 0 || s.pending.len() == 0) && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR Protocol error"))
 }
 
 // lastServed returns the command that the last reply answered, if it has not been settled.
-func (s *Session) lastServed() *Exchange {
+func (s *Paired) lastServed() *Exchange {
 	for i := s.log.len() - 1; i >= 0; i-- {
 		if ex := s.log.at(i); ex.Served {
 			return ex
@@ -296,7 +298,7 @@ func (s *Session) lastServed() *Exchange {
 }
 
 // hole takes bytes that were never captured.
-func (s *Session) hole(who int, n int64) {
+func (s *Paired) hole(who int, n int64) {
 	s.holes = true
 	s.holed[who] = true
 	if !s.Kind.decoded() {
@@ -310,31 +312,34 @@ func (s *Session) hole(who int, n int64) {
 	}
 }
 
-func (s *Session) seenHole() bool { return s.holed[roleClient] || s.holed[roleServer] }
+func (s *Paired) seenHole() bool { return s.holed[roleClient] || s.holed[roleServer] }
 
 // dropPending gives up waiting for the oldest reply.
-func (s *Session) dropPending() {
+func (s *Paired) dropPending() {
 	ex := s.pending.pop()
 	ex.Flags |= Uncertain | AfterHole
 	ex.lostReply = true
-	s.run.release(ex)
+	s.shared.release(ex)
 }
 
 // finishReplies ends the wait for replies that can no longer come.
-func (s *Session) finishReplies(now capture.Time) {
-	s.shortAtEnd()
+func (s *Paired) finishReplies(now capture.Time) {
+	s.partial.shortAtEnd(s)
 	switch {
-	case s.held == nil:
-	case s.doubtful:
-		s.anchorAtEnd(now)
+	case s.open == nil:
+	case s.unanchored():
+		s.open.anchorAtEnd(s, now)
 	default:
-		s.explain(s.quiet(now), true)
+		s.open.resolve(s, isQuiet(s, now), true)
 	}
 	for s.pending.len() > 0 {
 		ex := s.pending.pop()
-		s.run.release(ex)
+		s.shared.release(ex)
 	}
 }
 
-// lastReply returns when the last byte of the server arrived.
-func (s *Session) lastReply() capture.Time { return s.lastData[roleServer].time }
+// turnedAway reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
+// (src/networking.c, acceptCommonHandler). It answers no command, even if the server's kernel had one by then.
+func (s *Paired) turnedAway(r *resp.Reply) bool {
+	return s.replies == 0 && s.Start != reassembly.MidStream && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR max number of clients"))
+}

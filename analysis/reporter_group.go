@@ -13,6 +13,7 @@ import (
 type FindingGroup struct {
 	f        Finding        // without what the other fields give
 	conns    map[int64]span // of its occurrences, by connection
+	closed   int            // further connections, whose numbers were given up
 	notes    map[string]bool
 	victims  map[string]int
 	commands map[string]int
@@ -111,7 +112,7 @@ func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution
 // finding gives the group's numbers and examples, without the rule's texts. Nothing in it is shared with the group.
 func (g *FindingGroup) finding() Finding {
 	f := g.f
-	f.Connections = len(g.conns)
+	f.Connections = len(g.conns) + g.closed
 	f.Victims, f.Commands = tallies(g.victims), tallies(g.commands)
 	f.Notes = slices.Clone(f.Notes)
 	for i := range g.examples {

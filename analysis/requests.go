@@ -16,13 +16,24 @@ const batchGap = time.Millisecond
 const suspectGap = 20 * time.Millisecond
 
 // clientBytes takes what the client sent.
-func (s *Session) clientBytes(seg *reassembly.Segment) {
+func (s *Paired) clientBytes(seg *reassembly.Segment) {
 	var mark segmentMark
 	s.markOf(seg, &mark)
 	s.begin(roleClient, seg)
-	s.watchWrite(seg)
+	s.torn.watch(s, seg)
+	req := &s.shared.request
+	if seg.Length == len(seg.Payload) && s.requests.Single(seg.Payload, req) {
+		s.sent(s.newCommand(req, seg, &mark), req, &mark) // one command in a segment of its own: nearly all are
+	} else {
+		s.severalRequests(seg, &mark)
+	}
+	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
+}
+
+// severalRequests takes a segment that does not hold exactly one command.
+func (s *Paired) severalRequests(seg *reassembly.Segment, mark *segmentMark) {
 	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
-	req := &s.run.request
+	req := &s.shared.request
 	for s.Kind.decoded() {
 		err := s.requests.Next(req)
 		if err == resp.ErrShort {
@@ -32,28 +43,22 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 			s.badRequest(seg, err)
 			continue
 		}
-		start := &mark
+		start := mark
 		if req.Start < seg.Offset {
 			start = &s.reqStart
 			if !start.seen {
-				start = &mark
+				start = mark
 			}
 		}
 		s.sent(s.newCommand(req, seg, start), req, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
-		s.reqStart = mark
+		s.reqStart = *mark
 	}
-	s.lastData[roleClient] = dataMark{seg.Time, seg.File, true}
-	if s.log.len() > maxSessionLog {
-		s.run.capped++
-		s.settleNow()
-	}
-	s.settle()
 }
 
 // markOf describes a segment of the client with new bytes.
-func (s *Session) markOf(seg *reassembly.Segment, m *segmentMark) {
+func (s *Paired) markOf(seg *reassembly.Segment, m *segmentMark) {
 	m.frame, m.file, m.time, m.ack = seg.Frame, seg.File, seg.Time, seg.Ack
 	m.ts, m.hasTS, m.late, m.seen = seg.TSEcr, seg.HasTS, seg.Late, true
 	m.full = seg.Length >= s.fullSize && seg.Length > 500
@@ -61,9 +66,9 @@ func (s *Session) markOf(seg *reassembly.Segment, m *segmentMark) {
 }
 
 // newCommand makes an exchange of a request that begins in the segment start and ends in seg.
-func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *segmentMark) *Exchange {
+func (s *Paired) newCommand(req *resp.Request, seg *reassembly.Segment, start *segmentMark) *Exchange {
 	s.commands++
-	ex := s.run.newExchange()
+	ex := s.shared.newExchange()
 	ex.Session, ex.Index = s, s.commands
 	cmd, key, keyed := resp.Describe(req, &ex.Call)
 	ex.Command = cmd
@@ -86,7 +91,7 @@ func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *
 }
 
 // sent finds the place of a command among those of its connection, and what reply it is due.
-func (s *Session) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
+func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 	v := verbOf(ex.Command, req)
 	ex.verb = v
 	ex.Outstanding = s.pending.len()
@@ -98,8 +103,8 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		ex.Flags |= AfterHole
 		s.holes = false
 	}
-	if s.doubtful {
-		if s.quietPoint(ex); s.doubtful {
+	if s.unanchored() {
+		if s.open.quietPoint(s, ex); s.unanchored() {
 			ex.Flags |= Uncertain
 		}
 	}
@@ -110,8 +115,10 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		s.unsureMode = true
 	}
 	ex.unsure = s.unsureMode || req.Resynced || req.Doubtful || req.LostBefore > 0
-	ex.hello3 = v == verbHello && len(req.Args) > 1 && string(req.Args[1].Bytes) == "3"
-	if s.run.o.ShowValues {
+	if v == verbHello {
+		ex.hello = protocolAsked(req)
+	}
+	if s.shared.ShowValues {
 		_, ex.secretReply = resp.Secrets(req)
 	}
 	s.mode.request(v, req, ex)
@@ -123,19 +130,18 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		ex.Flags |= Blocks
 		ex.blockFor = wait
 	}
-	s.enrol(v, req, ex)
+	s.sink.Describe(v, req, ex)
 	ex.Batch = s.batchOf(ex, start)
 	ex.full = start.full
 	if p := &s.prev; p.valid && p.ex != nil && p.sameWrite(ex, start) {
 		p.ex.shared, ex.shared = true, true
 	}
-	if s.held != nil && !s.doubtful && ex.Batch != s.prev.batch {
-		s.held.batches++
-		s.explain(s.quiet(ex.Time), false)
+	if s.contradictory() && ex.Batch != s.prev.batch {
+		s.open.batches++
+		s.open.resolve(s, isQuiet(s, ex.Time), false)
 	}
-	s.run.commandSent(s, ex, req)
-	s.watchMode(ex)
-	s.observeSend(ex, start)
+	s.sink.Sent(ex, req, start)
+	watchMonitor(s, ex)
 
 	s.log.push(ex)
 	ex.refs++
@@ -146,7 +152,7 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 	}
 	s.prev.follow(ex, start)
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
-		s.becomeReplication()
+		becomeReplication(s)
 	}
 }
 
@@ -160,23 +166,23 @@ func hidesMode(req *resp.Request) bool {
 }
 
 // boundPending gives up on the oldest reply where more are due than may wait.
-func (s *Session) boundPending() {
+func (s *Paired) boundPending() {
 	limit := maxOutstanding
 	switch {
-	case s.run.logged > 4*maxLog:
+	case s.shared.alive > 4*maxLog:
 		limit = maxOutstandingFlood
-	case s.run.logged > 2*maxLog:
+	case s.shared.alive > 2*maxLog:
 		limit = maxOutstandingEach
 	}
 	if s.pending.len() <= limit {
 		return
 	}
-	s.run.capped++
+	s.shared.outstanding.Hits++
 	switch {
-	case !s.doubtful:
-		s.doubt(-maxAnchor, maxAnchor+maxHeld, false)
-	case len(s.held.replies) > 0:
-		s.guess() // before the places that they are held for move
+	case !s.unanchored():
+		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxHeld, false)
+	case len(s.open.replies) > 0:
+		s.open.guess(s) // before the places that they are held for move
 	}
 	for s.pending.len() > limit {
 		s.dropPending()
@@ -185,7 +191,7 @@ func (s *Session) boundPending() {
 
 // batchOf numbers the write that a command belongs to: commands in one segment, or in segments that directly follow
 // one another with no byte from the server between.
-func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
+func (s *Paired) batchOf(ex *Exchange, start *segmentMark) int32 {
 	p := &s.prev
 	same := p.valid && (p.sameWrite(ex, start) ||
 		!p.replyBytes && p.ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.endTime) < batchGap || p.full))
@@ -195,90 +201,10 @@ func (s *Session) batchOf(ex *Exchange, start *segmentMark) int32 {
 	return s.batches
 }
 
-// observeSend feeds what the group learns from: whether this client overlaps its commands, and how long it waits
-// before it goes on without a reply. Only the first command of a segment counts, and only the prefix of the connection
-// before anything suspicious: the behaviour of a client that has lost its place says nothing about its design.
-func (s *Session) observeSend(ex *Exchange, start *segmentMark) {
-	p := &s.prev
-	if !p.valid || p.sameWrite(ex, start) || p.full && p.ack == ex.Ack {
-		if p.valid && ex.Flags&InHandshake == 0 && !s.suspect && !s.overtaken {
-			s.group.pipelined++
-		}
-		return // the same write
-	}
-	s.afterQuit(p.ex, ex)
-	if ex.Flags&NotAwaited != 0 && s.pending.len() > 0 {
-		s.blockGivenUp(GaveUpQuit, ex.Frame, ex.Time.Sub(s.pending.front().EndTime), ex.Ack)
-	}
-	overlap := s.awaited() || flat(p, ex) && p.ex != nil && p.ex.waits() && p.ex.Flags&Blocks == 0
-	gap := ex.Time.Sub(p.endTime)
-	ex.beat = s.beats.knows(gap)
-	if overlap && !s.overtaken && flat(p, ex) && gap >= sampleFloor {
-		how := GaveUpReuse
-		if ex.Flags&NotAwaited != 0 {
-			how = GaveUpQuit
-		}
-		s.gaveUp(p.ex, gap, how, ex.Frame, ex.Time)
-	}
-	if overlap && gap >= sampleFloor {
-		s.overtaken = true
-	}
-	if q := p.ex; q != nil && q.Served && q.Flags&Blocks == 0 && ex.Ack >= q.Serves.End {
-		s.wentOn(q, ex)
-	}
-	if s.slowAt != 0 {
-		// A slow reply may have been given up, unless the client goes on promptly and nobody of its kind ever gave up.
-		if d := ex.Time.Sub(s.slowAt); d < 0 || d >= prompt || s.group != nil && len(s.group.pop.samples) > 0 {
-			s.suspect = true
-		}
-		s.slowAt = 0
-	}
-	if s.suspect || ex.Flags&(InHandshake|NotAwaited|AfterHole|Uncertain|NoReplyDue) != 0 || s.mode.subs > 0 {
-		return
-	}
-	if overlap && gap >= suspectGap {
-		s.suspect = true
-		return
-	}
-	s.cleanSend(p.ex, ex, overlap, gap)
-}
-
-// cleanSend teaches the group by a command that was sent gap after the one before it, which is nil if it is settled.
-func (s *Session) cleanSend(before, ex *Exchange, overlap bool, gap time.Duration) {
-	latency := time.Duration(0)
-	if before != nil && before.Served {
-		if s.turns++; quick(before, ex) {
-			s.quick++
-		}
-		if !ex.beat {
-			latency = before.Serves.FirstTime.Sub(before.EndTime)
-		}
-	}
-	s.beats.add(gap)
-	s.group.send(overlap, gap, latency)
-}
-
 // sameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) sameWrite(ex *Exchange, start *segmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.endTime && ex.Start == t.end && ex.Ack == t.ack
-}
-
-// wentOn notes the silence before the reply to a command that somebody sat out: the client went on promptly after it.
-func (s *Session) wentOn(before, ex *Exchange) {
-	if d := ex.Time.Sub(before.Serves.Time); d < 0 || d >= prompt {
-		return
-	}
-	switch silence := before.Serves.FirstTime.Sub(before.EndTime); {
-	case silence < suspectGap:
-	case silence > s.patient[0]:
-		s.patient[0], s.patient[1] = silence, s.patient[0]
-	case silence > s.patient[1]:
-		s.patient[1] = silence
-	}
-	if s.group != nil {
-		s.group.pop.patient = max(s.group.pop.patient, s.patient[1])
-	}
 }
 
 // flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
@@ -291,7 +217,7 @@ func flat(p *tail, ex *Exchange) bool {
 const maxAwaited = 64
 
 // awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
-func (s *Session) awaited() bool {
+func (s *Paired) awaited() bool {
 	all := s.pending.rest()
 	if len(all) == 0 {
 		return false
@@ -305,30 +231,19 @@ func (s *Session) awaited() bool {
 }
 
 // badRequest is a place where the client's bytes are no request.
-func (s *Session) badRequest(seg *reassembly.Segment, err error) {
+func (s *Paired) badRequest(seg *reassembly.Segment, err error) {
 	s.badRequests++
 	s.badAfter = s.commands
-	s.run.malformed(s, roleClient, seg, err)
+	reportMalformed(s, roleClient, seg, err)
 }
 
 // lostRequests takes the bytes before a request that were no request, or were never captured. Where the server has
 // nothing to complain of and the capture is whole, they are what the server calls a protocol error.
-func (s *Session) lostRequests(req *resp.Request) {
+func (s *Paired) lostRequests(req *resp.Request) {
 	if s.badAfter == s.commands-1 && s.badRequests > 0 && !s.seenHole() && s.Start != reassembly.MidStream {
 		return
 	}
-	s.doubtCommands(req.LostBefore, s.commands)
-}
-
-// becomeReplication stops all pairing: what follows is a replication stream.
-func (s *Session) becomeReplication() {
-	s.Kind = Replication
-	s.doubtful, s.held = false, nil
-	for _, ex := range s.pending.rest() {
-		ex.Flags |= NoReplyDue
-		s.run.release(ex)
-	}
-	s.pending.clear()
+	s.doubts.doubtCommands(s, req.LostBefore, s.commands)
 }
 
 // beginsRequest reports whether a payload may be the start of a request, whole or cut into pieces on its way.
@@ -342,14 +257,14 @@ func beginsRequest(p []byte) bool {
 // begin sets the place of a role's decoder before its first bytes. A stream that is joined in the middle may begin
 // inside a value, unless it begins like one: a request at the start of a segment, or a reply at the very place up to
 // which the client had received everything when it wrote the first command seen.
-func (s *Session) begin(who int, seg *reassembly.Segment) {
+func (s *Paired) begin(who int, seg *reassembly.Segment) {
 	if s.fed[who] {
 		return
 	}
 	s.fed[who] = true
 	mid := s.Start == reassembly.MidStream || seg.Offset > 0
-	if mid && !s.doubtful && s.commands == 0 {
-		s.doubt(-maxAnchor, 0, true)
+	if mid && !s.unanchored() && s.commands == 0 {
+		s.doubts.doubt(s, -maxAnchor, 0, true)
 	}
 	if who == roleClient {
 		s.requests.SetOffset(seg.Offset)

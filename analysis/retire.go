@@ -1,69 +1,15 @@
 package analysis
 
-import (
-	"net/netip"
-	"time"
-
-	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/reassembly"
-)
-
-// reconnectWithin is how soon after a close a new connection replaces the old one.
-const reconnectWithin = 5 * time.Millisecond
-
-// recentCloses remembers the latest closes of connections on which a command had overtaken a reply: a pool that looks
-// for unread bytes replaces such a connection at once.
-type recentCloses struct {
-	ring [8]struct {
-		client netip.Addr
-		server netip.AddrPort
-		at     capture.Time
-		pop    *Population
-	}
-	next int
-}
-
-func (r *Run) clientClosed(s *Session, at capture.Time) {
-	if !s.overtaken || s.pending.len() > 0 || s.mode.quit {
-		return
-	}
-	e := &r.closes.ring[r.closes.next%len(r.closes.ring)]
-	r.closes.next++
-	e.client, e.server, e.at, e.pop = s.Client.Addr(), s.Server, at, s.group.pop
-}
-
-// reopened looks whether a new connection replaces one that was closed because of unread bytes.
-func (r *Run) reopened(s *Session, at capture.Time) {
-	for i := range r.closes.ring {
-		e := &r.closes.ring[i]
-		if e.pop != nil && e.client == s.Client.Addr() && e.server == s.Server {
-			if d := at.Sub(e.at); d >= 0 && d <= reconnectWithin {
-				e.pop.heals++
-				e.pop = nil
-			}
-		}
-	}
-}
-
-// library returns what is known of the population's library.
-func (p *Population) library() Library {
-	if p.Library.Name == "" && p.jedis > 0 {
-		return Library{Name: "jedis", Policy: PolicyLockstep, Guessed: true}
-	}
-	if p.Library.Name == "" && p.heals > 0 {
-		return Library{Name: "redis-py", Policy: PolicyLockstep, Cancels: true, Guessed: true}
-	}
-	return p.Library
-}
+import "github.com/respsniff/respsniff/reassembly"
 
 // retire takes leave of a session that is over and judged.
 func (r *Run) retire(s *Session) {
-	s.forget()
-	if s.desync != nil {
-		s.desync.Session, s.desync.Open = s, false
-		r.kept -= len(s.desync.Abandoned)
-		r.lostPlace(s.desync)
-		r.tellDesync(s)
+	s.reader.forget()
+	if d := s.reader.desync; d != nil {
+		d.Session, d.Open = &s.reader, false
+		r.judging.kept -= len(d.Abandoned)
+		r.lostPlace(d)
+		r.reportDesync(s)
 	}
 	r.parted(s.summary())
 	r.live--
@@ -73,10 +19,10 @@ func (r *Run) retire(s *Session) {
 // parted tells that a connection is over and judged. The row is kept only for those who asked for it: a row for each of a
 // million short connections is garbage that doubles the memory of a run.
 func (r *Run) parted(row ConnSummary) {
-	kept := &r.row
-	if r.keepConns {
+	kept := &r.rows.last
+	if r.rows.keep {
 		kept = new(ConnSummary)
-		r.conns = append(r.conns, kept)
+		r.rows.all = append(r.rows.all, kept)
 	}
 	*kept = row
 	r.emit(kept)
@@ -87,7 +33,7 @@ func (s *Session) summary() ConnSummary {
 	c := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "open",
 		Protocol: s.Kind.String(), RoleBy: s.RoleBy.String(), Commands: s.commands, Replies: s.replies,
-		Dirty: s.dirty, Behind: s.behind, LostBytes: s.Lost[0] + s.Lost[1],
+		Dirty: s.reader.dirty, Behind: s.reader.behind, LostBytes: s.Lost[0] + s.Lost[1],
 	}
 	if s.Start == reassembly.MidStream {
 		c.Start = "midstream"
@@ -101,9 +47,9 @@ func (s *Session) summary() ConnSummary {
 		c.End = "cut"
 	}
 	c.Policy = PolicyUnknown.String()
-	if s.group != nil {
-		c.group = s.group
-		c.Policy = s.policyWord(s.stance())
+	if g := s.caller.group; g != nil {
+		c.group = g
+		c.Policy = g.policyWord(s.Stance())
 	}
 	return c
 }
@@ -112,20 +58,11 @@ func (s *Session) summary() ConnSummary {
 func (c *ConnSummary) complete(r *Run) {
 	lib := c.group.pop.library()
 	c.Library, c.Version = lib.Name, lib.Version
-	s := Session{run: r, Client: c.Client, group: c.group}
-	c.Policy = s.policyWord(s.stance())
+	c.Policy = c.group.policyWord(r.clients.stanceOf(c.Client.Addr(), c.group, false))
 	if ts := c.group.pop.estimate(); len(ts.Values) > 0 {
 		c.ReadTimeout = ts.Values[0].T
 	}
-	if t, ok := r.givenTimeout(c.Client.Addr()); ok {
+	if t, ok := r.clients.givenTimeout(c.Client.Addr()); ok {
 		c.ReadTimeout = t
 	}
-}
-
-// policyWord names the policy: a lockstep client that also writes batches is said to pipeline.
-func (s *Session) policyWord(st Stance) string {
-	if st.Policy == PolicyLockstep && s.group.pipelined*20 > s.group.sends {
-		return PolicyPipelines.String()
-	}
-	return st.Policy.String()
 }

@@ -3,60 +3,51 @@ package analysis
 import (
 	"cmp"
 	"iter"
-	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
-	"github.com/respsniff/respsniff/resp"
 )
 
-// Run is one pass over a capture: it owns the sessions, the groups and the memory they share.
+// Run is one pass over a capture: it owns the sessions and what the rooms share.
 type Run struct {
-	o           Options
-	knobs       knobs
-	sessions    pool[Session]
-	exchanges   pool[Exchange]
-	groups      map[groupKey]*Group
-	populations map[populationKey]*Population
-	waiting     []*Session // sessions with exchanges that wait for judgement
-	final       bool
-	capped      int // sessions judged early because the evidence kept for them was at its bound
-	logged      int // exchanges alive
-	relieveAt   int // how many there must be before all sessions are judged early again
-	stopped     bool
-	owed        []*Exchange // scratch of lazyWrites
-	without     ablation
-	topology    topology
-	stalls      []*Stall
-	waiters     []waiter // scratch of silence
-	register    *Register
-	bounds      bound.Set
-	yield       func(Event, error) bool
-	ports       map[uint16]bool
-	summary     Summary
-	request     resp.Request
-	reply       resp.Reply
-	info        ReplyInfo
-	closes      recentCloses
-	conns       []*ConnSummary
-	row         ConnSummary // told last, where rows are not kept
-	keepConns   bool
-	forRules    bool
-	longWay     bool // for tests: no segment takes the short way
-	sent        Sent
-	answered    Answered
-	control     Control
-	links       map[linkKey]*Link
-	linked      linkTotals
-	ticked      capture.Time // of a live run
-	peers       map[netip.AddrPort]*peer
-	quality     quality
-	kept        int  // abandonments of open connections
-	live        int  // sessions in use
-	yielding    bool // the consumer has the event
+	o        Options
+	bounds   bound.Set
+	shared   *Shared
+	clients  *registry
+	judging  *judging
+	topology *Topology
+	earlier  []*Stall // of the runs that this one resumes
+	links    *Registry
+	register *Register
+	sessions pool[Session]
+	live     int // sessions in use
+	summary  Summary
+	quality  quality
+	rows     rows
+	output   output
+	ticked   capture.Time // of a live run
+	forRules bool
+}
+
+// output is where events go.
+type output struct {
+	yield    func(Event, error) bool
+	yielding bool // the consumer has the event
+	stopped  bool
+	sent     Sent
+	answered Answered
+	control  Control
+}
+
+// rows are the lines of the conns command.
+type rows struct {
+	keep bool
+	all  []*ConnSummary
+	last ConnSummary // emitted last, where rows are not kept
 }
 
 // Summary counts what a run has seen.
@@ -81,20 +72,53 @@ type Summary struct {
 
 // NewRun prepares a pass.
 func NewRun(o *Options) *Run {
-	r := &Run{groups: map[groupKey]*Group{}, populations: map[populationKey]*Population{}, ports: map[uint16]bool{}}
+	r := &Run{}
 	if o != nil {
 		r.o = *o
 	}
 	if r.o.MaxExamples == 0 {
 		r.o.MaxExamples = 5
 	}
-	r.knobs = knobsOf(r.o.Params)
-	for _, p := range r.o.Ports {
-		r.ports[p] = true
-	}
-	r.topology.prepare()
+	p := parameters(r.o.Params)
+	r.shared = NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
+	r.clients = newRegistry(Given{r.o.ReadTimeouts, r.o.Policies}, Parameters{
+		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
+	})
+	r.judging = newJudging(JudgingOptions{
+		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
+		Live: r.o.Live, Print: Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
+	}, r.shared, r, &r.bounds)
+	r.links = NewRegistry(RegistryOptions{
+		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
+		Span: func() (start, end capture.Time) { return r.summary.First, r.summary.Last },
+	})
+	r.topology = NewTopology(ClusterOptions{
+		StallMin: p.duration("rs401.stall_min"), AskFollow: p.duration("rs306.follow_window"), Lossy: r.o.Drops > 0,
+		Emit: func(e *Redirected) { r.emit(e) },
+	}, &r.bounds)
 	r.register = r.newRegister()
 	return r
+}
+
+// parameters are the parameters of rules as the user gave them.
+type parameters map[string]string
+
+// duration returns a duration above 0, or 0 where none was given.
+func (p parameters) duration(name string) time.Duration {
+	d, err := time.ParseDuration(p[name])
+	if err != nil {
+		return 0
+	}
+	return max(d, 0)
+}
+
+// number returns a number above 0, or 0 where none was given.
+func (p parameters) number(name string) int {
+	n, err := strconv.Atoi(p[name])
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 // Events turns segments into events. One call a Run.
@@ -106,17 +130,17 @@ func Events(segments iter.Seq2[*reassembly.Segment, error], o *Options) iter.Seq
 // stream.
 func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		r.yield = yield
+		r.output.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
 		segments(func(seg *reassembly.Segment, err error) bool {
 			if err != nil {
-				r.stopped = r.stopped || !yield(nil, err)
+				r.output.stopped = r.output.stopped || !yield(nil, err)
 			} else {
 				r.take(seg)
 			}
-			return !r.stopped
+			return !r.output.stopped
 		})
-		if !r.stopped {
+		if !r.output.stopped {
 			r.finish()
 		}
 	}
@@ -127,7 +151,7 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[E
 func (r *Run) take(seg *reassembly.Segment) {
 	done := false
 	defer func() {
-		if done || r.yielding {
+		if done || r.output.yielding {
 			return
 		}
 		if cause := recover(); cause != nil {
@@ -144,22 +168,9 @@ func (r *Run) take(seg *reassembly.Segment) {
 		} else if sum.First == 0 || seg.Time < sum.First {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
-		plain, short := plainSegment(seg), false
-		if !plain {
-			r.observe(s, seg)
-		} else if r.topology.news = max(r.topology.news, seg.Time); seg.Length > 0 {
-			if seg.From == s.client {
-				short = s.turn == clientsTurn && s.requestAlone(seg)
-			} else {
-				if n := s.topo.node; n != nil {
-					r.alive(s, n, seg)
-				}
-				short = s.turn == serversTurn && s.replyAlone(seg)
-			}
-		}
-		if !short {
-			s.segment(seg, plain)
-		}
+		plain := PlainSegment(seg)
+		s.topo.Segment(seg, plain)
+		s.segment(seg, plain)
 	}
 	done = true
 }
@@ -171,133 +182,63 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	}
 	s := r.sessions.get()
 	r.live++
-	s.reset(r, seg.Conn)
+	s.begin(r, seg.Conn)
+	s.topo.Begin(r.topology, &s.Paired)
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
 	if !s.roleKnown {
-		s.decideRole(seg)
+		s.roles.decide(&s.Paired, seg)
 	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.reopened(s, seg.Time)
-		r.connecting(s, seg)
+		r.clients.reopened(&s.Paired, seg.Time)
+		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
 	return s
 }
 
-// plainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an acknowledgement,
-// and nothing else. Asking that once saves asking it in ten places.
-func plainSegment(seg *reassembly.Segment) bool {
-	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
-		seg.Length == len(seg.Payload)
-}
-
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
-	r.final = true
-	r.stillSilent()
-	slices.SortFunc(r.waiting, func(a, b *Session) int { return cmp.Compare(a.ID, b.ID) })
-	for _, s := range r.waiting {
-		if r.stopped {
+	r.topology.Finish()
+	for _, s := range r.judging.last() {
+		if r.output.stopped {
 			return
 		}
-		r.last(s)
+		r.last(SessionOf(s.Paired))
 	}
-	r.waiting = nil
-	slices.SortFunc(r.conns, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(r.rows.all, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func (r *Run) emit(e Event) {
-	if r.stopped {
+	if r.output.stopped {
 		return
 	}
-	r.yielding = true
-	r.stopped = !r.yield(e, nil)
-	r.yielding = false
+	r.output.yielding = true
+	r.output.stopped = !r.output.yield(e, nil)
+	r.output.yielding = false
 }
 
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
-	s.Capped = int64(r.capped)
-	s.Unsaid += r.register.Suppressed()
+	s.Abandoned += r.judging.abandoned
+	s.Unsaid += r.judging.suppressed + r.register.Suppressed()
+	for _, b := range r.bounds.Reached() {
+		if b.Loses == bound.Evidence {
+			s.Capped += b.Hits
+		}
+	}
 	return s
 }
 
-func (r *Run) serverPort(p uint16) bool { return r.ports[p] }
+// Links returns the links seen so far, in order of client and server.
+func (r *Run) Links() []*Link { return r.links.Links() }
 
-func (r *Run) givenPolicy(client netip.Addr) (Policy, bool) {
-	if p, ok := r.o.Policies[client]; ok {
-		return p, true
-	}
-	p, ok := r.o.Policies[netip.Addr{}]
-	return p, ok
-}
+// Bounds returns the limits on what the run keeps. Rules add theirs.
+func (r *Run) Bounds() *bound.Set { return &r.bounds }
 
-func (r *Run) givenTimeout(client netip.Addr) (time.Duration, bool) {
-	if t, ok := r.o.ReadTimeouts[client]; ok {
-		return t, true
-	}
-	t, ok := r.o.ReadTimeouts[netip.Addr{}]
-	return t, ok
-}
-
-func (r *Run) newExchange() *Exchange {
-	r.logged++
-	ex := r.exchanges.get()
-	*ex = Exchange{}
-	return ex
-}
-
-// release gives up one hold on an exchange; the last one returns it to the pool.
-func (r *Run) release(ex *Exchange) {
-	if ex.refs--; ex.refs <= 0 {
-		if r.logged--; r.logged < maxLog {
-			r.relieveAt = 0
-		}
-		r.exchanges.put(ex)
-	}
-}
-
-// await lists a session whose exchanges wait for judgement.
-func (r *Run) await(s *Session) { r.waiting = append(r.waiting, s) }
-
-func (r *Run) unawait(s *Session) {
-	for i, w := range r.waiting {
-		if w == s {
-			last := len(r.waiting) - 1
-			r.waiting[i] = r.waiting[last]
-			r.waiting = r.waiting[:last]
-			return
-		}
-	}
-}
-
-// groupOf finds or makes the group that a session belongs to.
-func (r *Run) groupOf(s *Session) *Group {
-	h := &s.handshake
-	pk := populationKey{s.Client.Addr(), h.signature}
-	p := r.populations[pk]
-	if p == nil {
-		p = &Population{Client: s.Client.Addr(), knobs: &r.knobs}
-		r.populations[pk] = p
-	}
-	if h.named && !p.named {
-		p.named, p.Library = true, h.library
-	} else if h.library.Name != "" && p.Library.Name == "" {
-		p.Library = h.library
-	}
-	p.async = p.async || h.sentinel
-	gk := groupKey{s.Client.Addr(), s.Server, h.signature}
-	g := r.groups[gk]
-	if g == nil {
-		g = &Group{Client: gk.client, Server: gk.server, pop: p}
-		r.groups[gk] = g
-		p.groups++
-	}
-	g.opened()
-	return g
-}
+// Topology returns what is known of servers and clusters.
+func (r *Run) Topology() *Topology { return r.topology }
 
 // ended takes leave of a connection.
 func (r *Run) ended(s *Session) {
@@ -309,8 +250,8 @@ func (r *Run) ended(s *Session) {
 	case Replication:
 		r.summary.Replication++
 	}
-	if s.group != nil {
-		s.group.closed()
+	if s.caller.group != nil {
+		s.caller.group.closed()
 	}
 	if _, only := s.OnlySide(); only {
 		r.summary.OneSided++
@@ -324,19 +265,19 @@ func (r *Run) ForRules() { r.forRules = true }
 
 // KeepConns asks for Conns, before the events begin.
 func (r *Run) KeepConns() {
-	r.keepConns = true
+	r.rows.keep = true
 	r.register.KeepMarks()
 }
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
-	for _, c := range r.conns {
+	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
 		if c.group != nil {
 			c.complete(r)
 		}
 	}
-	return r.conns
+	return r.rows.all
 }
 
 // File names a capture file for evidence.

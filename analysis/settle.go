@@ -4,10 +4,6 @@ import "github.com/respsniff/respsniff/reassembly"
 
 // Bounds of the evidence that is kept while it is not yet known how long a client waits, and whether it pipelines.
 const (
-	// maxSessionLog is how many commands of one connection may wait for judgement.
-	maxSessionLog = 1 << 13
-	// maxLog is how many may wait in all, at about 500 bytes each.
-	maxLog = 1 << 14
 	// patientLog is how many of one connection may wait before it is judged by what the group has shown so far, if that
 	// is enough.
 	patientLog = 1 << 9
@@ -15,7 +11,7 @@ const (
 
 // settle judges what can be judged now. Plain batches need no knowledge of the group; anything else waits until the
 // group is known, and so does what follows it on the connection.
-func (s *Session) settle() {
+func (s *readerConn) settle() {
 	if s.holdsBlock() {
 		return
 	}
@@ -24,39 +20,45 @@ func (s *Session) settle() {
 	}
 	if !s.waiting {
 		s.waiting = true
-		s.run.await(s)
+		s.judging.await(s)
 	}
 	switch {
-	case s.run.final || s.ripe() || s.stance().settled():
+	case s.judging.final || s.ripe() || s.stance().settled():
 		s.judge()
 	case s.log.len() >= patientLog && s.group.pop.known():
 		s.early = true
 		s.judge()
-	case s.run.logged >= maxLog && s.run.logged >= s.run.relieveAt:
-		s.run.relieve()
+	case s.shared.alive >= maxLog && s.shared.alive >= s.judging.relieveAt:
+		s.judging.relieve()
 		// What is still outstanding stays: looking again before more has come would cost time for each command.
-		s.run.relieveAt = s.run.logged + maxLog/4
+		s.judging.relieveAt = s.shared.alive + maxLog/4
 	default:
 		return
 	}
-	s.tellDesync()
+	s.reportDesync()
 	if s.waiting && s.log.len() <= 1 && s.unread.len() == 0 && !s.over {
 		s.waiting = false
-		s.run.unawait(s)
+		s.judging.unawait(s)
 	}
+}
+
+// holdsBlock reports whether the commands of an open transaction are to be kept together until EXEC: their elements are
+// not known yet.
+func (s *readerConn) holdsBlock() bool {
+	return s.Paired.block.open && s.Paired.block.queued <= maxQueued && !s.over && !s.forced && s.log.len() < maxSessionLog/2
 }
 
 // known reports whether what the population has shown of its patience will hardly change any more: a fixed read timeout
 // or cancellation, often seen, or nobody who ever gave up.
 func (p *Population) known() bool {
 	ts := p.estimate()
-	return ts.N == 0 || ts.fixed() && ts.Values[0].N >= 3*p.knobs.timeoutSamples || ts.Cancelled && ts.N >= 50
+	return ts.N == 0 || ts.fixed() && ts.Values[0].N >= 3*p.parameters.TimeoutSamples || ts.Cancelled && ts.N >= 50
 }
 
 // relieve judges all sessions that wait by what is known so far: the evidence kept for them has reached its bound. What
 // their groups show later comes too late for them; that is counted where a group has shown anything at all. One call
 // frees most of what is kept, so that its cost spreads over as many commands.
-func (r *Run) relieve() {
+func (r *judging) relieve() {
 	told := false
 	for _, force := range []bool{false, true} {
 		list := r.waiting
@@ -64,7 +66,7 @@ func (r *Run) relieve() {
 		for _, s := range list {
 			if s.group != nil && !s.group.pop.known() && !told {
 				told = true
-				r.capped++
+				r.early.Hits++
 			}
 			s.early = true
 			if force {
@@ -74,14 +76,14 @@ func (r *Run) relieve() {
 			}
 			switch {
 			case s.over && s.Conn == nil && s.log.len() == 0:
-				r.retire(s)
+				r.sink.Retire(s)
 			case s.log.len() <= 1 && s.unread.len() == 0 && !s.over:
 				s.waiting = false
 			default:
 				r.waiting = append(r.waiting, s)
 			}
 		}
-		if r.logged < maxLog/2 {
+		if r.shared.alive < maxLog/2 {
 			return
 		}
 	}
@@ -90,7 +92,7 @@ func (r *Run) relieve() {
 // plain settles the batches at the front of the log that need no knowledge of the group: nothing is owed, every reply
 // arrived before the next write, and none took as long as any client might wait. It reports whether nothing is left
 // that does need it.
-func (s *Session) plain() bool {
+func (s *readerConn) plain() bool {
 	for s.log.len() > 0 {
 		if s.unread.len() > 0 || s.Kind != RESP {
 			return s.Kind != RESP && s.emitUnjudged()
@@ -135,7 +137,7 @@ func (s *Session) plain() bool {
 	return true
 }
 
-func (s *Session) plainExchange(ex, next *Exchange) bool {
+func (s *readerConn) plainExchange(ex, next *Exchange) bool {
 	if ex.Flags&(Uncertain|AfterHole|LeftOut) != 0 {
 		return false
 	}
@@ -154,13 +156,13 @@ func (s *Session) plainExchange(ex, next *Exchange) bool {
 }
 
 // maybeStale reports whether b follows a as no batch does on a connection that may have been behind from the start.
-func (s *Session) maybeStale(a, b *Exchange) bool {
+func (s *readerConn) maybeStale(a, b *Exchange) bool {
 	return s.Start == reassembly.MidStream && !a.shared && !b.shared && !a.full && a.Ack == b.Ack && (a.Frame != b.Frame || a.File != b.File)
 }
 
 // emitUnjudged hands out the exchanges of a connection on which nobody reads in turn: subscribers, MONITOR,
 // replication. It reports true: nothing waits for judgement.
-func (s *Session) emitUnjudged() bool {
+func (s *readerConn) emitUnjudged() bool {
 	for s.log.len() > 0 {
 		ex := s.log.front()
 		if ex.waits() && !ex.Served && !s.over && s.log.len() < maxSessionLog && s.Kind != Replication {
@@ -175,7 +177,7 @@ func (s *Session) emitUnjudged() bool {
 }
 
 // openAtClose reports whether the end of the connection leaves it open what the last caller got.
-func (s *Session) openAtClose(ex *Exchange) bool {
+func (s *readerConn) openAtClose(ex *Exchange) bool {
 	if !ex.waits() {
 		return false
 	}
@@ -183,7 +185,7 @@ func (s *Session) openAtClose(ex *Exchange) bool {
 	return !ex.Served || (c.fin || c.rst) && ex.Serves.Time > c.time
 }
 
-func (s *Session) plainLevel() Confidence {
+func (s *readerConn) plainLevel() Confidence {
 	if s.group == nil {
 		return Likely
 	}
@@ -191,7 +193,7 @@ func (s *Session) plainLevel() Confidence {
 }
 
 // emitFront hands the front of the log out.
-func (s *Session) emitFront() {
+func (s *readerConn) emitFront() {
 	ex := s.log.pop()
 	s.headLen = 0
 	if s.acked > 0 {
@@ -200,14 +202,12 @@ func (s *Session) emitFront() {
 	if s.prev.ex == ex {
 		s.prev.ex = nil
 	}
-	if !s.run.forRules || ex.troubled() {
-		s.run.emit(ex) // its belief is final
-	}
-	s.run.release(ex)
+	s.judging.sink.Judged(ex) // its belief is final
+	s.shared.release(ex)
 }
 
 // settleNow judges with what is known: the bound on evidence was reached, or the run is over.
-func (s *Session) settleNow() {
+func (s *readerConn) settleNow() {
 	s.forced = true
 	s.judge()
 	s.forced = false

@@ -8,7 +8,7 @@ import (
 
 // SharedUse tells that a lockstep connection is written to as if by two callers.
 type SharedUse struct {
-	Session   *Session
+	Session   *readerConn
 	First     Exchange
 	Second    Exchange
 	Gap       time.Duration
@@ -18,45 +18,45 @@ type SharedUse struct {
 	Library   Library
 }
 
-func (*SharedUse) event() {}
+func (*SharedUse) Event() {}
 
 // sharedMin is how many overlapping writes without a silence show two writers.
 const sharedMin = 3
 
 // sharedWrite notes that b was written soon after a, whose reply was due, by a client whose library waits for each
 // reply: nobody can have given up that fast.
-func (s *Session) sharedWrite(a, b *Exchange, st Stance) {
+func (s *readerConn) sharedWrite(a, b *Exchange, st Stance) {
 	if a.Flags&(Blocks|Uncertain|AfterHole) != 0 || b.Flags&(Uncertain|AfterHole) != 0 || st.Policy != PolicyLockstep || st.Basis == BasisGiven {
 		return
 	}
 	if b.Time.Sub(a.EndTime) < batchGap || a.full || a.unsure || b.unsure || s.group.pop.pipelined > 0 {
 		return
 	}
-	if s.sharedWrites++; s.sharedWrites < s.run.knobs.sharedMin {
+	if s.sharedWrites++; s.sharedWrites < s.judging.SharedMin {
 		return
 	}
 	s.tellShared(a, b, st, false)
 }
 
 // afterQuit notes a command that was written after the answer to QUIT had arrived: whoever wrote it did not know.
-func (s *Session) afterQuit(quit, ex *Exchange) {
+func (s *readerConn) afterQuit(quit, ex *Exchange) {
 	if ex.Flags&AfterQuit == 0 || quit == nil || quit.verb != verbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
 	s.tellShared(quit, ex, s.stance(), true)
 }
 
-func (s *Session) tellShared(a, b *Exchange, st Stance, quit bool) {
+func (s *readerConn) tellShared(a, b *Exchange, st Stance, quit bool) {
 	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.sharedWrites, AfterQuit: quit, Stance: st}
 	if s.group != nil {
 		e.Library = s.group.pop.library()
 	}
-	s.run.emit(e)
+	s.judging.sink.SharedUse(e)
 }
 
 // BlockGivenUp tells that a client went away from a blocking command before the time that it had asked to block for.
 type BlockGivenUp struct {
-	Session  *Session
+	Session  *readerConn
 	Exchange Exchange
 	BlockFor time.Duration // 0: for ever
 	Gap      time.Duration
@@ -71,11 +71,11 @@ type BlockGivenUp struct {
 	ack int64 // what the client had received when it went
 }
 
-func (*BlockGivenUp) event() {}
+func (*BlockGivenUp) Event() {}
 
 // blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
-func (s *Session) blockGivenUp(how GaveUp, frame int64, gap time.Duration, ack int64) {
-	if s.pending.len() == 0 || s.blockTold != nil {
+func (s *readerConn) blockGivenUp(how GaveUp, frame int64, gap time.Duration, ack int64) {
+	if s.pending.len() == 0 || s.block != nil {
 		return
 	}
 	ex := s.pending.front()
@@ -85,13 +85,13 @@ func (s *Session) blockGivenUp(how GaveUp, frame int64, gap time.Duration, ack i
 	if ex.Flags&Blocks == 0 || ex.verb == verbDebug || ex.Served || ex.blockFor > 0 && gap >= ex.blockFor {
 		return
 	}
-	s.blockTold = &BlockGivenUp{Session: s, Exchange: *ex, BlockFor: ex.blockFor, Gap: gap, How: how, Frame: frame, ack: ack}
-	s.run.emit(s.blockTold)
+	s.block = &BlockGivenUp{Session: s, Exchange: *ex, BlockFor: ex.blockFor, Gap: gap, How: how, Frame: frame, ack: ack}
+	s.judging.sink.Blocked(s.block)
 }
 
 // beganToArrive reports whether a client that had received all bytes before ack may have got the reply to ex, or a part of
 // it: bytes that the capture lacks or shows later, or any since ex was sent where no older reply was due.
-func (s *Session) beganToArrive(ex *Exchange, ack int64) bool {
+func (s *readerConn) beganToArrive(ex *Exchange, ack int64) bool {
 	if ack == reassembly.NoAck || ack <= ex.Ack {
 		return false
 	}
@@ -99,15 +99,15 @@ func (s *Session) beganToArrive(ex *Exchange, ack int64) bool {
 }
 
 // blockServed notes that a blocking command which nobody waits for any more took an element.
-func (s *Session) blockServed(ex *Exchange) {
-	b := s.blockTold
+func (s *readerConn) blockServed(ex *Exchange) {
+	b := s.block
 	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == GaveUpReuse || !elementReply(ex) ||
 		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {
 		return
 	}
 	b.Lost, b.LostFrame, b.LostAt = true, ex.Serves.Frame, ex.Serves.Time.Sub(b.Exchange.EndTime)-b.Gap
-	b.Element = s.run.Describe(ex, &ex.Serves)
-	s.run.emit(b)
+	b.Element = s.judging.Print.Describe(ex, &ex.Serves)
+	s.judging.sink.Blocked(b)
 }
 
 // elementReply reports whether the reply of a blocking command carries something that it took from the database.

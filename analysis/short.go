@@ -11,20 +11,20 @@ import (
 // inside a smaller one is not that of a full socket buffer.
 const singleWrite = 16 << 10
 
-// shortReply recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
+// short recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
 // elements, the client had all of it and the server nothing more to say, and only after a further command, which the
 // server had by then, bytes came again. The decoder is told to end the aggregate there.
-func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
-	if s.pending.len() < 2 || seg.Missing > 0 || s.doubtful || s.held != nil {
+func (p *replyProgress) short(s *Paired, reply *resp.Reply, seg *reassembly.Segment) {
+	if s.pending.len() < 2 || seg.Missing > 0 || s.open != nil {
 		return
 	}
 	o, open := s.answers.Open()
 	if !open || !o.Boundary || o.Declared <= o.Received {
 		return
 	}
-	p, stopped := &s.prev, &s.lastData[roleServer]
-	idle := p.time.Sub(stopped.time)
-	if !p.valid || idle < max(quietAfter, 3*s.minRTT) || p.ack != s.answers.Offset() || seg.Ack == reassembly.NoAck || seg.Ack < p.end ||
+	tail, stopped := &s.prev, &s.lastData[roleServer]
+	idle := tail.time.Sub(stopped.time)
+	if !tail.valid || idle < max(quietAfter, 3*s.minRTT) || tail.ack != s.answers.Offset() || seg.Ack == reassembly.NoAck || seg.Ack < tail.end ||
 		s.answers.Offset()-o.Start >= singleWrite || s.closedWindow {
 		return
 	}
@@ -32,13 +32,13 @@ func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
 	if s.answers.Next(reply) != nil || !reply.Abandoned {
 		return
 	}
-	info := &s.run.info
+	info := &s.shared.info
 	*info = ReplyInfo{
-		Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
-		FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: reply.N,
+		Start: o.Start, End: s.answers.Offset(), K: p.k, Frame: p.frame, File: stopped.file,
+		FirstTime: p.first, Time: stopped.time, Kind: o.Kind, N: reply.N,
 	}
-	s.partial.started = false
-	s.run.oddity(&Oddity{
+	p.started = false
+	reportOddity(s, &Oddity{
 		Session: s, What: ShortReply, Reply: reply, Info: info, Exchange: s.pending.front(), Gap: idle,
 		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
 	})
@@ -47,18 +47,18 @@ func (s *Session) shortReply(reply *resp.Reply, seg *reassembly.Segment) {
 
 // shortAtEnd recognises the array of an EXEC that was still short when the connection ended, where the transaction held
 // what makes servers write fewer elements than they announce.
-func (s *Session) shortAtEnd() {
+func (p *replyProgress) shortAtEnd(s *Paired) {
 	o, open := s.answers.Open()
-	if !open || !o.Boundary || o.Declared <= o.Received || s.doubtful || s.held != nil || s.Lossy() || s.pending.len() == 0 ||
+	if !open || !o.Boundary || o.Declared <= o.Received || s.open != nil || s.Lossy() || s.pending.len() == 0 ||
 		s.pending.front().verb != verbExec || !s.block.open || !s.block.shortens() || s.closing[roleServer].rst {
 		return
 	}
 	stopped := &s.lastData[roleServer]
-	s.run.oddity(&Oddity{
+	reportOddity(s, &Oddity{
 		Session: s, What: ShortReply, Exchange: s.pending.front(), Gap: s.Last.Sub(stopped.time),
 		Info: &ReplyInfo{
-			Start: o.Start, End: s.answers.Offset(), K: s.partial.k, Frame: s.partial.frame, File: stopped.file,
-			FirstTime: s.partial.first, Time: stopped.time, Kind: o.Kind, N: o.Declared,
+			Start: o.Start, End: s.answers.Offset(), K: p.k, Frame: p.frame, File: stopped.file,
+			FirstTime: p.first, Time: stopped.time, Kind: o.Kind, N: o.Declared,
 		},
 		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
 	})

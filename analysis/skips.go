@@ -14,7 +14,7 @@ const (
 
 // throwsAway reports whether what follows the front of the log shows callers that wait for their own replies although
 // older ones are there to be read. It asks connections only of which nothing but their sends tells how they are read.
-func (s *Session) throwsAway(st Stance) bool {
+func (s *readerConn) throwsAway(st Stance) bool {
 	if s.skips || st.Basis > BasisGuessed || s.turns < skipsTurns || s.desync != nil && s.desync.started {
 		return s.skips
 	}
@@ -33,9 +33,4 @@ func (s *Session) throwsAway(st Stance) bool {
 	}
 	s.skips = turns*s.quick >= skipsMin*s.turns && turns >= 4*together
 	return s.skips
-}
-
-// quick reports whether b came sooner after the reply to a than that had taken to come.
-func quick(a, b *Exchange) bool {
-	return b.Time.Sub(a.Serves.Time) < min(a.Serves.FirstTime.Sub(a.EndTime), suspectGap)
 }

@@ -13,8 +13,8 @@ const defaultRTT = 500 * time.Microsecond
 
 // staleBound is the pause below which a lockstep client cannot have waited for the network: a round trip, or, for
 // libraries whose calls nobody can cancel, a tenth of the read timeout.
-func (s *Session) staleBound() time.Duration {
-	if d := s.run.knobs.staleBound; d > 0 {
+func (s *readerConn) staleBound() time.Duration {
+	if d := s.judging.StaleBound; d > 0 {
 		return d
 	}
 	bound := s.minRTT
@@ -33,8 +33,8 @@ func (s *Session) staleBound() time.Duration {
 // staleAfter reports whether the caller of a must have been served from the client's memory: b follows it with the same
 // ACK number, sooner than any reply can have come, on a client that never writes ahead. This can only happen on a
 // connection that was behind before, so it is asked only of those that may have been: they began before the capture.
-func (s *Session) staleAfter(a, b *Exchange, st Stance) bool {
-	if s.run.without&withoutInference != 0 || s.Start != reassembly.MidStream || st.Policy != PolicyLockstep || st.Confidence < Likely || s.group.pop.pipelined > 0 {
+func (s *readerConn) staleAfter(a, b *Exchange, st Stance) bool {
+	if s.reg.without&withoutInference != 0 || s.Start != reassembly.MidStream || st.Policy != PolicyLockstep || st.Confidence < Likely || s.group.pop.pipelined > 0 {
 		return false
 	}
 	if !a.waits() || a.Flags&(Blocks|NotAwaited|AfterHole|InHandshake) != 0 || a.shared || b.shared || a.unsure || b.unsure || a.Frame == b.Frame && a.File == b.File {
@@ -45,7 +45,7 @@ func (s *Session) staleAfter(a, b *Exchange, st Stance) bool {
 
 // stale judges the caller of ex, which stands before l.next: it read a reply that was in the client's memory before the
 // capture began.
-func (s *Session) stale(ex *Exchange, l limits, st Stance) {
+func (s *readerConn) stale(ex *Exchange, l limits, st Stance) {
 	d := s.trouble()
 	if d.StaleLevel == Unsaid {
 		d.StaleLevel, d.StaleWhy = s.staleLevel(ex, st)
@@ -58,7 +58,7 @@ func (s *Session) stale(ex *Exchange, l limits, st Stance) {
 		}
 		a := Abandonment{Given: *ex, Next: *l.next, Gap: l.gap, Flat: true, Owed: 1, Confidence: d.StaleLevel, Stale: true}
 		a.Given.Session, a.Next.Session = nil, nil
-		s.run.kept++
+		s.judging.kept++
 		d.Abandoned = append(d.Abandoned, a)
 		d.Counts[ByAck]++
 	}
@@ -68,7 +68,7 @@ func (s *Session) stale(ex *Exchange, l limits, st Stance) {
 }
 
 // noteStale keeps a pair as evidence.
-func (s *Session) noteStale(ex *Exchange, l limits) {
+func (s *readerConn) noteStale(ex *Exchange, l limits) {
 	d := s.trouble()
 	d.StaleReads++
 	if len(d.Stale) < maxVictims {
@@ -79,7 +79,7 @@ func (s *Session) noteStale(ex *Exchange, l limits) {
 }
 
 // staleLevel weighs a stale read: two pairs, or one and two corroborations, make it strong.
-func (s *Session) staleLevel(ex *Exchange, st Stance) (Confidence, []string) {
+func (s *readerConn) staleLevel(ex *Exchange, st Stance) (Confidence, []string) {
 	pairs := 0
 	for i := 1; i < s.log.len(); i++ {
 		if s.staleAfter(s.log.at(i-1), s.log.at(i), st) {
@@ -87,7 +87,7 @@ func (s *Session) staleLevel(ex *Exchange, st Stance) (Confidence, []string) {
 		}
 	}
 	var why []string
-	if end, conn, ok := s.group.pop.stallBefore(s, ex.Time); ok {
+	if end, conn, ok := s.group.pop.stallBefore(s.ID, ex.Time); ok {
 		why = append(why, fmt.Sprintf("connection %d of the same client got a reply at %s after a long wait: the server had been standing still",
 			conn, end.Std().Format("15:04:05.000000")))
 	}
@@ -122,22 +122,22 @@ type slowReply struct {
 const stallFloor = 100 * time.Millisecond
 
 // noteSlow remembers the latest replies that came after a long wait.
-func (p *Population) noteSlow(s *Session, ex *Exchange) {
+func (p *Population) noteSlow(conn int64, ex *Exchange) {
 	if ex.Serves.FirstTime.Sub(ex.EndTime) >= stallFloor && ex.Flags&Blocks == 0 {
-		p.slow[p.nslow%len(p.slow)] = slowReply{ex.Serves.Time, s.ID}
+		p.slow[p.nslow%len(p.slow)] = slowReply{ex.Serves.Time, conn}
 		p.nslow++
 	}
 }
 
 // stallBefore finds a stall, seen on another connection, that ended between two read timeouts before a moment and 50
 // ms after it.
-func (p *Population) stallBefore(s *Session, at capture.Time) (capture.Time, int64, bool) {
+func (p *Population) stallBefore(conn int64, at capture.Time) (capture.Time, int64, bool) {
 	before := 4 * time.Second
 	if ts := p.estimate(); len(ts.Values) > 0 {
 		before = 2 * ts.Values[0].T
 	}
 	for _, x := range p.slow {
-		if x.conn != 0 && x.conn != s.ID && at.Sub(x.at) <= before && x.at.Sub(at) <= 50*time.Millisecond {
+		if x.conn != 0 && x.conn != conn && at.Sub(x.at) <= before && x.at.Sub(at) <= 50*time.Millisecond {
 			return x.at, x.conn, true
 		}
 	}

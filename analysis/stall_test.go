@@ -81,11 +81,11 @@ func TestStallsAgainstTruth(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			run := runOver(t, tc.name+".pcap")
 			truth := stops(t, tc.name+".stalls.jsonl")
-			if n := len(run.Stalls()); n < tc.least {
+			if n := len(run.Topology().Stalls()); n < tc.least {
 				t.Errorf("%d stalls, want %d or more", n, tc.least)
 			}
 			strangers := 0
-			for _, st := range run.Stalls() {
+			for _, st := range run.Topology().Stalls() {
 				if !near(st, truth[tc.nodes[st.Server.String()]]) {
 					strangers++
 					if strangers > tc.other {
@@ -119,10 +119,10 @@ func near(st *analysis.Stall, truth []stop) bool {
 
 func TestStallOverlap(t *testing.T) {
 	run := runOver(t, "01a_small.pcap")
-	if len(run.Stalls()) == 0 {
+	if len(run.Topology().Stalls()) == 0 {
 		t.Fatal("no stalls")
 	}
-	st := run.Stalls()[0]
+	st := run.Topology().Stalls()[0]
 	mid := st.Start.Add(st.Duration() / 2)
 	for _, tc := range []struct {
 		name     string
@@ -134,7 +134,7 @@ func TestStallOverlap(t *testing.T) {
 		{"touched only", st.Start.Add(-10 * st.Duration()), st.Start.Add(time.Millisecond), false},
 		{"before", st.Start.Add(-st.Duration()), st.Start, false},
 	} {
-		if got := run.StallBehind(st.Server, tc.from, tc.to); (got != nil) != tc.behind {
+		if got := run.Topology().StallBehind(st.Server, tc.from, tc.to); (got != nil) != tc.behind {
 			t.Errorf("%s: a stall behind it is %v, want %v", tc.name, got != nil, tc.behind)
 		}
 	}

@@ -14,6 +14,9 @@ type Pools struct {
 	Clusters []Cluster     // by first sign of life
 	Chains   int           // live chains of connections without data, at least two ticks each: pools x minIdle
 	Replaced int           // times that a connection without data was closed and replaced
+
+	until                          capture.Time // what was known at this time
+	moreClusters, moreInOneCluster int64        // beyond the bounds
 }
 
 // Cluster is the ticks that come at the same phase of the period: one pool, or several that were made at once.
@@ -37,17 +40,23 @@ func (c *Cluster) Periods(period time.Duration) int {
 }
 
 const (
-	minTimerPeriod   = 2 * time.Second // below lie Sentinel and health checks
-	clusterWidth     = 50 * time.Millisecond
-	minIntervals     = 3      // measured between ticks of one connection, before they make a period
-	maxClusters      = 1 << 8 // of one link
-	maxClusterChains = 1 << 8 // of one cluster, remembered
+	minTimerPeriod = 2 * time.Second // below lie Sentinel and health checks
+	clusterWidth   = 50 * time.Millisecond
+	minIntervals   = 3 // measured between ticks of one connection, before they make a period
 )
 
-// Pools returns what the link's ticks say, seen from the end of the run. The answer is computed once.
+// Pools returns what the link's ticks say, seen from the latest packet of the run. It is counted anew only when the run
+// has gone on since.
 func (l *Link) Pools() *Pools {
-	if l.pools == nil {
-		l.pools = l.countPools(l.run.knobs.clusterWidth, l.run.summary.First, l.run.summary.Last)
+	r := l.registry
+	start, end := r.span()
+	if was := l.pools; was == nil || was.until != end {
+		l.pools = l.countPools(r.width, start, end)
+		if was == nil {
+			was = &Pools{}
+		}
+		r.limits.clusters.Hits += l.pools.moreClusters - was.moreClusters
+		r.limits.clusterChains.Hits += l.pools.moreInOneCluster - was.moreInOneCluster
 	}
 	return l.pools
 }
@@ -62,7 +71,7 @@ func (l *Link) Pools() *Pools {
 //     phase.
 //  4. Each cluster is at least one pool. Pools made within the width of one another merge.
 func (l *Link) countPools(width time.Duration, start, end capture.Time) *Pools {
-	p := &Pools{}
+	p := &Pools{until: end}
 	for i := range l.Chains {
 		p.Replaced += l.Chains[i].Churns
 	}
@@ -70,7 +79,7 @@ func (l *Link) countPools(width time.Duration, start, end capture.Time) *Pools {
 		return p
 	}
 	slices.Sort(l.intervals)
-	period := percentile(l.intervals, 50)
+	period := l.intervals[(len(l.intervals)-1)/2]
 	if period < minTimerPeriod {
 		return p
 	}
@@ -116,7 +125,8 @@ func rhythm(d, period time.Duration) (n int64, off time.Duration) {
 func (p *Pools) take(t *Tick, l *Link, width time.Duration, start capture.Time) {
 	best := p.clusterOf(t, width)
 	if best == nil {
-		if len(p.Clusters) >= maxClusters {
+		if len(p.Clusters) >= l.registry.limits.clusters.Limit {
+			p.moreClusters++
 			return
 		}
 		p.Clusters = append(p.Clusters, Cluster{
@@ -127,8 +137,12 @@ func (p *Pools) take(t *Tick, l *Link, width time.Duration, start capture.Time) 
 	best.Last, best.LastFrame = t.Time, t.Frame
 	best.Ticks++
 	best.Data = best.Data || l.Chains[t.Chain].Data
-	if !slices.Contains(best.chains, t.Chain) && len(best.chains) < maxClusterChains {
+	switch {
+	case slices.Contains(best.chains, t.Chain):
+	case len(best.chains) < l.registry.limits.clusterChains.Limit:
 		best.chains = append(best.chains, t.Chain)
+	default:
+		p.moreInOneCluster++
 	}
 }
 
@@ -168,61 +182,4 @@ func (p *Pools) at(t capture.Time, width time.Duration) *Cluster {
 		}
 	}
 	return nil
-}
-
-// Probing returns the failed attempts to connect that follow the rhythm of a pool's timer: those at the phase of a
-// cluster of ticks, or else those that repeat among themselves with one period. The period is 0 where there is none.
-func (l *Link) Probing() (probes []FailedOpen, period time.Duration) {
-	width := l.run.knobs.clusterWidth
-	if p := l.Pools(); p.Period > 0 {
-		for _, o := range l.Failed {
-			if c := p.at(o.SYN.Time, width); c != nil && c.Periods(p.Period) >= minPeriods {
-				probes = append(probes, o)
-			}
-		}
-		if len(probes) >= 2 {
-			return probes, p.Period
-		}
-	}
-	return l.repeating(width)
-}
-
-// minPeriods is how often a timer must have been seen before its rhythm is believed.
-const minPeriods = 3
-
-// maxProbing bounds the attempts that are searched for a period of their own.
-const maxProbing = 256
-
-// repeating looks for the shortest period with which failed attempts follow one another: nine of ten must have a
-// successor one period later, over at least three periods.
-func (l *Link) repeating(width time.Duration) ([]FailedOpen, time.Duration) {
-	f := l.Failed[:min(len(l.Failed), maxProbing)]
-	if len(f) <= minPeriods {
-		return nil, 0
-	}
-	f = slices.Clone(f)
-	slices.SortFunc(f, func(a, b FailedOpen) int { return cmp.Compare(a.SYN.Time, b.SYN.Time) })
-	last := f[len(f)-1].SYN.Time
-	for _, second := range f[1:] {
-		period := second.SYN.Time.Sub(f[0].SYN.Time)
-		if period < time.Second || last.Sub(f[0].SYN.Time)+width < minPeriods*period {
-			continue
-		}
-		due, met := 0, 0
-		for i := range f {
-			next := f[i].SYN.Time.Add(period)
-			if next > last.Add(width) {
-				break
-			}
-			due++
-			j, _ := slices.BinarySearchFunc(f, next.Add(-width), func(o FailedOpen, t capture.Time) int { return cmp.Compare(o.SYN.Time, t) })
-			if j < len(f) && f[j].SYN.Time <= next.Add(width) {
-				met++
-			}
-		}
-		if met*10 >= due*9 {
-			return f, period
-		}
-	}
-	return nil, 0
 }

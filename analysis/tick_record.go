@@ -43,170 +43,111 @@ type Chain struct {
 	Churns      int // times that a connection without data was replaced
 	ChurnFirst  capture.Time
 	ChurnLast   capture.Time
-	ChurnGaps   []time.Duration // between replacements, the first maxChurns
+	ChurnGaps   []time.Duration // between the first replacements
 	Close, SYN  Mark            // packets of the latest replacement
 	Conn        int64           // the latest connection
 }
 
+// timerState is what a connection shows of the timer of its pool.
+type timerState struct {
+	pending  pendingTick
+	lastTick capture.Time
+	chain    int         // 1 + index in Link.Chains; 0: none
+	replaces recentClose // the connection that this one may replace
+	idle     bool        // commands that are no timer's change nothing: data was carried, and no tick is pending
+}
+
 // pendingTick is a tick that the next command may disprove.
 type pendingTick struct {
-	at    capture.Time
+	at    capture.Time // 0: none
 	frame int64
 	kind  TickKind
 }
 
-// recentClose is a connection that has just been closed.
-type recentClose struct {
-	at    capture.Time
-	conn  int64
-	chain int  // 1 + index
-	idle  bool // it had carried no data
-	mark  Mark
-}
-
-// useUnseen takes a write of which the capture lacks a part: it may have been data.
-func (f *ConnFacts) useUnseen() {
+// carriedData notes that the connection carried data.
+func (f *ConnFacts) carriedData() {
 	f.Data = true
-	if f.chain > 0 {
-		f.link.Chains[f.chain-1].Data = true
+	if f.timer.chain > 0 {
+		f.link.Chains[f.timer.chain-1].Data = true
 	}
 }
 
-// command looks whether a command is a pool timer's.
-func (f *ConnFacts) command(s *Session, ex *Exchange) {
-	if f.link == nil {
-		f.join(s)
+// Command takes a command of the connection, before See takes its segment.
+func (f *ConnFacts) Command(s *Paired, ex *Exchange) {
+	if ex.verb != otherVerb || !f.timer.idle {
+		f.command(s, ex)
 	}
+}
+
+func (f *ConnFacts) command(s *Paired, ex *Exchange) {
+	f.join(s)
+	f.judge(s, ex)
+	f.timer.idle = f.Data && f.timer.pending.at == 0
+}
+
+// judge looks whether a command is a pool timer's, and what it says of the one before it.
+func (f *ConnFacts) judge(s *Paired, ex *Exchange) {
 	probe := ex.verb == verbPing || ex.verb == verbQuit
 	if ex.verb == verbQuit {
 		f.Quit = true
 	}
+	t := &f.timer.pending
 	switch {
 	case probe:
 	case ex.Flags&InHandshake != 0:
 		return
 	default:
-		if f.tick.at != 0 && ex.Time.Sub(f.tick.at) < tickSilence {
-			f.tick.at = 0 // somebody tested the connection before using it
+		if t.at != 0 && ex.Time.Sub(t.at) < tickSilence {
+			t.at = 0 // somebody tested the connection before using it
 		}
-		f.Data = f.Data || ex.CommandName() != "INFO"
-		if f.Data && f.chain > 0 {
-			f.link.Chains[f.chain-1].Data = true
+		if f.Data || ex.Command == nil || ex.Command.Name != "INFO" {
+			f.carriedData()
 		}
 	}
-	if f.tick.at != 0 && ex.Time.Sub(f.tick.at) >= tickSilence {
-		f.confirm(s)
+	if t.at != 0 && ex.Time.Sub(t.at) >= tickSilence {
+		f.confirm()
 	}
-	silent := f.lastData != 0 && (ex.Time.Sub(f.lastData) >= tickSilence || ex.Time == f.woken)
+	silent := f.payloadAt != 0 && (ex.Time.Sub(f.payloadAt) >= tickSilence || ex.Time == f.wokenAt)
 	if probe && silent && s.Kind == RESP {
-		f.tick = pendingTick{ex.Time, ex.Frame, TickPing}
+		*t = pendingTick{ex.Time, ex.Frame, TickPing}
 		if ex.verb == verbQuit {
-			f.tick.kind = TickQuit
-			f.confirm(s)
+			t.kind = TickQuit
+			f.confirm()
 		}
 	}
 }
 
 // confirm records the pending tick.
-func (f *ConnFacts) confirm(s *Session) {
-	t := f.tick
-	f.tick.at = 0
-	f.record(s.ID, t)
+func (f *ConnFacts) confirm() {
+	t := f.timer.pending
+	f.timer.pending.at = 0
+	f.record(t)
 }
 
-func (f *ConnFacts) record(conn int64, t pendingTick) {
+func (f *ConnFacts) record(t pendingTick) {
 	l := f.link
-	if l == nil {
+	if l == nil || !f.inChain(t.at) {
 		return
 	}
-	if f.chain == 0 {
-		f.enlist(conn, t.at)
-	}
-	if f.chain == 0 {
-		return
-	}
-	c := &l.Chains[f.chain-1]
+	c := &l.Chains[f.timer.chain-1]
 	c.Ticks++
 	c.Last = max(c.Last, t.at)
-	if len(l.Ticks) >= maxTicks || l.run.linked.ticks >= maxAllTicks {
-		l.run.capped++
+	r := l.registry
+	if !r.limits.ticks.Admits(len(l.Ticks)) || !r.limits.allTicks.Admits(r.kept.ticks) {
 		return
 	}
-	l.run.linked.ticks++
-	l.Ticks = append(l.Ticks, Tick{t.at, t.frame, conn, f.chain - 1, t.kind})
-	if f.lastTick != 0 {
-		l.intervals = append(l.intervals, t.at.Sub(f.lastTick))
+	r.kept.ticks++
+	l.Ticks = append(l.Ticks, Tick{t.at, t.frame, f.conn, f.timer.chain - 1, t.kind})
+	if f.timer.lastTick != 0 {
+		l.intervals = append(l.intervals, t.at.Sub(f.timer.lastTick))
 	}
-	f.lastTick = t.at
+	f.timer.lastTick = t.at
 }
 
 // endTick decides the pending tick at the end of the connection.
 func (f *ConnFacts) endTick(at capture.Time) {
-	if t := f.tick; t.at != 0 && f.established && (t.kind != TickOpen || at.Sub(t.at) >= tickSilence) {
-		f.record(f.conn, t)
+	if t := f.timer.pending; t.at != 0 && f.state != notOpen && (t.kind != TickOpen || at.Sub(t.at) >= tickSilence) {
+		f.record(t)
 	}
-	f.tick.at = 0
-}
-
-// remember notes a close, so that the connection which replaces this one is known.
-func (l *Link) remember(f *ConnFacts, at capture.Time) {
-	if f.Quit {
-		l.Goodbyes++
-	}
-	e := &l.closes[l.nextClose%len(l.closes)]
-	l.nextClose++
-	f.endTick(at)
-	*e = recentClose{at: at, conn: f.conn, chain: f.chain, idle: !f.Data && at.Sub(f.SYN.Time) >= tickSilence, mark: f.ClientRST}
-	switch {
-	case f.ClientFIN.Seen():
-		e.mark = f.ClientFIN
-	case f.ClientRST.Seen():
-	case f.ServerRST.Seen():
-		e.mark = f.ServerRST
-	default:
-		e.mark = f.ServerFIN // after QUIT
-	}
-}
-
-// continues looks whether a new connection may replace one that has just been closed. Whether it does shows when it
-// turns out to be idle too.
-func (f *ConnFacts) continues(at capture.Time) {
-	if f.link == nil {
-		return
-	}
-	for i := range f.link.closes {
-		e := &f.link.closes[i]
-		if d := at.Sub(e.at); e.chain > 0 && d >= 0 && d <= replaceWithin && e.at >= f.replaces.at {
-			f.replaces = *e
-		}
-	}
-}
-
-// enlist puts a connection with its first tick into the chain of the connection that it replaces, or into one of its
-// own.
-func (f *ConnFacts) enlist(conn int64, at capture.Time) {
-	l, e := f.link, &f.replaces
-	if e.chain == 0 || f.Data || l.Chains[e.chain-1].Conn != e.conn {
-		if len(l.Chains) >= maxChains || l.run.linked.chains >= maxAllChains {
-			l.run.capped++
-			return
-		}
-		l.run.linked.chains++
-		l.Chains = append(l.Chains, Chain{Conns: 1, First: at, Data: f.Data, Conn: conn})
-		f.chain = len(l.Chains)
-		return
-	}
-	f.chain = e.chain
-	c := &l.Chains[f.chain-1]
-	c.Conns++
-	c.Conn = conn
-	if !e.idle {
-		return
-	}
-	if c.Churns++; c.Churns == 1 {
-		c.ChurnFirst = f.SYN.Time
-	} else if len(c.ChurnGaps) < maxChurns {
-		c.ChurnGaps = append(c.ChurnGaps, f.SYN.Time.Sub(c.ChurnLast))
-	}
-	c.ChurnLast, c.Close, c.SYN = f.SYN.Time, e.mark, f.SYN
+	f.timer.pending.at = 0
 }

@@ -1,57 +1,68 @@
 package analysis
 
 import (
+	"hash/maphash"
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
-)
-
-// Bounds of what is kept of clusters.
-const (
-	maxViews      = 512  // client addresses that are followed through a cluster, at 56 KiB and a slot map each
-	maxSlotNodes  = 256  // nodes of which it is remembered what they serve, at 128 KiB each
-	maxMaps       = 256  // nodes whose own slot map is kept
-	maxNames      = 1024 // host names
-	maxNamesAsked = 64   // names that wait for the connection that shows their address
-	nameWidth     = 255  // longest host name, RFC 1035 section 2.3.4
 )
 
 // followWindow is how soon after a redirect a client goes where it points.
 const followWindow = 2 * time.Second
 
-// topology is what a run knows of servers, and of the clusters they form.
-type topology struct {
+// ClusterOptions steer a Topology; the zero value is good.
+type ClusterOptions struct {
+	StallMin  time.Duration // rs401.stall_min, the shortest stall; 0: stallMin
+	AskFollow time.Duration // rs306.follow_window, how soon a client follows an ASK; 0: followWindow
+	Lossy     bool          // the kernel dropped packets of the capture
+	// Emit is called with each redirect that may be about the command that it answers. The event is borrowed.
+	Emit func(*Redirected)
+}
+
+// Topology is what a run knows of servers, and of the clusters they form.
+type Topology struct {
+	o      ClusterOptions
+	limits clusterLimits
 	nodes  map[netip.AddrPort]*node
 	active bool // a redirect or a slot map was seen: keyed commands are followed
 	views  map[netip.Addr]*clusterView
-	names  map[string]netip.AddrPort // "host:port" in lower case, as it was announced
-	asked  []askedName
-	storms []*MovedStorm
+	names  hostNames
+	storms movedStorms
+	stalls stalls
 	event  Redirected
+	seed   maphash.Seed // of the prints of slot maps, so that none can be forged
 
-	news            capture.Time // latest packet of any connection that was no repetition
-	slotNodes, maps int          // that have slots, that have given a map
+	slotNodes, maps int // nodes that have slots, that have given a map
 
 	askingCommand, clientCommand, pauseCommand *resp.Command
-	mapCommands                                [3]*resp.Command
+	mapCommands                                [resp.ClusterNodes + 1]*resp.Command // by form
 }
 
-// askedName is a name that a client was sent to.
-type askedName struct {
-	client netip.Addr
-	name   string
-	port   uint16
-	at     capture.Time
-}
-
-func (t *topology) prepare() {
-	t.nodes, t.views, t.names = map[netip.AddrPort]*node{}, map[netip.Addr]*clusterView{}, map[string]netip.AddrPort{}
-	t.askingCommand, t.clientCommand, t.pauseCommand = commandNamed("ASKING"), commandNamed("CLIENT"), commandNamed("CLIENT", "PAUSE", "0")
-	t.mapCommands = [3]*resp.Command{commandNamed("CLUSTER", "SLOTS"), commandNamed("CLUSTER", "SHARDS"), commandNamed("CLUSTER", "NODES")}
+// NewTopology begins a run. Its limits become a part of bounds.
+func NewTopology(o ClusterOptions, bounds *bound.Set) *Topology {
+	if o.StallMin == 0 {
+		o.StallMin = stallMin
+	}
+	if o.AskFollow == 0 {
+		o.AskFollow = followWindow
+	}
+	t := &Topology{
+		o: o, limits: newClusterLimits(bounds), nodes: map[netip.AddrPort]*node{}, views: map[netip.Addr]*clusterView{}, seed: maphash.MakeSeed(),
+		askingCommand: commandNamed("ASKING"), clientCommand: commandNamed("CLIENT"), pauseCommand: commandNamed("CLIENT", "PAUSE", "0"),
+		mapCommands: [...]*resp.Command{
+			resp.ClusterSlots:  commandNamed("CLUSTER", "SLOTS"),
+			resp.ClusterShards: commandNamed("CLUSTER", "SHARDS"),
+			resp.ClusterNodes:  commandNamed("CLUSTER", "NODES"),
+		},
+	}
+	t.names = hostNames{known: map[string]netip.AddrPort{}, limit: t.limits.names, waiting: t.limits.waitingNames}
+	t.storms.limit = t.limits.storms
+	t.stalls = stalls{shortest: o.StallMin, limit: t.limits.stalls, named: t.limits.stallConns}
+	return t
 }
 
 func commandNamed(words ...string) *resp.Command {
@@ -62,86 +73,47 @@ func commandNamed(words ...string) *resp.Command {
 	return resp.Lookup(&req)
 }
 
-// locate notes where a client sends a command.
-func (r *Run) locate(s *Session, ex *Exchange, req *resp.Request) {
-	t, st := &r.topology, &s.topo
-	if s.commands == 1 {
-		st.node = r.nodeOf(s.Server)
-	}
-	if st.node == nil {
-		return
-	}
-	st.node.asking.push(s, ex.EndTime)
-	switch c := ex.Command; {
-	case c == nil:
-	case c == t.askingCommand:
-		st.asking = ex.Index
-	case c == t.mapCommands[0], c == t.mapCommands[1], c == t.mapCommands[2]:
-		st.tap = &replyTap{}
-	case c == t.pauseCommand || c == t.clientCommand:
-		st.node.pause(ex, req, c == t.pauseCommand)
-	}
-	if t.active {
-		if slot, ok := ex.Slot(); ok {
-			if st.view == nil {
-				st.view = t.viewOf(s.Client.Addr())
-			}
-			if st.view != nil {
-				st.view.send(slot, st.node, ex, st.asking > 0 && st.asking == ex.Index-1)
-			}
+// formOf returns the slot map that a command asks for, if it does.
+func (t *Topology) formOf(cmd *resp.Command) resp.SlotMapForm {
+	for form := resp.ClusterSlots; form <= resp.ClusterNodes; form++ {
+		if cmd == t.mapCommands[form] {
+			return form
 		}
 	}
+	return resp.NoSlotMap
 }
 
-// place learns from a reply which node serves what, and emits redirects.
-func (r *Run) place(s *Session, ex *Exchange, reply *resp.Reply) {
-	t, st := &r.topology, &s.topo
-	if st.node == nil {
-		return
+// Active reports whether anything has shown a cluster: the keys of commands are followed from then on.
+func (t *Topology) Active() bool { return t.active }
+
+// nodeOf finds or makes the node of a server; nil beyond the bound.
+func (t *Topology) nodeOf(addr netip.AddrPort) *node {
+	n := t.nodes[addr]
+	if n == nil && t.limits.servers.Admits(len(t.nodes)) {
+		n = &node{addr: addr}
+		n.asking.limit = t.limits.asking
+		t.nodes[addr] = n
 	}
-	if st.tap != nil && (ex.Command == t.mapCommands[0] || ex.Command == t.mapCommands[1] || ex.Command == t.mapCommands[2]) {
-		r.mapped(s, ex, reply)
-	}
-	if reply.Kind == resp.Error {
-		if rd, ok := resp.ParseRedirect(reply.Text); ok && ex.contradiction == "" && ex.mayMove(rd.Slot) {
-			r.redirected(s, ex, rd)
-		}
-		return
-	}
-	st.node.latency(ex)
-	if !t.active {
-		return
-	}
-	if slot, ok := ex.Slot(); ok && ex.contradiction == "" && ex.Flags&(Uncertain|Queued) == 0 {
-		after := st.asking > 0 && st.asking == ex.Index-1
-		if !after {
-			if st.node.slots == nil && t.slotNodes < maxSlotNodes {
-				t.slotNodes++
-				st.node.slots = new([resp.Slots]capture.Time)
-			}
-			if st.node.slots != nil {
-				st.node.slots[slot] = ex.Serves.Time
-			}
-		}
-		if st.view != nil {
-			st.view.data(slot, ex.Serves.Time)
-		}
-	}
+	return n
 }
 
-// mayMove reports whether a redirect for this slot can be about the command: its key is in the slot, or its keys were not
-// captured whole.
-func (ex *Exchange) mayMove(slot uint16) bool {
-	if own, ok := ex.Slot(); ok {
-		return own == slot
+// viewOf finds or makes the view of a client address; nil beyond the bound.
+func (t *Topology) viewOf(client netip.Addr) *clusterView {
+	v := t.views[client]
+	if v == nil && t.limits.clients.Admits(len(t.views)) {
+		v = &clusterView{client: client}
+		t.views[client] = v
 	}
-	return ex.Command == nil || ex.Command.HasKeys()
+	return v
 }
+
+// beyond reports whether a server that is not followed may have been seen all the same.
+func (t *Topology) beyond(n *node) bool { return n == nil && t.limits.servers.Hits > 0 }
 
 // Served returns when a node last gave data for a slot without ASKING, which proves that it served the slot then. It
-// knows this only from the first sign of a cluster on.
-func (r *Run) Served(server netip.AddrPort, slot uint16) (at capture.Time, ok bool) {
-	n := r.topology.nodes[server]
+// knows this only from the first sign of a cluster on, and only of nodes of which FollowsSlots is true.
+func (t *Topology) Served(server netip.AddrPort, slot uint16) (at capture.Time, ok bool) {
+	n := t.nodes[server]
 	if n == nil || n.slots == nil || slot >= resp.Slots {
 		return 0, false
 	}
@@ -149,88 +121,82 @@ func (r *Run) Served(server netip.AddrPort, slot uint16) (at capture.Time, ok bo
 	return at, at != 0
 }
 
-// Known reports whether a server was ever heard in this capture: its process sent a byte.
-func (r *Run) Known(server netip.AddrPort) bool {
-	n := r.topology.nodes[server]
-	return n != nil && n.last > 0
+// FollowsSlots reports whether it is remembered which slots a node serves, should it serve any.
+func (t *Topology) FollowsSlots(server netip.AddrPort) bool {
+	n := t.nodes[server]
+	return !t.beyond(n) && (n == nil || !n.unfollowed)
 }
 
-// Resolution says how a redirect's target was turned into an address.
-type Resolution uint8
-
-// Ways to understand a target.
-const (
-	Unresolved  Resolution = iota // a name that the capture does not explain
-	Literal                       // an address
-	SameHost                      // an empty host: the host that was asked
-	Placeholder                   // "?": the node has no host name to announce; taken as the host that was asked
-	ByName                        // a name whose address the capture has shown
-)
-
-// resolve turns a redirect's target into an address and port. name is the target as sent, safe to use as a key only.
-func (t *topology) resolve(server netip.AddrPort, rd *resp.Redirect) (netip.AddrPort, Resolution, string) {
-	port := rd.Port
-	switch host := string(rd.Host); host {
-	case "":
-		return netip.AddrPortFrom(server.Addr(), port), SameHost, ""
-	case "?":
-		return netip.AddrPortFrom(server.Addr(), port), Placeholder, host
-	}
-	if addr, err := netip.ParseAddr(string(rd.Host)); err == nil {
-		return netip.AddrPortFrom(addr.Unmap().WithZone(""), port), Literal, ""
-	}
-	if len(rd.Host) > nameWidth {
-		return netip.AddrPort{}, Unresolved, ""
-	}
-	name := nameKey(string(rd.Host), port)
-	if a, ok := t.names[name]; ok {
-		return a, ByName, name
-	}
-	return netip.AddrPort{}, Unresolved, name
+// Known reports whether a server was ever heard in this capture: its process sent a byte. Of a server beyond the bound
+// on servers that is taken for granted.
+func (t *Topology) Known(server netip.AddrPort) bool {
+	n := t.nodes[server]
+	return t.beyond(n) || n != nil && n.last > 0
 }
 
-func nameKey(host string, port uint16) string {
-	return strings.ToLower(host) + ":" + decimalText(port)
+// Lossy reports whether bytes of any connection to a server were sent and not captured, as far as that was noticed. Of a
+// server beyond the bound on servers that is taken for granted.
+func (t *Topology) Lossy(server netip.AddrPort) bool {
+	n := t.nodes[server]
+	return t.o.Lossy || t.beyond(n) || n != nil && n.lossy
 }
 
-// learnName notes what a name stands for; the latest word counts.
-func (t *topology) learnName(host string, addr netip.AddrPort) {
-	if host == "" || host == "?" || len(host) > nameWidth || !addr.IsValid() {
-		return
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return
-	}
-	key := nameKey(host, addr.Port())
-	if _, ok := t.names[key]; ok || len(t.names) < maxNames {
-		t.names[key] = addr
-	}
-}
-
-// askName remembers that a client was sent to a name that the capture does not explain yet.
-func (t *topology) askName(client netip.Addr, name string, port uint16, at capture.Time) {
-	if name == "" || len(t.asked) >= maxNamesAsked {
-		return
-	}
-	t.asked = append(t.asked, askedName{client, name, port, at})
-}
-
-// connecting takes a client's SYN: the first one to a redirect's port shows what the redirect's name stands for.
-func (r *Run) connecting(s *Session, seg *reassembly.Segment) {
-	t := &r.topology
-	for i := 0; i < len(t.asked); {
-		a := t.asked[i]
-		d := seg.Time.Sub(a.at)
-		hit := a.client == s.Client.Addr() && a.port == s.Server.Port() && d >= 0 && d < followWindow
-		if hit {
-			if _, known := t.names[a.name]; !known && len(t.names) < maxNames {
-				t.names[a.name] = s.Server
-			}
+// Servers returns the servers of which anything was heard, in order.
+func (t *Topology) Servers() []netip.AddrPort {
+	var all []netip.AddrPort
+	for a, n := range t.nodes {
+		if n.last > 0 {
+			all = append(all, a)
 		}
-		if hit || d >= followWindow {
-			t.asked = append(t.asked[:i], t.asked[i+1:]...)
+	}
+	slices.SortFunc(all, netip.AddrPort.Compare)
+	return all
+}
+
+// PingSplit returns, for a server, how many PINGs and how many commands with keys were answered alone, the latency that
+// 95 % of those PINGs stay below, and the one that 95 % of those commands exceed.
+func (t *Topology) PingSplit(server netip.AddrPort) (pings, keyed int, slowPing, fastKeyed time.Duration) {
+	n := t.nodes[server]
+	if n == nil {
+		return 0, 0, 0, 0
+	}
+	return int(n.ping.n), int(n.keyed.n), n.ping.quantile(95), n.keyed.quantile(5)
+}
+
+// MovedStorms returns the storms of all clients in order of time, when the run is over.
+func (t *Topology) MovedStorms() []*MovedStorm { return t.storms.finish(t.views) }
+
+// ClusterMaps returns the latest map that each node gave, in the order of the nodes' addresses.
+func (t *Topology) ClusterMaps() []*ClusterMap {
+	var all []*ClusterMap
+	for _, n := range t.nodes {
+		if n.given != nil {
+			all = append(all, n.given)
+		}
+	}
+	slices.SortFunc(all, func(a, b *ClusterMap) int { return a.From.Compare(b.From) })
+	return all
+}
+
+// SlotOwner returns the node that has a slot: by the latest map that a client of this address got, else by the data that
+// nodes gave for the slot; the zero value if nothing shows it.
+func (t *Topology) SlotOwner(client netip.Addr, slot uint16) netip.AddrPort {
+	if v := t.views[client]; v != nil && v.chart != nil {
+		if a := v.chart.Owner(slot); a.IsValid() {
+			return a
+		}
+	}
+	var best *node
+	for _, n := range t.nodes {
+		if n.slots == nil || slot >= resp.Slots || n.slots[slot] == 0 {
 			continue
 		}
-		i++
+		if best == nil || n.slots[slot] > best.slots[slot] || n.slots[slot] == best.slots[slot] && n.addr.Compare(best.addr) < 0 {
+			best = n
+		}
 	}
+	if best == nil {
+		return netip.AddrPort{}
+	}
+	return best.addr
 }

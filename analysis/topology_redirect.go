@@ -7,10 +7,10 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Redirected tells of a MOVED or ASK that may be about the command that it answers. One that cannot be, by its slot,
+// Redirected is a MOVED or ASK that may be about the command that it answers. One that cannot be, by its slot,
 // comes as an Answered with a contradiction instead.
 type Redirected struct {
-	Session  *Session
+	Session  *Paired
 	Exchange *Exchange
 	Redirect resp.Redirect  // Host is borrowed
 	Target   netip.AddrPort // where it points; invalid if Unresolved
@@ -22,33 +22,58 @@ type Redirected struct {
 	// AfterAsking says that ASKING stood directly before the command.
 	AfterAsking bool
 	// NoAsking says that an ASK had sent the client here, that it came without ASKING, and that this MOVED sends it back
-	// to the node that had said ASK (frame AskFrame at AskTime).
+	// to the node that had sent the ASK (frame AskFrame at AskTime).
 	NoAsking bool
 	AskFrame int64
 	AskTime  capture.Time
 }
 
-func (*Redirected) event() {}
+func (*Redirected) Event() {}
 
 // Certain reports whether the redirect is certainly the reply to its command.
 func (e *Redirected) Certain() bool { return e.Exchange.Flags&(Uncertain|AfterHole) == 0 }
 
 // redirected understands a redirect and emits it.
-func (r *Run) redirected(s *Session, ex *Exchange, rd resp.Redirect) {
-	t, st := &r.topology, &s.topo
+func (c *NodeConn) redirected(ex *Exchange, rd resp.Redirect) {
+	t, s := c.topology, c.conn
 	t.active = true
-	if st.view == nil {
-		st.view = t.viewOf(s.Client.Addr())
-	}
-	target, how, name := t.resolve(s.Server, &rd)
+	v := c.ofClient()
+	target, how, name := t.names.resolve(s.Server, &rd)
 	if how == Unresolved {
-		t.askName(s.Client.Addr(), name, rd.Port, ex.Serves.Time)
+		t.names.ask(s.Client.Addr(), name, rd.Port, ex.Serves.Time)
 	}
 	e := &t.event
-	*e = Redirected{Session: s, Exchange: ex, Redirect: rd, Target: target, How: how,
-		AfterAsking: st.asking > 0 && st.asking == ex.Index-1}
-	if st.view != nil {
-		st.view.redirect(r, e)
+	*e = Redirected{Session: s, Exchange: ex, Redirect: rd, Target: target, How: how, AfterAsking: c.afterAsking(ex)}
+	if v != nil {
+		t.redirect(v, c.node, e)
 	}
-	r.emit(e)
+	if t.o.Emit != nil {
+		t.o.Emit(e)
+	}
+}
+
+// redirect notes a redirect in how its client sees the cluster, and completes the event by what that shows.
+func (t *Topology) redirect(v *clusterView, from *node, e *Redirected) {
+	u := v.use(e.Redirect.Slot)
+	at := e.Exchange.Serves.Time
+	var to *node
+	if e.Target.IsValid() {
+		to = t.nodeOf(e.Target)
+	}
+	e.LastData = u.data
+	if p := u.prev; to != nil && p.node == to && !p.follow && at.Sub(p.at) < knewWithin {
+		e.KnewOwner = true
+	}
+	if e.Redirect.Kind == resp.Ask {
+		u.ask, u.asked, u.askFrame, u.askTime, u.credit = to, from, e.Exchange.Serves.Frame, at, to
+		return
+	}
+	if u.ask != nil && u.ask == from && u.asked == to && !e.AfterAsking {
+		if d := at.Sub(u.askTime); d >= 0 && d < t.o.AskFollow {
+			e.NoAsking, e.AskFrame, e.AskTime = true, u.askFrame, u.askTime
+		}
+		u.ask = nil
+	}
+	t.storms.addMoved(v, e)
+	u.owner, u.credit = to, to
 }

@@ -2,23 +2,24 @@ package analysis
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 )
 
 const (
-	// staleAfter ends a storm: no MOVED for so long.
-	staleAfter = 10 * time.Second
-	// maxStorms and maxStormMoves bound what is kept of storms, and of the redirects of one.
-	maxStorms     = 1024
-	maxStormMoves = 5
+	// stormGap ends a storm: no MOVED for so long.
+	stormGap = 10 * time.Second
+	// stormExamples is how many redirects of a storm are kept to be shown. All are counted.
+	stormExamples = 5
 )
 
-// MovedStorm is a time in which the clients behind one address were told MOVED again and again, at most 10 s apart,
+// MovedStorm is a time in which the clients behind one address got MOVED again and again, at most 10 s apart,
 // each time rightly: the slot was that of the key.
 type MovedStorm struct {
 	Client      netip.Addr
@@ -58,66 +59,74 @@ type StormMove struct {
 // Stale returns how many redirects show an old slot map.
 func (st *MovedStorm) Stale() int { return st.Ignored + st.Unrefreshed }
 
-// blow adds a MOVED to the client's storm.
-func (v *clusterView) blow(t *topology, e *Redirected, u *slotUse) {
-	ex, at := e.Exchange, e.Exchange.Serves.Time
-	if _, known := ex.Slot(); !known {
+// movedStorms are the storms of a run.
+type movedStorms struct {
+	closed []*MovedStorm
+	limit  *bound.Bound
+}
+
+// addMoved adds a MOVED to the storm of its client, or begins one.
+func (h *movedStorms) addMoved(v *clusterView, e *Redirected) {
+	at := e.Exchange.Serves.Time
+	if _, known := e.Exchange.Slot(); !known {
 		return // its key was not captured whole: neither whether it is a retry shows, nor of what share
 	}
+	if v.storm != nil && at.Sub(v.storm.Last) > stormGap {
+		h.close(v)
+	}
+	if v.storm == nil {
+		v.storm = &MovedStorm{Client: v.client, First: at, before: max(v.keyed-1, 0)}
+	}
 	st := v.storm
-	if st != nil && at.Sub(st.Last) > staleAfter {
-		t.calm(v)
-		st = nil
-	}
-	if st == nil {
-		st = &MovedStorm{Client: v.client, First: at, before: max(v.keyed-1, 0)}
-		v.storm = st
-	}
 	st.Last, st.Keyed = at, v.keyed-st.before
 	st.Weakened = st.Weakened || !e.Certain()
 	if e.KnewOwner {
 		st.Retries++
 		return
 	}
+	st.add(e, v.chart)
+}
+
+// close ends the storm of a client's view.
+func (h *movedStorms) close(v *clusterView) {
+	if v.storm != nil && h.limit.Admits(len(h.closed)) {
+		h.closed = append(h.closed, v.storm)
+	}
+	v.storm = nil
+}
+
+// finish ends all storms and returns them in order of time.
+func (h *movedStorms) finish(views map[netip.Addr]*clusterView) []*MovedStorm {
+	for _, client := range slices.SortedFunc(maps.Keys(views), netip.Addr.Compare) {
+		h.close(views[client])
+	}
+	slices.SortFunc(h.closed, func(a, b *MovedStorm) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), a.Client.Compare(b.Client))
+	})
+	return h.closed
+}
+
+// add counts a redirect of a client whose latest slot map is chart.
+func (st *MovedStorm) add(e *Redirected, chart *ClusterMap) {
+	ex, slot := e.Exchange, e.Redirect.Slot
 	st.Moved++
-	slot := e.Redirect.Slot
 	if bit := uint64(1) << (slot % 64); st.slots[slot/64]&bit == 0 {
 		st.slots[slot/64] |= bit
 		st.Slots++
 	}
-	switch chart := v.chart; {
+	switch {
 	case chart == nil || chart.Time < st.First && chart.Owner(slot) != e.Target:
 		st.Unrefreshed++
 	case chart.Time < ex.Time && chart.Owner(slot) == e.Target:
 		st.Ignored++
 	}
-	if v.chart != nil {
-		st.Refreshed = v.chart.Time
+	if chart != nil {
+		st.Refreshed = chart.Time
 	}
-	if len(st.Moves) < maxStormMoves {
+	if len(st.Moves) < stormExamples {
 		st.Moves = append(st.Moves, StormMove{
 			Conn: e.Session.ID, Client: e.Session.Client, Server: e.Session.Server, Target: e.Target, Frame: ex.Frame,
-			Reply: ex.Serves.Frame, File: ex.File, Time: at, Command: ex.CommandName(), Slot: slot,
+			Reply: ex.Serves.Frame, File: ex.File, Time: ex.Serves.Time, Command: ex.CommandName(), Slot: slot,
 		})
 	}
-}
-
-// calm ends the storm of a view.
-func (t *topology) calm(v *clusterView) {
-	if v.storm != nil && len(t.storms) < maxStorms {
-		t.storms = append(t.storms, v.storm)
-	}
-	v.storm = nil
-}
-
-// MovedStorms returns the storms of all clients in order of time, when the run is over.
-func (r *Run) MovedStorms() []*MovedStorm {
-	t := &r.topology
-	for _, v := range t.views {
-		t.calm(v)
-	}
-	slices.SortFunc(t.storms, func(a, b *MovedStorm) int {
-		return cmp.Or(cmp.Compare(a.First, b.First), a.Client.Compare(b.Client))
-	})
-	return t.storms
 }

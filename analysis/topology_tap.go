@@ -1,13 +1,9 @@
 package analysis
 
 import (
-	"bytes"
-
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 )
-
-// maxTap is the largest slot map that is read: CLUSTER NODES of 4,000 nodes has about 600 KB.
-const maxTap = 1 << 20
 
 // replyTap keeps the bytes that a server sends until the slot map that was asked for is whole: nested values are not in
 // a resp.Reply.
@@ -16,6 +12,7 @@ type replyTap struct {
 	buf    []byte
 	begun  bool
 	broken bool // bytes are missing, or there are too many
+	limit  *bound.Bound
 }
 
 func (t *replyTap) feed(seg *reassembly.Segment) {
@@ -27,7 +24,8 @@ func (t *replyTap) feed(seg *reassembly.Segment) {
 	case seg.Offset != t.start+int64(len(t.buf)):
 		t.broken = true
 	}
-	if t.broken = t.broken || len(seg.Payload) != seg.Length || len(t.buf)+seg.Length > maxTap; t.broken {
+	end := len(t.buf) + seg.Length
+	if t.broken = t.broken || len(seg.Payload) != seg.Length || end > 0 && !t.limit.Admits(end-1); t.broken {
 		t.buf = nil
 		return
 	}
@@ -40,79 +38,4 @@ func (t *replyTap) bytes(from, to int64) []byte {
 		return nil
 	}
 	return t.buf[from-t.start : to-t.start]
-}
-
-// token is one value of an encoded reply: a scalar, or the head of an aggregate.
-type token struct {
-	depth int
-	text  []byte // of a string
-	n     int64  // of an integer; of an aggregate the number of values to come
-	open  bool   // an aggregate
-}
-
-// maxTapDepth is deeper than any slot map nests.
-const maxTapDepth = 8
-
-// tokens walks over an encoded reply, whole and well-formed as far as the decoder saw, and stops at anything that a
-// slot map does not have.
-func tokens(b []byte, yield func(token) bool) {
-	var left [maxTapDepth]int64
-	depth := 0
-	for len(b) > 0 {
-		line, rest, ok := bytes.Cut(b, []byte("\r\n"))
-		if !ok || len(line) == 0 {
-			return
-		}
-		mark, word := line[0], line[1:]
-		b = rest
-		t := token{depth: depth}
-		switch mark {
-		case '*', '%', '~':
-			n, ok := decimal(word)
-			if !ok || n > maxTap {
-				return
-			}
-			if mark == '%' {
-				n *= 2
-			}
-			t.open, t.n = true, n
-		case '$', '=':
-			n, ok := decimal(word)
-			if !ok && string(word) != "-1" || n > int64(len(b))-2 {
-				return
-			}
-			if ok {
-				t.text, b = b[:n], b[n+2:]
-			}
-		case ':':
-			n, ok := decimal(word)
-			if !ok {
-				return
-			}
-			t.n = n
-		case '+', '_', '#', ',':
-			t.text = word
-		default:
-			return
-		}
-		if !yield(t) {
-			return
-		}
-		if t.open && t.n > 0 {
-			if depth++; depth == maxTapDepth {
-				return
-			}
-			left[depth] = t.n
-			continue
-		}
-		for depth > 0 {
-			if left[depth]--; left[depth] > 0 {
-				break
-			}
-			depth--
-		}
-		if depth == 0 {
-			return
-		}
-	}
 }

@@ -21,9 +21,9 @@ type torn struct {
 	gap     time.Duration
 }
 
-// watchWrite looks, before a segment of the client is read, whether it begins a new command in the middle of another:
+// watch looks, before a segment of the client is read, whether it begins a new command in the middle of another:
 // the write of that one was interrupted, a pause passed, and the connection was used again.
-func (s *Session) watchWrite(seg *reassembly.Segment) {
+func (t *torn) watch(s *Paired, seg *reassembly.Segment) {
 	start, inside := s.requests.Partial()
 	if s.torn.seen && (!inside || start != s.torn.start) && s.badRequests == 0 {
 		s.torn.seen = false // it came to its end after all: the bytes were its own
@@ -37,9 +37,8 @@ func (s *Session) watchWrite(seg *reassembly.Segment) {
 	}
 }
 
-// tellTorn reports the interrupted write, once it is sure: the server complained, or the command never came to its end.
-func (s *Session) tellTorn(refused bool) {
-	t := &s.torn
+// report reports the interrupted write, once it is sure: the server complained, or the command never came to its end.
+func (t *torn) report(s *Paired, refused bool) {
 	if !t.seen {
 		return
 	}
@@ -48,20 +47,7 @@ func (s *Session) tellTorn(refused bool) {
 	if !refused && (!inside || start != t.start) {
 		return
 	}
-	s.run.emit(&Oddity{
+	s.sink.Oddity(&Oddity{
 		Session: s, What: TornWrite, Frame: t.segment, File: t.file, Time: t.time, Offset: t.offset, Gap: t.gap, From: t.start, Refused: refused,
 	})
 }
-
-// Certain reports whether the pairing of this connection has held so far: no bytes are missing, and enough replies
-// answered their commands that what does not fit is a fault of the server's and not of reading it.
-func (s *Session) Certain() bool {
-	return !s.doubtful && !s.seenHole() && !s.cut[roleServer] && !s.cut[roleClient] && s.badRequests == 0 && s.replies >= minReplies &&
-		s.replies > 4*s.contradictions
-}
-
-// minReplies is how many replies must have fitted before bytes that do not are held against the server.
-const minReplies = 2
-
-// Lossy reports whether bytes of the connection were not captured.
-func (s *Session) Lossy() bool { return s.seenHole() || s.cut[roleClient] || s.cut[roleServer] }

@@ -226,7 +226,7 @@ func TestAsyncioTruth(t *testing.T) {
 	if len(used) != 186 {
 		t.Errorf("%d connections are said to be dirty; 192 were put back so, and 186 of these were used again", len(used))
 	}
-	for _, p := range run.populations {
+	for _, p := range run.clients.populations {
 		if ts := p.estimate(); !ts.Cancelled || len(ts.Values) > 0 {
 			t.Errorf("%d waits: fixed timeout %v, want cancellation", ts.N, ts.Values)
 		}
@@ -309,7 +309,7 @@ func TestAblation(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("| rules | 01a found / wrong of 665 | 02a found / wrong of 175 | 07a found / wrong of 45 |\n|---|---|---|---|\n")
 	for _, s := range steps {
-		set := func(r *Run) { r.without = s.off }
+		set := func(r *Run) { r.clients.without = s.off }
 		fmt.Fprintf(&b, "| %s |", s.name)
 		var jt jedisTruth
 		truth(t, "01a_jedis262_buggy_T300", &jt)

@@ -35,7 +35,7 @@ type sample struct {
 const maxSamples = 4096
 
 // gaveUp notes that the client went on without the reply to ex.
-func (s *Session) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
+func (s *clientConn) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
 	if ex == nil || ex.unsure || s.group == nil || ex.Flags&(Blocks|InHandshake|NotAwaited|NoReplyDue|AfterHole|Subscribing) != 0 || s.mode.subs > 0 {
 		return
 	}
@@ -52,7 +52,7 @@ func (s *Session) gaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int6
 		p.dropped++
 	}
 	p.learnCommand(ex)
-	s.run.gaveUp(s, ex, gap, how, frame, at)
+	s.sink.GaveUp(ex, gap, how, frame, at)
 }
 
 // learnCommand notes which commands the clients send that have shown their read timeout.
@@ -77,28 +77,26 @@ func nameHash(ex *Exchange) uint64 {
 
 // closesLikeJedis reports whether the client says QUIT, reads the answer and resets the connection at once (SO_LINGER
 // 0), on a connection without a set-up of its own.
-func (s *Session) closesLikeJedis(c *closeMark) bool {
-	if !c.rst || c.fin || !s.mode.quit || !s.keyed || s.handshake.commands > 0 || !s.lastData[roleServer].seen {
+func (s *clientConn) closesLikeJedis(c *closeMark) bool {
+	if !c.rst || c.fin || s.mode.ending != quitSent || !s.keyed || s.handshake.commands > 0 || !s.lastData[roleServer].seen {
 		return false
 	}
 	d := c.time.Sub(s.lastData[roleServer].time)
 	return d >= 0 && d <= reconnectWithin
 }
 
-// clientClosed notes a close with a reply outstanding, and the habits of closing.
-func (s *Session) clientClosed() {
+// closes reports whether the client closes now, for the first time, and something is known of it.
+func (s *clientConn) closes() bool {
 	if s.closeSeen {
-		return
+		return false
 	}
 	s.closeSeen = true
-	p := &s.prev
-	c := &s.closing[roleClient]
-	if s.group == nil || !p.valid {
-		return
-	}
-	if s.pending.len() > 0 {
-		s.blockGivenUp(GaveUpClose, c.frame, c.time.Sub(s.pending.front().EndTime), c.ack)
-	}
+	return s.group != nil && s.prev.valid
+}
+
+// clientClosed notes a close with a reply outstanding, and the habits of closing.
+func (s *clientConn) clientClosed() {
+	p, c := &s.prev, &s.closing[roleClient]
 	if s.awaited() && !s.overtaken && !p.replyBytes && p.ex != nil {
 		if gap := c.time.Sub(p.endTime); gap >= sampleFloor {
 			s.gaveUp(p.ex, gap, GaveUpClose, c.frame, c.time)
@@ -107,5 +105,5 @@ func (s *Session) clientClosed() {
 	if s.closesLikeJedis(c) {
 		s.group.pop.jedis++
 	}
-	s.run.clientClosed(s, c.time)
+	s.reg.clientClosed(s, c.time)
 }

@@ -1,4 +1,4 @@
-//go:build !linux && !libpcap
+//go:build !linux && !libpcap && !(cgo && (darwin || dragonfly || freebsd || netbsd || openbsd))
 
 package capture
 
@@ -15,6 +15,6 @@ const (
 func linkOf(string) LinkType { return LinkEthernet }
 
 func openLiveBackend(*LiveOptions) (liveBackend, error) {
-	return nil, fmt.Errorf("live capture on %s: %w: build with -tags libpcap, or pipe another program in: tcpdump -i DEV -U -w - | respsniff analyze -",
+	return nil, fmt.Errorf("live capture on %s: %w: build with cgo and -tags libpcap, or pipe another program in: tcpdump -i DEV -U -w - | respsniff analyze -",
 		runtime.GOOS, ErrUnsupported)
 }

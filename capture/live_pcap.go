@@ -1,4 +1,4 @@
-//go:build libpcap
+//go:build libpcap || (cgo && (darwin || dragonfly || freebsd || netbsd || openbsd))
 
 package capture
 
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"time"
 
@@ -15,15 +16,30 @@ import (
 
 const (
 	liveMethod = "libpcap"
-	liveAny    = true
+	liveAny    = runtime.GOOS == "linux" // elsewhere libpcap has no such device, or one of headers that are not read here
 )
 
-// linkOf does not know before the device is open.
+// linkOf guesses by the name: it does not know before the device is open.
 func linkOf(name string) LinkType {
-	if name == AnyInterface {
+	switch {
+	case name == AnyInterface:
 		return LinkSLL
+	case runtime.GOOS == "linux" || !strings.HasPrefix(name, "lo") && !strings.HasPrefix(name, "utun"):
+		return LinkEthernet
+	case runtime.GOOS == "openbsd":
+		return LinkLoop
 	}
-	return LinkEthernet
+	return LinkNull
+}
+
+// linkOfDLT converts what libpcap calls a data link type, whose numbers are the system's, to the one that files have:
+// they differ for the loopback interface of OpenBSD (https://www.tcpdump.org/linktypes.html).
+func linkOfDLT(dlt int, system string) LinkType {
+	const openBSDLoop = 12 // DLT_RAW of all others
+	if dlt == openBSDLoop && system == "openbsd" {
+		return LinkLoop
+	}
+	return LinkType(dlt)
 }
 
 // pcaps captures with libpcap.
@@ -54,6 +70,9 @@ func openLiveBackend(o *LiveOptions) (liveBackend, error) {
 }
 
 func openPcap(name string, o *LiveOptions) (*pcapHandle, error) {
+	if name == AnyInterface && !liveAny {
+		return nil, fmt.Errorf("all interfaces at once: %w: name one, or several, of those that 'respsniff interfaces' lists", ErrUnsupported)
+	}
 	in, err := pcap.NewInactiveHandle(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -83,7 +102,7 @@ func openPcap(name string, o *LiveOptions) (*pcapHandle, error) {
 			return nil, fmt.Errorf("%s: filter %q: %w", name, expression, err)
 		}
 	}
-	return &pcapHandle{Handle: h, name: name, link: LinkType(h.LinkType())}, nil
+	return &pcapHandle{Handle: h, name: name, link: linkOfDLT(int(h.LinkType()), runtime.GOOS)}, nil
 }
 
 // turn is how many packets of one interface are read before the next has its turn.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/trial"
 )
 
 // openLive opens interfaces or skips the test where that is not possible.
@@ -73,114 +74,125 @@ func talk(t *testing.T, l net.Listener, n int) {
 func TestLiveLoopback(t *testing.T) {
 	for _, device := range []string{"lo", capture.AnyInterface} {
 		t.Run(device, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			port := uint16(l.Addr().(*net.TCPAddr).Port)
-			live := openLive(t, capture.LiveOptions{
-				Interfaces: []string{device}, Filter: capture.LiveFilter{Ports: []uint16{port}}, Buffer: 4 << 20, Tick: 20 * time.Millisecond,
-			})
-			const messages = 500
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			sent := make(chan struct{})
-			go func() {
-				talk(t, l, messages)
-				close(sent)
-			}()
-			seen := map[string]int{}
-			ticks, frames := 0, int64(0)
-			var latest capture.Time
-			var quiet time.Time
-			for p, err := range live.Packets(ctx) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if p.Length == 0 {
-					ticks++
-					if p.Time < latest {
-						t.Errorf("a tick at %v after a packet of %v", p.Time.Std(), latest.Std())
-					}
-					latest = p.Time
-					select {
-					case <-sent:
-						if quiet.IsZero() {
-							quiet = time.Now()
-						}
-						if time.Since(quiet) > 300*time.Millisecond {
-							cancel()
-						}
-					default:
-					}
-					continue
-				}
-				if p.Time < latest && ticks > 0 && latest.Sub(p.Time) > 50*time.Millisecond {
-					t.Errorf("a packet of %v after %v", p.Time.Std(), latest.Std())
-				}
-				latest = max(latest, p.Time)
-				if frames++; p.Frame != frames {
-					t.Fatalf("frame %d, want %d", p.Frame, frames)
-				}
-				if d := time.Since(p.Time.Std()); d < -time.Second || d > 10*time.Second {
-					t.Errorf("frame %d is %v old", p.Frame, d)
-				}
-				if i := bytes.Index(p.Data, []byte("message ")); i >= 0 {
-					// The source port tells the two directions apart.
-					ports := p.Data[i-32:]
-					seen[fmt.Sprint(binary.BigEndian.Uint16(ports) == port, string(p.Data[i:]))]++
-				}
-			}
-			if len(seen) != 2*messages {
-				t.Errorf("%d distinct messages, want %d", len(seen), 2*messages)
-			}
-			for m, n := range seen {
-				if n != 1 {
-					t.Errorf("%s was captured %d times", m, n)
-				}
-			}
-			if ticks < 5 {
-				t.Errorf("%d ticks", ticks)
-			}
-			d, err := live.Drops()
-			if err != nil || !d.Known || d.Received < frames || d.Kernel != 0 {
-				t.Errorf("%+v %v after %d packets", d, err, frames)
-			}
-			again, err := live.Drops()
-			if err != nil || again.Received < d.Received {
-				t.Errorf("counters went back: %+v after %+v", again, d)
-			}
+			trial.Run(t, func(r *trial.Trial) { loopback(t, r, device) })
 		})
 	}
 }
 
-func TestLiveSnaplenCuts(t *testing.T) {
+// loopback captures a conversation and holds what is captured against what was sent.
+func loopback(t *testing.T, r *trial.Trial, device string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	port := uint16(l.Addr().(*net.TCPAddr).Port)
 	live := openLive(t, capture.LiveOptions{
-		Interfaces: []string{"lo"}, Filter: capture.LiveFilter{Ports: []uint16{uint16(l.Addr().(*net.TCPAddr).Port)}}, Snaplen: 70, Buffer: 4 << 20,
+		Interfaces: []string{device}, Filter: capture.LiveFilter{Ports: []uint16{port}}, Buffer: 4 << 20, Tick: 20 * time.Millisecond,
 	})
-	var talking sync.WaitGroup
-	talking.Go(func() { talk(t, l, 3) })
-	defer talking.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	const messages = 500
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+	sent := make(chan struct{})
+	go func() {
+		talk(t, l, messages)
+		close(sent)
+	}()
+	seen := map[string]int{}
+	ticks, frames := 0, int64(0)
+	var latest capture.Time
+	var quiet time.Time
 	for p, err := range live.Packets(ctx) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(p.Data) > 70 {
-			t.Fatalf("%d bytes of %d were captured", len(p.Data), p.Length)
+		if p.Length == 0 {
+			ticks++
+			if p.Time < latest {
+				t.Errorf("a tick at %v after a packet of %v", p.Time.Std(), latest.Std())
+			}
+			latest = p.Time
+			select {
+			case <-sent:
+				if quiet.IsZero() {
+					quiet = time.Now()
+				}
+				if time.Since(quiet) > 300*time.Millisecond {
+					cancel()
+				}
+			default:
+			}
+			continue
 		}
-		if p.Length > 70 && len(p.Data) == 70 {
-			return
+		if p.Time < latest && ticks > 0 && latest.Sub(p.Time) > 50*time.Millisecond {
+			t.Errorf("a packet of %v after %v", p.Time.Std(), latest.Std())
+		}
+		latest = max(latest, p.Time)
+		if frames++; p.Frame != frames {
+			t.Fatalf("frame %d, want %d", p.Frame, frames)
+		}
+		if d := time.Since(p.Time.Std()); d < -time.Second || d > 10*time.Second {
+			t.Errorf("frame %d is %v old", p.Frame, d)
+		}
+		if i := bytes.Index(p.Data, []byte("message ")); i >= 0 {
+			// The source port tells the two directions apart.
+			ports := p.Data[i-32:]
+			seen[fmt.Sprint(binary.BigEndian.Uint16(ports) == port, string(p.Data[i:]))]++
 		}
 	}
-	t.Error("no packet was cut")
+	d, err := live.Drops()
+	if err != nil || !d.Known || d.Received < frames {
+		t.Errorf("%+v %v after %d packets", d, err, frames)
+	}
+	again, err := live.Drops()
+	if err != nil || again.Received < d.Received {
+		t.Errorf("counters went back: %+v after %+v", again, d)
+	}
+	r.Dropped = d.Kernel + d.Interface
+	if len(seen) != 2*messages {
+		r.Errorf("%d distinct messages, want %d", len(seen), 2*messages)
+	}
+	for m, n := range seen {
+		if n != 1 {
+			t.Errorf("%s was captured %d times", m, n)
+		}
+	}
+	if ticks < 5 {
+		t.Errorf("%d ticks", ticks)
+	}
+}
+
+func TestLiveSnaplenCuts(t *testing.T) {
+	trial.Run(t, func(r *trial.Trial) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		live := openLive(t, capture.LiveOptions{
+			Interfaces: []string{"lo"}, Filter: capture.LiveFilter{Ports: []uint16{uint16(l.Addr().(*net.TCPAddr).Port)}}, Snaplen: 70, Buffer: 4 << 20,
+		})
+		var talking sync.WaitGroup
+		talking.Go(func() { talk(t, l, 3) })
+		defer talking.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for p, err := range live.Packets(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Data) > 70 {
+				t.Fatalf("%d bytes of %d were captured", len(p.Data), p.Length)
+			}
+			if p.Length > 70 && len(p.Data) == 70 {
+				return
+			}
+		}
+		if d, err := live.Drops(); err == nil {
+			r.Dropped = d.Kernel + d.Interface
+		}
+		r.Errorf("no packet was cut")
+	})
 }
 
 func TestOpenLiveRefuses(t *testing.T) {

@@ -30,6 +30,7 @@ const (
 type decoder struct {
 	stats     *Stats
 	fragments fragments
+	rare      *rare // nil until the first such header
 	seed      uint64
 
 	// Of the packet at hand.
@@ -94,6 +95,14 @@ func (d *decoder) walk(p *capture.Packet, out *packet) bool {
 func (d *decoder) fault(f Fault) (layer, []byte) {
 	d.stats.Undecodable[f]++
 	return layerDone, nil
+}
+
+// parse decodes a rare header into d.rare, or reports false.
+func (d *decoder) parse(h rareHeader, data []byte) bool {
+	if d.rare == nil {
+		d.rare = newRare()
+	}
+	return d.rare.parse(h, data)
 }
 
 // skip steps over n header bytes, which must have been captured.

@@ -14,7 +14,7 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 	f.active = a.clock.reading
 	a.stats.Conns++
 	c := &f.conn
-	c.ID = a.stats.Conns
+	c.ID = a.options.Numbered + a.stats.Conns
 	c.First, c.Last = t, t
 	from := A
 	switch p.Flags & (SYN | ACK) {

@@ -109,14 +109,17 @@ func (d *decoder) ipv6(data []byte) (layer, []byte) {
 // transport steps over what may stand between IP and TCP: extension headers and tunnels.
 func (d *decoder) transport(data []byte) (layer, []byte) {
 	switch d.proto {
-	case protoHopByHop, protoRouting, protoDestOpts, protoMobility, protoHIP, protoShim6, protoAH:
+	case protoHopByHop, protoRouting, protoDestOpts, protoMobility, protoHIP, protoShim6:
+		if !d.parse(headerExtension, data) {
+			return d.fault(ShortIP)
+		}
+		d.proto = uint8(d.rare.extension.NextHeader)
+		return layerTransport, d.rare.extension.Payload
+	case protoAH:
 		if len(data) < 8 {
 			return d.fault(ShortIP)
 		}
-		n := (int(data[1]) + 1) * 8
-		if d.proto == protoAH { // counted in words, minus 2 (RFC 4302 section 2.2)
-			n = (int(data[1]) + 2) * 4
-		}
+		n := (int(data[1]) + 2) * 4 // RFC 4302 section 2.2: in words, minus 2
 		if n > len(data) {
 			return d.fault(ShortIP)
 		}

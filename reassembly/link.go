@@ -3,6 +3,8 @@ package reassembly
 import (
 	"encoding/binary"
 
+	"github.com/google/gopacket/layers"
+
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -32,7 +34,6 @@ const (
 	sllHeader      = 16
 	sll2Header     = 20
 	nullHeader     = 4
-	snapHeader     = 8
 	pppoeHeader    = 6
 	mplsLabel      = 4
 )
@@ -104,14 +105,13 @@ func (d *decoder) byEtherType(data []byte) (layer, []byte) {
 	case etherPPP:
 		return layerPPP, data
 	}
-	// 802.2 LLC with SNAP and an all-zero OUI: an EtherType follows (RFC 1042).
-	if d.etherType < minEtherType && len(data) >= snapHeader && binary.BigEndian.Uint32(data) == 0xaaaa0300 &&
-		data[4]|data[5] == 0 {
-		d.etherType = binary.BigEndian.Uint16(data[6:])
-		if d.etherType < minEtherType {
+	if d.etherType < minEtherType && d.parse(headerSNAP, data) {
+		if t, ok := d.rare.etherType(); ok && t < minEtherType {
 			return d.fault(BadLink)
+		} else if ok {
+			d.etherType = t
+			return layerEtherType, d.rare.snap.Payload
 		}
-		return layerEtherType, data[snapHeader:]
 	}
 	d.stats.NonIP++
 	return layerDone, nil
@@ -123,15 +123,13 @@ func (d *decoder) null(data []byte) (layer, []byte) {
 	if len(data) < nullHeader {
 		return d.fault(ShortLink)
 	}
-	family := binary.BigEndian.Uint32(data)
-	if family > 0xffff {
-		family = binary.LittleEndian.Uint32(data)
-	}
-	switch family {
-	case 2: // AF_INET
-		return layerIPv4, data[nullHeader:]
-	case 10, 24, 28, 30: // AF_INET6 on Linux, NetBSD/OpenBSD, FreeBSD, macOS
-		return layerIPv6, data[nullHeader:]
+	if d.parse(headerLoopback, data) {
+		switch d.rare.loopback.Family {
+		case layers.ProtocolFamilyIPv4:
+			return layerIPv4, d.rare.loopback.Payload
+		case layers.ProtocolFamilyIPv6Linux, layers.ProtocolFamilyIPv6BSD, layers.ProtocolFamilyIPv6FreeBSD, layers.ProtocolFamilyIPv6Darwin:
+			return layerIPv6, d.rare.loopback.Payload
+		}
 	}
 	d.stats.NonIP++
 	return layerDone, nil

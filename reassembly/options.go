@@ -7,6 +7,9 @@ type Options struct {
 	// Ports, if not empty, keeps the TCP packets from or to one of these ports; others are counted and skipped.
 	Ports []uint16
 
+	// Numbered is how many connections of the same traffic have numbers already: the first one gets the next.
+	Numbered int64
+
 	// MaxConns bounds the connections held at once. At the bound the longest idle of a sample gives way (EndEvicted),
 	// half-open ones first.
 	MaxConns int

@@ -11,13 +11,12 @@ const (
 )
 
 const (
-	udpHeader   = 8
-	vxlanHeader = 8
-	geneveBase  = 8
-	gtpBase     = 8
-	greBase     = 4
-	erspan2     = 8
-	erspan3     = 12
+	udpHeader  = 8
+	geneveBase = 8
+	gtpBase    = 8
+	greBase    = 4
+	erspan2    = 8
+	erspan3    = 12
 )
 
 // udp looks into the tunnels that are told by their destination port.
@@ -30,14 +29,14 @@ func (d *decoder) udp(data []byte) (layer, []byte) {
 	data = data[udpHeader:]
 	switch port {
 	case portVXLAN, portVXLANOld:
-		if len(data) < vxlanHeader {
+		if !d.parse(headerVXLAN, data) {
 			return d.fault(BadTunnel)
 		}
-		if data[0]&0x08 == 0 { // RFC 7348 section 5: the I flag must be set
+		if !d.rare.vxlan.ValidIDFlag { // RFC 7348 section 5: it must be set
 			break
 		}
 		d.stats.Tunnels[VXLAN]++
-		return layerEthernet, data[vxlanHeader:]
+		return layerEthernet, d.rare.vxlan.Payload
 	case portGeneve: // RFC 8926 section 3.4
 		if len(data) < geneveBase {
 			return d.fault(BadTunnel)

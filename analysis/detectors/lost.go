@@ -23,6 +23,27 @@ type lost struct {
 	got       string
 }
 
+// newLost describes a connection at its end.
+func newLost(s *analysis.Session) *lost {
+	l := &lost{conn: s.ID, facts: *s.Facts(), open: stillOpen(s), weakened: s.Lost[0]+s.Lost[1] > 0, lastReply: noReply}
+	l.s = analysis.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: max(l.facts.LastClient, s.First), Severity: analysis.High,
+		Policy: s.Stance().Policy.String(), Weakened: l.weakened,
+	}
+	if p := s.Population(); p != nil {
+		l.s.Library = p.Lib().Name
+	}
+	return l
+}
+
+// stillOpen reports whether a connection was open when the capture ended.
+func stillOpen(s *analysis.Session) bool {
+	return s.End == reassembly.EndCapture || s.End == reassembly.NotEnded
+}
+
+// noReply is the reply to a command that was never answered.
+const noReply = "no reply"
+
 // closeWait says how the server closed, and what the client did not do.
 func (l *lost) closeWait(end capture.Time) string {
 	f := &l.facts
@@ -40,7 +61,7 @@ func (l *lost) example(run *analysis.Run, facts []string) analysis.Example {
 	reply := fmt.Sprintf("answered with %s", l.lastReply)
 	if l.poisoned {
 		reply += fmt.Sprintf("; its caller got %s", l.got)
-	} else if l.lastReply == "no reply" {
+	} else if l.lastReply == noReply {
 		reply = "never answered"
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("the last command was %s at %s (frame %d), %s", l.lastName, at(f.LastClient), l.lastFrame, reply))

@@ -28,10 +28,10 @@ func ImpossibleReply() *analysis.Detector {
 				if !a.Resolved || !a.Swapped || a.NMisfits < 2 && !a.Foreign {
 					return
 				}
-				conf, weak := certain(a.Session)
+				conf, weak := certain(analysis.SessionOf(a.Session))
 				m := &a.Misfits[0]
 				run := r.Run()
-				r.Add(ofSession(a.Session, analysis.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(a.Session), analysis.Occurrence{
 					Time: m.Reply.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak, Count: a.NMisfits,
 					Evidence: func() analysis.Example {
 						facts := append(misfits(run, a),

@@ -129,7 +129,7 @@ func (w *foreignMoves) served(a *analysis.Alignment) {
 	for i := range a.Misfits {
 		m := &a.Misfits[i]
 		if to, ok := resp.ParseRedirect(m.Reply.Text.Raw()); ok && m.Foreign && a.Resolved {
-			w.wire(a.Session, &m.Command, &m.Reply, to)
+			w.wire(analysis.SessionOf(a.Session), &m.Command, &m.Reply, to)
 		}
 	}
 }

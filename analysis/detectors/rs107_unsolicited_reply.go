@@ -27,7 +27,7 @@ func UnsolicitedReply() *analysis.Detector {
 					return
 				}
 				s := o.Session
-				conf, weak := certain(s)
+				conf, weak := certain(analysis.SessionOf(s))
 				run := r.Run()
 				in := *o.Info
 				before := "no command was answered before"
@@ -36,7 +36,7 @@ func UnsolicitedReply() *analysis.Detector {
 				}
 				n := s.Commands()
 				text := run.Describe(&analysis.Exchange{}, &in)
-				r.Add(ofSession(s, analysis.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(s), analysis.Occurrence{
 					Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() analysis.Example {
 						return analysis.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: []string{

@@ -32,7 +32,7 @@ func MissingReply() *analysis.Detector {
 
 // addSkip reports commands that the server left without a reply.
 func addSkip(r *analysis.Reporter, a *analysis.Alignment, severity analysis.Severity, more ...string) {
-	conf, weak := certain(a.Session)
+	conf, weak := certain(analysis.SessionOf(a.Session))
 	if a.NMisfits < 2 && !a.Foreign {
 		conf = min(conf, analysis.Likely) // one contradiction may be the table's of commands
 	}
@@ -41,7 +41,7 @@ func addSkip(r *analysis.Reporter, a *analysis.Alignment, severity analysis.Seve
 	}
 	run := r.Run()
 	ex := a.Skipped[0]
-	r.Add(ofSession(a.Session, analysis.Occurrence{
+	r.Add(ofSession(analysis.SessionOf(a.Session), analysis.Occurrence{
 		Time: ex.Time, Severity: severity, Confidence: conf, Weakened: weak, Count: a.Skips,
 		Evidence: func() analysis.Example {
 			facts := []string{fmt.Sprintf("%s got no reply", list(run, a.Skipped, "or"))}

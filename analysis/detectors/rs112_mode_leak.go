@@ -59,11 +59,11 @@ func (w *modeLeaks) stale(o *analysis.Oddity) {
 	run, ex := w.r.Run(), o.Exchange
 	fact := fmt.Sprintf("%s was sent %s after the command before, on a connection left inside %s", cited(run, ex), seconds(o.Gap), o.Text)
 	if o.Info != nil {
-		w.add(o.Session, ex, analysis.Likely, fact,
+		w.add(analysis.SessionOf(o.Session), ex, analysis.Likely, fact,
 			fmt.Sprintf("the server answered %s (frame %d): the probe of the connection's next user was queued", run.Describe(ex, o.Info), o.Info.Frame))
 		return
 	}
-	w.add(o.Session, ex, analysis.Likely, fact, "its reply stands among the lines that MONITOR prints")
+	w.add(analysis.SessionOf(o.Session), ex, analysis.Likely, fact, "its reply stands among the lines that MONITOR prints")
 }
 
 func (w *modeLeaks) add(s *analysis.Session, ex *analysis.Exchange, conf analysis.Confidence, facts ...string) {

@@ -29,7 +29,7 @@ func TornWrite() *analysis.Detector {
 				if o.Refused {
 					conf, end = analysis.Proven, "the server answered with a protocol error"
 				}
-				r.Add(ofSession(o.Session, analysis.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(o.Session), analysis.Occurrence{
 					Time: o.Time, Severity: analysis.Critical, Confidence: conf,
 					Evidence: func() analysis.Example {
 						return analysis.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: []string{

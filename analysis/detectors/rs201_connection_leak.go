@@ -2,14 +2,12 @@ package detectors
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/internal/bound"
-	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
 )
 
 // ConnectionLeak is RS201: connections that a program took from its pool and lost.
@@ -27,10 +25,7 @@ func ConnectionLeak() *analysis.Detector {
 			{Name: "periods", Default: "2", Meaning: "periods of the pool's timer that a connection must have missed while others did not"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &leaks{
-				r: r, byConn: map[int64]*lost{},
-				bound: r.EvidenceBound(maxLost, "connections that may be lost", "further lost connections"),
-			}
+			w := &leaks{r: r, suspects: newSuspects(r.Run().Bounds())}
 			w.lastUse = analysis.Keep(r.Collector, analysis.Texts[string]{
 				Title: func(f *analysis.Finding, _ *string) string {
 					return fmt.Sprintf("%s taken from the pool and never given back", was(f.Count, "connection"))
@@ -42,83 +37,87 @@ func ConnectionLeak() *analysis.Detector {
 	}
 }
 
-// Bounds of what is kept of connections that may be lost.
 const (
-	maxLost = 1 << 12
 	// brokenIdle is how long a connection whose last caller got a foreign reply must lie unused until the capture ends
 	// before it counts as lost.
 	brokenIdle = time.Second
-	// minGoodbyes is how many connections of a client must have said QUIT before one that did not is remarkable.
-	minGoodbyes = 3
+	// minClosedByQuit is how many connections of a client must have sent QUIT before one that did not is remarkable.
+	minClosedByQuit = 3
 )
 
 // leaks collects connections that nobody uses any more.
 type leaks struct {
-	r      *analysis.Reporter
-	byConn map[int64]*lost
-	order  []*lost
-	bound  *bound.Bound // of order
-	// lastUse is the last thing on one of a group's lost connections.
-	lastUse analysis.Facts[string]
+	r        *analysis.Reporter
+	suspects *suspects
+	lastUse  analysis.Facts[string] // the last thing on one of a group's lost connections
 }
 
-// ended keeps connections that the client left open, or that only the end of its process reset.
+// ended keeps connections that the client left open. One that was reset is no suspect before a foreign reply was read on
+// it, which desync tells.
 func (w *leaks) ended(e *analysis.Ended) {
 	s := e.Session
-	f := s.Facts()
-	if s.Kind != analysis.RESP || s.Commands() == 0 || f.Quit || f.ClientFIN.Seen() || f.Late.Seen() || f.ServerRST.Seen() {
-		return
-	}
 	ex := s.LastExchange()
-	if ex == nil || ex.Flags&analysis.Blocks != 0 && !ex.Served || !w.bound.Admits(len(w.order)) {
+	if !abandonable(s) || s.Facts().ClientRST.Seen() || ex == nil || ex.Flags&analysis.Blocks != 0 && !ex.Served {
 		return
 	}
-	l := w.lost(s)
-	l.lastName = strings.TrimSpace(ex.CommandName() + " " + w.r.Run().Key(ex))
+	run := w.r.Run()
+	l := newLost(s)
+	l.lastName = strings.TrimSpace(ex.CommandName() + " " + run.Key(ex))
 	l.lastFrame = ex.Frame
-	l.lastReply = "no reply"
 	if ex.Served {
-		l.lastReply = w.r.Run().Describe(ex, &ex.Serves)
+		l.lastReply = run.Describe(ex, &ex.Serves)
 	}
-}
-
-func (w *leaks) lost(s *analysis.Session) *lost {
-	l := w.byConn[s.ID]
-	if l == nil {
-		l = &lost{
-			conn: s.ID, facts: *s.Facts(), open: s.End == reassembly.EndCapture || s.End == reassembly.NotEnded,
-			weakened: s.Lost[0]+s.Lost[1] > 0,
-		}
-		l.s = analysis.Occurrence{
-			Client: s.Client, Server: s.Server, Conn: s.ID, Time: max(l.facts.LastClient, s.First), Severity: analysis.High,
-			Policy: s.Stance().Policy.String(), Weakened: l.weakened,
-		}
-		if p := s.Population(); p != nil {
-			l.s.Library = p.Lib().Name
-		}
-		w.byConn[s.ID] = l
-		w.order = append(w.order, l)
-	}
-	return l
+	w.suspects.add(l, run.Summary().Last)
 }
 
 // desync marks connections whose last caller got a reply that was not its own.
 func (w *leaks) desync(d *analysis.Desync) {
-	l := w.byConn[d.Conn]
-	if l == nil || d.NVictims == 0 || d.Last.Index != d.Session.Commands() {
+	v := &d.Last
+	if d.Open || d.NVictims == 0 || v.Index != d.Session.Commands() {
 		return
 	}
-	switch d.Last.Saw {
+	switch v.Saw {
 	case "wrong value", "the same value by luck":
 		return // no exception: the caller gives the connection back
 	}
-	l.poisoned, l.got, l.sure = true, d.Last.Got, d.Last.Confidence
+	l := w.suspects.byConn[d.Conn]
+	if l == nil {
+		if !abandonable(analysis.SessionOf(d.Session.Paired)) || v.Serves == 0 && mayBlock(v.Command) {
+			return
+		}
+		l = newLost(analysis.SessionOf(d.Session.Paired))
+		l.lastName, l.lastFrame = strings.TrimSpace(v.Command+" "+v.Key), v.Frame
+		if v.Serves != 0 {
+			l.lastReply = v.Meant
+		}
+	}
+	l.poisoned, l.got, l.sure = true, v.Got, v.Confidence
+	w.suspects.add(l, w.r.Run().Summary().Last)
+}
+
+// abandonable reports whether the connection's end leaves it open that its program had lost it: the client has neither
+// closed it nor noticed that the server had, and it is open, half closed, or was reset when the client's process ended.
+func abandonable(s *analysis.Session) bool {
+	f := s.Facts()
+	if s.Kind != analysis.RESP || s.Commands() == 0 || f.Quit || f.ClientFIN.Seen() || f.Late.Seen() || f.ServerRST.Seen() {
+		return false
+	}
+	return stillOpen(s) || f.CloseWait() || f.ClientRST.Seen()
+}
+
+// mayBlock reports whether a command of this name waits for an event.
+func mayBlock(name string) bool {
+	for c := range resp.Commands() {
+		if c.String() == name {
+			return c.MayBlock()
+		}
+	}
+	return false
 }
 
 func (w *leaks) finish(run *analysis.Run) {
-	slices.SortFunc(w.order, func(a, b *lost) int { return int(a.conn - b.conn) })
 	end := run.Summary().Last
-	for _, l := range w.order {
+	for _, l := range w.suspects.inOrder(end) {
 		o := l.s
 		var facts []string
 		o.Confidence, facts = w.judge(l, end)
@@ -162,11 +161,11 @@ func (w *leaks) judge(l *lost, end capture.Time) (analysis.Confidence, []string)
 	why := fmt.Sprintf("its last caller got %s, the reply to an earlier command, and nothing was sent on it since", l.got)
 	if f.ClientRST.Seen() {
 		link := f.Link()
-		if link == nil || link.Goodbyes < minGoodbyes {
+		if link == nil || link.ClosedByQuit < minClosedByQuit {
 			return analysis.Unsaid, nil
 		}
-		return level, []string{why, fmt.Sprintf("it was reset without QUIT (frame %d), where %d other connections of this client said QUIT: "+
-			"it was not in the pool when that was closed", f.ClientRST.Frame, link.Goodbyes)}
+		return level, []string{why, fmt.Sprintf("it was reset without QUIT (frame %d), where %d other connections of this client sent QUIT: "+
+			"it was not in the pool when that was closed", f.ClientRST.Frame, link.ClosedByQuit)}
 	}
 	if !l.open || idle < brokenIdle {
 		return analysis.Unsaid, nil
@@ -178,7 +177,7 @@ func (w *leaks) judge(l *lost, end capture.Time) (analysis.Confidence, []string)
 func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 	f := &l.facts
 	link := f.Link()
-	if link == nil || !l.open || !f.Data || l.lastReply == "no reply" {
+	if link == nil || !l.open || !f.Data || l.lastReply == noReply {
 		return false, nil
 	}
 	period := link.Pools().Period

@@ -50,7 +50,7 @@ const (
 	maxFullServers = 1 << 10
 )
 
-// refusals collects connections that a full server turned away.
+// refusals collects connections that a full server rejected.
 type refusals struct {
 	r       *analysis.Reporter
 	open    map[int64]turnedAway // refused connections that are not yet over
@@ -140,7 +140,7 @@ func (w *refusals) ended(e *analysis.Ended) {
 	case s.Commands() == 0:
 		f.unused++
 		return
-	case s.MidWrite():
+	case s.InsideCommand():
 		f.cut++
 		return
 	}

@@ -18,15 +18,11 @@ func ConnectionChurn() *analysis.Detector {
 		Summary: "many connections are opened for a few commands each",
 		Params: []analysis.Param{
 			{Name: "churn_rate", Default: "5", Meaning: "new connections a second, held for five seconds"},
-			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried no more commands than this"},
+			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried at most this many commands"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &churns{
-				r: r, gone: map[int64]struct{}{}, links: map[*analysis.Link]*shortLived{},
-				perLink: r.DetailBound(maxChurned, "connections of one client and server", "how many more were opened: the count is the least"),
-				allKept: r.EvidenceBound(maxVisits, "connections of all clients", "connections that further clients opened"),
-				gaveUp:  r.EvidenceBound(maxChurned, "open connections with a wait in vain", "which of further connections were closed after a wait in vain"),
-			}
+			w := &churns{r: r, gone: map[int64]struct{}{}, links: map[*analysis.Link]*shortLived{}}
+			w.limits(r.Run().Bounds())
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s opened %d connections for a few commands each", f.Client, f.Count)
 			}
@@ -39,20 +35,30 @@ func ConnectionChurn() *analysis.Detector {
 	}
 }
 
-const (
-	churnWindow = 5 * time.Second
-	maxChurned  = 1 << 14 // connections remembered of one link
-	maxVisits   = 1 << 17 // … of all links
-)
+// churnWindow is the time in which connections are counted.
+const churnWindow = 5 * time.Second
 
 // churns collects connections that were opened and properly closed within the capture.
 type churns struct {
-	r                        *analysis.Reporter
-	gone                     map[int64]struct{} // connections that were closed because a reply did not come
-	links                    map[*analysis.Link]*shortLived
-	order                    []*analysis.Link
-	kept                     int // connections remembered
-	perLink, allKept, gaveUp *bound.Bound
+	r     *analysis.Reporter
+	gone  map[int64]struct{} // connections that were closed because a reply did not come
+	links map[*analysis.Link]*shortLived
+	order []*analysis.Link
+	kept  int // connections remembered
+
+	maxGone, maxOfLink, maxOfAll *bound.Bound
+}
+
+func (w *churns) limits(set *bound.Set) {
+	w.maxGone = set.New(bound.Bound{
+		Name: "connections with a wait in vain", Limit: 1 << 14, Hides: "which further connections were closed because of it", Loses: bound.Evidence,
+	})
+	w.maxOfLink = set.New(bound.Bound{
+		Name: "short connections of one client", Limit: 1 << 14, Hides: "its further connections in the count of RS205", Loses: bound.Evidence,
+	})
+	w.maxOfAll = set.New(bound.Bound{
+		Name: "short connections of all clients", Limit: 1 << 17, Hides: "further connections in the counts of RS205", Loses: bound.Evidence,
+	})
 }
 
 // shortLived is what is remembered of one link.
@@ -71,7 +77,7 @@ type visit struct {
 }
 
 func (w *churns) waited(e *analysis.WaitEnded) {
-	if _, known := w.gone[e.Session.ID]; !known && w.gaveUp.Admits(len(w.gone)) {
+	if _, known := w.gone[e.Session.ID]; known || w.maxGone.Admits(len(w.gone)) {
 		w.gone[e.Session.ID] = struct{}{}
 	}
 }
@@ -88,7 +94,7 @@ func (w *churns) ended(e *analysis.Ended) {
 	if _, deaf := s.OnlySide(); deaf || s.Hidden().Cut[0] > 0 {
 		return // whether a reply came does not show, or how many commands there were
 	}
-	if link == nil || !closed || !f.SYN.Seen() || !f.Data || gaveUp || s.Turned() || s.Kind != analysis.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
+	if link == nil || !closed || !f.SYN.Seen() || !f.Data || gaveUp || s.RejectedAtAccept() || s.Kind != analysis.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
 	l := w.links[link]
@@ -97,7 +103,7 @@ func (w *churns) ended(e *analysis.Ended) {
 		w.links[link] = l
 		w.order = append(w.order, link)
 	}
-	if w.perLink.Admits(len(l.opened)) && w.allKept.Admits(w.kept) {
+	if w.maxOfLink.Admits(len(l.opened)) && w.maxOfAll.Admits(w.kept) {
 		w.kept++
 		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands())})
 	}

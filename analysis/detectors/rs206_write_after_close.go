@@ -48,7 +48,7 @@ func (w *lateWrites) control(c *analysis.Control) {
 	}
 	s := c.Session
 	f := s.Facts()
-	if !f.ServerFIN.Seen() || !f.Late.Seen() || f.ServerRST.Seen() || f.Quit && !s.Turned() {
+	if !f.ServerFIN.Seen() || !f.Late.Seen() || f.ServerRST.Seen() || f.Quit && !s.RejectedAtAccept() {
 		return // what stands behind QUIT is not answered by design
 	}
 	run := w.r.Run()
@@ -59,12 +59,12 @@ func (w *lateWrites) control(c *analysis.Control) {
 	sides := &c.Segment.Conn.Sides
 	o.Weakened = sides[0].Lost+sides[1].Lost > 0
 	if o.Weakened || sides[0].Cut > 0 || s.Start == reassembly.MidStream && s.Commands() <= 1 {
-		o.Confidence = analysis.Possible // a QUIT may be among what was lost, cut off, or said before the capture began
+		o.Confidence = analysis.Possible // a QUIT may be among what was lost, cut off, or sent before the capture began
 	}
 	why := "why the server closed does not show here (failover, CLIENT KILL, restart)"
 	idle := f.ServerTimeout()
 	switch {
-	case s.Turned():
+	case s.RejectedAtAccept():
 		why = "the server was at maxclients and had refused the connection (RS204)"
 	case idle > 0:
 		why = fmt.Sprintf("the server closed after %s of silence, in the second that its setting `timeout %d` gives", seconds(f.IdleAtFIN), idle)
@@ -91,7 +91,7 @@ func (w *lateWrites) control(c *analysis.Control) {
 			},
 		}
 	}
-	w.groups.Add(o).count(s.Turned(), idle)
+	w.groups.Add(o).count(s.RejectedAtAccept(), idle)
 }
 
 // count adds a connection that the server closed because it was full, or after so many seconds of silence.

@@ -119,7 +119,7 @@ func (w *cuts) finish(run *analysis.Run) {
 				o.Confidence = analysis.Possible // a server that was started anew resets the same way
 			}
 			// A connection that survived a longer silence may be known only by what was lost.
-			if o.Weakened = c.weakened || run.Lossy(o.Server); o.Weakened {
+			if o.Weakened = c.weakened || run.Topology().Lossy(o.Server); o.Weakened {
 				o.Confidence = o.Confidence.Down()
 			}
 			o.Evidence = func() analysis.Example { return c.example(run, l.survived) }

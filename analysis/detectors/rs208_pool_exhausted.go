@@ -54,7 +54,7 @@ func exhausted(run *analysis.Run, l *analysis.Link, x analysis.Exhaustion) analy
 		Facts: []string{
 			fmt.Sprintf("%d connections were open and each owed a reply from %s to %s, %s long; none was opened or closed meanwhile",
 				x.Open, at(x.From), at(x.To), seconds(x.To.Sub(x.From))),
-			fmt.Sprintf("the server gave %d replies within 10 ms to others in that time: it did not stall", x.Prompt),
+			fmt.Sprintf("the server gave %d replies within 10 ms to others in that time: it was not stalled", x.Prompt),
 		},
 	}
 }

@@ -37,7 +37,7 @@ func MovedStorm() *analysis.Detector {
 				},
 			})
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
-				for _, st := range run.MovedStorms() {
+				for _, st := range run.Topology().MovedStorms() {
 					n := st.Stale()
 					if n < least || float64(n) <= float64(st.Keyed)*share || st.Last.Sub(st.First) < lasts || st.Direct*stormDirect > n {
 						continue

@@ -116,20 +116,21 @@ type pong struct {
 }
 
 // between reports whether a node served the slot between the two, as replies showed that were understood only later.
-func (p *pong) between(r *analysis.Run, server netip.AddrPort) bool {
-	at, ok := r.Served(server, p.slot)
+func (p *pong) between(t *analysis.Topology, server netip.AddrPort) bool {
+	at, ok := t.Served(server, p.slot)
 	return ok && at >= p.since && at <= p.o.Time
 }
 
 // finish reports nodes that point at each other: whether the slot was in use between the two may be among what was lost.
 func (w *selfMoves) finish(r *analysis.Run) {
+	t := r.Topology()
 	for i := range w.pongs {
 		p := &w.pongs[i]
 		o := &p.o
-		if p.between(r, o.Server) || p.between(r, p.other) {
+		if p.between(t, o.Server) || p.between(t, p.other) {
 			continue
 		}
-		if r.Lossy(o.Server) || r.Lossy(p.other) || p.since < w.from {
+		if t.Lossy(o.Server) || t.Lossy(p.other) || !t.FollowsSlots(o.Server) || !t.FollowsSlots(p.other) || p.since < w.from {
 			o.Weakened, o.Confidence = true, min(o.Confidence, analysis.Likely)
 		}
 		w.r.Add(*o)

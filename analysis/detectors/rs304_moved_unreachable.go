@@ -163,13 +163,13 @@ func (w *targets) finish(r *analysis.Run) {
 	})
 	end := r.Summary().Last
 	for _, t := range all {
-		if t.answered || r.Known(t.key.addr) || w.used[t.key.addr] {
+		if t.answered || r.Topology().Known(t.key.addr) || w.used[t.key.addr] {
 			continue // it answers somebody: a node that is down, or another client's path
 		}
 		silent := t.syns > 0 && end.Sub(t.firstSyn) >= w.wait
 		class := foreignClass(t.asked.Addr(), t.key.addr.Addr())
 		switch {
-		case (t.refused > 0 || silent) && (r.Lossy(t.asked) || r.Lossy(t.key.addr) || t.refused == 0 && t.syns < 2):
+		case (t.refused > 0 || silent) && (r.Topology().Lossy(t.asked) || r.Topology().Lossy(t.key.addr) || t.refused == 0 && t.syns < 2):
 			w.report(t, analysis.Likely, class) // the answer may have been lost with the capture
 		case t.refused > 0 || silent:
 			w.report(t, analysis.Proven, class)

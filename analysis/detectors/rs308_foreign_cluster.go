@@ -24,7 +24,7 @@ func ForeignCluster() *analysis.Detector {
 				return fmt.Sprintf("%s belongs to another cluster (address reuse). Disconnect clients and re-announce.", f.Server)
 			}
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
-				maps := run.ClusterMaps()
+				maps := run.Topology().ClusterMaps()
 				for _, own := range maps {
 					for _, m := range maps {
 						if m != own && foreign(own, m) {

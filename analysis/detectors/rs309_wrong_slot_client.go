@@ -168,7 +168,7 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 				tested++ // this hash would have been right: it does not explain the miss
 				continue
 			}
-			owner := r.SlotOwner(client, slot)
+			owner := r.Topology().SlotOwner(client, slot)
 			if !owner.IsValid() {
 				continue
 			}

@@ -52,10 +52,16 @@ const maxWaits = 1 << 16
 // stalls reports the stalls that the run has found.
 type stalls struct {
 	r      *analysis.Reporter
-	waits  []analysis.WaitSpan
+	waits  []waitSpan
 	bound  *bound.Bound            // of waits
 	during map[*analysis.Stall]int // waits that ended in vain because of it
 	groups analysis.Facts[stallsOfServer]
+}
+
+// waitSpan is a wait without a reply.
+type waitSpan struct {
+	server   netip.AddrPort
+	from, to capture.Time
 }
 
 // stallsOfServer is what the texts say of all stalls of a server.
@@ -83,17 +89,17 @@ func stallStep(fs []*analysis.Finding, servers []*stallsOfServer, n int) string 
 
 func (w *stalls) waited(e *analysis.WaitEnded) {
 	if w.bound.Admits(len(w.waits)) {
-		w.waits = append(w.waits, analysis.WaitSpan{Server: e.Session.Server, From: e.Time.Add(-e.Gap), To: e.Time})
+		w.waits = append(w.waits, waitSpan{e.Session.Server, e.Time.Add(-e.Gap), e.Time})
 	}
 }
 
 func (w *stalls) finish(r *analysis.Run) {
 	for _, x := range w.waits {
-		if st := r.StallBehind(x.Server, x.From, x.To); st != nil {
+		if st := r.Topology().StallBehind(x.server, x.from, x.to); st != nil {
 			w.during[st]++
 		}
 	}
-	for _, st := range r.Stalls() {
+	for _, st := range r.Topology().Stalls() {
 		w.report(r, st)
 	}
 }
@@ -103,7 +109,7 @@ func (w *stalls) report(r *analysis.Run, st *analysis.Stall) {
 	if st.Open {
 		level = analysis.Likely
 	}
-	weakened := st.Weakened || r.Lossy(st.Server) // a reply that was lost may have broken the silence
+	weakened := st.Weakened || r.Topology().Lossy(st.Server) // a reply that was lost may have broken the silence
 	if weakened {
 		level = level.Down()
 	}
@@ -152,7 +158,7 @@ func (w *stalls) evidence(r *analysis.Run, st *analysis.Stall) analysis.Example 
 		}
 		e.Facts = append(e.Facts, fmt.Sprintf("%s waited with %s from %s (frame %d; %s)", x.Client, x.Command, at(x.Time), x.Frame, acked))
 	}
-	if n := len(st.Waiting) - maxShownWaiting; n > 0 {
+	if n := st.Connections - maxShownWaiting; n > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("and %s more", plural(n, "connection", "connections")))
 	}
 	return e

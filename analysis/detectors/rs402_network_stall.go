@@ -94,7 +94,7 @@ func (w *resending) control(c *analysis.Control) {
 		if !w.tracked.Admits(len(w.conns)) {
 			return
 		}
-		x = &resends{heard: c.Session.Heard()}
+		x = &resends{heard: c.Session.LastServerData()}
 		w.conns[c.Session.ID] = x
 	}
 	if w.each.Admits(len(x.list)) {
@@ -176,7 +176,7 @@ func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Exa
 func (w *resending) finish(r *analysis.Run) {
 	for i := range w.found {
 		f := &w.found[i]
-		if f.weakened || f.conn.silent || r.Lossy(f.o.Server) {
+		if f.weakened || f.conn.silent || r.Topology().Lossy(f.o.Server) {
 			f.o.Weakened, f.o.Confidence = true, analysis.Likely
 		}
 		w.r.Add(f.o)

@@ -23,10 +23,10 @@ func PushInsideReply() *analysis.Detector {
 				if o.What != analysis.PushInReply {
 					return
 				}
-				conf, weak := certain(o.Session)
+				conf, weak := certain(analysis.SessionOf(o.Session))
 				run := r.Run()
 				at, start, end, kind, n := o.Reply.PushAt, o.Info.Start, o.Info.End, o.Reply.Kind, o.Reply.N
-				r.Add(ofSession(o.Session, analysis.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(o.Session), analysis.Occurrence{
 					Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() analysis.Example {
 						return analysis.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: []string{

@@ -47,7 +47,7 @@ func (w *malformed) see(o *analysis.Oddity) {
 		return
 	}
 	w.reported[s.ID] = true
-	conf, weak := certain(s)
+	conf, weak := certain(analysis.SessionOf(s))
 	run := w.r.Run()
 	facts := []string{
 		fmt.Sprintf("%s (frame %d, segment at seq %d)", o.Text, o.Frame, rel(o.Offset)),
@@ -57,7 +57,7 @@ func (w *malformed) see(o *analysis.Oddity) {
 		facts = append(facts, fmt.Sprintf("the bytes follow an error in the same segment, that of %s: its text holds CR LF", cited(run, ex)))
 	}
 	facts = append(facts, sampleFact(run, s.LastExchange(), o.Sample))
-	w.r.Add(ofSession(s, analysis.Occurrence{
+	w.r.Add(ofSession(analysis.SessionOf(s), analysis.Occurrence{
 		Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
 		Evidence: func() analysis.Example {
 			return analysis.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: facts}

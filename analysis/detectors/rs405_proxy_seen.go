@@ -38,8 +38,8 @@ func ProxySeen() *analysis.Detector {
 					}
 				},
 				Finish: func(run *analysis.Run) {
-					for _, server := range run.Servers() {
-						pings, keyed, slow, fast := run.PingSplit(server)
+					for _, server := range run.Topology().Servers() {
+						pings, keyed, slow, fast := run.Topology().PingSplit(server)
 						if pings < splitMin || keyed < splitMin || fast < slow*splitFactor || fast-slow < splitGap {
 							continue
 						}

@@ -24,13 +24,13 @@ func DoubleMoved() *analysis.Detector {
 				if o.What != analysis.Unsolicited || !doubleRedirect(o) {
 					return
 				}
-				conf, weak := certain(o.Session)
+				conf, weak := certain(analysis.SessionOf(o.Session))
 				if !weak {
 					conf = max(conf, analysis.Strong) // two equal errors for one command leave little else
 				}
 				run := r.Run()
 				ex, in := o.Exchange, *o.Info
-				r.Add(ofSession(o.Session, analysis.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(o.Session), analysis.Occurrence{
 					Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() analysis.Example {
 						return analysis.Example{File: run.File(o.File), Frames: frames(ex.Frame, ex.Serves.Frame, o.Frame), Facts: []string{

@@ -24,7 +24,7 @@ func ShortExec() *analysis.Detector {
 				if o.What != analysis.ShortReply || o.Exchange == nil {
 					return
 				}
-				conf, weak := certain(o.Session)
+				conf, weak := certain(analysis.SessionOf(o.Session))
 				run, ex, in := r.Run(), o.Exchange, *o.Info
 				first := fmt.Sprintf("the array that answers %s: %s (frame %d, seq [%d,%d))", cited(run, ex), o.Text, in.Frame, rel(in.Start), rel(in.End))
 				second := "the element is the reply to a command behind EXEC: an earlier element was not written"
@@ -33,7 +33,7 @@ func ShortExec() *analysis.Detector {
 				} else if conf > analysis.Strong {
 					conf = analysis.Strong
 				}
-				r.Add(ofSession(o.Session, analysis.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(o.Session), analysis.Occurrence{
 					Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() analysis.Example {
 						return analysis.Example{File: run.File(o.File), Frames: frames(ex.Frame, o.Frame), Facts: []string{first, second}}

@@ -67,7 +67,7 @@ func (w *unparsedWatch) odd(e *analysis.Oddity) {
 	if e.What != analysis.BadRequest && e.What != analysis.BadReply {
 		return
 	}
-	o := hiding(e.Session, analysis.Info)
+	o := hiding(analysis.SessionOf(e.Session), analysis.Info)
 	o.Time, o.Last = e.Time, e.Time
 	o.Evidence = func() analysis.Example {
 		what := "no request"

@@ -126,7 +126,7 @@ func (w *waits) exchange(ex *analysis.Exchange) {
 
 // stall returns the stall of the server that covers at least half of the wait.
 func (x *wait) stall(run *analysis.Run) *analysis.Stall {
-	st, covered := run.StallOverlap(x.server, x.sent, x.at)
+	st, covered := run.Topology().StallOverlap(x.server, x.sent, x.at)
 	if covered*2 >= x.gap {
 		return st
 	}

@@ -97,22 +97,24 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 		p.run.ForRules()
 	}
 	filter := o.filter // of this capture: times of day are of its first day
-	events := only(p.events(ctx), &filter)
-	findings := p.run.Detect(watch(events, watchers), p.detectors)
 
+	packets := p.progress.Batches(ctx, p.source)
+	segments := p.assembler.Batched(packets)
+	events := filter.Events(p.tally.Events(p.run.Events(segments)))
 	var kept []analysis.Finding
-	for f, err := range findings {
+	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
 			return nil, err
 		}
 		kept = append(kept, f)
 	}
+
 	doc := p.document()
 	doc.Findings = kept
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
 	}
-	if filter.choosesConnections() && len(filter.chosen) == 0 {
+	if filter.ChoseNone() {
 		text := "no connection in the capture is one that --conn, --client and --server choose"
 		doc.Warnings = append(doc.Warnings, text)
 		a.warn("%s", text)
@@ -141,7 +143,7 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := o.baseline.apply(a, doc, o.filter.active() || o.separate, o.output.force); err != nil {
+	if err := o.baseline.apply(a, doc, o.filter.Active() || o.separate, o.output.force); err != nil {
 		return nil, err
 	}
 	if len(doc.Suppressed) > 0 {

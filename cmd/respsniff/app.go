@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/notice"
 )
 
 // app is what every command shares: the streams, the environment, and the flags of the root command.
@@ -27,7 +26,7 @@ type app struct {
 	memory  byteSize
 }
 
-// defaultMemory is what --memory-limit says where it is not given: the soft limit that the garbage collector holds.
+// defaultMemory is --memory-limit where it is not given: the soft limit that the garbage collector holds.
 const defaultMemory = 512 << 20
 
 func newRootCommand(a *app) *cobra.Command {
@@ -102,26 +101,14 @@ func classify(c *cobra.Command) {
 	}
 }
 
+// log writes to stderr, as --quiet and --verbose ask.
+func (a *app) log() *notice.Log { return &notice.Log{W: a.stderr, Quiet: a.quiet, Verbose: a.verbose} }
+
 // fail prints an error, whatever --quiet says.
-func (a *app) fail(err error) {
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(strings.TrimRight(line, "\n")))
-	}
-}
+func (a *app) fail(err error) { a.log().Fail(err) }
 
 // warn prints one line on stderr unless --quiet.
-func (a *app) warn(format string, args ...any) {
-	if !a.quiet {
-		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(fmt.Sprintf(format, args...)))
-	}
-}
-
-// say prints one line on stderr with --verbose.
-func (a *app) say(format string, args ...any) {
-	if a.verbose {
-		fmt.Fprintf(a.stderr, "respsniff: %s\n", report.Printable(fmt.Sprintf(format, args...)))
-	}
-}
+func (a *app) warn(format string, args ...any) { a.log().Warn(format, args...) }
 
 // today is the day that baselines are held against.
 func (a *app) today() time.Time {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // baselineFlags accept known findings.
@@ -21,7 +22,7 @@ type baselineFlags struct {
 	old *gate.Baseline // what read names; nil: none
 }
 
-// acceptedDays is how long a new entry of a baseline counts where nothing is said.
+// acceptedDays is how long a new entry of a baseline counts where no day is given.
 const acceptedDays = 90
 
 func (b *baselineFlags) add(cmd *cobra.Command) {
@@ -63,7 +64,7 @@ func (b *baselineFlags) open() error {
 	return nil
 }
 
-// apply accepts what the baseline accepts, and writes a new one. partial says that d lacks what filters left out.
+// apply accepts what the baseline accepts, and writes a new one. partial means that d lacks what filters left out.
 func (b *baselineFlags) apply(a *app, d *report.Document, partial, force bool) error {
 	if b.write != "" {
 		if err := b.writeNew(a, d, partial, force); err != nil {
@@ -96,7 +97,7 @@ func (b *baselineFlags) writeNew(a *app, d *report.Document, partial, force bool
 	if owner == "" {
 		owner = "nobody named"
 	}
-	err := writeFile(b.write, force, gate.NewBaseline(d, partial, b.old, b.reason, owner, until).Write)
+	err := wholefile.Write(b.write, force, gate.NewBaseline(d, partial, b.old, b.reason, owner, until).Write)
 	if errors.Is(err, fs.ErrExist) {
 		return usagef("--write-baseline %s: the file exists: give --force to replace it", b.write)
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
@@ -481,16 +480,5 @@ func TestToday(t *testing.T) {
 	a := &app{now: func() time.Time { return day }}
 	if !a.today().Equal(day) || (&app{}).today().Before(day.AddDate(-1, 0, 0)) {
 		t.Error("today")
-	}
-}
-
-func TestDatedMomentNamesItsZone(t *testing.T) {
-	first := capture.TimeOf(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	at := first.Add(1500 * time.Millisecond)
-	if got := dated(report.Clock{}, at); got != "2026-01-02 03:04:06.500000 UTC" {
-		t.Error(got)
-	}
-	if got := dated(report.Clock{Style: report.ClockRel, Start: first}, at); got != "1.500000" {
-		t.Error(got)
 	}
 }

@@ -31,28 +31,28 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 	with := map[int64]bool{} // connections with a command that --cmd and --key choose
 	note := func(event analysis.Event) {
 		e, ok := event.(*analysis.Exchange)
-		if ok && f.command(report.CommandName(e)) && f.key(report.Printable(string(e.Key.Raw()))) {
+		if ok && f.Command(report.CommandName(e)) && f.Key(report.Printable(string(e.Key.Raw()))) {
 			with[e.Session.ID] = true
 		}
 	}
 	var notes []func(analysis.Event)
-	if len(f.cmds)+len(f.keys) > 0 {
+	if len(f.Cmds)+len(f.Keys) > 0 {
 		notes = append(notes, note)
 	}
-	for _, err := range p.run.Detect(watch(only(p.events(ctx), f), notes), p.detectors) {
+	for _, err := range p.run.Detect(watch(f.Events(p.events(ctx)), notes), p.detectors) {
 		if err != nil {
 			return err
 		}
 	}
-	if err := f.begin(p.progress.first); err != nil {
+	if err := f.begin(p.progress.First); err != nil {
 		return err
 	}
-	out.start(p.progress.first)
+	out.start(p.progress.First)
 	for _, c := range p.run.Conns() {
-		if !f.connection(c.ID, c.Client, c.Server) || !f.overlaps(c.First, c.Last) || notes != nil && !with[c.ID] {
+		if !f.Connection(c.ID, c.Client, c.Server) || !f.Overlaps(c.First, c.Last) || notes != nil && !with[c.ID] {
 			continue
 		}
-		if len(f.rules) > 0 && !slices.ContainsFunc(c.Findings, f.rule) {
+		if len(f.Rules) > 0 && !slices.ContainsFunc(c.Findings, f.Rule) {
 			continue
 		}
 		if err := out.row(report.NewConnRow(c, p.mask)); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // cutOptions are the flags of cut.
@@ -38,7 +39,7 @@ values are in it, and --mask changes the comments only.`,
 			switch {
 			case o.path == "":
 				return usagef("cut: give -o OUT.pcapng")
-			case slices.Contains(o.findings, ""), len(o.findings)+len(o.analyze.filter.conns) == 0:
+			case slices.Contains(o.findings, ""), len(o.findings)+len(o.analyze.filter.Conns) == 0:
 				return usagef("cut: give --finding or --conn; 'respsniff analyze' prints fingerprints and connection numbers")
 			case slices.Contains(names, "-"):
 				return usagef("cut: standard input cannot be read twice: save the capture to a file")
@@ -59,7 +60,7 @@ values are in it, and --mask changes the comments only.`,
 	o.analyze.output.addZone(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`; repeatable")
-	f.Int64SliceVar(&o.analyze.filter.conns, "conn", nil, "this connection `NUMBER`; repeatable")
+	f.Int64SliceVar(&o.analyze.filter.Conns, "conn", nil, "this connection `NUMBER`; repeatable")
 	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
@@ -67,18 +68,21 @@ values are in it, and --mask changes the comments only.`,
 	return cmd
 }
 
+// maxRows bounds the connections among which those are looked for that a finding rests on.
+const maxRows = 1 << 16
+
 // run reads the captures several times: to find the connections of findings, to try which others they rest on, to learn
 // what is secret on them, and to copy their packets.
 func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
-	conns := o.analyze.filter.conns
+	conns := o.analyze.filter.Conns
 	var found, witnesses []analysis.Finding
 	if len(o.findings) > 0 {
 		finder := o.analyze
-		finder.filter.conns = nil
+		finder.filter.Conns = nil
 		var p *pipeline
 		var all []*analysis.ConnSummary
 		doc, err := finder.document(ctx, a, names, &p, func(event analysis.Event) {
-			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxCensus {
+			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxRows {
 				row := *c
 				all = append(all, &row)
 			}
@@ -121,7 +125,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	if o.path == "-" {
 		err = write(a.stdout)
 	} else {
-		err = writeFile(o.path, o.analyze.output.force, write)
+		err = wholefile.Write(o.path, o.analyze.output.force, write)
 	}
 	if err != nil {
 		return unreadable(err)
@@ -149,7 +153,7 @@ func (o *cutOptions) choose(doc *report.Document) ([]analysis.Finding, error) {
 	return found, nil
 }
 
-// comment attaches what the findings say to the frames that they say it of.
+// comment attaches the facts of findings to the frames that show them.
 func comment(c *evidence.Cutter, p *pipeline, found []analysis.Finding) {
 	files := map[string]int32{}
 	for i, f := range p.source.Files() {
@@ -163,32 +167,8 @@ func comment(c *evidence.Cutter, p *pipeline, found []analysis.Finding) {
 			if !ok {
 				continue
 			}
-			commentExample(c, file, f, j)
+			c.Example(file, f, j)
 		}
-	}
-}
-
-// commentExample attaches what example number j of a finding says to the frames of its file.
-func commentExample(c *evidence.Cutter, file int32, f *analysis.Finding, j int) {
-	e := &f.Examples[j]
-	for k, frame := range e.Frames {
-		text := fmt.Sprintf("%s %s, example %d", f.Rule, f.Name, j+1)
-		if k == len(e.Frames)-1 && len(e.Facts) > 0 {
-			text += ": " + e.Facts[0]
-		}
-		c.Comment(file, frame, report.Printable(text))
-	}
-	for k := range e.Ladder {
-		s := &e.Ladder[k]
-		text := s.What
-		if s.Mark != "" {
-			text += " (" + s.Mark + ")"
-		}
-		c.Comment(file, s.Frame, report.Printable(text))
-	}
-	for k := range e.Victims {
-		v := &e.Victims[k]
-		c.Comment(file, v.Frame, report.Printable(fmt.Sprintf("%s: the server meant %s; its caller got %s (%s)", v.Command, v.Meant, v.Got, v.Confidence)))
 	}
 }
 
@@ -208,7 +188,7 @@ func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writ
 	}
 	for p, err := range source.Packets() {
 		if err != nil {
-			continue // said in the first pass
+			continue // reported by the first pass
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -41,10 +41,10 @@ bug report attaches. Values are not shown, only their types and lengths.`,
 			if err := o.filter.check(o.output.location); err != nil {
 				return err
 			}
-			if o.stage != "exchanges" && len(o.filter.cmds)+len(o.filter.keys) > 0 {
+			if o.stage != "exchanges" && len(o.filter.Cmds)+len(o.filter.Keys) > 0 {
 				return usagef("--cmd and --key choose among --stage exchanges")
 			}
-			if o.stage == "packets" && o.filter.choosesConnections() {
+			if o.stage == "packets" && o.filter.ChoosesConnections() {
 				return usagef("--stage packets knows no connections: only --since, --until and --around choose among packets")
 			}
 			p, err := openPipeline(a, names, &o.input, o.output.location, false)
@@ -81,15 +81,15 @@ var dumpStages = map[string]func(context.Context, *pipeline, *filterFlags, io.Wr
 }
 
 func dumpPackets(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
-	for batch, err := range p.progress.pass(ctx, p.source) {
+	for batch, err := range p.progress.Batches(ctx, p.source) {
 		if err != nil {
 			return err
 		}
-		if err := f.begin(p.progress.first); err != nil {
+		if err := f.begin(p.progress.First); err != nil {
 			return err
 		}
 		for _, packet := range batch {
-			if !f.overlaps(packet.Time, packet.Time) {
+			if !f.Overlaps(packet.Time, packet.Time) {
 				continue
 			}
 			_, err := fmt.Fprintf(w, "%s file=%d frame=%d link=%d len=%d cap=%d\n",
@@ -120,11 +120,11 @@ func dumpSegments(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer)
 }
 
 func wantedSegment(p *pipeline, f *filterFlags, s *reassembly.Segment) (bool, error) {
-	if err := f.begin(p.progress.first); err != nil {
+	if err := f.begin(p.progress.First); err != nil {
 		return false, err
 	}
 	a, b := s.Conn.Ends[reassembly.A], s.Conn.Ends[reassembly.B]
-	return f.overlaps(s.Time, s.Time) && (f.connection(s.Conn.ID, a, b) || f.connection(s.Conn.ID, b, a)), nil
+	return f.Overlaps(s.Time, s.Time) && (f.Connection(s.Conn.ID, a, b) || f.Connection(s.Conn.ID, b, a)), nil
 }
 
 var endWords = [...]string{"", "fin", "rst", "reused", "evicted", "capture"}
@@ -170,17 +170,17 @@ func flagText(f reassembly.Flags) string {
 }
 
 func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
-	for event, err := range only(p.events(ctx), f) {
+	for event, err := range f.Events(p.events(ctx)) {
 		if err != nil {
 			return err
 		}
-		if err := f.begin(p.progress.first); err != nil {
+		if err := f.begin(p.progress.First); err != nil {
 			return err
 		}
 		line := ""
 		switch e := event.(type) {
 		case *analysis.Exchange:
-			if f.exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+			if f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 				line = exchangeLine(p, e)
 			}
 		case *analysis.ConnSummary:

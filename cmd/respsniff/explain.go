@@ -32,7 +32,7 @@ func newExplainCommand(a *app) *cobra.Command {
 			if d == nil {
 				return usagef("explain: no rule %s: 'respsniff explain' lists them", args[0])
 			}
-			page := rulePage(d.ID)
+			page := detectors.Page(d.ID)
 			if page == "" {
 				page = fmt.Sprintf("# %s %s\n\n%s\n", d.ID, d.Name, d.Summary)
 			}

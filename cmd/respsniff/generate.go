@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // maxScenario bounds a scenario file, in bytes: it is written by hand.
@@ -42,7 +43,7 @@ tests of respsniff are made of, and a way to show a fault in a bug report withou
 			if path == "-" {
 				return write(a.stdout)
 			}
-			if err := writeFile(path, force, write); err != nil {
+			if err := wholefile.Write(path, force, write); err != nil {
 				return unreadable(err)
 			}
 			return nil

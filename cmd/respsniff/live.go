@@ -1,20 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/live"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -35,11 +34,11 @@ type liveOptions struct {
 
 	count    int64
 	autostop []string
-	record   recordOptions
-	evidence evidenceOptions
+	record   recordFlags
+	evidence evidenceFlags
 
-	filter  capture.LiveFilter
-	maxTime time.Duration // 0: no limit
+	capture capture.LiveFilter // what the kernel hands over
+	maxTime time.Duration      // 0: no limit
 }
 
 func newLiveCommand(a *app) *cobra.Command {
@@ -81,7 +80,7 @@ with -Z.`,
 	o.evidence.add(cmd)
 	o.analyze.input.add(cmd)
 	for _, name := range []string{"drops", "date", "max-decompressed"} {
-		must(f.MarkHidden(name)) // they speak of files
+		must(f.MarkHidden(name)) // they are about files
 	}
 	o.analyze.filter.add(cmd, true)
 	o.analyze.output.add(cmd, report.Formats)
@@ -94,7 +93,7 @@ func (o *liveOptions) check(a *app) error {
 		return err
 	}
 	for _, p := range o.analyze.input.ports {
-		o.filter.Ports = append(o.filter.Ports, uint16(p)) // analysisOptions refuses what does not fit
+		o.capture.Ports = append(o.capture.Ports, uint16(p)) // analysisOptions refuses what does not fit
 	}
 	for _, word := range o.hosts {
 		p, err := netip.ParsePrefix(word)
@@ -105,7 +104,7 @@ func (o *liveOptions) check(a *app) error {
 			}
 			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
 		}
-		o.filter.Hosts = append(o.filter.Hosts, p)
+		o.capture.Hosts = append(o.capture.Hosts, p)
 	}
 	for _, word := range o.autostop {
 		what, value, _ := strings.Cut(word, ":")
@@ -135,41 +134,57 @@ func (o *liveOptions) check(a *app) error {
 			a.warn("--metrics %s: other hosts can read the figures", o.metrics)
 		}
 	}
-	live := 0
+	growing := 0
 	for _, out := range o.analyze.output.outputs {
-		if streams(out.format) {
-			live++
+		if live.Streams(out.format) {
+			growing++
 		}
 	}
-	if live > maxStreams {
-		return usagef("-o: at most %d outputs of text and ndjson", maxStreams)
+	if growing > live.MaxStreams {
+		return usagef("-o: at most %d outputs of text and ndjson", live.MaxStreams)
 	}
 	return errors.Join(o.record.check(), o.evidence.check())
 }
 
-// streams reports whether a format is written while the run goes on.
-func streams(f report.Format) bool {
-	return slices.Contains([]report.Format{report.Text, report.NDJSON}, f)
+// run captures until it is stopped, and gives the exit code.
+func (o *liveOptions) run(ctx context.Context, a *app) error {
+	known, err := o.analyze.input.analysisOptions()
+	if err != nil {
+		return err
+	}
+	source, err := live.Open(capture.LiveOptions{
+		Interfaces: o.interfaces, Filter: o.capture, Expression: o.expression, Snaplen: o.snaplen, Buffer: o.bufferMiB << 20, Promiscuous: !o.noPromisc,
+	})
+	if err != nil {
+		return liveError(err)
+	}
+	defer source.Close()
+	doc, err := live.Run(ctx, source, o.options(a, known))
+	if err != nil {
+		return liveError(err)
+	}
+	return o.analyze.verdict.exit(doc)
 }
 
-// open begins to capture.
-func (o *liveOptions) open() (*capture.Live, error) {
-	l, err := capture.OpenLive(capture.LiveOptions{
-		Interfaces: o.interfaces, Filter: o.filter, Expression: o.expression, Snaplen: o.snaplen, Buffer: o.bufferMiB << 20, Promiscuous: !o.noPromisc,
-	})
-	switch {
-	case err == nil:
-		return l, nil
-	case errors.Is(err, capture.ErrRights):
-		program, failed := os.Executable()
-		if failed != nil {
-			program = "respsniff"
-		}
-		return nil, unreadable(fmt.Errorf("live: %w\nrun it as root, or give the program the one capability that it needs: setcap cap_net_raw=ep %s", err, program))
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, usagef("live: %v\n'respsniff interfaces' lists them", err)
-	case errors.Is(err, capture.ErrUnsupported):
-		return nil, usagef("live: %v", err)
+// options gives what the run needs.
+func (o *liveOptions) options(a *app, known analysis.Options) *live.Options {
+	options := &live.Options{
+		Analysis: known, Filter: &o.analyze.filter.Filter, Mask: o.analyze.input.masked(), Memory: int64(a.memory),
+		Packets: o.count, Time: o.maxTime, Interval: o.interval,
+		Force: o.analyze.output.force, Fails: o.analyze.verdict.fails, Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
+		Record: o.record.options(o.analyze.output.force), Evidence: o.evidence.options(), Metrics: o.metrics,
+		User: o.user, KeepRights: o.keepRights,
 	}
-	return nil, unreadable(fmt.Errorf("live: %w", err))
+	for _, out := range o.analyze.output.outputs {
+		options.Outputs = append(options.Outputs, live.Output{Format: out.format, Path: out.path, Options: o.analyze.output.options(a, out)})
+	}
+	return options
+}
+
+// liveError gives an error of a live run its code.
+func liveError(err error) error {
+	if refused := (*live.RefusedError)(nil); errors.As(err, &refused) {
+		return usage(err)
+	}
+	return unreadable(err)
 }

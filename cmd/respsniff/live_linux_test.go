@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,12 +12,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/respsniff/respsniff/internal/trial"
 )
 
 // TestLive runs the program as a process of its own: it gives rights up, which a test process must not.
@@ -92,315 +88,64 @@ func liveCannotStart(t *testing.T, program string) {
 	}
 }
 
-// redisServer starts a server on a free loopback port.
-func redisServer(t *testing.T) int {
-	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server here")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cmd := exec.Command(program, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--loglevel", "warning")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may be over
-		_ = cmd.Wait()
-	})
-	for range 200 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			c.Close()
-			return port
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	t.Fatal("redis-server does not listen")
-	return 0
-}
-
-// livePart is a running 'respsniff live'.
-type livePart struct {
-	cmd   *exec.Cmd
-	lines chan string // of standard output
-	log   *logged
-}
-
-// logged is standard error so far.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// startLive begins to capture and waits until it does.
-func startLive(t *testing.T, program string, stdout io.Writer, args ...string) *livePart {
-	t.Helper()
-	l := &livePart{cmd: exec.Command(program, append([]string{"live"}, args...)...), log: &logged{}, lines: make(chan string, 1<<16)}
-	l.cmd.Stderr = l.log
-	l.cmd.Stdout = stdout
-	if stdout == nil {
-		r, w := io.Pipe()
-		l.cmd.Stdout = w
-		go func() {
-			defer close(l.lines)
-			s := bufio.NewScanner(r)
-			s.Buffer(nil, 16<<20)
-			for s.Scan() {
-				l.lines <- s.Text()
-			}
-		}()
-		t.Cleanup(func() { w.Close() })
-	}
-	if err := l.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = l.cmd.Process.Kill() // it may be over
-		_ = l.cmd.Wait()
-	})
-	for range 400 {
-		if strings.Contains(l.log.String(), "capturing on") {
-			return l
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	t.Fatalf("live does not begin: %s", l.log)
-	return nil
-}
-
-// stop interrupts it and returns its exit code.
-func (l *livePart) stop(t *testing.T) int {
-	t.Helper()
-	if err := l.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	return l.wait(t)
-}
-
-func (l *livePart) wait(t *testing.T) int {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- l.cmd.Wait() }()
-	select {
-	case err := <-done:
-		if c, ok := l.cmd.Stdout.(io.Closer); ok {
-			c.Close()
-		}
-		var code *exec.ExitError
-		if err != nil && !errors.As(err, &code) {
-			t.Fatal(err)
-		}
-		return l.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
-		t.Fatalf("live does not end: %s", l.log)
-		return -1
-	}
-}
-
-// said is a line of ndjson, as far as the tests look at it.
-type said struct {
-	Type, Rule, Fingerprint, File string
-	Count                         int
-	Complete                      bool
-	Quality                       struct {
-		KernelDrops int64 `json:"kernel_drops"`
-	}
-	Summary struct {
-		Packets, Commands, Connections int64
-	}
-}
-
-// next waits for a line that is wanted.
-func (l *livePart) next(t *testing.T, within time.Duration, wanted func(said) bool) (said, bool) {
-	t.Helper()
-	timeout := time.After(within)
-	for {
-		select {
-		case line, ok := <-l.lines:
-			if !ok {
-				return said{}, false
-			}
-			var s said
-			if err := json.Unmarshal([]byte(line), &s); err != nil {
-				t.Fatalf("%q: %v", line, err)
-			}
-			if wanted(s) {
-				return s, true
-			}
-		case <-timeout:
-			return said{}, false
-		}
-	}
-}
-
-// caller is a Redis client with one connection, which it goes on using after a timeout.
-type caller struct {
-	net.Conn
-	r *bufio.Reader
-}
-
-func dialCaller(t *testing.T, port int) *caller {
-	t.Helper()
-	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return &caller{c, bufio.NewReader(c)}
-}
-
-// call sends a command and reads whatever reply comes next, for at most wait.
-func (c *caller) call(wait time.Duration, args ...string) (string, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(args))
-	for _, a := range args {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
-	}
-	if _, err := io.WriteString(c, b.String()); err != nil {
-		return "", err
-	}
-	if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return "", err
-	}
-	line, err := c.r.ReadString('\n')
-	if err != nil || line[0] != '$' || line[1] == '-' {
-		return strings.TrimSpace(line), err
-	}
-	body, err := c.r.ReadString('\n')
-	return strings.TrimSpace(body), err
-}
-
-func (c *caller) must(t *testing.T, args ...string) string {
-	t.Helper()
-	s, err := c.call(5*time.Second, args...)
-	if err != nil {
-		t.Fatalf("%v: %v", args, err)
-	}
-	return s
-}
-
-// goDirty works for a while, lets a command time out while the server is paused, and goes on with the connection. It
-// returns when it wrote the command that made the connection dirty.
-func goDirty(t *testing.T, port int) time.Time {
-	t.Helper()
-	control := dialCaller(t, port)
-	var pool []*caller
-	for i := range 4 {
-		c := dialCaller(t, port)
-		pool = append(pool, c)
-		c.must(t, "SET", fmt.Sprint("key", i), fmt.Sprint("value", i))
-	}
-	for n := range 100 {
-		for i, c := range pool {
-			if got := c.must(t, "GET", fmt.Sprint("key", i)); got != fmt.Sprint("value", i) {
-				t.Fatalf("round %d: %q", n, got)
-			}
-		}
-	}
-	control.must(t, "CLIENT", "PAUSE", "700")
-	victim := pool[0]
-	if got, err := victim.call(300*time.Millisecond, "GET", "key1"); err == nil {
-		t.Fatalf("the server answered %q although it was paused", got)
-	}
-	act := time.Now()
-	if got, err := victim.call(3*time.Second, "GET", "key0"); err != nil || got != "value1" {
-		t.Fatalf("the client did not read the late reply: %q %v", got, err)
-	}
-	for range 5 {
-		victim.must(t, "GET", "key2")
-		time.Sleep(20 * time.Millisecond)
-	}
-	return act
-}
-
 func liveFindsDesync(t *testing.T, program string) {
 	port := redisServer(t)
 	for _, device := range []string{"lo", "any"} {
 		t.Run(device, func(t *testing.T) {
-			dir := t.TempDir()
-			recorded := filepath.Join(dir, "all.pcapng")
-			l := startLive(t, program, nil, "-i", device, "--port", strconv.Itoa(port), "-o", "ndjson", "--evidence", dir, "-w", recorded)
-			act := goDirty(t, port)
-			var found said
-			for _, rule := range []string{"RS101", "RS103"} {
-				s, ok := l.next(t, time.Until(act.Add(2*time.Second)), func(s said) bool { return s.Type == "finding" && s.Rule == rule })
-				if !ok {
-					t.Fatalf("no %s within 2 s of the act: %s", rule, l.log)
-				}
-				t.Logf("%s %v after the act", rule, time.Since(act).Round(time.Millisecond))
-				if rule == "RS101" {
-					found = s
-				}
-			}
-			if code := l.stop(t); code != exitFindings {
-				t.Errorf("exit code %d: %s", code, l.log)
-			}
-			kept := ""
-			last, ok := l.next(t, 10*time.Second, func(s said) bool {
-				if s.Type == "evidence" && s.Fingerprint == found.Fingerprint {
-					kept = s.File
-				}
-				return s.Type == "summary"
-			})
-			if !ok || !last.Complete || last.Quality.KernelDrops != 0 {
-				t.Errorf("the last line: %+v", last)
-			}
-			for _, file := range []string{kept, recorded} {
-				findings := analyzed(t, file)
-				if !slices.ContainsFunc(findings, func(s said) bool { return s.Rule == "RS101" && s.Fingerprint == found.Fingerprint }) {
-					t.Errorf("analyze %s: %+v, want %s", file, findings, found.Fingerprint)
-				}
-			}
-			info, err := os.Stat(kept)
-			if err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("%v %v", info, err)
-			}
-			if tshark, err := exec.LookPath("tshark"); err == nil {
-				out, err := exec.Command(tshark, "-r", kept, "-Y", "frame.comment contains \"RS101\"").CombinedOutput()
-				if err != nil || len(bytes.TrimSpace(out)) == 0 {
-					t.Errorf("tshark shows no comment: %v\n%s", err, out)
-				}
-			}
+			trial.Run(t, func(r *trial.Trial) { findDesync(t, r, program, device, port) })
 		})
 	}
 }
 
-// analyzed gives the findings that analyze has in a file.
-func analyzed(t *testing.T, file string) []said {
-	t.Helper()
-	var out, log bytes.Buffer
-	code := run(t.Context(), nil, &out, &log, []string{"analyze", file, "-o", "ndjson"})
-	if code != exitFindings {
-		t.Errorf("analyze %s: exit code %d: %s", file, code, log.String())
-	}
-	var list []said
-	for line := range strings.Lines(out.String()) {
-		var s said
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
-			t.Fatal(err)
+func findDesync(t *testing.T, r *trial.Trial, program, device string, port int) {
+	dir := t.TempDir()
+	recorded := filepath.Join(dir, "all.pcapng")
+	l := startLive(t, program, nil, "-i", device, "--port", strconv.Itoa(port), "-o", "ndjson", "--evidence", dir, "-w", recorded)
+	act := goDirty(t, port)
+	var found liveRow
+	for _, rule := range []string{"RS101", "RS103"} {
+		s, ok := l.next(t, time.Until(act.Add(2*time.Second)), func(s liveRow) bool { return s.Type == "finding" && s.Rule == rule })
+		if !ok {
+			r.Errorf("no %s within 2 s of the act: %s", rule, l.log)
 		}
-		if s.Type == "finding" {
-			list = append(list, s)
+		t.Logf("%s %v after the act", rule, time.Since(act).Round(time.Millisecond))
+		if rule == "RS101" {
+			found = s
 		}
 	}
-	return list
+	if code := l.stop(t); code != exitFindings {
+		r.Errorf("exit code %d: %s", code, l.log)
+	}
+	kept := ""
+	last, ok := l.next(t, 10*time.Second, func(s liveRow) bool {
+		if s.Type == "evidence" && s.Fingerprint == found.Fingerprint {
+			kept = s.File
+		}
+		return s.Type == "summary"
+	})
+	if !ok || !last.Complete {
+		t.Errorf("the last line: %+v", last)
+	}
+	if r.Dropped = last.Quality.KernelDrops; r.Dropped > 0 || found.Rule == "" {
+		r.Errorf("no findings of a whole capture to compare")
+		return
+	}
+	for _, file := range []string{kept, recorded} {
+		findings := analyzed(t, file)
+		if !slices.ContainsFunc(findings, func(s liveRow) bool { return s.Rule == "RS101" && s.Fingerprint == found.Fingerprint }) {
+			t.Errorf("analyze %s: %+v, want %s", file, findings, found.Fingerprint)
+		}
+	}
+	info, err := os.Stat(kept)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	if tshark, err := exec.LookPath("tshark"); err == nil {
+		out, err := exec.Command(tshark, "-r", kept, "-Y", "frame.comment contains \"RS101\"").CombinedOutput()
+		if err != nil || len(bytes.TrimSpace(out)) == 0 {
+			t.Errorf("tshark shows no comment: %v\n%s", err, out)
+		}
+	}
 }
 
 func liveHealthyBenchmark(t *testing.T, program string) {
@@ -409,26 +154,31 @@ func liveHealthyBenchmark(t *testing.T, program string) {
 		t.Skip("no redis-benchmark here")
 	}
 	port := redisServer(t)
-	l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson")
-	for _, args := range [][]string{{"-n", "30000", "-t", "set,get"}, {"-n", "30000", "-t", "set,lpush", "-P", "16"}} {
-		if out, err := exec.Command(bench, append([]string{"-p", strconv.Itoa(port), "-q"}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+	trial.Run(t, func(r *trial.Trial) {
+		l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson")
+		for _, args := range [][]string{{"-n", "30000", "-t", "set,get"}, {"-n", "30000", "-t", "set,lpush", "-P", "16"}} {
+			if out, err := exec.Command(bench, append([]string{"-p", strconv.Itoa(port), "-q"}, args...)...).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
 		}
-	}
-	time.Sleep(200 * time.Millisecond)
-	if code := l.stop(t); code != exitClean {
-		t.Errorf("exit code %d: %s", code, l.log)
-	}
-	last, ok := l.next(t, 10*time.Second, func(s said) bool {
-		// On a crowded machine the server does stand still at times (RS401), and says so.
-		if s.Type == "finding" && !strings.HasPrefix(s.Rule, "RS4") {
-			t.Errorf("found in healthy traffic: %+v", s)
+		time.Sleep(200 * time.Millisecond)
+		if code := l.stop(t); code != exitClean {
+			r.Errorf("exit code %d: %s", code, l.log)
 		}
-		return s.Type == "summary"
+		last, ok := l.next(t, 10*time.Second, func(s liveRow) bool {
+			// On a crowded machine the server does stall at times (RS401), and the report has it.
+			if s.Type == "finding" && !strings.HasPrefix(s.Rule, "RS4") {
+				r.Errorf("found in healthy traffic: %+v", s)
+			}
+			return s.Type == "summary"
+		})
+		if !ok {
+			t.Fatal("no summary")
+		}
+		if r.Dropped = last.Quality.KernelDrops; last.Summary.Commands < 120000 {
+			r.Errorf("%+v", last)
+		}
 	})
-	if !ok || last.Summary.Commands < 120000 || last.Quality.KernelDrops != 0 {
-		t.Errorf("%+v", last)
-	}
 }
 
 func liveDropsRights(t *testing.T, program string) {
@@ -496,7 +246,7 @@ func liveLimitsAndRotation(t *testing.T, program string) {
 	if code := l.wait(t); code != exitClean {
 		t.Errorf("exit code %d: %s", code, l.log)
 	}
-	last, ok := l.next(t, 5*time.Second, func(s said) bool { return s.Type == "summary" })
+	last, ok := l.next(t, 5*time.Second, func(s liveRow) bool { return s.Type == "summary" })
 	if !ok || last.Summary.Packets != 200 {
 		t.Errorf("-c 200: %+v", last)
 	}
@@ -506,7 +256,7 @@ func liveLimitsAndRotation(t *testing.T, program string) {
 		if code := run(t.Context(), nil, &out, &log, []string{"analyze", name, "-o", "ndjson"}); code != exitClean {
 			t.Errorf("%s: exit code %d: %s", name, code, log.String())
 		}
-		s := lastSaid(t, out.Bytes())
+		s := lastRow(t, out.Bytes())
 		if s.Summary.Packets == 0 {
 			t.Errorf("%s is empty", name)
 		}
@@ -517,7 +267,7 @@ func liveLimitsAndRotation(t *testing.T, program string) {
 	}
 }
 
-// liveSlowOutput gives it a pipe that nobody reads: the capture goes on, and the end comes.
+// liveSlowOutput gives the run a pipe that nobody reads: the capture goes on, and the run ends.
 func liveSlowOutput(t *testing.T, program string) {
 	port := redisServer(t)
 	r, w, err := os.Pipe()
@@ -532,31 +282,29 @@ func liveSlowOutput(t *testing.T, program string) {
 	if _, err := w.Write(make([]byte, page)); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "a.pcapng")
-	l := startLive(t, program, w, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--interval", "1ms", "-w", file)
-	c := dialCaller(t, port)
-	for range 3000 {
-		c.must(t, "PING")
-	}
-	time.Sleep(500 * time.Millisecond)
-	if code := l.stop(t); code != exitIncomplete {
-		t.Errorf("exit code %d: %s", code, l.log)
-	}
-	var out, log bytes.Buffer
-	run(t.Context(), nil, &out, &log, []string{"analyze", file, "-o", "ndjson"})
-	if s := lastSaid(t, out.Bytes()); s.Summary.Commands != 3000 {
-		t.Errorf("%d commands were recorded, want 3000", s.Summary.Commands)
-	}
-}
-
-// lastSaid reads the last line of ndjson.
-func lastSaid(t *testing.T, out []byte) (s said) {
-	t.Helper()
-	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
-	if err := json.Unmarshal(lines[len(lines)-1], &s); err != nil {
-		t.Fatalf("%v: %q", err, out)
-	}
-	return s
+	trial.Run(t, func(r *trial.Trial) {
+		file := filepath.Join(t.TempDir(), "a.pcapng")
+		saved := filepath.Join(t.TempDir(), "a.ndjson")
+		l := startLive(t, program, w, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson="+saved, "-o", "text", "--interval", "1ms", "-w", file)
+		c := dialCaller(t, port)
+		for range 3000 {
+			c.must(t, "PING")
+		}
+		time.Sleep(500 * time.Millisecond)
+		if code := l.stop(t); code != exitIncomplete {
+			t.Errorf("exit code %d: %s", code, l.log)
+		}
+		whole, err := os.ReadFile(saved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Dropped = lastRow(t, whole).Quality.KernelDrops
+		var out, log bytes.Buffer
+		run(t.Context(), nil, &out, &log, []string{"analyze", file, "-o", "ndjson"})
+		if s := lastRow(t, out.Bytes()); s.Summary.Commands != 3000 {
+			r.Errorf("%d commands were recorded, want 3000", s.Summary.Commands)
+		}
+	})
 }
 
 func TestLiveUsage(t *testing.T) {
@@ -573,63 +321,5 @@ func TestLiveUsage(t *testing.T) {
 	var out, log bytes.Buffer
 	if code := run(t.Context(), nil, &out, &log, []string{"interfaces", "-o", "ndjson"}); code != exitClean || !strings.Contains(out.String(), `"loopback":true`) {
 		t.Errorf("%d %s %s", code, out.String(), log.String())
-	}
-}
-
-// liveShortSoak is scripts/soak.sh in a few seconds: load again and again leaves neither memory nor goroutines behind.
-func liveShortSoak(t *testing.T, program string) {
-	bench, err := exec.LookPath("redis-benchmark")
-	if err != nil {
-		t.Skip("no redis-benchmark here")
-	}
-	port := redisServer(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
-	l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--metrics", address, "-B", "32", "--evidence", t.TempDir())
-	figure := func(name string) float64 {
-		r, err := http.Get("http://" + address + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Body.Close()
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(b)
-		if m == nil {
-			t.Fatalf("no %s in %s", name, b)
-		}
-		v, err := strconv.ParseFloat(string(m[1]), 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	var memory, goroutines []float64
-	const rounds = 8
-	for range rounds {
-		if out, err := exec.Command(bench, "-p", strconv.Itoa(port), "-q", "-n", "15000", "-t", "set").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		memory = append(memory, figure("process_resident_memory_bytes"))
-		goroutines = append(goroutines, figure("go_goroutines"))
-	}
-	time.Sleep(1500 * time.Millisecond) // figures are updated once a second
-	if n, lost := figure("respsniff_commands_total"), figure("respsniff_kernel_dropped_packets_total"); n < rounds*15000 && lost == 0 {
-		t.Errorf("%v commands in the metrics", n)
-	}
-	if most := slices.Max(goroutines[rounds/2:]); most > goroutines[0]+3 {
-		t.Errorf("goroutines: %v", goroutines)
-	}
-	if first, last := memory[rounds/2], memory[rounds-1]; last > first*1.1+(8<<20) {
-		t.Errorf("resident memory: %.0f", memory)
-	}
-	if code := l.stop(t); code != exitClean {
-		t.Errorf("exit code %d: %s", code, l.log)
 	}
 }

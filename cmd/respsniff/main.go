@@ -40,7 +40,7 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	return a.run(ctx, args)
 }
 
-// exitError is an error that knows its exit code. A nil err says that everything has been said already.
+// exitError is an error that knows its exit code. With a nil err everything has been printed already.
 type exitError struct {
 	code int
 	err  error
@@ -57,6 +57,14 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// usage gives an error the code of usage errors.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitUsage, err}
 }
 
 func unreadable(err error) error { return &exitError{exitIncomplete, err} }

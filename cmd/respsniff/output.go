@@ -2,11 +2,8 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // outputFlags say what is written, where, and how people see it.
@@ -124,7 +123,7 @@ func (o *outputFlags) options(a *app, out output) report.Options {
 	options := report.Options{
 		Color: out.path == "" && a.colored(o.color),
 		Clock: report.Clock{Style: o.style, Zone: o.location},
-		Page:  rulePage,
+		Page:  detectors.Page,
 	}
 	if a.verbose {
 		options.MaxExamples = allExamples
@@ -153,7 +152,7 @@ func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error 
 		}
 		return nil
 	}
-	if err := writeFile(out.path, o.force, write); err != nil {
+	if err := wholefile.Write(out.path, o.force, write); err != nil {
 		return unreadable(err)
 	}
 	return nil
@@ -161,77 +160,13 @@ func (o *outputFlags) to(a *app, out output, write func(io.Writer) error) error 
 
 // checkOutput refuses a path, given by a flag, that could only fail after a long run.
 func checkOutput(flag, path string, force bool) error {
-	if exists(path) && !force {
+	if wholefile.Exists(path) && !force {
 		return usagef("%s: the file exists: choose another name or give --force", flag)
 	}
-	if err := checkWritable(path); err != nil {
+	if err := wholefile.Check(path); err != nil {
 		return usagef("%s: %v", flag, err)
 	}
 	return nil
-}
-
-// exists reports whether a file, or a link to none, has this name. Pipes and devices are there to be written to.
-func exists(path string) bool {
-	if info, err := os.Stat(path); err == nil {
-		return info.Mode().IsRegular()
-	}
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// checkWritable reports whether writeFile could make path, "" for standard output, as far as its directory goes.
-func checkWritable(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case path == "", err == nil && !info.Mode().IsRegular() && !info.IsDir():
-		return nil
-	case err == nil && info.IsDir():
-		return &fs.PathError{Op: "open", Path: path, Err: errors.New("is a directory")}
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".respsniff-*")
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		return &fs.PathError{Op: "create", Path: path, Err: e.Err}
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(tmp.Close(), os.Remove(tmp.Name()))
-}
-
-// writeFile makes a file with what fill writes, readable by its owner only. The file appears whole or not at all, and
-// never replaces another unless force is set. What exists and is not a regular file (a pipe, /dev/null) is written to.
-func writeFile(path string, force bool, fill func(io.Writer) error) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(fill(f), f.Close())
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".respsniff-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if err := errors.Join(fill(tmp), tmp.Close()); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if force {
-		return os.Rename(tmp.Name(), path)
-	}
-	err = os.Link(tmp.Name(), path) // unlike a rename, fails where path exists
-	if errors.Is(err, fs.ErrExist) {
-		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
-	}
-	if err == nil {
-		return nil
-	}
-	// A file system without hard links: create the name first, so that it cannot be another's.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Rename(tmp.Name(), path))
 }
 
 // colored decides about colour on standard output (https://no-color.org, https://bixense.com/clicolors).
@@ -263,7 +198,7 @@ func (o *outputFlags) rowOutputs(a *app) (ws []io.Writer, done func(failed error
 			ws = append(ws, a.stdout)
 			continue
 		}
-		w, end := rowFile(out.path, o.force)
+		w, end := wholefile.Stream(out.path, o.force)
 		ws, ends = append(ws, w), append(ends, end)
 	}
 	return ws, func(failed error) error {
@@ -273,23 +208,5 @@ func (o *outputFlags) rowOutputs(a *app) (ws []io.Writer, done func(failed error
 			}
 		}
 		return failed
-	}
-}
-
-// rowFile makes a file of what is written until end, which gives its error.
-func rowFile(path string, force bool) (w io.Writer, end func(failed error) error) {
-	pr, pw := io.Pipe()
-	result := make(chan error, 1)
-	go func() {
-		err := writeFile(path, force, func(w io.Writer) error {
-			_, err := io.Copy(w, pr)
-			return err
-		})
-		pr.CloseWithError(cmp.Or(err, io.ErrClosedPipe))
-		result <- err
-	}()
-	return pw, func(failed error) error {
-		pw.CloseWithError(failed)
-		return <-result
 	}
 }

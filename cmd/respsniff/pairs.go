@@ -48,7 +48,7 @@ the element of EXEC's array that answers a queued command; the time beside it is
 // pairRows writes the exchanges as they settle.
 func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
 	lines := errorLines{}
-	for event, err := range only(p.events(ctx), f) {
+	for event, err := range f.Events(p.events(ctx)) {
 		if err != nil {
 			return err
 		}
@@ -60,10 +60,10 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 			continue
 		}
 		line, long := lines.take(e)
-		if err := f.begin(p.progress.first); err != nil {
+		if err := f.begin(p.progress.First); err != nil {
 			return err
 		}
-		if !f.exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+		if !f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 			continue
 		}
 		row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
@@ -75,7 +75,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		} else if p.showValues && row.Serves != nil {
 			row.Serves.Value = p.mask.Text(report.Printable(p.run.Describe(e, &e.Serves)))
 		}
-		out.start(p.progress.first)
+		out.start(p.progress.First)
 		if err := out.row(row); err != nil {
 			return err
 		}

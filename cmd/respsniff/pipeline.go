@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/progress"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -21,15 +22,14 @@ import (
 type pipeline struct {
 	app        *app
 	source     *capture.Source
-	progress   progress
+	progress   progress.Meter
 	assembler  *reassembly.Assembler
 	run        *analysis.Run
 	detectors  []*analysis.Detector
+	tally      tally.Tally
 	mask       report.Mask
 	showValues bool
-	drops      capture.Drops // from --drops
-	clients    map[netip.Addr]bool
-	servers    map[netip.AddrPort]bool
+	drops      capture.Drops  // from --drops
 	unread     []report.Input // where no capture could be read
 }
 
@@ -53,11 +53,12 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 		a.fail(hint(err))
 		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
 	}
-	p.progress.a = a
+	p.progress = progress.Meter{W: a.stderr, Terminal: isTerminal(a.stderr), Quiet: a.quiet}
 	o.FileName = p.fileName
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})
 	p.run = analysis.NewRun(&o)
 	p.run.QualityFrom(p.captureQuality)
+	p.tally.Watch(p.run, p.assembler)
 	return p, nil
 }
 
@@ -69,12 +70,12 @@ func (p *pipeline) close() {
 
 // segments runs the stages up to the segments, of all connections.
 func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, error] {
-	return p.assembler.Batched(p.progress.pass(ctx, p.source))
+	return p.assembler.Batched(p.progress.Batches(ctx, p.source))
 }
 
 // events runs the stages up to the events, of all connections.
 func (p *pipeline) events(ctx context.Context) iter.Seq2[analysis.Event, error] {
-	return p.census(p.run.Events(p.segments(ctx)))
+	return p.tally.Events(p.run.Events(p.segments(ctx)))
 }
 
 // unreadInputs describes inputs of which none could be opened.
@@ -123,11 +124,12 @@ func (p *pipeline) shownFile(file int32) string {
 
 // document gives everything but the findings, when the stages have run.
 func (p *pipeline) document() *report.Document {
-	d := &report.Document{Tool: report.Tool{Name: "respsniff", Version: version()}, Complete: len(p.unread) == 0, Input: p.unread}
+	log := p.app.log()
+	d := &report.Document{Tool: tool(), Complete: len(p.unread) == 0, Input: p.unread}
 	for _, f := range p.source.Files() {
 		in := report.Input{
 			File: f.Name, Format: f.Format, Packets: f.Packets, Bytes: f.Bytes, Snaplen: f.Snaplen, First: f.First, Last: f.Last,
-			KernelDrops: kernelDrops(f.Drops), Notes: f.Notes,
+			KernelDrops: tally.Lost(f.Drops), Notes: f.Notes,
 		}
 		if f.Compression != "" {
 			in.Format = f.Compression + "+" + in.Format
@@ -141,42 +143,59 @@ func (p *pipeline) document() *report.Document {
 			d.Complete = false
 		}
 		d.Input = append(d.Input, in)
-		p.app.say("%s: %s, %d packets, link types %s", in.File, in.Format, in.Packets, strings.Join(in.LinkTypes, " "))
+		log.Detail("%s: %s, %d packets, link types %s", in.File, in.Format, in.Packets, strings.Join(in.LinkTypes, " "))
 	}
-	for _, err := range p.progress.faults {
-		p.app.warn("%v", err)
+	for _, err := range p.progress.Faults {
+		log.Warn("%v", err)
 		d.Complete = false
 	}
-	if p.progress.stopped {
+	if p.progress.Stopped {
 		d.Warnings = append(d.Warnings, "interrupted: the rest of the capture was not read")
 		d.Complete = false
 	}
 	for _, i := range p.source.Ignored() {
-		p.app.say("%s: left out: %s", i.Name, i.Reason)
+		log.Detail("%s: left out: %s", i.Name, i.Reason)
 	}
-	d.Quality, d.Summary = p.quality(), p.summary()
-	if len(d.Quality.LimitsReached) > 0 || d.Quality.Failed > 0 {
-		d.Complete = false
-	}
-	for _, f := range p.run.Failures() {
-		text := p.failureText(&f)
-		d.Warnings = append(d.Warnings, text)
-		p.app.warn("%s", text)
-		for line := range strings.Lines(string(f.Stack)) {
-			p.app.say("%s", strings.TrimRight(line, "\n"))
-		}
-	}
+	d.Summary = p.tally.Summary()
+	d.Summary.First, d.Summary.Last = p.progress.Earliest, p.progress.Latest
+	p.tally.Complete(d, p.captureQuality().Drops, log, p.fileName)
 	return d
 }
 
-// failureText says of what the analysis failed, for the report and for stderr.
-func (p *pipeline) failureText(f *analysis.Failure) string {
-	where := "a rule"
-	if f.Conn > 0 {
-		where = fmt.Sprintf("connection %d", f.Conn)
+// captureQuality is what rules on the capture itself know.
+func (p *pipeline) captureQuality() analysis.CaptureQuality {
+	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Drops: p.drops}
+	for _, f := range p.source.Files() {
+		q.Drops = q.Drops.Plus(f.Drops)
 	}
-	if f.Frame > 0 {
-		where += fmt.Sprintf(", %s frame %d", p.fileName(f.File), f.Frame)
+	return q
+}
+
+// rulesOn names the rules that fired on a connection, when a run that kept its connections is over.
+func (p *pipeline) rulesOn(conn int64) []string {
+	for _, c := range p.run.Conns() {
+		if c.ID == conn {
+			return c.Findings
+		}
 	}
-	return fmt.Sprintf("internal error at %s: %s; this is a fault of respsniff, -v shows where", where, f.Text)
+	return nil
+}
+
+// watch passes events through and shows them to the watchers.
+func watch(events iter.Seq2[analysis.Event, error], watchers []func(analysis.Event)) iter.Seq2[analysis.Event, error] {
+	if len(watchers) == 0 {
+		return events
+	}
+	return func(yield func(analysis.Event, error) bool) {
+		for event, err := range events {
+			if err == nil {
+				for _, see := range watchers {
+					see(event)
+				}
+			}
+			if !yield(event, err) {
+				return
+			}
+		}
+	}
 }

@@ -76,7 +76,7 @@ func keep(doc *report.Document, f *filterFlags) error {
 	all := doc.Findings
 	doc.Findings = nil
 	for i := range all {
-		if f.finding(&all[i]) {
+		if f.Finding(&all[i]) {
 			doc.Findings = append(doc.Findings, all[i])
 		}
 	}

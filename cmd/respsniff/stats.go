@@ -33,7 +33,7 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 			}
 			defer p.close()
 			recorder := traffic.NewRecorder(o.input.masked())
-			for event, err := range only(p.events(cmd.Context()), &o.filter) {
+			for event, err := range o.filter.Events(p.events(cmd.Context())) {
 				if err != nil {
 					return err
 				}
@@ -41,10 +41,10 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 				if !ok {
 					continue
 				}
-				if err := o.filter.begin(p.progress.first); err != nil {
+				if err := o.filter.begin(p.progress.First); err != nil {
 					return err
 				}
-				if o.filter.exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+				if o.filter.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 					recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
 				}
 			}

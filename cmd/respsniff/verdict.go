@@ -57,7 +57,7 @@ func (v *verdictFlags) exit(d *report.Document) error {
 // exitOrder ranks exit codes from harmless to decisive: findings win over all.
 var exitOrder = []int{exitClean, exitIncomplete, exitUsage, exitInternal, exitFindings}
 
-// worseOf prints what next says and keeps the code that decides.
+// worseOf prints the error next and keeps the code that decides.
 func worseOf(a *app, worst, next error) error {
 	var w, n *exitError
 	if next == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
+	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
 // verifyOptions are the flags of the CI gate.
@@ -82,7 +83,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	}
 	path := expectationPath(name)
 	if o.write {
-		if err := writeFile(path, o.force, gate.Expect(doc).Write); err != nil {
+		if err := wholefile.Write(path, o.force, gate.Expect(doc).Write); err != nil {
 			if errors.Is(err, fs.ErrExist) {
 				return usagef("%s: the file exists: give --force to replace it", path)
 			}
@@ -100,10 +101,11 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 		level = analysis.Critical + 1
 	}
 	r := e.Check(doc, level, p.rulesOn)
-	return o.say(a.stdout, name, doc, r)
+	return o.print(a.stdout, name, doc, r)
 }
 
-func (o *verifyOptions) say(w io.Writer, name string, doc *report.Document, r gate.Result) error {
+// print writes the result of one capture and gives the exit code.
+func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result) error {
 	word, code := "ok  ", exitClean
 	switch {
 	case !r.OK():

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 func newVersionCommand(a *app) *cobra.Command {
@@ -23,6 +25,9 @@ func newVersionCommand(a *app) *cobra.Command {
 func versionLine() string {
 	return fmt.Sprintf("respsniff %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
+
+// tool is how reports name this program.
+func tool() report.Tool { return report.Tool{Name: "respsniff", Version: version()} }
 
 // version is what the build recorded: a module version, or the commit of a build from a checkout.
 func version() string {

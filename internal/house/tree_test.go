@@ -41,6 +41,9 @@ func (s *source) at(n ast.Node) string {
 	return s.path + ":" + strconv.Itoa(s.fset.Position(n.Pos()).Line)
 }
 
+// lines counts the lines of the file.
+func (s *source) lines() int { return s.fset.File(s.file.FileStart).LineCount() }
+
 func root(tb testing.TB) string {
 	tb.Helper()
 	_, self, _, ok := runtime.Caller(0)
@@ -50,7 +53,7 @@ func root(tb testing.TB) string {
 	return filepath.Join(filepath.Dir(self), "..", "..")
 }
 
-// walk calls visit with each file of the repository: those of Git's own folder and of test runs are not.
+// walk calls visit with each file of the repository: those of Git itself and of test runs are not.
 func walk(tb testing.TB, visit func(path string, d fs.DirEntry)) {
 	tb.Helper()
 	top := root(tb)
@@ -63,10 +66,10 @@ func walk(tb testing.TB, visit func(path string, d fs.DirEntry)) {
 			return err
 		}
 		path := filepath.ToSlash(rel)
-		if d.IsDir() {
-			if path == ".git" || path == "testdata/tmp" {
-				return filepath.SkipDir
-			}
+		switch {
+		case d.IsDir() && (path == ".git" || path == "testdata/tmp"):
+			return filepath.SkipDir
+		case d.IsDir() || path == ".git": // a file in a worktree
 			return nil
 		}
 		visit(path, d)

@@ -154,15 +154,6 @@ func (m *Metrics) Finding(f *analysis.Finding) {
 	m.counted[f.Fingerprint] = max(f.Count, before)
 }
 
-// Forget tells that the analysis began anew: the occurrences of findings are counted from 0 again.
-func (m *Metrics) Forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for fingerprint := range m.counted {
-		m.counted[fingerprint] = 0
-	}
-}
-
 // bounds are the upper ends of the latency buckets.
 var bounds = [...]time.Duration{
 	50 * time.Microsecond, 100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond,

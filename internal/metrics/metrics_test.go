@@ -21,7 +21,8 @@ import (
 )
 
 func exchange(server string, command *resp.Command, took time.Duration) *analysis.Exchange {
-	e := &analysis.Exchange{Session: &analysis.Session{Server: netip.MustParseAddrPort(server)}, Command: command, Served: true}
+	e := &analysis.Exchange{Session: &analysis.Paired{}, Served: true}
+	e.Session.Server, e.Command = netip.MustParseAddrPort(server), command
 	e.Serves.FirstTime = capture.Time(took)
 	return e
 }
@@ -94,8 +95,7 @@ func TestScrape(t *testing.T) {
 	f.Count = 5
 	m.Finding(&f)
 	m.Finding(&analysis.Finding{Rule: "RS101", Fingerprint: "b", Count: 1})
-	m.Forget()
-	f.Count = 1
+	f.Count = 6
 	m.Finding(&f)
 	code, text := scrape(t, url+"/metrics")
 	if code != http.StatusOK {

@@ -76,7 +76,8 @@ func TestRecorderIsBounded(t *testing.T) {
 		client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 4000)
 		at := sampleStart.Add(time.Duration(i) * time.Millisecond)
 		for n := range 2 {
-			e := &analysis.Exchange{Index: n + 1, Time: at, EndTime: at, Served: true, Owed: n}
+			e := &analysis.Exchange{Index: n + 1, Served: true, Owed: n}
+			e.Time, e.EndTime = at, at
 			e.Serves.FirstTime = at.Add(time.Millisecond)
 			r.Exchange(e, int64(i+1), client, server)
 		}

@@ -116,7 +116,8 @@ func TestExchangeRowContract(t *testing.T) {
 }
 
 func TestNewExchangeRow(t *testing.T) {
-	e := &analysis.Exchange{Index: 7, Frame: 9, Time: sampleStart, HasKey: true, Served: true, Flags: analysis.Queued}
+	e := &analysis.Exchange{Index: 7, Served: true, Flags: analysis.Queued}
+	e.Frame, e.Time, e.HasKey = 9, sampleStart, true
 	e.Name.Set([]byte("foo.bar\x1b"), 8)
 	e.Key.Set(bytes.Repeat([]byte("k"), 72), 200)
 	row := NewExchangeRow(e, 3, netip.MustParseAddrPort("[::ffff:10.0.0.1]:5"), netip.MustParseAddrPort("10.0.0.2:6379"), "", Mask{})

@@ -92,7 +92,11 @@ func Relink(name string) Damage {
 	if !ok {
 		return renumber
 	}
-	return rewrite(func(f *frame) { f.link, f.linkHeader = style.header(f.src().Addr(), f.dst().Addr()) })
+	return rewrite(func(f *frame) {
+		if link, h, err := style.header(f.src().Addr(), f.dst().Addr()); err == nil {
+			f.link, f.linkHeader = link, h
+		}
+	})
 }
 
 // NoTimestamps replaces TCP timestamps with padding.
@@ -116,8 +120,10 @@ func ToIPv6() Damage {
 			return
 		}
 		h := header{from: mapped(f.src()), to: mapped(f.dst()), ttl: f.ip[8]}
-		f.ip = ipHeader(h)
-		relinkIPv6(f)
+		if ip, err := serialize(h.ip()); err == nil {
+			f.ip = ip
+			relinkIPv6(f)
+		}
 	})
 }
 
@@ -137,9 +143,9 @@ func relinkIPv6(f *frame) {
 	case capture.LinkSLL2:
 		binary.BigEndian.PutUint16(h, etherIPv6)
 	case capture.LinkNull:
-		binary.LittleEndian.PutUint32(h, familyIPv6)
+		binary.LittleEndian.PutUint32(h, uint32(familyIPv6))
 	case capture.LinkLoop:
-		binary.BigEndian.PutUint32(h, familyIPv6)
+		binary.BigEndian.PutUint32(h, uint32(familyIPv6))
 	case capture.LinkIPv4:
 		f.link = capture.LinkIPv6
 	}

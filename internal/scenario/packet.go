@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -39,49 +42,63 @@ type header struct {
 	tsval, tsecr uint32
 }
 
-// build makes a packet of a header and a payload.
-func build(style linkStyle, h header, payload []byte) capture.Packet {
-	var options []byte
-	if h.flags&flagSYN != 0 {
-		options = append(options, 2, 4, byte(h.mss>>8), byte(h.mss), 1, 3, 3, windowScale)
+// build makes a packet of a header and a payload, at most 64 KiB in all.
+func build(style linkStyle, h header, payload []byte) (capture.Packet, error) {
+	link, linkHeader, err := style.header(h.from.Addr(), h.to.Addr())
+	if err != nil {
+		return capture.Packet{}, err
 	}
-	if h.timestamps {
-		options = append(options, 1, 1, 8, 10)
-		options = binary.BigEndian.AppendUint32(options, h.tsval)
-		options = binary.BigEndian.AppendUint32(options, h.tsecr)
+	tcp := h.tcp()
+	ip := h.ip()
+	if err := tcp.SetNetworkLayerForChecksum(ip); err != nil {
+		return capture.Packet{}, err
 	}
-	tcp := make([]byte, 20, 20+len(options)+len(payload))
-	binary.BigEndian.PutUint16(tcp[0:], h.from.Port())
-	binary.BigEndian.PutUint16(tcp[2:], h.to.Port())
-	binary.BigEndian.PutUint32(tcp[4:], h.seq)
-	binary.BigEndian.PutUint32(tcp[8:], h.ack)
-	tcp[12] = byte(20+len(options)) << 2
-	tcp[13] = h.flags
-	binary.BigEndian.PutUint16(tcp[14:], h.window)
-	f := frame{tcp: append(tcp, options...), payload: payload, ip: ipHeader(h)}
-	f.link, f.linkHeader = style.header(h.from.Addr(), h.to.Addr())
-	return f.packet()
+	data, err := serialize(gopacket.Payload(linkHeader), ip, tcp, gopacket.Payload(payload))
+	return capture.Packet{Link: link, Length: len(data), Data: data}, err
 }
 
-// ipHeader makes an IPv4 or IPv6 header without lengths and checksum.
-func ipHeader(h header) []byte {
+// serialize writes headers around each other, with lengths and checksums that fit.
+func serialize(stack ...gopacket.SerializableLayer) ([]byte, error) {
+	b := gopacket.NewSerializeBuffer()
+	err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, stack...)
+	return b.Bytes(), err
+}
+
+// tcp makes the TCP header, with the options of a Linux kernel.
+func (h header) tcp() *layers.TCP {
+	tcp := &layers.TCP{
+		SrcPort: layers.TCPPort(h.from.Port()), DstPort: layers.TCPPort(h.to.Port()), Seq: h.seq, Ack: h.ack, Window: h.window,
+		FIN: h.flags&flagFIN != 0, SYN: h.flags&flagSYN != 0, RST: h.flags&flagRST != 0, PSH: h.flags&flagPSH != 0, ACK: h.flags&flagACK != 0,
+	}
+	pad := layers.TCPOption{OptionType: layers.TCPOptionKindNop}
+	if tcp.SYN {
+		tcp.Options = append(tcp.Options,
+			layers.TCPOption{OptionType: layers.TCPOptionKindMSS, OptionData: binary.BigEndian.AppendUint16(nil, h.mss)},
+			pad, layers.TCPOption{OptionType: layers.TCPOptionKindWindowScale, OptionData: []byte{windowScale}})
+	}
+	if h.timestamps {
+		clocks := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, h.tsval), h.tsecr)
+		tcp.Options = append(tcp.Options, pad, pad, layers.TCPOption{OptionType: layers.TCPOptionKindTimestamps, OptionData: clocks})
+	}
+	return tcp
+}
+
+// networkLayer is an IP header that can be written and summed.
+type networkLayer interface {
+	gopacket.NetworkLayer
+	gopacket.SerializableLayer
+}
+
+// ip makes the IPv4 or IPv6 header.
+func (h header) ip() networkLayer {
 	from, to := h.from.Addr(), h.to.Addr()
 	if from.Is4() {
-		ip := make([]byte, 20)
-		ip[0] = 0x45
-		binary.BigEndian.PutUint16(ip[4:], h.ipid)
-		ip[6] = 0x40 // DF
-		ip[8], ip[9] = h.ttl, protoTCP
-		a, b := from.As4(), to.As4()
-		copy(ip[12:], a[:])
-		copy(ip[16:], b[:])
-		return ip
+		return &layers.IPv4{
+			Version: 4, Id: h.ipid, Flags: layers.IPv4DontFragment, TTL: h.ttl, Protocol: layers.IPProtocolTCP,
+			SrcIP: from.AsSlice(), DstIP: to.AsSlice(),
+		}
 	}
-	ip := make([]byte, ipv6HeadLen)
-	ip[0] = 0x60
-	ip[6], ip[7] = protoTCP, h.ttl
-	a, b := from.As16(), to.As16()
-	copy(ip[8:], a[:])
-	copy(ip[24:], b[:])
-	return ip
+	return &layers.IPv6{
+		Version: 6, NextHeader: layers.IPProtocolTCP, HopLimit: h.ttl, SrcIP: from.AsSlice(), DstIP: to.AsSlice(),
+	}
 }

@@ -108,7 +108,10 @@ func (s *Scenario) play(yield func(capture.Packet, error) bool) {
 // List returns Packets as a slice.
 func (s *Scenario) List() []capture.Packet {
 	var out []capture.Packet
-	for p := range s.play {
+	for p, err := range s.play {
+		if err != nil {
+			break
+		}
 		out = append(out, p)
 	}
 	if len(s.damages) > 0 {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"container/heap"
+	"fmt"
 	"slices"
 	"time"
 
@@ -231,7 +232,12 @@ func (w *wire) emit(e event, a *action, s sentSegment, ack int64, tsval uint32) 
 			h.ipid = uint16(a.ipid)
 		}
 	}
-	p := build(w.s.link, h, s.payload)
+	p, err := build(w.s.link, h, s.payload)
+	if err != nil {
+		w.done = true
+		w.yield(p, fmt.Errorf("%s: %w", c.name, err))
+		return
+	}
 	late := time.Duration(0)
 	if a != nil {
 		late = a.late

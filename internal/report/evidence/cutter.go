@@ -76,7 +76,7 @@ func (c *Cutter) Watch(event analysis.Event) {
 	case *analysis.Answered:
 		c.reply(e.Session, e.Reply, &e.Exchange.Serves)
 	case *analysis.Oddity:
-		c.reply(e.Session, e.Reply, e.Info)
+		c.reply(analysis.SessionOf(e.Session), e.Reply, e.Info)
 	case *analysis.Exchange:
 		if t := c.conns[e.Session.ID]; t != nil {
 			c.exchange(t, e)

@@ -99,7 +99,8 @@ func TestHotKeepsTheFrequent(t *testing.T) {
 }
 
 func exchange(name, key string, took time.Duration, flags analysis.ExchangeFlags) *analysis.Exchange {
-	e := &analysis.Exchange{Index: 1, Frame: 5, Served: true, Flags: flags, End: 40}
+	e := &analysis.Exchange{Index: 1, Served: true, Flags: flags}
+	e.Frame, e.End = 5, 40
 	e.Name.Set([]byte(name), len(name))
 	if key != "" {
 		e.HasKey = true

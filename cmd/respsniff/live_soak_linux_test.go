@@ -1,0 +1,71 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// liveShortSoak is scripts/soak.sh in a few seconds: load again and again leaves neither memory nor goroutines behind.
+func liveShortSoak(t *testing.T, program string) {
+	bench, err := exec.LookPath("redis-benchmark")
+	if err != nil {
+		t.Skip("no redis-benchmark here")
+	}
+	port := redisServer(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--metrics", address, "-B", "32", "--evidence", t.TempDir())
+	figure := func(name string) float64 {
+		r, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(b)
+		if m == nil {
+			t.Fatalf("no %s in %s", name, b)
+		}
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	var memory, goroutines []float64
+	const rounds = 8
+	for range rounds {
+		if out, err := exec.Command(bench, "-p", strconv.Itoa(port), "-q", "-n", "15000", "-t", "set").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		memory = append(memory, figure("process_resident_memory_bytes"))
+		goroutines = append(goroutines, figure("go_goroutines"))
+	}
+	time.Sleep(1500 * time.Millisecond) // figures are updated once a second
+	if n, lost := figure("respsniff_commands_total"), figure("respsniff_kernel_dropped_packets_total"); n < rounds*15000 && lost == 0 {
+		t.Errorf("%v commands in the metrics", n)
+	}
+	if most := slices.Max(goroutines[rounds/2:]); most > goroutines[0]+3 {
+		t.Errorf("goroutines: %v", goroutines)
+	}
+	if first, last := memory[rounds/2], memory[rounds-1]; last > first*1.1+(8<<20) {
+		t.Errorf("resident memory: %.0f", memory)
+	}
+	if code := l.stop(t); code != exitClean {
+		t.Errorf("exit code %d: %s", code, l.log)
+	}
+}

@@ -1,0 +1,60 @@
+package filter
+
+import (
+	"iter"
+
+	"github.com/respsniff/respsniff/analysis"
+)
+
+// Events passes on the events of the connections that are wanted.
+func (f *Filter) Events(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
+	if !f.ChoosesConnections() {
+		return events
+	}
+	return func(yield func(analysis.Event, error) bool) {
+		for event, err := range events {
+			if err == nil && !f.event(event) {
+				continue
+			}
+			if !yield(event, err) {
+				return
+			}
+		}
+	}
+}
+
+// event reports whether an event is of a wanted connection, or of none.
+func (f *Filter) event(event analysis.Event) bool {
+	var s *analysis.Identity
+	switch e := event.(type) {
+	case *analysis.ConnSummary:
+		return f.choose(e.ID, e.Client, e.Server)
+	case *analysis.Desync:
+		return f.Connection(e.Conn, e.Client, e.Server)
+	case *analysis.Exchange:
+		return f.choose(e.Session.ID, e.Session.Client, e.Session.Server)
+	case *analysis.Opened:
+		s = &e.Session.Identity
+	case *analysis.Control:
+		s = &e.Session.Identity
+	case *analysis.Ended:
+		s = &e.Session.Identity
+	case *analysis.WaitEnded:
+		s = &e.Session.Identity
+	case *analysis.Sent:
+		s = &e.Session.Identity
+	case *analysis.Answered:
+		s = &e.Session.Identity
+	case *analysis.Oddity:
+		s = &e.Session.Identity
+	case *analysis.Alignment:
+		s = &e.Session.Identity
+	case *analysis.SharedUse:
+		s = &e.Session.Identity
+	case *analysis.BlockGivenUp:
+		s = &e.Session.Identity
+	case *analysis.Redirected:
+		s = &e.Session.Identity
+	}
+	return s == nil || f.Connection(s.ID, s.Client, s.Server)
+}

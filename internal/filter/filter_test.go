@@ -1,0 +1,123 @@
+package filter
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+func TestParseMoment(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := capture.TimeOf(time.Date(2019, 5, 26, 23, 30, 0, 0, time.UTC)) // the 27th in Berlin
+	want := time.Date(2019, 5, 26, 7, 16, 26, 801e6, time.UTC)
+	for _, tc := range []struct {
+		text string
+		want time.Time
+	}{
+		{"2019-05-26T07:16:26.801Z", want},
+		{"2019-05-26T09:16:26.801+02:00", want},
+		{"2019-05-26 09:16:26:801", want},
+		{"2019-05-26 09:16:26,801", want},
+		{"2019-05-26 09:16:26.801", want},
+		{"2019/05/26 09:16:26.801", want},
+		{"26/May/2019:09:16:26 +0200", want.Truncate(time.Second)},
+		{"1558854986.801", want},
+		{"1558854986", want.Truncate(time.Second)},
+		{"1558854986801", want},
+		{"1558854986801000", want},
+		{"[2019-05-26 09:16:26,801]", want},
+		{"2019-05-26 07:16:26.801 UTC", want},
+		{"2019-05-26 07:16:26,801 +0000", want},
+		{"2019-05-26 09:16:26.801 CEST +02:00", want},
+		{"Sun, 26 May 2019 07:16:26 +0000", want.Truncate(time.Second)},
+		{"Sun May 26 09:16:26 2019", want.Truncate(time.Second)},
+		{"May 26 09:16:26", want.Truncate(time.Second)},
+		{"May 26 09:16:26.801", want},
+		{"09:16:26:801", want.AddDate(0, 0, 1)},
+		{"09:16:26", want.Truncate(time.Second).AddDate(0, 0, 1)},
+		{"2019-05-26", time.Date(2019, 5, 25, 22, 0, 0, 0, time.UTC)},
+	} {
+		got, err := parseMoment(tc.text, berlin, first)
+		if err != nil || got != capture.TimeOf(tc.want) {
+			t.Errorf("%s: %v %v, want %v", tc.text, got.Std(), err, tc.want)
+		}
+	}
+	for _, bad := range []string{"", "now", "12", "2019-13-01", "25:00:00", "1e9"} {
+		if got, err := parseMoment(bad, berlin, first); err == nil {
+			t.Errorf("%q was read as %v", bad, got.Std())
+		}
+	}
+}
+
+func TestFilter(t *testing.T) {
+	at := capture.TimeOf(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	v4, v6 := netip.MustParseAddrPort("198.18.0.2:47868"), netip.MustParseAddrPort("[fd00:77::1]:6379")
+	finding := &analysis.Finding{
+		Rule: "RS101", First: at, Last: at.Add(time.Minute), Commands: []analysis.Tally{{Label: "GET", Count: 1}},
+		Examples: []analysis.Example{{Victims: []analysis.Victim{{Command: "CLIENT REPLY", Key: "user:1/name"}}}},
+	}
+	for _, tc := range []struct {
+		name string
+		f    Filter
+		want bool
+	}{
+		{"nothing", Filter{}, true},
+		{"client", Filter{Clients: []string{"198.18.0.2"}}, true},
+		{"client with port", Filter{Clients: []string{"198.18.0.2:47868"}}, true},
+		{"other port", Filter{Clients: []string{"198.18.0.2:1"}}, false},
+		{"or", Filter{Clients: []string{"198.18.0.2:1", "198.18.0.0/24"}}, true},
+		{"and", Filter{Clients: []string{"198.18.0.0/24"}, Servers: []string{"10.0.0.1"}}, false},
+		{"IPv6", Filter{Servers: []string{"[fd00:77::1]:6379"}}, true},
+		{"IPv6 without port", Filter{Servers: []string{"fd00:77::1"}}, true},
+		{"connection", Filter{Conns: []int64{3, 7}}, true},
+		{"other connection", Filter{Conns: []int64{3}}, false},
+		{"rule", Filter{Rules: []string{"rs101"}}, true},
+		{"rule family", Filter{Rules: []string{"RS2", "RS1"}}, true},
+		{"other rule", Filter{Rules: []string{"RS2"}}, false},
+		{"command", Filter{Cmds: []string{"get"}}, true},
+		{"container", Filter{Cmds: []string{"client"}}, true},
+		{"other command", Filter{Cmds: []string{"CLI"}}, false},
+		{"key", Filter{Keys: []string{"user:*"}}, true},
+		{"key across a slash", Filter{Keys: []string{"user:?/n*"}}, true},
+		{"other key", Filter{Keys: []string{"user"}}, false},
+		{"since before its end", Filter{Since: "2026-01-01 12:00:30"}, true},
+		{"since after", Filter{Since: "12:01:30"}, false},
+		{"until before", Filter{Until: "11:59"}, false},
+		{"around", Filter{Around: []string{"12:02+-1m30s"}}, true},
+		{"around, with the sign", Filter{Around: []string{"12:02±30s", "11:00±1s"}}, false},
+	} {
+		if err := tc.f.Prepare(time.UTC); err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		if err := tc.f.Begin(at); err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+		if got := tc.f.Connection(7, v4, v6) && tc.f.Finding(finding); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
+	s := &analysis.Session{}
+	s.ID = 7
+	p := &s.Paired
+	f := &Filter{Conns: []int64{8}}
+	for _, event := range []analysis.Event{
+		&analysis.Exchange{Session: p}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
+		&analysis.Ended{Session: s}, &analysis.WaitEnded{Session: s}, &analysis.Sent{Session: s}, &analysis.Answered{Session: s},
+		&analysis.Oddity{Session: p}, &analysis.Desync{Conn: 7}, &analysis.Alignment{Session: p},
+		&analysis.Redirected{Session: p},
+	} {
+		if f.event(event) {
+			t.Errorf("%T of connection 7 passed --conn 8", event)
+		}
+	}
+}

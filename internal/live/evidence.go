@@ -1,0 +1,183 @@
+package live
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// EvidenceOptions are how the packets around findings are kept.
+type EvidenceOptions struct {
+	Dir   string // for the files; "": nothing is kept
+	Ring  int    // bytes of memory for the latest packets of each server
+	Size  int    // most packet bytes in one file
+	Files int    // most files in one run
+	Raw   bool   // leave secrets in
+}
+
+// Bounds of evidence beyond the options.
+const (
+	// around is how long before and after the act packets are kept.
+	around = 10 * time.Second
+	// recentAge is how old a packet may be when a finding wants it: a finding comes some time after the act.
+	recentAge = around + 5*time.Second
+	// ringServers is how many full rings the memory of all servers holds.
+	ringServers = 4
+	// maxJobs is how many files are collected at once, maxWrites how many wait to be written.
+	maxJobs   = 4
+	maxWrites = 4
+	// quietTime is how long a finding that has got a file gets no other.
+	quietTime = time.Minute
+	// maxRemembered bounds the findings whose last file is remembered.
+	maxRemembered = 4096
+)
+
+// keeper holds the latest packets and writes those around findings. Its methods belong to the goroutine of the analysis,
+// which it never makes wait: files are written elsewhere.
+type keeper struct {
+	o      *EvidenceOptions
+	ports  []uint16
+	name   func(capture.Packet) string
+	kept   func(file string, f *analysis.Finding) // a file was written; called in its goroutine
+	warn   func(string, ...any)
+	recent capture.Recent[netip.AddrPort]
+	jobs   []*evidenceJob
+	last   map[string]capture.Time // latest file by fingerprint
+	begun  int
+	closed bool
+
+	writes  chan *evidenceJob
+	done    chan struct{}
+	written atomic.Int64
+	skipped atomic.Int64
+}
+
+// evidenceJob collects the packets between a client and a server until its time is over.
+type evidenceJob struct {
+	number   int
+	client   netip.Addr // zero: any
+	server   netip.AddrPort
+	until    capture.Time
+	findings []analysis.Finding
+	packets  []capture.Packet
+	bytes    int
+	cut      bool
+}
+
+func startKeeper(o *EvidenceOptions, ports []uint16) *keeper {
+	k := &keeper{
+		o: o, ports: ports, last: map[string]capture.Time{}, writes: make(chan *evidenceJob, maxWrites), done: make(chan struct{}),
+		recent: capture.Recent[netip.AddrPort]{PerKey: o.Ring, Total: o.Ring * ringServers, Age: recentAge},
+	}
+	go k.run()
+	return k
+}
+
+// see takes a packet.
+func (k *keeper) see(p *capture.Packet) {
+	from, to := ends(p)
+	if !from.IsValid() {
+		return
+	}
+	k.recent.Add(serverOf(from, to, k.ports), p)
+	for _, j := range k.jobs {
+		j.take(p, from, to, k.o.Size)
+	}
+}
+
+// take copies a packet of the job's two ends.
+func (j *evidenceJob) take(p *capture.Packet, from, to netip.AddrPort, limit int) {
+	client := to
+	switch j.server {
+	case to:
+		client = from
+	case from:
+	default:
+		return
+	}
+	if j.client.IsValid() && j.client != client.Addr() || p.Time > j.until {
+		return
+	}
+	if j.bytes+len(p.Data) > limit {
+		j.cut = true
+		return
+	}
+	j.bytes += len(p.Data)
+	q := *p
+	q.Data = bytes.Clone(p.Data)
+	j.packets = append(j.packets, q)
+}
+
+// found begins to collect what is around a finding, or adds it to what is being collected between the same two ends.
+func (k *keeper) found(f *analysis.Finding) {
+	client, server, at := f.Client, f.Server, f.Last
+	for i := range f.Examples {
+		if e := &f.Examples[i]; i == 0 || e.Time > at {
+			client, server, at = e.Client.Addr(), e.Server, e.Time
+		}
+	}
+	if !server.IsValid() {
+		return // of the capture as a whole: there is no packet to show
+	}
+	for _, j := range k.jobs {
+		if j.server == server && j.client == client {
+			for i := range j.findings {
+				if j.findings[i].Fingerprint == f.Fingerprint {
+					j.findings[i] = *f
+					return
+				}
+			}
+			j.findings = append(j.findings, *f)
+			return
+		}
+	}
+	if last, ok := k.last[f.Fingerprint]; ok && at.Sub(last) < quietTime {
+		return
+	}
+	if k.begun >= k.o.Files || len(k.jobs) >= maxJobs || len(k.last) >= maxRemembered {
+		k.skipped.Add(1)
+		return
+	}
+	k.begun++
+	k.last[f.Fingerprint] = at
+	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []analysis.Finding{*f}}
+	for p := range k.recent.Packets(server, at.Add(-around)) {
+		from, to := ends(&p)
+		j.take(&p, from, to, k.o.Size/2) // the other half is for what is still to come
+	}
+	k.jobs = append(k.jobs, j)
+}
+
+// tick hands over what is complete at a moment.
+func (k *keeper) tick(now capture.Time) {
+	k.jobs = slices.DeleteFunc(k.jobs, func(j *evidenceJob) bool {
+		if now < j.until {
+			return false
+		}
+		select {
+		case k.writes <- j:
+		default:
+			k.skipped.Add(1)
+		}
+		return true
+	})
+}
+
+// close writes what there is. A second call does nothing.
+func (k *keeper) close() {
+	if k.closed {
+		return
+	}
+	k.closed = true
+	for _, j := range k.jobs {
+		k.writes <- j
+	}
+	k.jobs = nil
+	close(k.writes)
+	<-k.done
+}

@@ -1,0 +1,91 @@
+package live
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/evidence"
+	"github.com/respsniff/respsniff/internal/wholefile"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// run writes the files that are handed over, until there are no more.
+func (k *keeper) run() {
+	defer close(k.done)
+	for j := range k.writes {
+		path, err := k.write(j)
+		if err != nil {
+			k.skipped.Add(1)
+			k.warn("--evidence: %v", err)
+			continue
+		}
+		k.written.Add(1)
+		for i := range j.findings {
+			k.kept(path, &j.findings[i])
+		}
+	}
+}
+
+// write makes the file. It reads the packets three times, as cut does: to count their connections, to learn what is
+// secret in them, and to write them.
+func (k *keeper) write(j *evidenceJob) (path string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	slices.SortStableFunc(j.packets, func(a, b capture.Packet) int { return int(a.Frame - b.Frame) })
+	var conns []int64
+	events := func() iter.Seq2[analysis.Event, error] {
+		packets := func(yield func(capture.Packet, error) bool) {
+			for _, p := range j.packets {
+				if !yield(p, nil) {
+					return
+				}
+			}
+		}
+		return analysis.Events(reassembly.Segments(packets, nil), &analysis.Options{Ports: k.ports})
+	}
+	for event := range events() {
+		if o, ok := event.(*analysis.Opened); ok {
+			conns = append(conns, o.Session.ID)
+		}
+	}
+	cutter := evidence.New(conns, k.o.Raw)
+	for event := range events() {
+		cutter.Watch(event)
+	}
+	text := "kept by respsniff live"
+	for i := range j.findings {
+		f := &j.findings[i]
+		text += fmt.Sprintf("\n%s %s: %s", f.Rule, f.Name, f.Title)
+		for n := range f.Examples {
+			cutter.Example(0, f, n)
+		}
+	}
+	if j.cut {
+		text += fmt.Sprintf("\ncut at %d bytes: there were more packets", k.o.Size)
+	}
+	path = filepath.Join(k.o.Dir, fmt.Sprintf("respsniff-%06d-%s.pcapng", j.number, strings.ToLower(j.findings[0].Rule)))
+	return path, wholefile.Write(path, false, func(w io.Writer) error {
+		out, err := capture.NewWriter(w, capture.WriterOptions{Comment: report.Printable(text), InterfaceName: k.name})
+		if err != nil {
+			return err
+		}
+		for _, p := range j.packets {
+			if cut, comment, keep := cutter.Cut(p); keep {
+				if err := out.Write(cut, comment); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

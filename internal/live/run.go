@@ -1,0 +1,209 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/metrics"
+	"github.com/respsniff/respsniff/internal/notice"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/tally"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+const (
+	// maxFindings bounds the findings of the report, worst first.
+	maxFindings = 4096
+	// maxFaults bounds the read errors that are reported.
+	maxFaults = 16
+)
+
+// run is one run. Its goroutine pulls the packets through the stages; outputs, recording, evidence and metrics have
+// goroutines of their own, for which it never waits.
+type run struct {
+	o       *Options
+	source  Source
+	log     *notice.Log
+	outputs outputs
+	metrics *metrics.Metrics // nil: none; so are record and keeper
+	record  *recorder
+	keeper  *keeper
+	hangups chan os.Signal
+
+	// Of the present analysis.
+	assembler *reassembly.Assembler
+	analysis  *analysis.Run
+
+	tally    tally.Tally
+	input    report.Input
+	drops    capture.Drops
+	pace     pace
+	ended    int64 // connections that are over
+	restarts int64
+	renew    bool            // begin the analysis anew
+	stopped  bool            // a limit of the run was reached
+	reported map[string]bool // early, by fingerprint: text shows the facts of a finding once
+	findings []analysis.Finding
+	faults   []error
+}
+
+// Run captures until ctx is done or a limit is reached, writes the outputs and returns the report. The pipeline is that
+// of the analyze command. When memory becomes short the analysis of what is open ends, and another one takes its findings
+// over.
+func Run(ctx context.Context, source Source, o *Options) (*report.Document, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := o.Filter.Begin(capture.TimeOf(time.Now())); err != nil {
+		return nil, &RefusedError{err}
+	}
+	l := newRun(source, o)
+	finish, err := l.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer finish()
+	l.log.Warn("capturing on %s with %s; stop with ctrl-C", source.Name(), capture.LiveMethod())
+
+	for more := true; more; {
+		more = l.analyse(ctx, source.Packets(ctx))
+	}
+	return l.end()
+}
+
+func newRun(source Source, o *Options) *run {
+	return &run{
+		o: o, source: source, log: &o.Log, hangups: make(chan os.Signal, 1), reported: map[string]bool{},
+		input: report.Input{File: source.Name(), Format: "live", Snaplen: o.Snaplen},
+	}
+}
+
+// analyse runs one analysis over the packets. It is true if another one is to follow.
+func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, error]) (again bool) {
+	l.begin()
+	segments := l.assembler.Segments(l.pass(packets))
+	events := l.o.Filter.Events(l.watch(l.tally.Events(l.analysis.Events(segments))))
+	for f, err := range l.analysis.Detect(events, detectors.All()) {
+		switch {
+		case err != nil:
+			l.fault(err)
+		case l.o.Filter.Finding(&f):
+			l.finding(&f)
+		}
+	}
+	again = l.renew && !l.stopped && ctx.Err() == nil
+	if again {
+		l.restart()
+	}
+	return again
+}
+
+// begin makes the stages of an analysis, which goes on where the one before ended.
+func (l *run) begin() {
+	o := l.o.Analysis
+	o.Live = true
+	o.FileName = func(int32) string { return l.input.File }
+	before := l.analysis
+	l.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Numbered: l.tally.Stats().Conns})
+	l.analysis = analysis.NewRun(&o)
+	l.analysis.QualityFrom(func() analysis.CaptureQuality {
+		return analysis.CaptureQuality{Stats: l.assembler.Stats(), Drops: l.drops}
+	})
+	l.tally.Watch(l.analysis, l.assembler)
+	if before != nil {
+		l.analysis.Resume(before)
+		runtime.GC()
+	}
+	if l.metrics == nil && !l.o.Filter.ChoosesConnections() {
+		l.analysis.ForRules() // a filter learns from exchanges whom early findings may concern
+	}
+	l.renew = false
+}
+
+// watch passes events through and counts what the run shows of them.
+func (l *run) watch(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
+	return func(yield func(analysis.Event, error) bool) {
+		for event, err := range events {
+			if _, ok := event.(*analysis.ConnSummary); ok {
+				l.ended++
+			}
+			if l.metrics != nil && err == nil {
+				l.metrics.Event(event)
+			}
+			if !yield(event, err) {
+				return
+			}
+		}
+	}
+}
+
+// finding takes what the rules report, early or at the end of an analysis.
+func (l *run) finding(f *analysis.Finding) {
+	if l.metrics != nil {
+		l.metrics.Finding(f)
+	}
+	if f.Early {
+		l.early(f)
+		if l.keeper != nil {
+			l.keeper.found(f)
+		}
+		return
+	}
+	if len(l.findings) < maxFindings {
+		l.findings = append(l.findings, *f)
+	}
+}
+
+func (l *run) fault(err error) {
+	l.log.Warn("%v", err)
+	if len(l.faults) < maxFaults {
+		l.faults = append(l.faults, err)
+	}
+}
+
+// restart gives up what the analysis holds, but for what the next one takes over: the findings come again at its end.
+func (l *run) restart() {
+	l.restarts++
+	l.findings = nil
+	l.log.Warn("memory is short: the analysis began anew; connections that are open now are followed from here on")
+}
+
+// document makes the report of the whole run so far, without findings.
+func (l *run) document() *report.Document {
+	l.readDrops()
+	d := &report.Document{Tool: l.o.Tool, Complete: true, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
+	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
+	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })
+	if l.restarts > 0 {
+		d.Quality.LimitsReached = append(d.Quality.LimitsReached, fmt.Sprintf("--memory-limit: the analysis began anew, %d times", l.restarts))
+		d.Complete = false
+	}
+	for _, err := range l.faults {
+		d.Warnings = append(d.Warnings, err.Error())
+	}
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{
+		{l.outputs.skipped(), "messages were skipped because an output was too slow"},
+		{l.skippedPackets(), "packets were not recorded because the disk was too slow"},
+	} {
+		if x.n > 0 {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	return d
+}
+
+func (l *run) skippedPackets() int64 {
+	if l.record == nil {
+		return 0
+	}
+	return l.record.skipped
+}

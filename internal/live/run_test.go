@@ -1,0 +1,219 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/filter"
+	"github.com/respsniff/respsniff/internal/notice"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/scenario"
+)
+
+// written is a Source that reads a written conversation, once.
+type written struct {
+	next func() (capture.Packet, error, bool)
+	seen func(n int) // called before a packet is handed over
+	n    int
+}
+
+func writtenSource(t *testing.T, text []byte) *written {
+	t.Helper()
+	s, err := scenario.Parse("live", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, stop := iter.Pull2(s.Packets())
+	t.Cleanup(stop)
+	return &written{next: next}
+}
+
+func (w *written) Name() string                  { return "test" }
+func (w *written) Interfaces() []string          { return nil }
+func (w *written) Drops() (capture.Drops, error) { return capture.Drops{}, nil }
+
+func (w *written) Packets(context.Context) iter.Seq2[capture.Packet, error] {
+	return func(yield func(capture.Packet, error) bool) {
+		for {
+			p, err, ok := w.next()
+			if !ok {
+				return
+			}
+			if w.n++; w.seen != nil {
+				w.seen(w.n)
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestEarlyFindingsOfChosenConnections: --client lets findings about its connections through while they are still open.
+func TestEarlyFindingsOfChosenConnections(t *testing.T) {
+	raw, err := os.ReadFile("../../testdata/scenarios/rs302/fires_same_address.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		client string
+		want   bool
+	}{{"10.0.0.1", true}, {"10.0.0.9", false}} {
+		f := &filter.Filter{Clients: []string{tc.client}}
+		if err := f.Prepare(time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Begin(0); err != nil {
+			t.Fatal(err)
+		}
+		source := writtenSource(t, raw)
+		l := newRun(source, &Options{Filter: f, Memory: 1 << 40, Log: notice.Log{W: io.Discard}})
+		l.analyse(t.Context(), source.Packets(t.Context()))
+		if early := len(l.reported) > 0; early != tc.want {
+			t.Errorf("--client %s: reported early %v, want %v", tc.client, early, tc.want)
+		}
+	}
+}
+
+// twoLots are connections that are used again after a timeout, 5 in the first seconds and 7 a minute later, both times
+// while the server answers nobody.
+var twoLots = `
+conn w 10.0.0.1:30000 -> 10.0.0.2:6379
+0.5 repeat 20 every 2ms { w > GET warm{i} => $v{i} }
+` + lot(5, 40000, 1) + `
+20.0 w > PING => +PONG
+30.0 w > PING => +PONG
+` + lot(7, 50000, 70)
+
+// lot is n connections, from second s on, each with a caller that gives up and others that get the reply before theirs.
+func lot(n, port, s int) string {
+	return fmt.Sprintf(`
+repeat %[1]d { conn p%[2]d_{i} 10.0.0.1:{%[2]d+i} -> 10.0.0.2:6379 }
+%[3]d.0 repeat %[1]d { p%[2]d_{i} > GET a{i} => $A{i} }
+%[3]d.1 repeat %[1]d every 10us { p%[2]d_{i} > GET b{i} }
+%[3]d.5 repeat %[1]d every 10us { p%[2]d_{i} > GET c{i} }
++400ms repeat %[1]d every 10us { p%[2]d_{i} < $B{i} }
++100ms repeat %[1]d every 10us { p%[2]d_{i} < $C{i} }
++100ms repeat %[1]d { p%[2]d_{i} > GET d{i} => $D{i} }
++100ms repeat %[1]d { p%[2]d_{i} > FIN }
+`, n, port, s)
+}
+
+// restartAfter is when the analysis begins anew in these tests: between the two lots.
+const restartAfter = 15 * time.Second
+
+// reportOf runs the packets and returns the report, as written. The analysis begins anew in the middle if restart is set.
+func reportOf(t *testing.T, text string, restart bool) (*report.Document, []byte) {
+	t.Helper()
+	source := writtenSource(t, []byte(text))
+	var out bytes.Buffer
+	o := &Options{
+		Filter: &filter.Filter{}, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out,
+		Outputs: []Output{{Format: report.NDJSON}}, Analysis: analysis.Options{
+			Policies: map[netip.Addr]analysis.Policy{{}: analysis.PolicyLockstep}, ReadTimeouts: map[netip.Addr]time.Duration{{}: 400 * time.Millisecond},
+		},
+	}
+	if err := o.Filter.Prepare(time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Filter.Begin(0); err != nil {
+		t.Fatal(err)
+	}
+	l := newRun(source, o)
+	if err := l.outputs.open(o); err != nil {
+		t.Fatal(err)
+	}
+	if restart {
+		var first capture.Time
+		source.seen = func(int) {
+			if first == 0 {
+				first = l.pace.now
+			}
+			if l.restarts == 0 && first > 0 && l.pace.now.Sub(first) > restartAfter {
+				l.renew = true
+			}
+		}
+	}
+	for l.analyse(t.Context(), source.Packets(t.Context())) {
+	}
+	if restart != (l.restarts == 1) {
+		t.Fatalf("%d restarts", l.restarts)
+	}
+	d, err := l.end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, out.Bytes()
+}
+
+// TestRestartKeepsFindings: what was found before the analysis began anew is part of the findings at the end, whose texts,
+// causes and incidents are those of the whole run.
+func TestRestartKeepsFindings(t *testing.T) {
+	whole, _ := reportOf(t, twoLots, false)
+	parts, out := reportOf(t, twoLots, true)
+	if len(whole.Findings) < 4 || len(whole.Incidents) == 0 {
+		t.Fatalf("%d findings, %d incidents: the test needs some", len(whole.Findings), len(whole.Incidents))
+	}
+	found := map[string]analysis.Finding{}
+	for _, f := range parts.Findings {
+		found[f.Fingerprint] = f
+	}
+	for _, want := range whole.Findings {
+		got := found[want.Fingerprint]
+		for i := range got.Examples {
+			if e := &got.Examples[i]; e.Conn > 6 {
+				e.Conn-- // the connection that is open at the restart has two numbers
+			}
+		}
+		if diff := cmp.Diff(asJSON(t, want), asJSON(t, got)); diff != "" {
+			t.Errorf("%s without a restart, and with one:\n%s", want.Rule, diff)
+		}
+	}
+	if diff := cmp.Diff(asJSON(t, whole.Incidents), asJSON(t, parts.Incidents)); diff != "" {
+		t.Errorf("incidents without a restart, and with one:\n%s", diff)
+	}
+	if w, p := whole.Summary, parts.Summary; p.Commands != w.Commands || p.Replies != w.Replies || p.Connections != w.Connections+1 || p.Clients != w.Clients {
+		t.Errorf("with a restart: %+v; without: %+v", p, w)
+	}
+	if parts.Complete || len(parts.Quality.LimitsReached) != 1 {
+		t.Errorf("complete %v, limits %q: want one that names the restart", parts.Complete, parts.Quality.LimitsReached)
+	}
+
+	// Early findings never shrink, and the last line of ndjson is the summary.
+	counts := map[string]int{}
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	for _, line := range lines {
+		var row struct {
+			Type, Fingerprint string
+			Count             int
+		}
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if row.Type == "finding" && row.Count < counts[row.Fingerprint] {
+			t.Errorf("%s shrank from %d to %d", row.Fingerprint, counts[row.Fingerprint], row.Count)
+		}
+		counts[row.Fingerprint] = max(counts[row.Fingerprint], row.Count)
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,148 @@
+// Package tally counts what a run saw: the figures of a report, beside the findings.
+package tally
+
+import (
+	"fmt"
+	"iter"
+	"net/netip"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/notice"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// maxParties bounds the distinct clients, and the distinct servers, that are counted.
+const maxParties = 1 << 16
+
+// Tally holds the stages that count, and what they do not count themselves. A live run that begins its analysis anew keeps
+// its Tally.
+type Tally struct {
+	run       *analysis.Run
+	assembler *reassembly.Assembler
+	earlier   reassembly.Stats // of the assemblers before this one
+	clients   map[netip.Addr]bool
+	servers   map[netip.AddrPort]bool
+}
+
+// Watch sets the stages of the analysis that begins.
+func (t *Tally) Watch(run *analysis.Run, assembler *reassembly.Assembler) {
+	t.earlier = t.Stats()
+	t.run, t.assembler = run, assembler
+	if t.clients == nil {
+		t.clients, t.servers = map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
+	}
+}
+
+// Stats sums what the assemblers counted since the first Watch, as far as reports show it.
+func (t *Tally) Stats() reassembly.Stats {
+	sum := t.earlier
+	if t.assembler == nil {
+		return sum
+	}
+	s := t.assembler.Stats()
+	sum.Packets += s.Packets
+	sum.Conns += s.Conns
+	sum.LostBytes += s.LostBytes
+	sum.Holes += s.Holes
+	sum.Truncated += s.Truncated
+	sum.SnapLen = max(sum.SnapLen, s.SnapLen)
+	sum.Duplicates += s.Duplicates
+	sum.Backwards += s.Backwards
+	sum.Evicted += s.Evicted
+	sum.HoleCaps += s.HoleCaps
+	for i, n := range s.Undecodable {
+		sum.Undecodable[i] += n
+	}
+	return sum
+}
+
+// Events passes events through and counts who took part.
+func (t *Tally) Events(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
+	return func(yield func(analysis.Event, error) bool) {
+		for event, err := range events {
+			if c, ok := event.(*analysis.ConnSummary); ok && c.Commands+c.Replies > 0 {
+				if len(t.clients) < maxParties {
+					t.clients[c.Client.Addr()] = true
+				}
+				if len(t.servers) < maxParties {
+					t.servers[c.Server] = true
+				}
+			}
+			if !yield(event, err) {
+				return
+			}
+		}
+	}
+}
+
+// Quality returns what the stages count about the capture itself.
+func (t *Tally) Quality(drops capture.Drops) report.Quality {
+	st := t.Stats()
+	s := t.run.Summary()
+	q := report.Quality{
+		LostBytes: st.LostBytes, Holes: st.Holes, CutPackets: st.Truncated, Snaplen: st.SnapLen, Duplicates: st.Duplicates,
+		Backwards: st.Backwards, MidStream: s.MidStream, OneSided: s.OneSided, Encrypted: s.Encrypted, Unparsed: s.Unparsed,
+		KernelDrops: Lost(drops), Failed: s.Failed,
+	}
+	for _, n := range st.Undecodable {
+		q.Undecodable += n
+	}
+	for _, limit := range []struct {
+		times int64
+		what  string
+	}{
+		{st.Evicted, "connection table full: connections given up"},
+		{st.HoleCaps, "bytes kept behind holes: holes closed early"},
+		{s.Unheld, "connections in memory: unanswered ones left out"},
+		{s.Capped, "evidence kept for unjudged clients: judged early"},
+	} {
+		if limit.times > 0 {
+			q.LimitsReached = append(q.LimitsReached, fmt.Sprintf("%s, %d times", limit.what, limit.times))
+		}
+	}
+	return q
+}
+
+// Lost returns how many packets a capturing side lost.
+func Lost(d capture.Drops) int64 { return d.Kernel + d.Interface }
+
+// Summary returns what was seen, but for its times.
+func (t *Tally) Summary() report.Summary {
+	s := t.run.Summary()
+	return report.Summary{
+		Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
+		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Unsaid: s.Unsaid,
+	}
+}
+
+// Complete fills in the quality of the capture, and whether a clean result can be trusted as far as the stages know. What
+// failed inside is warned of too. name names the capture files.
+func (t *Tally) Complete(d *report.Document, drops capture.Drops, log *notice.Log, name func(file int32) string) {
+	d.Quality = t.Quality(drops)
+	if len(d.Quality.LimitsReached) > 0 || d.Quality.Failed > 0 {
+		d.Complete = false
+	}
+	for _, f := range t.run.Failures() {
+		text := failureText(&f, name)
+		d.Warnings = append(d.Warnings, text)
+		log.Warn("%s", text)
+		for line := range strings.Lines(string(f.Stack)) {
+			log.Detail("%s", strings.TrimRight(line, "\n"))
+		}
+	}
+}
+
+// failureText describes where the analysis failed.
+func failureText(f *analysis.Failure, name func(file int32) string) string {
+	where := "a rule"
+	if f.Conn > 0 {
+		where = fmt.Sprintf("connection %d", f.Conn)
+	}
+	if f.Frame > 0 {
+		where += fmt.Sprintf(", %s frame %d", name(f.File), f.Frame)
+	}
+	return fmt.Sprintf("internal error at %s: %s; this is a fault of respsniff, -v shows where", where, f.Text)
+}
