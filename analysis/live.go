@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"slices"
-	"time"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -17,10 +16,7 @@ import (
 //     or twice as frequent. At the end all findings come once more, complete.
 //
 // Rules that only know at the end (leaks of pools, quality of the capture) are silent until then.
-const (
-	// liveWait is how long a command may wait for the judgement until more is known of its client.
-	liveWait = 30 * time.Second
-)
+const ()
 
 // liveNow is the latest moment that a live run knows of.
 func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
