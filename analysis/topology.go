@@ -8,6 +8,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // Bounds of what is kept of clusters.
@@ -36,8 +37,8 @@ type topology struct {
 	news            capture.Time // latest packet of any connection that was no repetition
 	slotNodes, maps int          // that have slots, that have given a map
 
-	askingCommand, clientCommand, pauseCommand *resp.Command
-	mapCommands                                [3]*resp.Command
+	askingCommand, clientCommand, pauseCommand *commands.Command
+	mapCommands                                [3]*commands.Command
 }
 
 // askedName is a name that a client was sent to.
@@ -51,15 +52,15 @@ type askedName struct {
 func (t *topology) prepare() {
 	t.nodes, t.views, t.names = map[netip.AddrPort]*node{}, map[netip.Addr]*clusterView{}, map[string]netip.AddrPort{}
 	t.askingCommand, t.clientCommand, t.pauseCommand = commandNamed("ASKING"), commandNamed("CLIENT"), commandNamed("CLIENT", "PAUSE", "0")
-	t.mapCommands = [3]*resp.Command{commandNamed("CLUSTER", "SLOTS"), commandNamed("CLUSTER", "SHARDS"), commandNamed("CLUSTER", "NODES")}
+	t.mapCommands = [3]*commands.Command{commandNamed("CLUSTER", "SLOTS"), commandNamed("CLUSTER", "SHARDS"), commandNamed("CLUSTER", "NODES")}
 }
 
-func commandNamed(words ...string) *resp.Command {
+func commandNamed(words ...string) *commands.Command {
 	req := resp.Request{NArgs: len(words)}
 	for _, w := range words {
 		req.Args = append(req.Args, resp.Arg{Bytes: []byte(w), Len: len(w)})
 	}
-	return resp.Lookup(&req)
+	return commands.Lookup(&req)
 }
 
 // locate notes where a client sends a command.

@@ -5,7 +5,7 @@ import "strconv"
 // accept takes a whole line for what its type byte says. whole is true when the reply is complete and handed over.
 func (d *ReplyDecoder) accept(rep, v *Reply, st *replyState, line []byte) (whole bool, err error) {
 	if st.phase == repChunk {
-		n, ok := parseInt(line)
+		n, ok := ParseInt(line)
 		if !ok || n < 0 || n > MaxBulk {
 			return false, d.fault(st.at, "invalid chunk length")
 		}
@@ -16,7 +16,7 @@ func (d *ReplyDecoder) accept(rep, v *Reply, st *replyState, line []byte) (whole
 		d.begin(v, st, kindOf(st.marker), 0)
 		d.setText(v, st, line)
 	case ':':
-		n, ok := parseInt(line)
+		n, ok := ParseInt(line)
 		if !ok {
 			if n, ok = parsePlus(line); !ok {
 				return false, d.fault(st.at, "invalid integer")
@@ -66,7 +66,7 @@ func (d *ReplyDecoder) lengthLine(rep, v *Reply, st *replyState, line []byte) (w
 	if len(line) == 1 && line[0] == '?' {
 		return false, d.beginStream(v, st)
 	}
-	n, ok := parseInt(line)
+	n, ok := ParseInt(line)
 	what := "invalid multibulk length"
 	if st.marker == '$' || st.marker == '=' || st.marker == '!' {
 		what = "invalid bulk length"

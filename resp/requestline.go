@@ -66,7 +66,7 @@ func readRequest(p []byte, i uint, req *Request) (end uint) {
 		i = end + 2
 	}
 	name := args[0].Bytes
-	if len(name) == 4 && equalFold(name, "POST") || len(name) == 5 && equalFold(name, "HOST:") {
+	if len(name) == 4 && EqualFold(name, "POST") || len(name) == 5 && EqualFold(name, "HOST:") {
 		return 0
 	}
 	req.Last = args[len(args)-1]
@@ -114,7 +114,7 @@ func (d *RequestDecoder) number(b []byte, st *requestState) (int64, error) {
 	if d.part != nil {
 		d.part.line = d.part.line[:0]
 	}
-	n, ok := parseInt(line[1:end])
+	n, ok := ParseInt(line[1:end])
 	switch {
 	case st.phase == reqCount && (!ok || n > maxMultibulk):
 		return 0, errBadCount

@@ -212,15 +212,15 @@ func saneLine(marker byte, line []byte) (n int64, ok bool) {
 		class := ErrorClass(line)
 		return 0, len(class) > 1 && class[0] >= 'A' && class[0] <= 'Z' && isText(line)
 	case ':':
-		return parseInt(line)
+		return ParseInt(line)
 	case '$', '*':
-		n, ok = parseInt(line)
+		n, ok = ParseInt(line)
 		return n, ok && n >= -1 && n <= saneBulk && (marker == '$' || n <= saneCount)
 	case '=', '!':
-		n, ok = parseInt(line)
+		n, ok = ParseInt(line)
 		return n, ok && n >= 0 && n <= saneBulk
 	case '~', '%', '|', '>':
-		n, ok = parseInt(line)
+		n, ok = ParseInt(line)
 		return n, ok && n >= 0 && n <= saneCount
 	case '_':
 		return 0, len(line) == 0
