@@ -140,8 +140,11 @@ func (d *RequestDecoder) run(req *Request) error {
 		b := d.in.rest()
 		switch st.phase {
 		case reqStart:
-			if d.in.lost && !d.seek(b, v) {
-				return ErrShort
+			if d.in.lost {
+				if !d.in.seekRequest(b) {
+					return ErrShort
+				}
+				v.Resynced = true
 			}
 			if b = d.in.rest(); len(b) == 0 {
 				return ErrShort
