@@ -11,7 +11,8 @@ import (
 var layers = map[string][]string{
 	"resp":               {},
 	"internal/bound":     {},
-	"capture":            {},
+	"capture":            {"capture/tcpdump"},
+	"capture/tcpdump":    {},
 	"reassembly":         {"capture", "internal/bound"},
 	"analysis":           {"capture", "reassembly", "resp", "internal/bound"},
 	"analysis/detectors": {"capture", "reassembly", "resp", "analysis", "internal/bound"},
