@@ -7,7 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // ConnectionLeak is RS201: connections that a program took from its pool and lost.
@@ -107,7 +107,7 @@ func abandonable(s *analysis.Session) bool {
 
 // mayBlock reports whether a command of this name waits for an event.
 func mayBlock(name string) bool {
-	for c := range resp.Commands() {
+	for c := range commands.Commands() {
 		if c.String() == name {
 			return c.MayBlock()
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // MalformedReply is RS404: bytes of the server that are no RESP, though none is missing.
@@ -71,7 +72,7 @@ const sampleWidth = 64
 // sampleFact shows the beginning of the segment, where values may be shown and the last command is none whose reply may
 // hold a secret.
 func sampleFact(run *analysis.Run, ex *analysis.Exchange, b []byte) string {
-	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(resp.Admin) || ex.Command.Is(resp.Container) {
+	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(commands.Admin) || ex.Command.Is(commands.Container) {
 		return fmt.Sprintf("the segment holds %d bytes; --show-values prints the first %d", len(b), sampleWidth)
 	}
 	return fmt.Sprintf("the segment begins %x", b[:min(len(b), sampleWidth)])

@@ -40,6 +40,9 @@ func (m Mask) AddrPort(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(m.Addr(a.Addr()), a.Port())
 }
 
+// End is how an end of a connection is shown.
+func (m Mask) End(a netip.AddrPort) string { return addrPortText(m.AddrPort(a)) }
+
 // addressLike matches what may be an IPv4 or IPv6 address in a text; netip decides.
 var addressLike = regexp.MustCompile(`(?i)[0-9a-f:.]*[:.][0-9a-f:.]*`)
 
@@ -65,7 +68,7 @@ func (m Mask) Key(key []byte) string {
 	if m.Keys {
 		return analysis.MaskKey(key)
 	}
-	return Shorten(Printable(string(key)), keyWidth)
+	return Shorten(Printable(string(key)), KeyWidth)
 }
 
 // Document masks the addresses in d.

@@ -1,4 +1,4 @@
-package capture
+package tcpdump
 
 import (
 	"bytes"
@@ -24,9 +24,9 @@ type stamp struct {
 	clock    time.Duration // since midnight, or the fraction for stampEpoch
 }
 
-// textTimes turns printed times into moments.
-type textTimes struct {
-	info *FileInfo
+// Times turns the printed times of one text into moments.
+type Times struct {
+	note func(string) // takes what had to be assumed
 	loc  *time.Location
 	day  time.Time // midnight of the day that times of day belong to
 	seen bool      // a header line was found
@@ -34,7 +34,7 @@ type textTimes struct {
 
 	relative relativeTimes
 	previous time.Duration // clock of the line before
-	at       Time          // of the line before, for differences
+	at       time.Time     // of the line before, for differences
 }
 
 // relativeTimes says what times of day beginning with zero are.
@@ -46,23 +46,23 @@ const (
 	sinceFirst                  // -ttttt
 )
 
-func newTextTimes(info *FileInfo, o Options) textTimes {
-	loc := o.Location
+// NewTimes begins a text. loc is the zone of its times, which it does not say, and day the day of those without one; nil
+// is UTC and the zero day is 1970-01-01. note takes, in words, what had to be assumed.
+func NewTimes(loc *time.Location, day time.Time, note func(string)) *Times {
 	if loc == nil {
 		loc = time.UTC
 	}
-	day := o.Date
 	if day.IsZero() {
 		day = time.Date(1970, 1, 1, 0, 0, 0, 0, loc)
 	} else {
 		day = time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, loc)
 	}
-	return textTimes{info: info, loc: loc, day: day}
+	return &Times{note: note, loc: loc, day: day, at: time.Unix(0, 0)}
 }
 
-// header recognises a packet's header line. A line that begins with a time is taken even if what follows is not known,
+// Header recognises a packet's header line. A line that begins with a time is taken even if what follows is not known,
 // because hex lines may follow; a line without a time only if the first one had none either.
-func (t *textTimes) header(line []byte) (header, bool) {
+func (t *Times) Header(line []byte) (Header, bool) {
 	text := bytes.TrimLeft(line, " \t")
 	s, rest, ok := parseStamp(text)
 	if !ok {
@@ -75,29 +75,29 @@ func (t *textTimes) header(line []byte) (header, bool) {
 		}
 	}
 	if ok {
-		return header{s, packetWords(bytes.TrimLeft(rest, " "))}, true
+		return Header{s, packetWords(bytes.TrimLeft(rest, " "))}, true
 	}
 	if t.seen && t.kind != stampNone || !packetWords(text) {
-		return header{}, false
+		return Header{}, false
 	}
-	return header{stamp{}, true}, true
+	return Header{stamp{}, true}, true
 }
 
-// resolve gives the moment of a header line. ahead is the text from this line on, as far as it is known, and is only
+// Resolve gives the moment of a header line. ahead is the text from this line on, as far as it is known, and is only
 // looked at for the first line.
-func (t *textTimes) resolve(h header, ahead []byte) Time {
+func (t *Times) Resolve(h Header, ahead []byte) time.Time {
 	s := h.stamp
 	first := !t.seen
-	if first && h.sure {
+	if first && h.Sure {
 		t.seen, t.kind = true, s.kind
 		t.begin(s, ahead)
 	}
 	switch s.kind {
 	case stampEpoch:
-		t.at = Time(addSat(mulSat(s.seconds, 1e9), int64(s.clock)))
+		t.at = time.Unix(s.seconds, int64(s.clock))
 	case stampDate:
 		day := time.Date(s.date[0], time.Month(s.date[1]), s.date[2], 0, 0, 0, 0, t.loc)
-		t.at = TimeOf(onDay(day, s.clock, t.loc))
+		t.at = onDay(day, s.clock, t.loc)
 	case stampClock:
 		t.clock(s)
 	}
@@ -105,51 +105,51 @@ func (t *textTimes) resolve(h header, ahead []byte) Time {
 }
 
 // begin notes what the first line leaves to assume.
-func (t *textTimes) begin(s stamp, ahead []byte) {
+func (t *Times) begin(s stamp, ahead []byte) {
 	switch s.kind {
 	case stampNone:
-		t.info.note("text without times (tcpdump -t): every packet is at the same moment")
-		t.at = TimeOf(t.day)
+		t.note("text without times (tcpdump -t): every packet is at the same moment")
+		t.at = t.day
 	case stampClock:
 		if s.clock == 0 {
 			t.relative = guessRelative(ahead)
-			t.at = TimeOf(t.day)
-			t.info.note("times are relative (tcpdump -ttt or -ttttt): counted from " + t.day.Format("2006-01-02 MST"))
+			t.at = t.day
+			t.note("times are relative (tcpdump -ttt or -ttttt): counted from " + t.day.Format("2006-01-02 MST"))
 			return
 		}
-		t.info.note("times without a date: " + t.day.Format("2006-01-02 MST") + " is assumed")
+		t.note("times without a date: " + t.day.Format("2006-01-02 MST") + " is assumed")
 	case stampDate:
 		if t.loc == time.UTC {
-			t.info.note("times without a zone are taken as UTC")
+			t.note("times without a zone are taken as UTC")
 		}
 	}
 }
 
 // clock places a time of day: after midnight the next day begins.
-func (t *textTimes) clock(s stamp) {
+func (t *Times) clock(s stamp) {
 	d := s.clock
 	if s.negative {
 		d = -d
 	}
 	switch t.relative {
 	case sincePrevious:
-		t.at = Time(addSat(int64(t.at), int64(d)))
+		t.at = t.at.Add(d)
 		return
 	case sinceFirst:
-		t.at = TimeOf(t.day).Add(d)
+		t.at = t.day.Add(d)
 		return
 	}
 	const half = 12 * time.Hour
 	switch {
 	case t.previous-d > half:
 		t.day = t.day.AddDate(0, 0, 1)
-	case d-t.previous > half && t.at != 0 && t.previous != 0:
+	case d-t.previous > half && t.previous != 0:
 		// A packet out of order across midnight; the day was counted up for its neighbour.
-		t.at = TimeOf(onDay(t.day.AddDate(0, 0, -1), d, t.loc))
+		t.at = onDay(t.day.AddDate(0, 0, -1), d, t.loc)
 		return
 	}
 	t.previous = d
-	t.at = TimeOf(onDay(t.day, d, t.loc))
+	t.at = onDay(t.day, d, t.loc)
 }
 
 // onDay is a wall clock reading: on the days when clocks are put forward or back it is not midnight plus clock.

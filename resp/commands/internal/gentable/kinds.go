@@ -29,12 +29,12 @@ func kindsOf(names ...string) (s kindSet) {
 
 func (s kindSet) String() string {
 	if s == anyKind {
-		return "AnyKind"
+		return "resp.AnyKind"
 	}
 	var names []string
 	for i, k := range kindNames {
 		if s>>i&1 != 0 {
-			names = append(names, "1<<"+k)
+			names = append(names, "1<<resp."+k)
 		}
 	}
 	return strings.Join(names, " | ")

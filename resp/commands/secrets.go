@@ -1,65 +1,69 @@
-package resp
+package commands
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/respsniff/respsniff/resp"
+)
 
 // Secrets says which arguments of the request hold passwords or keys, as a bit mask over their indexes (bit 63 stands for
 // index 63 and all beyond), and whether its reply may hold some. Such text is never to be printed.
-func Secrets(req *Request) (args uint64, reply bool) {
+func Secrets(req *resp.Request) (args uint64, reply bool) {
 	if len(req.Args) < 2 {
-		return 0, len(req.Args) == 1 && equalFold(req.Args[0].Bytes, "MONITOR")
+		return 0, len(req.Args) == 1 && resp.EqualFold(req.Args[0].Bytes, "MONITOR")
 	}
 	name, sub := req.Args[0].Bytes, req.Args[1].Bytes
 	switch {
-	case equalFold(name, "AUTH"):
+	case resp.EqualFold(name, "AUTH"):
 		return from(1), false
-	case equalFold(name, "HELLO"):
+	case resp.EqualFold(name, "HELLO"):
 		return behind(req, 1, "AUTH", 2), false
-	case equalFold(name, "MIGRATE"):
+	case resp.EqualFold(name, "MIGRATE"):
 		return behind(req, 6, "AUTH", 1) | behind(req, 6, "AUTH2", 2), false
-	case equalFold(name, "ACL"):
+	case resp.EqualFold(name, "ACL"):
 		switch {
-		case equalFold(sub, "SETUSER"):
+		case resp.EqualFold(sub, "SETUSER"):
 			return from(3), false
-		case equalFold(sub, "GETUSER"), equalFold(sub, "LIST"), equalFold(sub, "GENPASS"):
+		case resp.EqualFold(sub, "GETUSER"), resp.EqualFold(sub, "LIST"), resp.EqualFold(sub, "GENPASS"):
 			return 0, true
 		}
-	case equalFold(name, "CONFIG"):
+	case resp.EqualFold(name, "CONFIG"):
 		switch {
-		case equalFold(sub, "SET"):
+		case resp.EqualFold(sub, "SET"):
 			for i := 2; i < req.NArgs; i += 2 {
 				// An option beyond those kept may be any.
-				if a, ok := req.arg(i); !ok || secretOption(a.Bytes) {
+				if a, ok := req.Arg(i); !ok || secretOption(a.Bytes) {
 					args |= bit(i + 1)
 				}
 			}
 			return args, false
-		case equalFold(sub, "GET"):
+		case resp.EqualFold(sub, "GET"):
 			for i := 2; i < len(req.Args); i++ {
 				reply = reply || asksSecret(req.Args[i].Bytes)
 			}
-			return 0, reply || req.NArgs > MaxArgs
+			return 0, reply || req.NArgs > resp.MaxArgs
 		}
-	case equalFold(name, "SENTINEL"):
+	case resp.EqualFold(name, "SENTINEL"):
 		switch {
-		case equalFold(sub, "SET"):
+		case resp.EqualFold(sub, "SET"):
 			for i := 3; i < req.NArgs; i += 2 {
-				if a, ok := req.arg(i); !ok || secretOption(a.Bytes) {
+				if a, ok := req.Arg(i); !ok || secretOption(a.Bytes) {
 					args |= bit(i + 1)
 				}
 			}
 			return args, false
-		case equalFold(sub, "CONFIG") && len(req.Args) > 2:
+		case resp.EqualFold(sub, "CONFIG") && len(req.Args) > 2:
 			for i := 3; i < req.NArgs; i++ {
-				if a, ok := req.arg(i); !ok || secretOption(a.Bytes) {
+				if a, ok := req.Arg(i); !ok || secretOption(a.Bytes) {
 					args |= bit(i + 1)
 				}
-				if a, ok := req.arg(i); ok {
+				if a, ok := req.Arg(i); ok {
 					reply = reply || asksSecret(a.Bytes)
 				}
 			}
-			return args, reply && !equalFold(req.Args[2].Bytes, "SET")
+			return args, reply && !resp.EqualFold(req.Args[2].Bytes, "SET")
 		}
-	case equalFold(name, "MODULE") && (equalFold(sub, "LOADEX") || equalFold(sub, "LOAD")):
+	case resp.EqualFold(name, "MODULE") && (resp.EqualFold(sub, "LOADEX") || resp.EqualFold(sub, "LOAD")):
 		return from(3), false
 	}
 	return 0, false
@@ -67,22 +71,22 @@ func Secrets(req *Request) (args uint64, reply bool) {
 
 // SecretReply reports whether a reply looks like one that carries secrets, whatever was asked: that of CONFIG GET with the
 // name of a secret setting among the elements kept, or that of ACL LIST.
-func SecretReply(r *Reply) bool {
-	if r.Kind != Array && r.Kind != Map {
+func SecretReply(r *resp.Reply) bool {
+	if r.Kind != resp.Array && r.Kind != resp.Map {
 		return false
 	}
 	for _, e := range r.Elems {
-		if secretOption(e.Text) && !equalFold(e.Text, "user") || len(e.Text) > 5 && equalFold(e.Text[:5], "user ") {
+		if secretOption(e.Text) && !resp.EqualFold(e.Text, "user") || len(e.Text) > 5 && resp.EqualFold(e.Text[:5], "user ") {
 			return true
 		}
 	}
 	return false
 }
 
-// namesSecret reports whether some form of the command with this name carries secrets, see Secrets.
-func namesSecret(name []byte) bool {
+// NamesSecret reports whether some form of the command with this name carries secrets, see Secrets.
+func NamesSecret(name []byte) bool {
 	for _, n := range [...]string{"AUTH", "HELLO", "MIGRATE", "ACL", "CONFIG", "SENTINEL", "MODULE"} {
-		if equalFold(name, n) {
+		if resp.EqualFold(name, n) {
 			return true
 		}
 	}
@@ -111,9 +115,9 @@ func asksSecret(pattern []byte) bool {
 
 // behind marks the n arguments behind each standing of a word from the given index on, and all arguments that were not
 // kept where it may stand among them.
-func behind(req *Request, at int, word string, n int) (mask uint64) {
+func behind(req *resp.Request, at int, word string, n int) (mask uint64) {
 	for i := at; i < len(req.Args); i++ {
-		if equalFold(req.Args[i].Bytes, word) {
+		if resp.EqualFold(req.Args[i].Bytes, word) {
 			for j := 1; j <= n; j++ {
 				mask |= bit(i + j)
 			}

@@ -1,4 +1,4 @@
-package resp
+package commands
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/respsniff/respsniff/resp"
 )
 
 // Names of any length and case are found exactly where comparing them with the whole table finds them.
@@ -42,7 +44,7 @@ func TestFind(t *testing.T) {
 			if got := find(b, nil); got != want {
 				t.Errorf("%q is command %d, want %d", b, got, want)
 			}
-			if got := lookup(&Request{Args: []Arg{{b, len(b)}}, NArgs: 1}); got != want {
+			if got := lookup(&resp.Request{Args: []resp.Arg{{Bytes: b, Len: len(b)}}, NArgs: 1}); got != want {
 				t.Errorf("a request %q is command %d, want %d", b, got, want)
 			}
 			if sub == "" {
@@ -51,7 +53,7 @@ func TestFind(t *testing.T) {
 			if exact := slow(string(b), sub); exact != 0 {
 				want = exact
 			}
-			if got := lookup(&Request{Args: []Arg{{b, len(b)}, {s, len(s)}}, NArgs: 2}); got != want {
+			if got := lookup(&resp.Request{Args: []resp.Arg{{Bytes: b, Len: len(b)}, {Bytes: s, Len: len(s)}}, NArgs: 2}); got != want {
 				t.Errorf("a request %q %q is command %d, want %d", b, s, got, want)
 			}
 			if got, want := find(b, s), slow(string(b), sub); got != want {
@@ -132,25 +134,6 @@ func TestCommandIDs(t *testing.T) {
 	}
 }
 
-func TestCRC16(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 5))
-	for n := range 100 {
-		b := make([]byte, n)
-		want := uint16(0)
-		for i := range b {
-			b[i] = byte(r.Uint32())
-			want ^= uint16(b[i]) << 8
-			for range 8 {
-				carry := want >> 15
-				want = want<<1 ^ carry*0x1021
-			}
-		}
-		if got := crc16(b); got != want {
-			t.Errorf("%x: %#x, want %#x", b, got, want)
-		}
-	}
-}
-
 // Describe gives what Lookup, Summarise and FirstKey give.
 func TestDescribe(t *testing.T) {
 	for _, line := range []string{
@@ -170,7 +153,7 @@ func TestDescribe(t *testing.T) {
 		if cmd != Lookup(req) || c != Summarise(req) || keyed != ok || string(key.Bytes) != string(want.Bytes) || int(c.keys) != cmd.KeyCount(req) || cmd.ID() != int(c.command) {
 			t.Errorf("%s: %v, %+v, %q %v", line, cmd, c, key.Bytes, keyed)
 		}
-		if slot, ok := c.Slot(); ok != keyed || ok && slot != Slot(want.Bytes) {
+		if slot, ok := c.Slot(); ok != keyed || ok && slot != resp.Slot(want.Bytes) {
 			t.Errorf("%s: slot %d %v", line, slot, ok)
 		}
 	}

@@ -14,12 +14,13 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 var update = flag.Bool("update", false, "rewrite markers.txt from the server's answers")
 
 const markersHeader = `# The kinds of replies, errors apart, that redis-server 7.0.15 gave to invocations.txt: command, protocol, kinds.
-# Checked and rewritten by go test ./resp/internal/gentable -update.
+# Checked and rewritten by go test ./resp/commands/internal/gentable -update.
 `
 
 // TestServerAnswers runs every line of invocations.txt on a real server in both protocols. The kinds of its answers are
@@ -41,14 +42,14 @@ func TestServerAnswers(t *testing.T) {
 				continue
 			}
 			req := c.do([]byte(line + "\r\n"))
-			cmd := resp.Lookup(req)
+			cmd := commands.Lookup(req)
 			if cmd == nil {
 				if !strings.HasPrefix(line, "NOSUCH") {
 					t.Errorf("%s: not in the table", line)
 				}
 				continue
 			}
-			call := resp.Summarise(req)
+			call := commands.Summarise(req)
 			for _, p := range []uint8{0, proto} {
 				call.Proto = p
 				if ok, why := call.Allows(&c.rep); !ok {
@@ -85,7 +86,7 @@ func TestServerAnswers(t *testing.T) {
 		t.Skipf("markers.txt is for 7.0, this is %s", c)
 	}
 	if text != string(want) {
-		t.Errorf("markers.txt is stale: go test ./resp/internal/gentable -update\n%s", text)
+		t.Errorf("markers.txt is stale: go test ./resp/commands/internal/gentable -update\n%s", text)
 	}
 }
 
@@ -103,12 +104,12 @@ func TestTableIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := os.ReadFile("../../commands_table_gen.go")
+	want, err := os.ReadFile("../../table_gen.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("commands_table_gen.go is stale: go generate ./resp")
+		t.Error("table_gen.go is stale: go generate ./resp/commands")
 	}
 }
 

@@ -1,8 +1,10 @@
-package resp
+package commands
 
 import (
 	"iter"
 	"strings"
+
+	"github.com/respsniff/respsniff/resp"
 )
 
 // Command is what is known of one command, or one subcommand of a container such as CLIENT. Commands are shared and never
@@ -16,7 +18,7 @@ type Command struct {
 	// Replies2 and Replies3 are the kinds of replies that the command may get in RESP2 and in RESP3, errors
 	// included, over all its options. What stands on the wire in answer to it can be fewer (see Call), more (QUEUED
 	// in a transaction) or none (CLIENT REPLY): that depends on the state of the connection.
-	Replies2, Replies3 KindSet
+	Replies2, Replies3 resp.KindSet
 
 	id    uint16
 	key   uint8 // place of the key where keys says that there is one, always there, and no other; else 0
@@ -83,7 +85,7 @@ func (c *Command) HasKeys() bool { return len(c.keys) > 0 }
 
 // Lookup returns the command of a request, with its subcommand where it has one, and nil for a command that is not in
 // the table: one of a module, one that is newer, or no command at all.
-func Lookup(req *Request) *Command {
+func Lookup(req *resp.Request) *Command {
 	i := lookup(req)
 	if i == 0 {
 		return nil
@@ -96,7 +98,7 @@ func IsCommandName(name []byte) bool { return find(name, nil) != 0 }
 
 // lookup returns the place in the table counted from 1, or 0. Names in wordIndex are found here, without a call: 46
 // instructions a command against 138 of about 7000.
-func lookup(req *Request) uint16 {
+func lookup(req *resp.Request) uint16 {
 	if len(req.Args) == 0 || !req.Args[0].Whole() {
 		return 0
 	}
@@ -114,7 +116,7 @@ func lookup(req *Request) uint16 {
 }
 
 // subcommand looks up the subcommand of a container.
-func subcommand(req *Request, container uint16) uint16 {
+func subcommand(req *resp.Request, container uint16) uint16 {
 	if len(req.Args) > 1 && req.Args[1].Whole() {
 		if i := find(req.Args[0].Bytes, req.Args[1].Bytes); i != 0 {
 			return i
@@ -122,6 +124,9 @@ func subcommand(req *Request, container uint16) uint16 {
 	}
 	return container
 }
+
+// maxName is more than the longest name in the table.
+const maxName = 64
 
 // find looks up a name and subcommand, of whatever letters and length.
 func find(name, sub []byte) uint16 {
@@ -139,12 +144,12 @@ func find(name, sub []byte) uint16 {
 		}
 		full := commandTable[i-1].Name
 		if sub == nil {
-			if equalFold(name, full) {
+			if resp.EqualFold(name, full) {
 				return i
 			}
 			continue
 		}
-		if n := len(name); len(full) == n+1+len(sub) && full[n] == '|' && equalFold(name, full[:n]) && equalFold(sub, full[n+1:]) {
+		if n := len(name); len(full) == n+1+len(sub) && full[n] == '|' && resp.EqualFold(name, full[:n]) && resp.EqualFold(sub, full[n+1:]) {
 			return i
 		}
 	}

@@ -1,4 +1,4 @@
-package capture_test
+package live
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 // TestRecentKeepsTheLatest holds a ring against a plain list: what it yields is a run of the latest packets of the key,
 // unchanged, and its bounds hold at every step.
 func TestRecentKeepsTheLatest(t *testing.T) {
-	r := capture.Recent[int]{PerKey: 1 << 19, Total: 1 << 20, Age: 10 * time.Second}
+	r := recent[int]{perKey: 1 << 19, total: 1 << 20, age: 10 * time.Second}
 	rng := rand.New(rand.NewPCG(1, 2))
 	lists := map[int][]capture.Packet{}
 	now := capture.Time(1e18)
@@ -28,17 +28,17 @@ func TestRecentKeepsTheLatest(t *testing.T) {
 		}
 		key := rng.IntN(5)
 		p := capture.Packet{Time: now, Frame: int64(i), Interface: int32(key), Link: capture.LinkRaw, Length: size + 3, Data: data}
-		r.Add(key, &p)
+		r.add(key, &p)
 		lists[key] = append(lists[key], p)
-		if r.Held() > r.Total {
-			t.Fatalf("%d bytes held", r.Held())
+		if r.size() > r.total {
+			t.Fatalf("%d bytes held", r.size())
 		}
 		if i%1000 != 0 {
 			continue
 		}
 		for key, list := range lists {
 			var got []capture.Packet
-			for p := range r.Packets(key, 0) {
+			for p := range r.packets(key, 0) {
 				got = append(got, p)
 			}
 			if int32(key) == p.Interface && len(got) == 0 {
@@ -51,7 +51,7 @@ func TestRecentKeepsTheLatest(t *testing.T) {
 				}
 			}
 			since := now.Add(-time.Second)
-			for p := range r.Packets(key, since) {
+			for p := range r.packets(key, since) {
 				if p.Time < since {
 					t.Fatal("too old")
 				}
@@ -61,25 +61,25 @@ func TestRecentKeepsTheLatest(t *testing.T) {
 }
 
 func TestRecentForgetsByAge(t *testing.T) {
-	r := capture.Recent[string]{PerKey: 1 << 20, Total: 1 << 22, Age: time.Second}
+	r := recent[string]{perKey: 1 << 20, total: 1 << 22, age: time.Second}
 	data := make([]byte, 1000)
 	for i := range 2000 {
-		r.Add("a", &capture.Packet{Time: capture.Time(i) * capture.Time(10*time.Millisecond), Length: 1000, Data: data})
+		r.add("a", &capture.Packet{Time: capture.Time(i) * capture.Time(10*time.Millisecond), Length: 1000, Data: data})
 	}
 	n := 0
-	for range r.Packets("a", 0) {
+	for range r.packets("a", 0) {
 		n++
 	}
 	if n < 100 || n > 240 {
 		t.Errorf("%d packets of the last second are kept, want 100 and at most two chunks more", n)
 	}
-	r.Add("b", &capture.Packet{Length: 1 << 21, Data: make([]byte, 1<<21)})
-	if r.Held() > 1<<20 {
-		t.Errorf("%d bytes held", r.Held())
+	r.add("b", &capture.Packet{Length: 1 << 21, Data: make([]byte, 1<<21)})
+	if r.size() > 1<<20 {
+		t.Errorf("%d bytes held", r.size())
 	}
-	var none capture.Recent[int]
-	none.Add(1, &capture.Packet{Data: data})
-	if none.Held() != 0 {
+	var none recent[int]
+	none.add(1, &capture.Packet{Data: data})
+	if none.size() != 0 {
 		t.Error("the zero value keeps packets")
 	}
 }

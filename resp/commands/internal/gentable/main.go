@@ -1,7 +1,7 @@
-// Command gentable writes the command table of package resp from the command descriptions of Valkey, which are under
+// Command gentable writes the command table of package commands from the command descriptions of Valkey, which are under
 // the BSD licence, and from markers.txt, which tells simple strings from bulk strings as a real server sends them.
 //
-//	VALKEY_COMMANDS=.../src/commands go generate ./resp
+//	VALKEY_COMMANDS=.../src/commands go generate ./resp/commands
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 
 func main() {
 	dir := flag.String("commands", "", "folder with Valkey's command JSON and COPYING")
-	out := flag.String("out", "commands_table_gen.go", "file to write")
+	out := flag.String("out", "table_gen.go", "file to write")
 	marks := flag.String("markers", "markers.txt", "reply kinds that a real server was seen to send")
 	flag.Parse()
 	if err := run(*dir, *out, *marks); err != nil {
@@ -46,7 +46,7 @@ func run(dir, out, marks string) error {
 	for line := range strings.Lines(string(notice)) {
 		b.WriteString(strings.TrimRight("// "+line, " \n") + "\n")
 	}
-	b.WriteString("\npackage resp\n\nvar commandTable = [...]Command{\n")
+	b.WriteString("\npackage commands\n\nimport \"github.com/respsniff/respsniff/resp\"\n\nvar commandTable = [...]Command{\n")
 	for i, c := range commands {
 		c.write(&b, i+1, seen)
 	}

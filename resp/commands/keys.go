@@ -1,4 +1,6 @@
-package resp
+package commands
+
+import "github.com/respsniff/respsniff/resp"
 
 // keySpec says where keys stand: where to begin, and how far they go (Redis documentation, "Command key specifications").
 type keySpec struct {
@@ -13,8 +15,8 @@ type keySpec struct {
 }
 
 // FirstKey returns the command's first key, if it has one and it was captured.
-func (c *Command) FirstKey(req *Request) (key Arg, ok bool) {
-	c.Keys(req, func(a Arg) bool {
+func (c *Command) FirstKey(req *resp.Request) (key resp.Arg, ok bool) {
+	c.Keys(req, func(a resp.Arg) bool {
 		key, ok = a, true
 		return false
 	})
@@ -23,7 +25,7 @@ func (c *Command) FirstKey(req *Request) (key Arg, ok bool) {
 
 // Keys calls yield with each key of the request until it returns false. Keys beyond Request.Args are left out, the last
 // argument excepted. KeyCount counts them too.
-func (c *Command) Keys(req *Request, yield func(Arg) bool) {
+func (c *Command) Keys(req *resp.Request, yield func(resp.Arg) bool) {
 	if c == nil {
 		return
 	}
@@ -35,7 +37,7 @@ func (c *Command) Keys(req *Request, yield func(Arg) bool) {
 }
 
 // KeyCount returns the number of keys of the request, as far as the arguments captured tell.
-func (c *Command) KeyCount(req *Request) (n int) {
+func (c *Command) KeyCount(req *resp.Request) (n int) {
 	if c == nil {
 		return 0
 	}
@@ -48,17 +50,17 @@ func (c *Command) KeyCount(req *Request) (n int) {
 	return n
 }
 
-func (k *keySpec) each(req *Request, yield func(Arg) bool) bool {
+func (k *keySpec) each(req *resp.Request, yield func(resp.Arg) bool) bool {
 	first, last, step := k.span(req)
 	if first <= 0 {
 		return true
 	}
 	for i := first; i <= last; i += step {
-		a, ok := req.arg(i)
+		a, ok := req.Arg(i)
 		if !ok {
 			continue
 		}
-		if a.Len == 0 && k.keyword == "" && equalFold(req.Name(), "MIGRATE") {
+		if a.Len == 0 && k.keyword == "" && resp.EqualFold(req.Name(), "MIGRATE") {
 			continue // the keys follow KEYS
 		}
 		if !yield(a) {
@@ -69,7 +71,7 @@ func (k *keySpec) each(req *Request, yield func(Arg) bool) bool {
 }
 
 // span returns the indexes of the first and last key and the distance between keys; first is 0 where there are none.
-func (k *keySpec) span(req *Request) (first, last, step int) {
+func (k *keySpec) span(req *resp.Request) (first, last, step int) {
 	first, step = k.pos, max(k.step, 1)
 	if k.keyword != "" {
 		first = k.search(req)
@@ -78,11 +80,11 @@ func (k *keySpec) span(req *Request) (first, last, step int) {
 		return 0, 0, step
 	}
 	if k.counted {
-		a, ok := req.arg(first + k.count)
+		a, ok := req.Arg(first + k.count)
 		if !ok {
 			return 0, 0, step
 		}
-		n, ok := parseInt(a.Bytes)
+		n, ok := resp.ParseInt(a.Bytes)
 		if !ok || !a.Whole() || n <= 0 || n > int64(req.NArgs) {
 			return 0, 0, step
 		}
@@ -101,28 +103,15 @@ func (k *keySpec) span(req *Request) (first, last, step int) {
 }
 
 // search returns the index behind the keyword, or 0. Only the arguments kept are searched.
-func (k *keySpec) search(req *Request) int {
+func (k *keySpec) search(req *resp.Request) int {
 	from, by := k.pos, 1
 	if k.pos < 0 {
 		from, by = min(req.NArgs+k.pos, len(req.Args)-1), -1
 	}
 	for i := from; i > 0 && i < len(req.Args); i += by {
-		if equalFold(req.Args[i].Bytes, k.keyword) {
+		if resp.EqualFold(req.Args[i].Bytes, k.keyword) {
 			return i + 1
 		}
 	}
 	return 0
-}
-
-// arg returns argument i, if it is one that is kept.
-func (r *Request) arg(i int) (Arg, bool) {
-	switch {
-	case i < 0 || i >= r.NArgs:
-		return Arg{}, false
-	case i < len(r.Args):
-		return r.Args[i], true
-	case i == r.NArgs-1:
-		return r.Last, true
-	}
-	return Arg{}, false
 }

@@ -1,17 +1,19 @@
-package resp
+package commands
+
+import "github.com/respsniff/respsniff/resp"
 
 // Call is what must be remembered of a request to judge its reply: 32 bytes without pointers, for as long as it is
 // pending. The zero Call allows anything.
 type Call struct {
-	text    uint32  // hash of the argument that PING and ECHO give back
-	size    int32   // its length
-	elems   int32   // exact number of elements of an array reply, or -1
-	slot    int32   // of the first key, noSlot or slotDue
-	keys    int32   // number of keys
-	nargs   uint16  // capped
-	command uint16  // place in the table counted from 1; 0 unknown
-	kinds2  KindSet // allowed in RESP2
-	kinds3  KindSet // and in RESP3
+	text    uint32       // hash of the argument that PING and ECHO give back
+	size    int32        // its length
+	elems   int32        // exact number of elements of an array reply, or -1
+	slot    int32        // of the first key, noSlot or slotDue
+	keys    int32        // number of keys
+	nargs   uint16       // capped
+	command uint16       // place in the table counted from 1; 0 unknown
+	kinds2  resp.KindSet // allowed in RESP2
+	kinds3  resp.KindSet // and in RESP3
 	flags   callFlags
 	// Proto is the protocol version that the connection is known to speak, 2 or 3. 0, as Summarise leaves it, allows
 	// what either of them does.
@@ -54,7 +56,7 @@ const (
 )
 
 // Summarise notes what matters of a request for judging its reply. It does not allocate.
-func Summarise(req *Request) Call {
+func Summarise(req *resp.Request) Call {
 	var c Call
 	_, key, _ := Describe(req, &c)
 	if c.SlotDue() {
@@ -69,11 +71,11 @@ func Summarise(req *Request) Call {
 //
 // It leaves the slot of the key to Locate, because few commands are ever asked for it and it takes as long as all the
 // rest. SlotDue says that there is one.
-func Describe(req *Request, c *Call) (cmd *Command, key Arg, keyed bool) {
+func Describe(req *resp.Request, c *Call) (cmd *Command, key resp.Arg, keyed bool) {
 	*c = Call{elems: -1, slot: noSlot, nargs: uint16(min(req.NArgs, 1<<16-1)), command: lookup(req)}
 	if c.command == 0 {
-		c.kinds2, c.kinds3 = AnyKind, AnyKind
-		return nil, Arg{}, false
+		c.kinds2, c.kinds3 = resp.AnyKind, resp.AnyKind
+		return nil, resp.Arg{}, false
 	}
 	cmd = &commandTable[c.command-1]
 	c.kinds2, c.kinds3 = cmd.Replies2, cmd.Replies3
@@ -102,7 +104,7 @@ func Describe(req *Request, c *Call) (cmd *Command, key Arg, keyed bool) {
 }
 
 // narrow applies the shape rule of the command, other than that of SET.
-func (c *Call) narrow(s shape, req *Request) {
+func (c *Call) narrow(s shape, req *resp.Request) {
 	n := int32(min(req.NArgs, 1<<30))
 	switch s {
 	case shapeArgs1:
@@ -117,10 +119,10 @@ func (c *Call) narrow(s shape, req *Request) {
 		c.flags |= callPairs
 	case shapePing:
 		if n > 1 {
-			c.only(Kinds(Bulk))
+			c.only(resp.Kinds(resp.Bulk))
 			c.echo(req.Last)
 		} else {
-			c.only(Kinds(Simple))
+			c.only(resp.Kinds(resp.Simple))
 			c.flags |= callPong
 		}
 	case shapeEcho:
@@ -128,43 +130,43 @@ func (c *Call) narrow(s shape, req *Request) {
 	case shapeZadd:
 		switch zaddIncr(req) {
 		case yes:
-			c.only(Kinds(Bulk, Double, Null))
+			c.only(resp.Kinds(resp.Bulk, resp.Double, resp.Null))
 		case no:
-			c.only(Kinds(Integer))
+			c.only(resp.Kinds(resp.Integer))
 		}
 	case shapeStore:
 		// The words stand where the keys behind them are looked for: a member or a key may be called store.
 		from := commandTable[c.command-1].keys[1].pos
 		switch max(hasOption(req, from, "STORE"), hasOption(req, from, "STOREDIST")) {
 		case yes:
-			c.only(Kinds(Integer))
+			c.only(resp.Kinds(resp.Integer))
 		case no:
-			c.only(Kinds(Array, Set))
+			c.only(resp.Kinds(resp.Array, resp.Set))
 		}
 	case shapeCount:
 		if n > 2 {
-			c.only(Kinds(Array, Set, Null))
+			c.only(resp.Kinds(resp.Array, resp.Set, resp.Null))
 		} else {
-			c.only(Kinds(Bulk, Null))
+			c.only(resp.Kinds(resp.Bulk, resp.Null))
 		}
 	case shapeLpos:
 		if hasOption(req, 3, "COUNT") == no {
-			c.only(Kinds(Integer, Null))
+			c.only(resp.Kinds(resp.Integer, resp.Null))
 		}
 	case shapeLcs:
 		if hasOption(req, 3, "LEN") == no && hasOption(req, 3, "IDX") == no {
-			c.only(Kinds(Bulk))
+			c.only(resp.Kinds(resp.Bulk))
 		}
 	case shapeRank:
 		if n == 3 {
-			c.only(Kinds(Integer, Null))
+			c.only(resp.Kinds(resp.Integer, resp.Null))
 		}
 	}
 }
 
 // set narrows SET: null only where the write depends on a condition, the old value only with GET.
-func (c *Call) set(req *Request) {
-	kinds := KindSet(1 << Simple)
+func (c *Call) set(req *resp.Request) {
+	kinds := resp.KindSet(1 << resp.Simple)
 	if len(req.Args) > 3 {
 		options, known := setKinds(req)
 		if !known {
@@ -178,19 +180,19 @@ func (c *Call) set(req *Request) {
 
 // setKinds returns the kinds of replies that the options of SET add. known is false where one of them may change anything:
 // a newer one that is not known here, or one that was not kept.
-func setKinds(req *Request) (kinds KindSet, known bool) {
-	if req.NArgs > MaxArgs {
+func setKinds(req *resp.Request) (kinds resp.KindSet, known bool) {
+	if req.NArgs > resp.MaxArgs {
 		return 0, false
 	}
 	for i := 3; i < len(req.Args); i++ {
 		switch o := req.Args[i].Bytes; {
 		case len(o) == 2 && o[1]|0x20 == 'x' && (o[0]|0x20 == 'n' || o[0]|0x20 == 'x'),
 			len(o) == 4 && o[0]|0x20 == 'i' && o[1]|0x20 == 'f':
-			kinds |= Kinds(Null)
-		case equalFold(o, "GET"):
-			kinds |= Kinds(Bulk, Null)
+			kinds |= resp.Kinds(resp.Null)
+		case resp.EqualFold(o, "GET"):
+			kinds |= resp.Kinds(resp.Bulk, resp.Null)
 		case !isOption(o):
-			if !equalFold(req.Args[i-1].Bytes, "IFEQ") && !isNumber(o) {
+			if !resp.EqualFold(req.Args[i-1].Bytes, "IFEQ") && !isNumber(o) {
 				return 0, false
 			}
 		}
@@ -199,29 +201,29 @@ func setKinds(req *Request) (kinds KindSet, known bool) {
 }
 
 func isOption(o []byte) bool {
-	return equalFold(o, "EX") || equalFold(o, "PX") || equalFold(o, "EXAT") || equalFold(o, "PXAT") || equalFold(o, "KEEPTTL")
+	return resp.EqualFold(o, "EX") || resp.EqualFold(o, "PX") || resp.EqualFold(o, "EXAT") || resp.EqualFold(o, "PXAT") || resp.EqualFold(o, "KEEPTTL")
 }
 
 func isNumber(o []byte) bool {
-	_, ok := parseInt(o)
+	_, ok := resp.ParseInt(o)
 	return ok
 }
 
 // only narrows the kinds to the given ones and errors.
-func (c *Call) only(k KindSet) {
-	k |= 1 << Error
+func (c *Call) only(k resp.KindSet) {
+	k |= 1 << resp.Error
 	c.kinds2 &= k
 	c.kinds3 &= k
 }
 
-func (c *Call) echo(a Arg) {
+func (c *Call) echo(a resp.Arg) {
 	if a.Len > 1<<30 {
 		return
 	}
 	c.size = int32(a.Len)
 	c.flags |= callEcho
-	c.text = hashText(a.Bytes[:min(len(a.Bytes), MaxElemText)])
-	if len(a.Bytes) < min(a.Len, MaxElemText) {
+	c.text = hashText(a.Bytes[:min(len(a.Bytes), resp.MaxElemText)])
+	if len(a.Bytes) < min(a.Len, resp.MaxElemText) {
 		c.flags &^= callEcho
 	}
 }
@@ -236,12 +238,12 @@ const (
 
 // hasOption says whether the word stands among the arguments from the given one on. It is maybe where one of them was
 // not kept, or not captured whole.
-func hasOption(req *Request, from int, word string) answer {
+func hasOption(req *resp.Request, from int, word string) answer {
 	found := no
 	for i := from; i < len(req.Args); i++ {
 		if !req.Args[i].Whole() {
 			found = maybe
-		} else if equalFold(req.Args[i].Bytes, word) {
+		} else if resp.EqualFold(req.Args[i].Bytes, word) {
 			return yes
 		}
 	}
@@ -253,15 +255,15 @@ func hasOption(req *Request, from int, word string) answer {
 
 // zaddIncr says whether INCR is one of the options of ZADD, which stand before the first score: a member may be called
 // so too.
-func zaddIncr(req *Request) answer {
+func zaddIncr(req *resp.Request) answer {
 	for i := 2; i < len(req.Args); i++ {
 		switch o := req.Args[i]; {
 		case !o.Whole():
 			return maybe
-		case equalFold(o.Bytes, "INCR"):
+		case resp.EqualFold(o.Bytes, "INCR"):
 			return yes
-		case !equalFold(o.Bytes, "NX") && !equalFold(o.Bytes, "XX") && !equalFold(o.Bytes, "GT") &&
-			!equalFold(o.Bytes, "LT") && !equalFold(o.Bytes, "CH"):
+		case !resp.EqualFold(o.Bytes, "NX") && !resp.EqualFold(o.Bytes, "XX") && !resp.EqualFold(o.Bytes, "GT") &&
+			!resp.EqualFold(o.Bytes, "LT") && !resp.EqualFold(o.Bytes, "CH"):
 			return no
 		}
 	}
@@ -286,7 +288,7 @@ func (c Call) KeyCount() int { return int(c.keys) }
 func (c *Call) SlotDue() bool { return c.slot == slotDue }
 
 // Locate completes c with the slot of the key that Describe returned with it.
-func (c *Call) Locate(key []byte) { c.slot = int32(Slot(key)) }
+func (c *Call) Locate(key []byte) { c.slot = int32(resp.Slot(key)) }
 
 // Slot returns the cluster slot of the first key. ok is false where there is none or it was not captured whole.
 func (c Call) Slot() (slot uint16, ok bool) {
@@ -297,13 +299,13 @@ func (c Call) Slot() (slot uint16, ok bool) {
 }
 
 // Kinds returns the kinds of replies allowed.
-func (c Call) Kinds() KindSet { return c.kinds() }
+func (c Call) Kinds() resp.KindSet { return c.kinds() }
 
 // kinds is Kinds without a copy of c.
-func (c *Call) kinds() KindSet {
+func (c *Call) kinds() resp.KindSet {
 	switch {
 	case c.command == 0:
-		return AnyKind
+		return resp.AnyKind
 	case c.Proto == 2:
 		return c.kinds2
 	case c.Proto == 3:

@@ -1,9 +1,11 @@
-package resp
+package commands
 
 import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/respsniff/respsniff/resp"
 )
 
 // block says where the timeout of a blocking command stands and in which unit.
@@ -22,7 +24,7 @@ func (c *Command) MayBlock() bool { return c.block != blockNever }
 
 // BlockTimeout says whether the request may make the server wait before it answers, and for how long at most: 0 is for
 // ever. A timeout that was not captured counts as for ever. Inside a transaction or script nothing blocks.
-func (c *Command) BlockTimeout(req *Request) (d time.Duration, blocks bool) {
+func (c *Command) BlockTimeout(req *resp.Request) (d time.Duration, blocks bool) {
 	if c != nil && c.block != blockNever {
 		d, blocks = c.timeout(req)
 	}
@@ -30,12 +32,12 @@ func (c *Command) BlockTimeout(req *Request) (d time.Duration, blocks bool) {
 }
 
 // timeout is BlockTimeout for the few commands that block: the question itself is inlined.
-func (c *Command) timeout(req *Request) (d time.Duration, blocks bool) {
-	var a Arg
+func (c *Command) timeout(req *resp.Request) (d time.Duration, blocks bool) {
+	var a resp.Arg
 	unit := time.Second
 	switch c.block {
 	case blockFirstSeconds:
-		a, _ = req.arg(1)
+		a, _ = req.Arg(1)
 	case blockLastSeconds:
 		a = req.Last
 	case blockLastMillis:
@@ -44,11 +46,11 @@ func (c *Command) timeout(req *Request) (d time.Duration, blocks bool) {
 		unit = time.Millisecond
 		found := false
 		i := 1
-		if equalFold(req.Args[0].Bytes, "XREADGROUP") {
+		if resp.EqualFold(req.Args[0].Bytes, "XREADGROUP") {
 			i = 4 // behind GROUP group consumer
 		}
-		for ; i+1 < len(req.Args) && !equalFold(req.Args[i].Bytes, "STREAMS"); i++ {
-			if equalFold(req.Args[i].Bytes, "BLOCK") {
+		for ; i+1 < len(req.Args) && !resp.EqualFold(req.Args[i].Bytes, "STREAMS"); i++ {
+			if resp.EqualFold(req.Args[i].Bytes, "BLOCK") {
 				a, found = req.Args[i+1], true
 				break
 			}

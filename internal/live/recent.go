@@ -1,18 +1,20 @@
-package capture
+package live
 
 import (
 	"encoding/binary"
 	"iter"
 	"time"
+
+	"github.com/respsniff/respsniff/capture"
 )
 
-// Recent keeps the latest packets of each of several keys in memory. It holds so many bytes for each key, so many in
+// recent keeps the latest packets of each of several keys in memory. It holds so many bytes for each key, so many in
 // all, and nothing older than its age, by the clock of the packets; the oldest go first. The zero value keeps nothing.
-type Recent[K comparable] struct {
-	// PerKey and Total are bounds in bytes, with the overhead of 32 bytes a packet.
-	PerKey, Total int
-	// Age is how long a packet is kept at least, if the bounds allow it.
-	Age time.Duration
+type recent[K comparable] struct {
+	// perKey and total are bounds in bytes, with the overhead of 32 bytes a packet.
+	perKey, total int
+	// age is how long a packet is kept at least, if the bounds allow it.
+	age time.Duration
 
 	shelves map[K]*shelf
 	free    [][]byte // chunks to be used again
@@ -27,7 +29,7 @@ type shelf struct {
 
 type chunk struct {
 	b    []byte
-	last Time // of its latest packet
+	last capture.Time // of its latest packet
 }
 
 const (
@@ -38,10 +40,10 @@ const (
 	maxRecentKeys = 1024
 )
 
-// Add copies a packet.
-func (r *Recent[K]) Add(key K, p *Packet) {
+// add copies a packet.
+func (r *recent[K]) add(key K, p *capture.Packet) {
 	size := recentHeader + len(p.Data)
-	if size > r.PerKey || size > r.Total {
+	if size > r.perKey || size > r.total {
 		return
 	}
 	s := r.shelves[key]
@@ -55,16 +57,16 @@ func (r *Recent[K]) Add(key K, p *Packet) {
 		s = &shelf{}
 		r.shelves[key] = s
 	}
-	for len(s.chunks) > 1 && p.Time.Sub(s.chunks[0].last) > r.Age {
+	for len(s.chunks) > 1 && p.Time.Sub(s.chunks[0].last) > r.age {
 		r.pop(s)
 	}
 	n := len(s.chunks)
 	if n == 0 || cap(s.chunks[n-1].b)-len(s.chunks[n-1].b) < size {
 		want := max(size, chunkBytes)
-		for s.held+want > r.PerKey && len(s.chunks) > 0 {
+		for s.held+want > r.perKey && len(s.chunks) > 0 {
 			r.pop(s)
 		}
-		for r.held+want > r.Total && r.held > 0 {
+		for r.held+want > r.total && r.held > 0 {
 			r.drop()
 		}
 		r.shelves[key] = s // it may have been the one that was dropped
@@ -83,7 +85,7 @@ func (r *Recent[K]) Add(key K, p *Packet) {
 	c.b = append(b, p.Data...)
 }
 
-func (r *Recent[K]) take(size int) []byte {
+func (r *recent[K]) take(size int) []byte {
 	r.held += size
 	if n := len(r.free); n > 0 && size == chunkBytes {
 		b := r.free[n-1]
@@ -94,19 +96,19 @@ func (r *Recent[K]) take(size int) []byte {
 }
 
 // pop gives up the oldest chunk of a shelf.
-func (r *Recent[K]) pop(s *shelf) {
+func (r *recent[K]) pop(s *shelf) {
 	b := s.chunks[0].b
 	s.chunks[0] = chunk{}
 	s.chunks = s.chunks[1:]
 	r.held -= cap(b)
 	s.held -= cap(b)
-	if cap(b) == chunkBytes && len(r.free)*chunkBytes < r.Total/8 {
+	if cap(b) == chunkBytes && len(r.free)*chunkBytes < r.total/8 {
 		r.free = append(r.free, b[:0])
 	}
 }
 
 // drop gives up the oldest chunk of all.
-func (r *Recent[K]) drop() {
+func (r *recent[K]) drop() {
 	var oldest *shelf
 	var key K
 	for k, s := range r.shelves {
@@ -126,9 +128,9 @@ func (r *Recent[K]) drop() {
 	}
 }
 
-// Packets yields what is kept of a key from a moment on, in the order it came. The data are valid until the next Add.
-func (r *Recent[K]) Packets(key K, from Time) iter.Seq[Packet] {
-	return func(yield func(Packet) bool) {
+// packets yields what is kept of a key from a moment on, in the order it came. The data are valid until the next add.
+func (r *recent[K]) packets(key K, from capture.Time) iter.Seq[capture.Packet] {
+	return func(yield func(capture.Packet) bool) {
 		s := r.shelves[key]
 		if s == nil {
 			return
@@ -138,11 +140,11 @@ func (r *Recent[K]) Packets(key K, from Time) iter.Seq[Packet] {
 				continue
 			}
 			for b := c.b; len(b) >= recentHeader; {
-				p := Packet{
-					Time:      Time(binary.LittleEndian.Uint64(b)),
+				p := capture.Packet{
+					Time:      capture.Time(binary.LittleEndian.Uint64(b)),
 					Frame:     int64(binary.LittleEndian.Uint64(b[8:])),
 					Interface: int32(binary.LittleEndian.Uint32(b[16:])),
-					Link:      LinkType(binary.LittleEndian.Uint32(b[20:])),
+					Link:      capture.LinkType(binary.LittleEndian.Uint32(b[20:])),
 					Length:    int(binary.LittleEndian.Uint32(b[24:])),
 				}
 				end := recentHeader + int(binary.LittleEndian.Uint32(b[28:]))
@@ -156,5 +158,5 @@ func (r *Recent[K]) Packets(key K, from Time) iter.Seq[Packet] {
 	}
 }
 
-// Held returns how many bytes are in use.
-func (r *Recent[K]) Held() int { return r.held }
+// size returns how many bytes are in use.
+func (r *recent[K]) size() int { return r.held }

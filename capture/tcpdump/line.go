@@ -1,22 +1,24 @@
-package capture
+// Package tcpdump reads single lines of what tcpdump prints: the hex of a packet, and the line with which a packet begins,
+// whose time it turns into a moment.
+package tcpdump
 
 import (
 	"bytes"
 	"slices"
 )
 
-// header is a line with which tcpdump begins a packet.
-type header struct {
+// Header is a line with which tcpdump begins a packet.
+type Header struct {
 	stamp stamp
-	sure  bool // what follows the time is a packet, not some program's log line
+	Sure  bool // what follows the time is a packet, not some program's log line
 }
 
-// hexLineBytes is how many bytes tcpdump prints in a line.
-const hexLineBytes = 16
+// HexLineBytes is how many bytes tcpdump prints in a line.
+const HexLineBytes = 16
 
-// hexLine reads "	0x0010:  c612 000b ba78 374f  .....x7O": the offset and the bytes. It tolerates the indentation and
+// HexLine reads "	0x0010:  c612 000b ba78 374f  .....x7O": the offset and the bytes. It tolerates the indentation and
 // the folded blanks of text that went through a ticket system. The n bytes are put into out.
-func hexLine(line []byte, out *[hexLineBytes]byte) (offset, n int, ok bool) {
+func HexLine(line []byte, out *[HexLineBytes]byte) (offset, n int, ok bool) {
 	rest := bytes.TrimLeft(line, " \t")
 	if len(rest) < 7 || rest[0] != '0' || rest[1] != 'x' {
 		return 0, 0, false
