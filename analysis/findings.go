@@ -9,7 +9,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// What a run tells its register, and asks it for.
+// What a run reports to its register, and asks it for.
 
 // newRegister makes the register of the run.
 func (r *Run) newRegister() *Register {

@@ -32,7 +32,7 @@ func MovedUnreachable() *analysis.Detector {
 				r: r, wait: r.Duration("connect_wait"), known: map[targetKey]*target{}, attempts: map[int64]*target{}, used: map[netip.AddrPort]bool{},
 				targets: r.EvidenceBound(maxTargets, "targets of redirects", "redirects to further targets"),
 				tries:   r.EvidenceBound(maxAttempts, "connections to targets of redirects", "what became of further connections"),
-				ends:    r.EvidenceBound(maxTargets, "ends of connections from before the capture", "which further addresses are in use"),
+				ends:    r.DetailBound(maxTargets, "ends of connections from before the capture", "which further addresses are in use: redirects to them are possible faults at most"),
 			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, plural(f.Count, "redirect", "redirects"))
@@ -103,8 +103,12 @@ func (w *targets) see(e *analysis.Redirected) {
 
 // opened takes a connection to a target.
 func (w *targets) opened(o *analysis.Opened) {
-	if o.Segment.Flags&reassembly.SYN == 0 && w.ends.Admits(len(w.used)) {
-		w.used[o.Session.Server], w.used[o.Session.Client] = true, true // which is which may not be known yet
+	if o.Segment.Flags&reassembly.SYN == 0 {
+		for _, end := range []netip.AddrPort{o.Session.Server, o.Session.Client} { // which is which may not be known yet
+			if w.used[end] || w.ends.Admits(len(w.used)) {
+				w.used[end] = true
+			}
+		}
 	}
 	t := w.known[targetKey{o.Session.Client.Addr(), o.Session.Server}]
 	if t == nil || t.answered {
