@@ -118,7 +118,9 @@ func (a *Assembler) take(packets []capture.Packet) {
 				return
 			}
 		}
-		if a.decoder.plain(p, &a.packet) {
+		if decodePlain(p, &a.packet) {
+			a.stats.Packets++
+			a.stats.IPv4++
 			if f, s := a.near.find(&a.packet); f != nil && a.inOrder(f, s, p) {
 				if a.stopped {
 					return
@@ -142,7 +144,7 @@ func (a *Assembler) look(cp *capture.Packet) {
 		a.stats.Filtered++
 		return
 	}
-	f, s := a.table.find(p, &a.decoder)
+	f, s := a.table.find(p, &a.decoder.ends)
 	if f != nil {
 		a.near.keep(p, f)
 	}

@@ -27,7 +27,7 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 		f.forming = p.Flags&RST == 0
 	}
 	f.flip = from ^ p.larger()
-	c.Ends[from], c.Ends[from.Other()] = a.decoder.ends(p)
+	c.Ends[from], c.Ends[from.Other()] = a.decoder.ends.of(p)
 	a.table.insert(f)
 	return f, from
 }
