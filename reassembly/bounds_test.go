@@ -61,8 +61,8 @@ func TestEndedAreForgotten(t *testing.T) {
 			ends++
 		}
 	}
-	if ends != 3*maxEnded || len(a.flows.slab)*slabSize > maxEnded+2*slabSize || cap(a.ended) > 8*maxEnded {
-		t.Errorf("%d ends, %d flows, %d remembered", ends, len(a.flows.slab)*slabSize, cap(a.ended))
+	if ends != 3*maxEnded || len(a.flows.slab)*slabSize > maxEnded+2*slabSize || cap(a.ended.list) > 8*maxEnded {
+		t.Errorf("%d ends, %d flows, %d in the queue of those ended", ends, len(a.flows.slab)*slabSize, cap(a.ended.list))
 	}
 }
 
