@@ -11,37 +11,23 @@ import (
 
 // Assembler turns packets into segments. It serves one goroutine and one sequence of packets.
 type Assembler struct {
-	options Options
-	ports   *[1 << 16 / 64]uint64 // bit set of Options.Ports, nil for all
-	stats   Stats
+	sequencer // with the output: all that the packets of an open connection need once they are found to be of it
 
-	decoder decoder
-	clock   packetClock
-	flows   slabs
-	table   table
-	near    near
-	timers  timers
-	recent  recent
-	pool    pool
-	ended   []remembered // oldest first from endedAt on
-	endedAt int
-	hand    uint32 // of flows.idlest
-
-	segment Segment // the one being handed out
 	packet  packet
-	yield   func(*Segment, error) bool
-	stopped bool // the consumer wants no more
-}
-
-// remembered is a flow whose End was handed out. The flow may have been used again: then its number differs.
-type remembered struct {
-	index uint32
-	id    int64
+	ports   *[1 << 16 / 64]uint64 // bit set of Options.Ports, nil for all
+	decoder decoder
+	table   table
+	flows   slabs
+	ended   ended
+	hand    uint32 // of flows.idlest
+	near    near
+	recent  recent
 }
 
 // New returns an Assembler.
 func New(o Options) *Assembler {
-	a := &Assembler{options: o.withDefaults()}
+	a := &Assembler{}
+	a.options = o.withDefaults()
 	a.clock.latest = notStarted
 	if len(o.Ports) > 0 {
 		a.ports = new([1 << 16 / 64]uint64)
@@ -118,7 +104,9 @@ func (a *Assembler) take(packets []capture.Packet) {
 				return
 			}
 		}
-		if a.decoder.plain(p, &a.packet) {
+		if decodePlain(p, &a.packet) {
+			a.stats.Packets++
+			a.stats.IPv4++
 			if f, s := a.near.find(&a.packet); f != nil && a.inOrder(f, s, p) {
 				if a.stopped {
 					return
@@ -142,7 +130,7 @@ func (a *Assembler) look(cp *capture.Packet) {
 		a.stats.Filtered++
 		return
 	}
-	f, s := a.table.find(p, &a.decoder)
+	f, s := a.table.find(p, &a.decoder.ends)
 	if f != nil {
 		a.near.keep(p, f)
 	}
@@ -190,15 +178,4 @@ func (a *Assembler) finish() {
 			return
 		}
 	}
-}
-
-// emit hands a.segment to the consumer.
-func (a *Assembler) emit() {
-	if a.stopped {
-		return
-	}
-	if a.segment.End == NotEnded {
-		a.stats.Segments++
-	}
-	a.stopped = !a.yield(&a.segment, nil)
 }

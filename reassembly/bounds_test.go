@@ -61,8 +61,8 @@ func TestEndedAreForgotten(t *testing.T) {
 			ends++
 		}
 	}
-	if ends != 3*maxEnded || len(a.flows.slab)*slabSize > maxEnded+2*slabSize || cap(a.ended) > 8*maxEnded {
-		t.Errorf("%d ends, %d flows, %d remembered", ends, len(a.flows.slab)*slabSize, cap(a.ended))
+	if ends != 3*maxEnded || len(a.flows.slab)*slabSize > maxEnded+2*slabSize || cap(a.ended.list) > 8*maxEnded {
+		t.Errorf("%d ends, %d flows, %d in the queue of those ended", ends, len(a.flows.slab)*slabSize, cap(a.ended.list))
 	}
 }
 
@@ -210,16 +210,15 @@ func TestTable(t *testing.T) {
 	have := map[key]*flow{}
 	for i := range 20000 {
 		there, back := &packet{}, &packet{}
-		at, home := &decoder{}, &decoder{}
+		at, home := &addresses{}, &addresses{}
 		k := key{dst: netip.AddrPortFrom(addrB, 1)}
 		if n := r.IntN(3000); n%2 == 0 {
 			k.src = netip.AddrPortFrom(addrA, uint16(n))
 			there.src, there.dst = endpoint4(1, uint16(n)), endpoint4(2, 1)
 		} else { // many share a hash
-			at.v6, at.dst6 = true, netip.MustParseAddr("2001:db8::1")
-			at.src6 = netip.AddrFrom16([16]byte{0xfd, 1: byte(n), 2: byte(n >> 8)})
+			at.set6(netip.AddrFrom16([16]byte{0xfd, 1: byte(n), 2: byte(n >> 8)}), netip.MustParseAddr("2001:db8::1"))
 			there.src, there.dst = hashed|endpoint(n%100), hashed|1
-			k.src, k.dst = at.ends(there)
+			k.src, k.dst = at.of(there)
 		}
 		back.src, back.dst = there.dst, there.src
 		home.v6, home.src6, home.dst6 = at.v6, at.dst6, at.src6

@@ -2,7 +2,6 @@ package reassembly
 
 import (
 	"encoding/binary"
-	"net/netip"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -38,11 +37,7 @@ type decoder struct {
 	missing   int    // bytes behind data that were not captured
 	etherType uint16 // for layerEtherType
 	proto     uint8  // for layerTransport
-	v6        bool
-	src4      uint32 // neither these nor v6 are set by plain: endpoints tell
-	dst4      uint32
-	src6      netip.Addr // only where v6
-	dst6      netip.Addr
+	ends      addresses
 	ipid      uint16
 	ttl       uint8
 }
@@ -115,28 +110,12 @@ func (d *decoder) tcp(data []byte, out *packet) bool {
 	}
 	src, dst := binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
 	out.IPID, out.TTL = d.ipid, d.ttl
-	if d.v6 {
+	if ends := &d.ends; ends.v6 {
 		d.stats.IPv6++
-		out.src, out.dst = d.endpoint6(d.src6, src), d.endpoint6(d.dst6, dst)
-		return true
+		out.src, out.dst = endpoint6(ends.src6, src, d.seed), endpoint6(ends.dst6, dst, d.seed)
+	} else {
+		d.stats.IPv4++
+		out.src, out.dst = endpoint4(ends.src4, src), endpoint4(ends.dst4, dst)
 	}
-	d.stats.IPv4++
-	out.src, out.dst = endpoint4(d.src4, src), endpoint4(d.dst4, dst)
 	return true
-}
-
-// ends returns the two ends of the packet decoded last.
-func (d *decoder) ends(p *packet) (src, dst netip.AddrPort) {
-	from, to := d.src6, d.dst6
-	if p.src&hashed == 0 {
-		from, to = p.src.addr4(), p.dst.addr4()
-	}
-	return netip.AddrPortFrom(from, p.src.port()), netip.AddrPortFrom(to, p.dst.port())
-}
-
-func (d *decoder) addrs() (src, dst netip.Addr) {
-	if d.v6 {
-		return d.src6, d.dst6
-	}
-	return endpoint4(d.src4, 0).addr4(), endpoint4(d.dst4, 0).addr4()
 }

@@ -22,10 +22,39 @@ func (e endpoint) addr4() netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(e >> 40), byte(e >> 32), byte(e >> 24), byte(e >> 16)})
 }
 
-func (d *decoder) endpoint6(addr netip.Addr, port uint16) endpoint {
+// endpoint6 hashes an IPv6 address with a seed.
+func endpoint6(addr netip.Addr, port uint16, seed uint64) endpoint {
 	b := addr.As16()
-	h := fold(binary.BigEndian.Uint64(b[:])^d.seed, binary.BigEndian.Uint64(b[8:])^mixA)
+	h := fold(binary.BigEndian.Uint64(b[:])^seed, binary.BigEndian.Uint64(b[8:])^mixA)
 	return hashed | endpoint(h)&^0xffff | endpoint(port)
+}
+
+// addresses are the two of the innermost IP header of a packet.
+type addresses struct {
+	v6         bool
+	src4, dst4 uint32 // where not v6, and set by the walk: decodePlain leaves them to the endpoints
+	src6, dst6 netip.Addr
+}
+
+func (a *addresses) set4(src, dst uint32) { a.v6, a.src4, a.dst4 = false, src, dst }
+
+func (a *addresses) set6(src, dst netip.Addr) { a.v6, a.src6, a.dst6 = true, src, dst }
+
+// addrs returns the addresses that were set last.
+func (a *addresses) addrs() (src, dst netip.Addr) {
+	if a.v6 {
+		return a.src6, a.dst6
+	}
+	return endpoint4(a.src4, 0).addr4(), endpoint4(a.dst4, 0).addr4()
+}
+
+// of returns the two ends of p, the packet decoded last.
+func (a *addresses) of(p *packet) (src, dst netip.AddrPort) {
+	from, to := a.src6, a.dst6
+	if p.src&hashed == 0 {
+		from, to = p.src.addr4(), p.dst.addr4()
+	}
+	return netip.AddrPortFrom(from, p.src.port()), netip.AddrPortFrom(to, p.dst.port())
 }
 
 // pair is the two ends of a connection, the smaller one first: the same in both directions.

@@ -27,7 +27,7 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 		f.forming = p.Flags&RST == 0
 	}
 	f.flip = from ^ p.larger()
-	c.Ends[from], c.Ends[from.Other()] = a.decoder.ends(p)
+	c.Ends[from], c.Ends[from.Other()] = a.decoder.ends.of(p)
 	a.table.insert(f)
 	return f, from
 }
@@ -65,31 +65,20 @@ func (a *Assembler) close(f *flow, otherwise End) {
 	a.emit()
 	f.conn.Tag = nil
 	f.state, f.steady = flowEnded, false
-	a.remember(f)
-}
-
-func (a *Assembler) remember(f *flow) {
-	if len(a.ended)-a.endedAt >= maxEnded {
+	if a.ended.full() {
 		a.forgetOldest()
 	}
-	if a.endedAt > maxEnded {
-		a.ended = append(a.ended[:0], a.ended[a.endedAt:]...)
-		a.endedAt = 0
-	}
-	a.ended = append(a.ended, remembered{f.index, f.conn.ID})
+	a.ended.push(f)
 }
 
 // forgetOldest frees the connection that ended first and reports whether there was one.
 func (a *Assembler) forgetOldest() bool {
-	for a.endedAt < len(a.ended) {
-		r := a.ended[a.endedAt]
-		a.endedAt++
-		if f := a.flows.at(r.index); f.state == flowEnded && f.conn.ID == r.id {
-			a.forget(f)
-			return true
-		}
+	f := a.ended.oldest(&a.flows)
+	if f == nil {
+		return false
 	}
-	return false
+	a.forget(f)
+	return true
 }
 
 func (a *Assembler) forget(f *flow) {
@@ -154,18 +143,4 @@ func (a *Assembler) early(f *flow, s Side, p *packet, t capture.Time) bool {
 	}
 	before := f.conn.Sides[s].FirstSeq - (p.RawSeq + 1)
 	return before <= maxEarly && t.Sub(f.conn.First) <= a.options.ReorderWindow
-}
-
-// formed ends the time in which a connection without SYN waits for packets before its first, and reports whether it
-// has ended.
-func (a *Assembler) formed(f *flow, force bool) bool {
-	b := f.backlog
-	due := b.head.at + int64(a.options.ReorderWindow)
-	if !force && due > a.clock.reading && b.arrivals < int64(a.options.ReorderPackets) && !a.overfull(b) &&
-		!(f.half[A].syn && f.half[B].syn) {
-		a.timers.set(f, due)
-		return false
-	}
-	f.forming = false
-	return true
 }

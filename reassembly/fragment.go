@@ -54,54 +54,60 @@ type queuedFragment struct {
 	order int64
 }
 
-// fragment takes one fragment in; the fragment that completes its packet yields the payload of the whole.
-func (d *decoder) fragment(key fragmentKey, from int, more bool, data []byte) (layer, []byte) {
-	d.stats.FragmentsIn++
-	f := &d.fragments
+// fragment is one fragment as captured.
+type fragment struct {
+	key     fragmentKey
+	from    int // place of data in the payload of the packet
+	more    bool
+	proto   uint8 // as its header says; that of the first fragment counts
+	data    []byte
+	missing int // bytes behind data that were not captured
+	at      capture.Time
+}
+
+// join takes one fragment; the fragment that completes its packet yields the payload of the whole and its protocol.
+func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint8, whole bool) {
+	stats.FragmentsIn++
 	if f.parts == nil {
 		f.parts = make(map[fragmentKey]*fragmented)
 	}
-	p := f.parts[key]
-	if p != nil && (d.now.Sub(p.since) > fragmentTimeout || p.since.Sub(d.now) > fragmentTimeout) {
-		d.drop(key, p)
+	p := f.parts[in.key]
+	if p != nil && (in.at.Sub(p.since) > fragmentTimeout || p.since.Sub(in.at) > fragmentTimeout) {
+		f.drop(in.key, p, stats)
 		p = nil
 	}
 	if p == nil {
 		if len(f.parts) >= maxFragmented {
-			d.dropOldest()
+			f.dropOldest(stats)
 		}
-		p = f.begin(key, d.now)
+		p = f.begin(in.key, in.at)
 	}
-	if p.bad {
-		return layerDone, nil
+	if p.bad || p.holds(in.from, in.data) {
+		return nil, 0, false
 	}
-	if p.holds(from, data) {
-		return layerDone, nil
-	}
-	if !p.add(from, more, data, d.missing) {
+	if !p.add(in.from, in.more, in.data, in.missing) {
 		p.bad = true
 		f.bytes -= cap(p.data)
 		p.data, p.spans = nil, nil
-		d.stats.FragmentsDropped++
-		return layerDone, nil
+		stats.FragmentsDropped++
+		return nil, 0, false
 	}
-	if from == 0 {
-		p.proto = d.proto
+	if in.from == 0 {
+		p.proto = in.proto
 	}
 	before := cap(p.data)
-	p.store(from, data)
+	p.store(in.from, in.data)
 	f.bytes += cap(p.data) - before
 	for f.bytes > maxFragmentBytes && len(f.parts) > 1 {
-		d.dropOldest()
+		f.dropOldest(stats)
 	}
-	if p.total < 0 || p.have < p.total || f.parts[key] != p {
-		return layerDone, nil
+	if p.total < 0 || p.have < p.total || f.parts[in.key] != p {
+		return nil, 0, false
 	}
 	f.bytes -= cap(p.data)
-	delete(f.parts, key)
-	d.stats.FragmentsJoined++
-	d.proto, d.missing = p.proto, 0
-	return layerTransport, p.data[:p.total]
+	delete(f.parts, in.key)
+	stats.FragmentsJoined++
+	return p.data[:p.total], p.proto, true
 }
 
 // holds tells an exact copy, which SPAN ports make, from an overlap.
@@ -145,21 +151,20 @@ func (p *fragmented) store(from int, data []byte) {
 	copy(p.data[from:], data)
 }
 
-func (d *decoder) drop(key fragmentKey, p *fragmented) {
+func (f *fragments) drop(key fragmentKey, p *fragmented, stats *Stats) {
 	if !p.bad {
-		d.stats.FragmentsDropped++
+		stats.FragmentsDropped++
 	}
-	d.fragments.bytes -= cap(p.data)
-	delete(d.fragments.parts, key)
+	f.bytes -= cap(p.data)
+	delete(f.parts, key)
 }
 
-func (d *decoder) dropOldest() {
-	f := &d.fragments
+func (f *fragments) dropOldest(stats *Stats) {
 	for len(f.queue) > 0 {
 		first := f.queue[0]
 		f.queue = f.queue[1:]
 		if p := f.parts[first.key]; p != nil && p.order == first.order {
-			d.drop(first.key, p)
+			f.drop(first.key, p, stats)
 			return
 		}
 	}

@@ -71,8 +71,7 @@ func (d *decoder) ipv4(data []byte) (layer, []byte) {
 	if total < header {
 		return d.fault(BadIP)
 	}
-	d.v6 = false
-	d.src4, d.dst4 = binary.BigEndian.Uint32(data[12:]), binary.BigEndian.Uint32(data[16:])
+	d.ends.set4(binary.BigEndian.Uint32(data[12:]), binary.BigEndian.Uint32(data[16:]))
 	d.ipid = binary.BigEndian.Uint16(data[4:])
 	d.ttl = data[8]
 	d.proto = data[9]
@@ -81,7 +80,7 @@ func (d *decoder) ipv4(data []byte) (layer, []byte) {
 	if fragment&0x3fff == 0 {
 		return layerTransport, data
 	}
-	src, dst := d.addrs()
+	src, dst := d.ends.addrs()
 	return d.fragment(fragmentKey{src: src, dst: dst, id: uint32(d.ipid), proto: d.proto},
 		int(fragment&0x1fff)*8, fragment&0x2000 != 0, data)
 }
@@ -94,8 +93,7 @@ func (d *decoder) ipv6(data []byte) (layer, []byte) {
 		return d.fault(BadIP)
 	}
 	length := int(binary.BigEndian.Uint16(data[4:]))
-	d.v6 = true
-	d.src6, d.dst6 = netip.AddrFrom16([16]byte(data[8:24])), netip.AddrFrom16([16]byte(data[24:40]))
+	d.ends.set6(netip.AddrFrom16([16]byte(data[8:24])), netip.AddrFrom16([16]byte(data[24:40])))
 	d.ipid = 0
 	d.ttl = data[7]
 	d.proto = data[6]
@@ -104,6 +102,17 @@ func (d *decoder) ipv6(data []byte) (layer, []byte) {
 		length = len(data) + d.missing
 	}
 	return layerTransport, d.clip(data, length)
+}
+
+// fragment takes one fragment of an IP packet, and goes on with the payload of the whole once that is there.
+func (d *decoder) fragment(key fragmentKey, from int, more bool, data []byte) (layer, []byte) {
+	in := fragment{key: key, from: from, more: more, proto: d.proto, data: data, missing: d.missing, at: d.now}
+	payload, proto, whole := d.fragments.join(&in, d.stats)
+	if !whole {
+		return layerDone, nil
+	}
+	d.proto, d.missing = proto, 0
+	return layerTransport, payload
 }
 
 // transport steps over what may stand between IP and TCP: extension headers and tunnels.
@@ -136,7 +145,7 @@ func (d *decoder) transport(data []byte) (layer, []byte) {
 		if place&0xfff9 == 0 { // an atomic fragment, whole (RFC 6946)
 			return layerTransport, data
 		}
-		src, dst := d.addrs()
+		src, dst := d.ends.addrs()
 		return d.fragment(fragmentKey{src: src, dst: dst, id: id}, int(place&0xfff8), place&1 != 0, data)
 	case protoIPIP, protoIPv6:
 		d.stats.Tunnels[IPIP]++

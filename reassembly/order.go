@@ -1,10 +1,18 @@
 package reassembly
 
-import "math"
+// sequencer hands out the segments of a connection in their order: at once what is due, and queued until then what
+// stands behind a hole.
+type sequencer struct {
+	output
+	clock   packetClock
+	timers  timers
+	options Options
+	pool    pool
+}
 
-// deliver hands out a.segment, whose turn it is: trims what was handed out before, and moves its side's place on.
-func (a *Assembler) deliver(f *flow) {
-	seg := &a.segment
+// deliver hands out q.segment, whose turn it is: trims what was handed out before, and moves its side's place on.
+func (q *sequencer) deliver(f *flow) {
+	seg := &q.segment
 	h, side := &f.half[seg.From], &f.conn.Sides[seg.From]
 	end := seg.Offset + int64(seg.Length)
 	if old := h.next - seg.Offset; old > 0 && seg.Length > 0 {
@@ -22,7 +30,7 @@ func (a *Assembler) deliver(f *flow) {
 		side.Bytes += int64(seg.Length)
 		if cut := int64(seg.Length - len(seg.Payload)); cut > 0 {
 			side.Cut += cut
-			a.stats.CutBytes += cut
+			q.stats.CutBytes += cut
 		}
 	}
 	if seg.Ack > f.half[seg.From.Other()].next {
@@ -40,26 +48,19 @@ func (a *Assembler) deliver(f *flow) {
 	if seg.Flags&RST != 0 {
 		f.rst = true
 	}
-	a.emit()
+	q.emit()
 }
 
-// lingers starts the time after which a closed connection's End is handed out.
-func (a *Assembler) lingers(f *flow) {
-	if f.closed() && f.backlog == nil && !a.stopped {
-		a.timers.set(f, a.clock.reading+int64(linger))
-	}
-}
-
-// queue puts a copy of a.segment into f's backlog.
-func (a *Assembler) queue(f *flow) {
-	w := a.pool.segment()
-	w.seg = a.segment
-	w.at = a.clock.reading
-	w.buf = a.pool.copyOf(a.segment.Payload)
+// queue puts a copy of q.segment into f's backlog.
+func (q *sequencer) queue(f *flow) {
+	w := q.pool.segment()
+	w.seg = q.segment
+	w.at = q.clock.reading
+	w.buf = q.pool.copyOf(q.segment.Payload)
 	w.seg.Payload = w.buf
 	f.backlog.push(w)
-	a.stats.Buffered += w.size()
-	a.stats.PeakBuffered = max(a.stats.PeakBuffered, a.stats.Buffered)
+	q.stats.Buffered += w.size()
+	q.stats.PeakBuffered = max(q.stats.PeakBuffered, q.stats.Buffered)
 }
 
 // drain hands out what f's backlog holds, as far as no hole stands before it:
@@ -69,12 +70,12 @@ func (a *Assembler) queue(f *flow) {
 //  3. If none has them and they were waited for long enough, they are given up, and Missing tells of it.
 //
 // With force nothing is waited for.
-func (a *Assembler) drain(f *flow, force bool) {
+func (q *sequencer) drain(f *flow, force bool) {
 	b := f.backlog
-	if f.forming && !a.formed(f, force) {
+	if f.forming && !q.formed(f, force) {
 		return
 	}
-	for b.head != nil && !a.stopped {
+	for b.head != nil && !q.stopped {
 		w := b.head
 		if w.done {
 			if b.head = w.next; b.head == nil {
@@ -82,18 +83,18 @@ func (a *Assembler) drain(f *flow, force bool) {
 			}
 			b.count--
 			w.queued = false
-			a.discard(w)
+			q.discard(w)
 			continue
 		}
 		s, place, waits := f.waits(&w.seg)
 		if !waits {
-			a.deliverWaiting(f, w)
+			q.deliverWaiting(f, w)
 			continue
 		}
-		if fill := a.lowest(b, s); fill != nil && fill.seg.Offset <= f.half[s].next {
-			next, ready := a.before(f, fill)
+		if fill := q.lowest(b, s); fill != nil && fill.seg.Offset <= f.half[s].next {
+			next, ready := q.before(f, fill)
 			if ready {
-				a.deliverWaiting(f, next)
+				q.deliverWaiting(f, next)
 				continue
 			}
 			w, s, place = fill, fill.seg.From.Other(), fill.seg.Ack
@@ -101,45 +102,66 @@ func (a *Assembler) drain(f *flow, force bool) {
 		if f.probeStart(s, place) {
 			continue
 		}
-		limit, due := a.patience(f, s, w, place)
+		limit, due := q.patience(f, s, w, place)
 		switch {
-		case force || due <= a.clock.reading:
-		case a.overfull(b):
-			a.stats.HoleCaps++
+		case force || due <= q.clock.reading:
+		case q.overfull(b):
+			q.stats.HoleCaps++
 			limit = noLimit
 		default:
-			a.timers.set(f, due)
+			q.timers.set(f, due)
 			return
 		}
 		if force {
 			limit = noLimit
 		}
-		a.giveUp(f, s, w, place, limit)
+		q.giveUp(f, s, w, place, limit)
 	}
-	if a.stopped {
+	if q.stopped {
 		return
 	}
-	a.timers.clear(f)
+	q.timers.clear(f)
 	for s := range b.byPlace {
 		for _, w := range b.byPlace[s] {
 			w.placed = false
-			a.discard(w)
+			q.discard(w)
 		}
 	}
 	f.backlog = nil
-	a.pool.releaseBacklog(b)
-	a.lingers(f)
+	q.pool.releaseBacklog(b)
+	q.lingers(f)
+}
+
+// formed ends the time in which a connection without SYN waits for packets before its first, and reports whether it
+// has ended.
+func (q *sequencer) formed(f *flow, force bool) bool {
+	b := f.backlog
+	due := b.head.at + int64(q.options.ReorderWindow)
+	if !force && due > q.clock.reading && b.arrivals < int64(q.options.ReorderPackets) && !q.overfull(b) &&
+		!(f.half[A].syn && f.half[B].syn) {
+		q.timers.set(f, due)
+		return false
+	}
+	f.forming = false
+	return true
+}
+
+// lingers starts the time after which a closed connection's End is handed out.
+func (q *sequencer) lingers(f *flow) {
+	if f.closed() && f.backlog == nil && !q.stopped {
+		q.timers.set(f, q.clock.reading+int64(linger))
+	}
 }
 
 // before returns what goes out next so that w can: the bytes that w acknowledges, if they wait too, else w itself. It
 // is not ready if those bytes have not been captured yet.
-func (a *Assembler) before(f *flow, w *waiting) (next *waiting, ready bool) {
+func (q *sequencer) before(f *flow, w *waiting) (next *waiting, ready bool) {
 	s := w.seg.From
 	o := s.Other()
 	if w.seg.Ack <= f.half[o].next {
 		return w, true
 	}
-	x := a.lowest(f.backlog, o)
+	x := q.lowest(f.backlog, o)
 	if x == nil || x.seg.Offset > f.half[o].next {
 		return w, false
 	}
@@ -150,74 +172,34 @@ func (a *Assembler) before(f *flow, w *waiting) (next *waiting, ready bool) {
 }
 
 // discard gives w back to the pool once neither list holds it.
-func (a *Assembler) discard(w *waiting) {
+func (q *sequencer) discard(w *waiting) {
 	if w.queued || w.placed {
 		return
 	}
-	a.stats.Buffered -= w.size()
-	a.pool.release(w)
+	q.stats.Buffered -= w.size()
+	q.pool.release(w)
 }
 
 // lowest returns the segment of side s with the lowest offset that is still to be handed out, or nil.
-func (a *Assembler) lowest(b *backlog, s Side) *waiting {
+func (q *sequencer) lowest(b *backlog, s Side) *waiting {
 	for len(b.byPlace[s]) > 0 {
 		if w := b.byPlace[s][0]; !w.done {
 			return w
 		}
-		a.discard(b.takeLowest(s))
+		q.discard(b.takeLowest(s))
 	}
 	return nil
 }
 
-func (a *Assembler) overfull(b *backlog) bool {
-	return b.count > a.options.MaxHolePackets || a.stats.Buffered > a.options.MaxBuffered ||
-		b.bytes[A] > a.options.MaxHoleBytes || b.bytes[B] > a.options.MaxHoleBytes
-}
-
-// noLimit is a place beyond any stream.
-const noLimit = math.MaxInt64
-
-// patience returns the clock reading at which the hole before place in side s's stream, for which w waits, is given up,
-// and up to which place that holds.
-func (a *Assembler) patience(f *flow, s Side, w *waiting, place int64) (limit, due int64) {
-	b, sides := f.backlog, &f.conn.Sides
-	now := a.clock.reading
-	limit = noLimit
-	if !sides[s].Seen && sides[s].Lost > 0 {
-		return limit, now // this side was never captured: its bytes will not come
-	}
-	due = w.at + int64(a.options.HoleTimeout)
-	if !sides[s.Other()].Seen {
-		due = w.at + int64(oneSidedTimeout)
-	}
-	if due <= now {
-		return limit, due
-	}
-	for _, m := range b.beyond(s, f.half[s].next) {
-		at := m.at + int64(a.options.ReorderWindow)
-		if b.arrivals-m.arrivals >= int64(a.options.ReorderPackets) {
-			at = now
-		}
-		if at > now {
-			due = min(due, at)
-			break
-		}
-		if limit, due = m.place, at; limit >= place {
-			break
-		}
-	}
-	return limit, due
-}
-
 // deliverWaiting hands out w, or so much of it as lies before bytes that were captured earlier.
-func (a *Assembler) deliverWaiting(f *flow, w *waiting) {
+func (q *sequencer) deliverWaiting(f *flow, w *waiting) {
 	b := f.backlog
 	s := w.seg.From
-	if w.seg.Length > 0 && w.end() > f.half[s].next && a.lowest(b, s) == w {
+	if w.seg.Length > 0 && w.end() > f.half[s].next && q.lowest(b, s) == w {
 		b.takeLowest(s)
-		if next := a.lowest(b, s); next != nil && next.seg.Offset < w.end() {
+		if next := q.lowest(b, s); next != nil && next.seg.Offset < w.end() {
 			if next.order < w.order && next.seg.Offset > f.half[s].next {
-				a.deliverPart(f, w, next)
+				q.deliverPart(f, w, next)
 				return
 			}
 			if next.order > w.order && differ(w, next) {
@@ -227,8 +209,8 @@ func (a *Assembler) deliverWaiting(f *flow, w *waiting) {
 	}
 	w.done = true
 	b.bytes[s] -= w.seg.Length
-	a.segment = w.seg
-	a.deliver(f)
+	q.segment = w.seg
+	q.deliver(f)
 }
 
 // differ compares the bytes that low has in common with high, which does not begin before it.
@@ -240,7 +222,7 @@ func differ(low, high *waiting) bool {
 
 // deliverPart hands out the bytes of w before first and leaves in the backlog those behind it: the copy captured first
 // counts.
-func (a *Assembler) deliverPart(f *flow, w, first *waiting) {
+func (q *sequencer) deliverPart(f *flow, w, first *waiting) {
 	b := f.backlog
 	s := w.seg.From
 	cut := int(first.seg.Offset - w.seg.Offset)
@@ -261,36 +243,6 @@ func (a *Assembler) deliverPart(f *flow, w, first *waiting) {
 	if w.seg.Length > 0 {
 		b.put(w)
 	}
-	a.segment = part
-	a.deliver(f)
-}
-
-// giveUp closes the hole before place in side s's stream that w waits for, but not beyond limit.
-func (a *Assembler) giveUp(f *flow, s Side, w *waiting, place, limit int64) {
-	h, side := &f.half[s], &f.conn.Sides[s]
-	follows := false // the segment behind the hole comes out of the backlog next, and tells of it
-	if lowest := a.lowest(f.backlog, s); lowest != nil && lowest.seg.Offset <= place {
-		follows = (lowest == w || lowest.seg.Offset < place) && lowest.seg.Ack <= f.half[s.Other()].next
-		place = lowest.seg.Offset
-	}
-	if limit < place {
-		place, follows = limit, false
-	}
-	lost := place - h.next
-	h.moved = true
-	h.next = place
-	h.high = max(h.high, place)
-	h.lost += lost
-	side.Lost += lost
-	a.stats.LostBytes += lost
-	a.stats.Holes++
-	if follows {
-		return
-	}
-	a.segment = Segment{
-		Conn: &f.conn, From: s, Time: w.seg.Time, Frame: w.seg.Frame, File: w.seg.File,
-		Offset: place, Missing: h.lost, Ack: NoAck, RawSeq: side.FirstSeq + uint32(place),
-	}
-	h.lost = 0
-	a.emit()
+	q.segment = part
+	q.deliver(f)
 }

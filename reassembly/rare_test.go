@@ -58,7 +58,7 @@ func walkOnce(d *decoder, p capture.Packet, behind byte) string {
 	if !ok {
 		return fmt.Sprintf("%v %v", before, *stats)
 	}
-	src, dst := d.ends(&out)
+	src, dst := d.ends.of(&out)
 	return fmt.Sprintf("%v %v %v > %v %d %d %q", before, *stats, src, dst, out.RawSeq, out.Length, out.Payload)
 }
 

@@ -142,9 +142,14 @@ func (p *parser) conn(args []string) {
 		p.fail("connection %s is declared twice", name)
 		return
 	}
-	c := &connection{name: name, ends: [2]netip.AddrPort{p.endpoint(args[1]), p.endpoint(args[3])}, connOptions: p.defaults}
-	if p.err != nil {
-		return
+	c := &connection{name: name, connOptions: p.defaults}
+	for i, text := range []string{args[1], args[3]} {
+		end, err := p.hosts.endpoint(text)
+		if err != nil {
+			p.fail("%v", err)
+			return
+		}
+		c.ends[i] = end
 	}
 	if c.ends[0].Addr().Is4() != c.ends[1].Addr().Is4() {
 		p.fail("one end is IPv4, the other IPv6")
@@ -162,21 +167,22 @@ func (p *parser) conn(args []string) {
 	p.s.conns = append(p.s.conns, c)
 }
 
+// hosts are the addresses of names that host statements declare.
+type hosts map[string]netip.Addr
+
 // endpoint reads 10.0.0.1:6379, [::1]:6379 or name:6379.
-func (p *parser) endpoint(text string) netip.AddrPort {
+func (h hosts) endpoint(text string) (netip.AddrPort, error) {
 	if ap, err := netip.ParseAddrPort(text); err == nil {
-		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port()), nil
 	}
 	host, port, ok := strings.Cut(text, ":")
 	n, err := strconv.ParseUint(port, 10, 16)
 	if !ok || err != nil {
-		p.fail("%q is not HOST:PORT", text)
-		return netip.AddrPort{}
+		return netip.AddrPort{}, fmt.Errorf("%q is not HOST:PORT", text)
 	}
-	a, ok := p.hosts[host]
+	a, ok := h[host]
 	if !ok {
-		p.fail("host %q is not declared", host)
-		return netip.AddrPort{}
+		return netip.AddrPort{}, fmt.Errorf("host %q is not declared", host)
 	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(n))
+	return netip.AddrPortFrom(a.Unmap(), uint16(n)), nil
 }

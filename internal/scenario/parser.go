@@ -20,7 +20,7 @@ type parser struct {
 	left     int           // statements that may still come
 	budget   int           // payload bytes that may still come
 	clock    time.Duration // the time of the statement before
-	hosts    map[string]netip.Addr
+	hosts    hosts
 	byName   map[string]*connection
 	defaults connOptions
 	noted    map[int]bool // lines whose comment has been read: a loop says it once
@@ -41,14 +41,16 @@ func parse(name string, src []byte, statements, payload int) (*Scenario, error) 
 		},
 		left:     statements,
 		budget:   payload,
-		hosts:    map[string]netip.Addr{},
+		hosts:    hosts{},
 		byName:   map[string]*connection{},
 		defaults: defaultOptions(),
 		noted:    map[int]bool{},
 		exact:    true,
 	}
-	body := p.split(string(src))
-	if p.err == nil {
+	body, line, err := split(string(src))
+	if p.line = line; err != nil {
+		p.fail("%v", err)
+	} else {
 		p.run(body, nil)
 	}
 	if p.err != nil {
@@ -115,6 +117,25 @@ func (p *parser) statement(text, comment string) {
 	}
 	p.header(fs[0], fs[1:])
 	p.note(comment, nil)
+}
+
+// note reads a comment that says what must be reported because of action a, or at all where a is nil. A comment on a
+// line inside a loop counts once, for the first round.
+func (p *parser) note(comment string, a *action) {
+	rest, ok := strings.CutPrefix(comment, "want ")
+	if !ok || p.noted[p.line] {
+		return
+	}
+	p.noted[p.line] = true
+	on := Want{Line: p.line}
+	if a != nil {
+		on.Conn, on.Command, on.Time = a.conn.name, a.command, p.s.Time(a.at)
+	}
+	wants, err := readWants(rest, on)
+	if err != nil {
+		p.fail("%v", err)
+	}
+	p.s.Wants = append(p.s.Wants, wants...)
 }
 
 // time reads 12.5 (since the start) or +5ms (since the statement before).
@@ -224,7 +245,14 @@ func (p *parser) header(key string, args []string) {
 	case "want":
 		p.note("want "+strings.Join(args, " "), nil)
 	case "believes", "serves":
-		p.pairing(key, args)
+		r, err := readPairing(key, args)
+		if r.Line = p.line; err != nil {
+			p.fail("%v", err)
+		} else if key == "believes" {
+			p.s.Believes = append(p.s.Believes, r)
+		} else {
+			p.s.Serves = append(p.s.Serves, r)
+		}
 	default:
 		p.fail("%q is neither a connection nor a statement", key)
 	}

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,45 +14,37 @@ var (
 	confidences = []string{"possible", "likely", "strong", "proven"}
 )
 
-// note reads a comment that says what must be reported because of action a, or at all where a is nil. A comment on a
-// line inside a loop counts once, for the first round.
-func (p *parser) note(comment string, a *action) {
-	rest, ok := strings.CutPrefix(comment, "want ")
-	if !ok || p.noted[p.line] {
-		return
+// readWants reads what follows "want " in a comment. Each begins as on and is changed by its words.
+func readWants(text string, on Want) ([]Want, error) {
+	if before, _, ok := strings.Cut(text, ": "); ok {
+		text = before
 	}
-	p.noted[p.line] = true
-	if before, _, ok := strings.Cut(rest, ": "); ok {
-		rest = before
-	}
-	for _, one := range strings.Split(rest, ",") {
+	var wants []Want
+	for _, one := range strings.Split(text, ",") {
 		f := strings.Fields(one)
 		if len(f) == 0 {
-			p.fail("want what?")
-			return
+			return nil, errors.New("want what?")
 		}
-		w := Want{Rule: f[0], Min: 1, Line: p.line}
-		if a != nil {
-			w.Conn, w.Command, w.Time = a.conn.name, a.command, p.s.Time(a.at)
-		}
+		w := on
+		w.Rule, w.Min = f[0], 1
 		switch {
 		case w.Rule == "none" || w.Rule == "nothing":
 			w.Rule, w.Min = "none", 0
 		case !ruleID.MatchString(w.Rule):
-			p.fail("want: %q is not a rule", w.Rule)
-			return
+			return nil, fmt.Errorf("want: %q is not a rule", w.Rule)
 		}
 		for _, word := range f[1:] {
-			if !p.wantWord(&w, word) {
-				p.fail("want: unknown word %q", word)
-				return
+			if !w.set(word) {
+				return nil, fmt.Errorf("want: unknown word %q", word)
 			}
 		}
-		p.s.Wants = append(p.s.Wants, w)
+		wants = append(wants, w)
 	}
+	return wants, nil
 }
 
-func (p *parser) wantWord(w *Want, word string) bool {
+// set reads one word behind the rule, and reports whether there is such a word.
+func (w *Want) set(word string) bool {
 	if slices.Contains(confidences, word) {
 		w.Confidence = word
 		return true
@@ -79,33 +73,24 @@ func (p *parser) wantWord(w *Want, word string) bool {
 	return true
 }
 
-// pairing reads "c1 5 <- 4 strong" or "c1 5 <- none".
-func (p *parser) pairing(key string, args []string) {
+// readPairing reads the arguments of a believes or serves statement: "c1 5 <- 4 strong" or "c1 5 <- none".
+func readPairing(key string, args []string) (r Pairing, err error) {
 	if len(args) < 4 || len(args) > 5 || args[2] != "<-" {
-		p.fail("%s CONN COMMAND <- REPLY|none [CONFIDENCE]", key)
-		return
+		return r, fmt.Errorf("%s CONN COMMAND <- REPLY|none [CONFIDENCE]", key)
 	}
-	r := Pairing{Conn: args[0], Line: p.line}
-	var err error
+	r.Conn = args[0]
 	if r.Command, err = strconv.Atoi(args[1]); err != nil || r.Command < 1 {
-		p.fail("%s: %q is not a command's number", key, args[1])
-		return
+		return r, fmt.Errorf("%s: %q is not a command's number", key, args[1])
 	}
 	if args[3] != "none" {
 		if r.Reply, err = strconv.Atoi(args[3]); err != nil || r.Reply < 1 {
-			p.fail("%s: %q is not a command's number", key, args[3])
-			return
+			return r, fmt.Errorf("%s: %q is not a command's number", key, args[3])
 		}
 	}
 	if len(args) == 5 {
 		if r.Confidence = args[4]; !slices.Contains(confidences, r.Confidence) {
-			p.fail("%s: %q is not a confidence", key, r.Confidence)
-			return
+			return r, fmt.Errorf("%s: %q is not a confidence", key, r.Confidence)
 		}
 	}
-	if key == "believes" {
-		p.s.Believes = append(p.s.Believes, r)
-	} else {
-		p.s.Serves = append(p.s.Serves, r)
-	}
+	return r, nil
 }
