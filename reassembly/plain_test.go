@@ -50,7 +50,7 @@ func TestPlainIsTheWalk(t *testing.T) {
 			}
 			fast.route = route{}
 			walk := decoder{stats: &stats}
-			if !walk.walk(&p, &slow) || !same(&fast, &slow) || stats != (Stats{Packets: 1, IPv4: 1}) || !sameEnds(&fast, &walk.ends, &slow) {
+			if !walk.walk(&p, &slow) || !same(&fast, &slow) || stats != (Stats{PacketStats: PacketStats{Packets: 1, IPv4: 1}}) || !sameEnds(&fast, &walk.ends, &slow) {
 				t.Fatalf("%x: plain reads %+v, the walk %+v", p.Data, fast, slow)
 			}
 		}
