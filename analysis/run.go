@@ -182,9 +182,8 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	}
 	s := r.sessions.get()
 	r.live++
-	s.begin(r, seg.Conn)
+	s.begin(r, seg)
 	s.topo.Begin(r.topology, &s.Paired)
-	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
 	if !s.roleKnown {
 		s.roles.decide(&s.Paired, seg)
