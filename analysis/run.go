@@ -185,9 +185,6 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	s.begin(r, seg)
 	s.topo.Begin(r.topology, &s.Paired)
 	seg.Conn.Tag = s
-	if !s.roleKnown {
-		s.roles.decide(&s.Paired, seg)
-	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
 		r.clients.reopened(&s.Paired, seg.Time)
 		s.topo.Connecting(seg.Time)

@@ -158,6 +158,7 @@ func (s *Paired) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
 	s.block.calls = calls[:0]
 	s.ackSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
+	s.roles.decide(s, seg)
 }
 
 // role returns which role a side plays.
