@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -29,7 +30,7 @@ func TestEndlessPipeline(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, ok := e.(*analysis.Exchange); ok {
+			if _, ok := e.(*pairing.Exchange); ok {
 				n++
 			}
 		}

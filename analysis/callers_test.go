@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
@@ -25,12 +26,12 @@ func TestPoolTruth(t *testing.T) {
 					continue
 				}
 				switch b := r.belief; {
-				case b.Index == nth && (nth == 0 || b.Confidence >= Likely):
+				case b.Index == nth && (nth == 0 || b.Confidence >= pairing.Likely):
 					hit++
-				case b.Confidence >= Strong:
+				case b.Confidence >= pairing.Strong:
 					sureWrong++
 					fallthrough
-				case b.Confidence >= Likely:
+				case b.Confidence >= pairing.Likely:
 					wrong++
 				default:
 					missed++
@@ -63,11 +64,11 @@ func TestStrongIsRight(t *testing.T) {
 			strong, said := 0, 0
 			for _, r := range rows {
 				nth, ok := got[portIndex{r.port, r.index}]
-				if !ok || r.belief.Confidence == Unsaid {
+				if !ok || r.belief.Confidence == pairing.Unsaid {
 					continue
 				}
 				said++
-				if r.belief.Confidence < Strong {
+				if r.belief.Confidence < pairing.Strong {
 					continue
 				}
 				if strong++; r.belief.Index != nth {

@@ -4,6 +4,11 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -12,29 +17,29 @@ import (
 // Session is all that a run knows of one connection: what each room keeps of it, held together. It takes what the rooms
 // find and hands it on: to the other rooms, and as events to the rules.
 type Session struct {
-	Paired
-	caller clientConn
-	reader readerConn
+	pairing.Session
+	caller client.Conn
+	reader reader.Conn
 	run    *Run
-	topo   NodeConn
-	facts  ConnFacts
+	topo   cluster.NodeConn
+	facts  pools.ConnFacts
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
 func (s *Session) begin(run *Run, seg *reassembly.Segment) {
-	unread := s.reader.unread
-	unread.clear()
-	s.Paired.Begin(run.shared, s, seg)
-	s.caller = clientConn{Paired: &s.Paired, reg: run.clients, sink: s}
-	s.reader = readerConn{clientConn: &s.caller, judging: run.judging, chance: 1, unread: unread, batch: s.reader.batch[:0]}
+	unread := s.reader.Unread
+	unread.Clear()
+	s.Session.Begin(run.shared, s, seg)
+	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
+	s.reader = reader.Conn{Conn: &s.caller, Judging: run.judging, Chance: 1, Unread: unread, Batch: s.reader.Batch[:0]}
 	s.run = run
-	s.topo, s.facts = NodeConn{}, ConnFacts{}
+	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
 }
 
 // SessionOf returns the session that a pairing belongs to.
-func SessionOf(p *Paired) *Session {
-	s, _ := p.sink.(*Session)
+func SessionOf(p *pairing.Session) *Session {
+	s, _ := p.Sink.(*Session)
 	return s
 }
 
@@ -51,143 +56,145 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		}
 	}
 	s.Depart(who, seg, plain)
-	s.facts.See(&s.Paired, who, seg, plain, s.owes())
+	s.facts.See(&s.Session, who, seg, plain, s.owes())
 }
 
 // owes returns what the connection waits for.
-func (s *Session) owes() Owed {
+func (s *Session) owes() pools.Owed {
 	switch {
-	case s.pending.len() == 0:
-		return NothingOwed
-	case s.awaited():
-		return CallerWaits
+	case s.Pending.Len() == 0:
+		return pools.NothingOwed
+	case s.Awaited():
+		return pools.CallerWaits
 	}
-	return ReplyOwed
+	return pools.ReplyOwed
 }
 
 // judge lets the reader judge what the bytes of one side made ripe.
 func (s *Session) judge(who int) {
-	if who == roleClient {
-		s.reader.sent()
-	} else if s.reader.waiting {
-		s.reader.settle()
+	if who == pairing.RoleClient {
+		s.reader.Sent()
+	} else if s.reader.Waiting {
+		s.reader.Settle()
 	}
 }
 
 // close ends the session: nothing follows on the connection.
 func (s *Session) close(seg *reassembly.Segment) {
-	s.over, s.End = true, seg.End
-	s.facts.Finish(&s.Paired, seg.Time)
+	s.Over, s.End = true, seg.End
+	s.facts.Finish(&s.Session, seg.Time)
 	c := s.Conn
-	s.Paired.Close(seg)
+	s.Session.Close(seg)
 	s.run.ended(s)
-	s.reader.closed()
+	s.reader.Closed()
 	s.Conn = nil
 	c.Tag = nil
-	if !s.reader.waiting {
+	if !s.reader.Waiting {
 		s.run.retire(s)
-	} else if s.log.len() == 0 {
-		s.run.judging.unawait(&s.reader)
+	} else if s.Log.Len() == 0 {
+		s.run.judging.Unawait(&s.reader)
 		s.run.retire(s)
 	}
 }
 
 // Describe follows the set-up of the connection.
-func (s *Session) Describe(v verb, req *resp.Request, ex *Exchange) { s.caller.enrol(v, req, ex) }
+func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
+	s.caller.Enrol(v, req, ex)
+}
 
 // Sent takes a command.
-func (s *Session) Sent(ex *Exchange, req *resp.Request, start *segmentMark) {
+func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
 	s.run.commandSent(s, ex, req)
-	if s.caller.continues(ex, start) {
+	if s.caller.Continues(ex, start) {
 		return
 	}
-	s.reader.wrote(ex)
-	s.caller.observeSend(ex)
+	s.reader.Wrote(ex)
+	s.caller.ObserveSend(ex)
 }
 
 // Served takes a reply that was tied to its command.
-func (s *Session) Served(ex *Exchange, r *resp.Reply) {
-	s.caller.served(ex)
-	s.reader.served(ex)
+func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
+	s.caller.Served(ex)
+	s.reader.Served(ex)
 	s.run.served(s, ex, r)
 }
 
 // Oddity takes something in the streams that is no exchange.
-func (s *Session) Oddity(o *Oddity) {
-	if o.What == PushMessage {
+func (s *Session) Oddity(o *pairing.Oddity) {
+	if o.What == pairing.PushMessage {
 		s.run.summary.Pushes++
 	}
 	s.run.emit(o)
 }
 
 // Aligned takes what was made of replies that did not fit.
-func (s *Session) Aligned(a *Alignment) { s.run.emit(a) }
+func (s *Session) Aligned(a *pairing.Alignment) { s.run.emit(a) }
 
 // ClientClosed takes the client's first FIN or RST.
 func (s *Session) ClientClosed() {
-	if !s.caller.closes() {
+	if !s.caller.Closes() {
 		return
 	}
-	s.reader.clientClosed()
-	s.caller.clientClosed()
+	s.reader.ClientClosed()
+	s.caller.ClientClosed()
 }
 
 // Control takes a segment that opens, closes or repeats.
 func (s *Session) Control(who int, seg *reassembly.Segment) {
-	s.run.output.control = Control{s, seg, who == roleClient}
+	s.run.output.control = Control{s, seg, who == pairing.RoleClient}
 	s.run.emit(&s.run.output.control)
 }
 
 // GaveUp takes a wait that ended without a reply.
-func (s *Session) GaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
-	ex.Flags |= GivenUp
+func (s *Session) GaveUp(ex *pairing.Exchange, gap time.Duration, how client.GaveUp, frame int64, at capture.Time) {
+	ex.Flags |= pairing.GivenUp
 	s.run.waitEnded(s, ex, gap, at)
 	s.run.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 
 // Facts returns what the connection's segments have told so far. It is borrowed from the session.
-func (s *Session) Facts() *ConnFacts { return &s.facts }
+func (s *Session) Facts() *pools.ConnFacts { return &s.facts }
 
 // Population returns the clients of one kind that the connection's client belongs to, or nil before its first command.
-func (s *Session) Population() *Population {
-	if s.caller.group == nil {
+func (s *Session) Population() *client.Population {
+	if s.caller.Group == nil {
 		return nil
 	}
-	return s.caller.group.pop
+	return s.caller.Group.Pop
 }
 
 // Group returns the connections of one kind that this one belongs to, or nil before its first command.
-func (s *Session) Group() *Group { return s.caller.group }
+func (s *Session) Group() *client.Group { return s.caller.Group }
 
 // Stance says what policy the connection's client has, and how that is known so far.
-func (s *Session) Stance() Stance { return s.caller.stance() }
+func (s *Session) Stance() client.Stance { return s.caller.Stance() }
 
 // StanceOf says what policy the clients of a group have, and how that is known so far.
-func (r *Run) StanceOf(g *Group) Stance { return r.clients.stanceOf(g.Client, g, false) }
+func (r *Run) StanceOf(g *client.Group) client.Stance { return r.clients.StanceOf(g.Client, g, false) }
 
 // GivenTimeout returns the read timeout that the user gave for a client.
 func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) {
-	return r.clients.givenTimeout(client)
+	return r.clients.GivenTimeout(client)
 }
 
 // Judged takes an exchange whose belief is final.
-func (r *Run) Judged(ex *Exchange) {
-	if !r.forRules || ex.troubled() {
+func (r *Run) Judged(ex *pairing.Exchange) {
+	if !r.forRules || ex.Troubled() {
 		r.emit(ex)
 	}
 }
 
 // SharedUse takes two callers on one connection.
-func (r *Run) SharedUse(e *SharedUse) { r.emit(e) }
+func (r *Run) SharedUse(e *reader.SharedUse) { r.emit(e) }
 
 // Blocked takes a blocking command that was given up.
-func (r *Run) Blocked(b *BlockGivenUp) { r.emit(b) }
+func (r *Run) Blocked(b *reader.BlockGivenUp) { r.emit(b) }
 
 // Desynced takes the state of an open connection whose callers got worse off.
-func (r *Run) Desynced(s *readerConn) { r.reportDesync(SessionOf(s.Paired)) }
+func (r *Run) Desynced(s *reader.Conn) { r.reportDesync(SessionOf(s.Session)) }
 
 // Retire takes leave of a connection that is over and wholly judged.
-func (r *Run) Retire(s *readerConn) { r.retire(SessionOf(s.Paired)) }
+func (r *Run) Retire(s *reader.Conn) { r.retire(SessionOf(s.Session)) }
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return r.liveNow() }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -35,31 +36,31 @@ func count(tb testing.TB, name string) map[uint16]*tally {
 		switch e := e.(type) {
 		case *analysis.Opened:
 			of(e.Session)
-		case *analysis.Exchange:
+		case *pairing.Exchange:
 			t := of(analysis.SessionOf(e.Session))
 			t.commands++
-			if e.Flags&analysis.NoReplyDue == 0 {
+			if e.Flags&pairing.NoReplyDue == 0 {
 				t.due++
 			}
 			if e.Served {
 				t.served++
 			}
-			if e.Session.Kind != analysis.Replication && e.Flags&(analysis.Uncertain|analysis.LeftOut) != 0 {
+			if e.Session.Kind != pairing.Replication && e.Flags&(pairing.Uncertain|pairing.LeftOut) != 0 {
 				tb.Errorf("%s: command %d of %s is uncertain or left out", name, e.Index, e.Session.Client)
 			}
 		case *analysis.Answered:
 			if e.Contradiction != "" {
 				of(e.Session).contradictions++
 			}
-		case *analysis.Alignment:
+		case *pairing.Alignment:
 			of(analysis.SessionOf(e.Session)).contradictions++
-		case *analysis.Oddity:
+		case *pairing.Oddity:
 			switch e.What {
-			case analysis.PushMessage:
+			case pairing.PushMessage:
 				of(analysis.SessionOf(e.Session)).pushes++
-			case analysis.ProtocolError:
+			case pairing.ProtocolError:
 				of(analysis.SessionOf(e.Session)).refused++
-			case analysis.BadRequest:
+			case pairing.BadRequest:
 			default:
 				of(analysis.SessionOf(e.Session)).strange++
 			}

@@ -1,25 +1,32 @@
 package analysis
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
+)
 
 // Detector is one rule: a documented value that knows how to watch a run.
 type Detector struct {
 	ID       string // "RS101"
 	Name     string // "dirty-reuse"
 	Summary  string // one line
-	Severity Severity
+	Severity incident.Severity
 	Since    string // version that first had it
 	Page     string // Markdown
-	Params   []Param
-	CausedBy []Cause  // what its findings can be caused by
-	Step     StepText // its findings as a step of an incident
+	Params   []incident.Param
+	CausedBy []incident.Cause  // what its findings can be caused by
+	Step     incident.StepText // its findings as a step of an incident
 	// Begin starts a watch over one run. What it returns is called for the events it names, in their order.
 	Begin func(*Reporter) Hooks
 }
 
 // Reporter is what one rule writes to, and where it asks for what the run knows.
 type Reporter struct {
-	*Collector
+	*incident.Collector
 	run *Run
 }
 
@@ -34,36 +41,36 @@ type Hooks struct {
 	Control  func(*Control)
 	Ended    func(*Ended)
 	Error    func(*Answered) // error replies
-	Redirect func(*Redirected)
-	Odd      func(*Answered) // replies that cannot answer their command
-	Troubled func(*Exchange) // commands that a caller gave up, and all of connections on which the client repeated bytes
+	Redirect func(*cluster.Redirected)
+	Odd      func(*Answered)         // replies that cannot answer their command
+	Troubled func(*pairing.Exchange) // commands that a caller gave up, and all of connections on which the client repeated bytes
 	Waited   func(*WaitEnded)
-	Oddity   func(*Oddity)
-	Aligned  func(*Alignment) // replies did not fit their commands in order
-	Desync   func(*Desync)
-	Shared   func(*SharedUse)
-	Blocked  func(*BlockGivenUp)
+	Oddity   func(*pairing.Oddity)
+	Aligned  func(*pairing.Alignment) // replies did not fit their commands in order
+	Desync   func(*reader.Desync)
+	Shared   func(*reader.SharedUse)
+	Blocked  func(*reader.BlockGivenUp)
 	Finish   func(*Run) // the run is over; last chance to report
 }
 
 // Detect runs the rules over a run's events and yields the findings, worst first, when the events are over. With
 // Options.Live it also yields them as they appear, with Early set. Errors of
 // the events are passed on as they come. The events must be those of run.
-func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter.Seq2[Finding, error] {
-	return func(yield func(Finding, error) bool) {
+func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detector) iter.Seq2[incident.Finding, error] {
+	return func(yield func(incident.Finding, error) bool) {
 		var w watch
 		for _, d := range detectors {
 			w.add(d.Begin(&Reporter{r.register.Begin(d.rule()), r}))
 		}
 		for e, err := range events {
 			if err != nil {
-				if !yield(Finding{}, err) {
+				if !yield(incident.Finding{}, err) {
 					return
 				}
 				continue
 			}
 			r.guardedly(&w, e)
-			if r.o.Live && !r.register.Early(func(f Finding) bool { return yield(f, nil) }) {
+			if r.o.Live && !r.register.Early(func(f incident.Finding) bool { return yield(f, nil) }) {
 				return
 			}
 		}
@@ -84,15 +91,15 @@ type watch struct {
 	control  []func(*Control)
 	ended    []func(*Ended)
 	errors   []func(*Answered)
-	redirect []func(*Redirected)
+	redirect []func(*cluster.Redirected)
 	odd      []func(*Answered)
-	troubled []func(*Exchange)
+	troubled []func(*pairing.Exchange)
 	waited   []func(*WaitEnded)
-	oddity   []func(*Oddity)
-	aligned  []func(*Alignment)
-	desync   []func(*Desync)
-	shared   []func(*SharedUse)
-	blocked  []func(*BlockGivenUp)
+	oddity   []func(*pairing.Oddity)
+	aligned  []func(*pairing.Alignment)
+	desync   []func(*reader.Desync)
+	shared   []func(*reader.SharedUse)
+	blocked  []func(*reader.BlockGivenUp)
 	finish   []func(*Run)
 }
 
@@ -125,10 +132,10 @@ func each[E any](list []func(E), e E) {
 	}
 }
 
-func (w *watch) see(e Event) {
+func (w *watch) see(e pairing.Event) {
 	switch e := e.(type) {
-	case *Exchange:
-		if e.troubled() {
+	case *pairing.Exchange:
+		if e.Troubled() {
 			each(w.troubled, e)
 		}
 	case *Answered:
@@ -138,7 +145,7 @@ func (w *watch) see(e Event) {
 		if e.Contradiction != "" {
 			each(w.odd, e)
 		}
-	case *Redirected:
+	case *cluster.Redirected:
 		each(w.redirect, e)
 	case *Opened:
 		each(w.opened, e)
@@ -148,15 +155,15 @@ func (w *watch) see(e Event) {
 		each(w.ended, e)
 	case *WaitEnded:
 		each(w.waited, e)
-	case *Oddity:
+	case *pairing.Oddity:
 		each(w.oddity, e)
-	case *Alignment:
+	case *pairing.Alignment:
 		each(w.aligned, e)
-	case *Desync:
+	case *reader.Desync:
 		each(w.desync, e)
-	case *SharedUse:
+	case *reader.SharedUse:
 		each(w.shared, e)
-	case *BlockGivenUp:
+	case *reader.BlockGivenUp:
 		each(w.blocked, e)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -30,7 +32,7 @@ type ConnSummary struct {
 	LostBytes      int64
 	Findings       []string
 
-	group *Group
+	group *client.Group
 }
 
 func (*ConnSummary) Event() {}
@@ -39,7 +41,7 @@ func (*ConnSummary) Event() {}
 type Options struct {
 	Ports        []uint16                     // server ports, where no SYN tells the roles
 	ReadTimeouts map[netip.Addr]time.Duration // known read timeouts; the zero Addr stands for every client
-	Policies     map[netip.Addr]Policy        // known policies; the zero Addr stands for every client
+	Policies     map[netip.Addr]client.Policy // known policies; the zero Addr stands for every client
 	Drops        int64                        // packets the kernel dropped, if known from elsewhere
 	Seen         int64                        // packets it saw, with Drops
 	MaxExamples  int                          // per finding; 5
@@ -70,9 +72,9 @@ type Ended struct{ Session *Session }
 // WaitEnded tells that a caller stopped waiting for a reply.
 type WaitEnded struct {
 	Session  *Session
-	Exchange *Exchange
+	Exchange *pairing.Exchange
 	Gap      time.Duration // from the end of the command
-	How      GaveUp
+	How      client.GaveUp
 	Frame    int64
 	Time     capture.Time
 }
@@ -80,14 +82,14 @@ type WaitEnded struct {
 // Sent tells of a command, before anything is known of its reply.
 type Sent struct {
 	Session  *Session
-	Exchange *Exchange
+	Exchange *pairing.Exchange
 	Request  *resp.Request
 }
 
 // Answered tells of a reply that was tied to its command, before anything is known of what the caller got.
 type Answered struct {
 	Session  *Session
-	Exchange *Exchange
+	Exchange *pairing.Exchange
 	Reply    *resp.Reply
 	// Contradiction says why this reply cannot answer this command; empty: it can.
 	Contradiction string

@@ -6,66 +6,77 @@ import (
 	"strings"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
 // What a run reports to its register, and asks it for.
 
 // newRegister makes the register of the run.
-func (r *Run) newRegister() *Register {
-	return NewRegister(RegisterOptions{
+func (r *Run) newRegister() *incident.Register {
+	return incident.NewRegister(incident.RegisterOptions{
 		MaxExamples: r.o.MaxExamples, Live: r.o.Live, Params: r.o.Params, Bounds: &r.bounds, StallBehind: r.silenceBehind,
 		Failed: func(cause any) { r.failure(Failure{}, cause) },
 	})
 }
 
 // rule is what the register must know of a detector.
-func (d *Detector) rule() Rule {
-	return Rule{ID: d.ID, Name: d.Name, Summary: d.Summary, Params: d.Params, CausedBy: d.CausedBy, Step: d.Step}
+func (d *Detector) rule() incident.Rule {
+	return incident.Rule{ID: d.ID, Name: d.Name, Summary: d.Summary, Params: d.Params, CausedBy: d.CausedBy, Step: d.Step}
 }
 
 // Incidents joins findings by cause. Causes are those that Detect has filled in; findings that were left out are left out
 // of it too.
-func (r *Run) Incidents(findings []Finding) []Incident { return r.register.Incidents(findings) }
+func (r *Run) Incidents(findings []incident.Finding) []incident.Incident {
+	return r.register.Incidents(findings)
+}
 
 // Weakened returns the rules, in order, with an occurrence that has a gap of the capture in its window.
 func (r *Run) Weakened() []string { return r.register.Weakened() }
 
 // Filter returns a tshark display filter for the packets between two ends.
-func (r *Run) Filter(client, server netip.AddrPort) string { return DisplayFilter(client, server) }
+func (r *Run) Filter(client, server netip.AddrPort) string {
+	return incident.DisplayFilter(client, server)
+}
 
-func (r *Run) silenceBehind(server netip.AddrPort, from, to capture.Time) (StallSpan, bool) {
+func (r *Run) silenceBehind(server netip.AddrPort, from, to capture.Time) (incident.StallSpan, bool) {
 	st := r.topology.StallBehind(server, from, to)
 	if st == nil {
-		return StallSpan{}, false
+		return incident.StallSpan{}, false
 	}
-	return StallSpan{st.Start, st.End, st.StartFrame, st.EndFrame}, true
+	return incident.StallSpan{Start: st.Start, End: st.End, StartFrame: st.StartFrame, EndFrame: st.EndFrame}, true
 }
 
 // waitEnded notes a caller that went on without a reply.
-func (r *Run) waitEnded(s *Session, ex *Exchange, gap time.Duration, at capture.Time) {
-	r.register.WaitEnded(Wait{s.ID, s.Client.Addr(), s.Server, at.Add(-gap), at, ex.Frame, ex.CommandName()})
+func (r *Run) waitEnded(s *Session, ex *pairing.Exchange, gap time.Duration, at capture.Time) {
+	r.register.WaitEnded(incident.Wait{
+		Conn: s.ID, Client: s.Client.Addr(), Server: s.Server, From: at.Add(-gap), To: at, Frame: ex.Frame, Command: ex.CommandName(),
+	})
 }
 
 // lostPlace notes a connection that lost its place.
-func (r *Run) lostPlace(d *Desync) {
+func (r *Run) lostPlace(d *reader.Desync) {
 	if len(d.Abandoned) > 0 {
-		r.register.LostPlace(func() Outcome { return r.outcome(d) })
+		r.register.LostPlace(func() incident.Outcome { return r.outcome(d) })
 	}
 }
 
-func (r *Run) outcome(d *Desync) Outcome {
+func (r *Run) outcome(d *reader.Desync) incident.Outcome {
 	a := &d.Abandoned[0]
 	g, n := &a.Given, &a.Next
-	x := Outcome{
+	x := incident.Outcome{
 		Conn: d.Conn, Client: d.Client, Server: d.Server, Rule: "RS101",
-		Abandoned: Wait{d.Conn, d.Client.Addr(), d.Server, g.EndTime, g.EndTime.Add(a.Gap), g.Frame, r.called(g)},
-		Next:      r.called(n), Reused: n.Time, ReusedFrame: n.Frame,
+		Abandoned: incident.Wait{
+			Conn: d.Conn, Client: d.Client.Addr(), Server: d.Server, From: g.EndTime, To: g.EndTime.Add(a.Gap), Frame: g.Frame, Command: r.called(g),
+		},
+		Next: r.called(n), Reused: n.Time, ReusedFrame: n.Frame,
 	}
 	switch a.Why {
-	case ByHalf:
+	case reader.ByHalf:
 		x.Rule = "RS115"
-	case ByTimeout, ByInference:
+	case reader.ByTimeout, reader.ByInference:
 		x.Rule, x.Late = "RS102", true
 		if d.Wait.T > 0 {
 			x.Abandoned.To = g.EndTime.Add(d.Wait.T)
@@ -80,6 +91,6 @@ func (r *Run) outcome(d *Desync) Outcome {
 }
 
 // called is a command with its key.
-func (r *Run) called(ex *Exchange) string {
+func (r *Run) called(ex *pairing.Exchange) string {
 	return strings.TrimSpace(ex.CommandName() + " " + r.Key(ex))
 }

@@ -29,36 +29,36 @@ func (r *Run) Tick(now capture.Time) {
 		return
 	}
 	r.ticked = now
-	for _, s := range slices.Clone(r.judging.waiting) {
+	for _, s := range slices.Clone(r.judging.Waiting) {
 		if r.output.stopped {
 			return
 		}
-		r.tick(SessionOf(s.Paired))
+		r.tick(SessionOf(s.Session))
 	}
 }
 
 // tick judges a session if it is time. A panic ends the analysis of its connection only.
 func (r *Run) tick(s *Session) {
 	r.guarded(s, func() {
-		if s.log.len() == 0 || !s.reader.ripe() {
+		if s.Log.Len() == 0 || !s.reader.Ripe() {
 			return
 		}
-		if s.reader.judge(); !s.over {
-			s.reader.reportDesync()
-		} else if s.log.len() == 0 {
-			r.judging.unawait(&s.reader)
+		if s.reader.Judge(); !s.Over {
+			s.reader.ReportDesync()
+		} else if s.Log.Len() == 0 {
+			r.judging.Unawait(&s.reader)
 			r.retire(s)
 		}
 	})
 }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
-func (r *Run) Outstanding() int { return r.shared.alive }
+func (r *Run) Outstanding() int { return r.shared.InUse }
 
 // reportDesync emits the state of a connection's trouble.
 func (r *Run) reportDesync(s *Session) {
-	d := s.reader.desync
-	d.changed = false
+	d := s.reader.Desync
+	d.Changed = false
 	d.Session = &s.reader
 	r.register.Report(d.Conn, d.Open, func() { r.emit(d) })
 	d.Session = nil

@@ -7,13 +7,15 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
 // detect runs all rules over a real capture. A live run is told the time once a second.
-func detect(t *testing.T, name string, live bool) (early, final []analysis.Finding) {
+func detect(t *testing.T, name string, live bool) (early, final []incident.Finding) {
 	t.Helper()
 	src, err := capture.Open([]string{testcap.Path(t, name)}, capture.Options{})
 	if err != nil {
@@ -60,11 +62,11 @@ func TestLiveTakesNothingBack(t *testing.T) {
 	if len(none) > 0 {
 		t.Errorf("%d early findings of a run that is not live", len(none))
 	}
-	last := map[string]analysis.Finding{}
+	last := map[string]incident.Finding{}
 	for _, f := range live {
 		last[f.Fingerprint] = f
 	}
-	known := map[string]analysis.Finding{}
+	known := map[string]incident.Finding{}
 	for _, f := range whole {
 		known[f.Fingerprint] = f
 	}
@@ -88,7 +90,7 @@ func TestLiveTakesNothingBack(t *testing.T) {
 	}
 	for fp, l := range last {
 		w, ok := known[fp]
-		if !ok && l.Confidence >= analysis.Likely {
+		if !ok && l.Confidence >= pairing.Likely {
 			t.Errorf("%s %s: only the live run has it: %s", l.Rule, fp, l.Title)
 		}
 		if l.Rule == "RS101" && (l.Count > w.Count || l.Connections > w.Connections) {

@@ -22,8 +22,8 @@ type place struct {
 	at     capture.Time
 }
 
-// pairing is what a run says of each command: where its reply ends. An uncertain command is there with sure false.
-type pairing map[place]struct {
+// pairOf is what a run says of each command: where its reply ends. An uncertain command is there with sure false.
+type pairOf map[place]struct {
 	reply        uint32
 	served, sure bool
 	what         string
@@ -59,7 +59,7 @@ func replay(list []capture.Packet) iter.Seq2[capture.Packet, error] {
 }
 
 // pair runs a capture and collects the pairing.
-func pair(tb testing.TB, packets []capture.Packet) pairing {
+func pair(tb testing.TB, packets []capture.Packet) pairOf {
 	tb.Helper()
 	base := map[int64]*[2]uint32{} // sequence number of offset 0, by connection and side
 	clients := map[int64]reassembly.Side{}
@@ -82,7 +82,7 @@ func pair(tb testing.TB, packets []capture.Packet) pairing {
 			}
 		}
 	}
-	out := pairing{}
+	out := pairOf{}
 	for e, err := range analysis.NewRun(&analysis.Options{}).Events(tap) {
 		if err != nil {
 			tb.Fatal(err)

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"runtime/debug"
 
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -44,7 +47,7 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 	if c := seg.Conn; c != nil {
 		f.Conn, f.Client, f.Server = c.ID, c.Ends[reassembly.A], c.Ends[reassembly.B]
 		if s, ok := c.Tag.(*Session); ok {
-			if s.roleKnown {
+			if s.RoleKnown {
 				f.Client, f.Server = s.Client, s.Server
 			}
 			r.discard(s)
@@ -57,17 +60,17 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 // discard forgets a session without judging it.
 func (r *Run) discard(s *Session) {
 	r.live--
-	if s.reader.desync != nil {
-		r.judging.kept -= len(s.reader.desync.Abandoned)
+	if s.reader.Desync != nil {
+		r.judging.Kept -= len(s.reader.Desync.Abandoned)
 	}
-	r.judging.unawait(&s.reader)
-	if s.caller.group != nil && !s.over {
-		s.caller.group.closed()
+	r.judging.Unawait(&s.reader)
+	if s.caller.Group != nil && !s.Over {
+		s.caller.Group.Closed()
 	}
 	row := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "cut",
-		Protocol: s.Kind.String(), Commands: s.commands, Replies: s.replies, Policy: PolicyUnknown.String(),
-		LostBytes: s.Lost[roleClient] + s.Lost[roleServer],
+		Protocol: s.Kind.String(), Commands: s.CommandCount, Replies: s.ReplyCount, Policy: client.PolicyUnknown.String(),
+		LostBytes: s.Lost[pairing.RoleClient] + s.Lost[pairing.RoleServer],
 	}
 	if s.Start == reassembly.MidStream {
 		row.Start = "midstream"
@@ -78,7 +81,7 @@ func (r *Run) discard(s *Session) {
 // last judges a session that still waits when the capture is over.
 func (r *Run) last(s *Session) {
 	r.guarded(s, func() {
-		s.reader.settleNow()
+		s.reader.SettleNow()
 		r.retire(s)
 	})
 }
@@ -105,7 +108,7 @@ func (r *Run) guarded(s *Session, judge func()) {
 
 // guardedly calls what the rules do about an event. A panic of a rule counts as a failure of the connection concerned;
 // the rules go on with the next event.
-func (r *Run) guardedly(w *watch, e Event) {
+func (r *Run) guardedly(w *watch, e pairing.Event) {
 	done := false
 	defer func() {
 		if done {
@@ -130,14 +133,14 @@ func (r *Run) finished(report func(*Run)) {
 }
 
 // failureAt says what an event is about.
-func failureAt(e Event) (f Failure) {
+func failureAt(e pairing.Event) (f Failure) {
 	of := func(s *Session) {
 		if s != nil {
 			f.Conn, f.Client, f.Server = s.ID, s.Client, s.Server
 		}
 	}
 	switch e := e.(type) {
-	case *Exchange:
+	case *pairing.Exchange:
 		of(SessionOf(e.Session))
 		f.Frame, f.File = e.Frame, e.File
 	case *Sent:
@@ -157,10 +160,10 @@ func failureAt(e Event) (f Failure) {
 	case *WaitEnded:
 		of(e.Session)
 		f.Frame = e.Frame
-	case *Oddity:
+	case *pairing.Oddity:
 		of(SessionOf(e.Session))
 		f.Frame, f.File = e.Frame, e.File
-	case *Desync:
+	case *reader.Desync:
 		f.Conn, f.Client, f.Server = e.Conn, e.Client, e.Server
 	}
 	return f

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
@@ -53,7 +54,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if x, ok := e.(*Exchange); ok {
+		if x, ok := e.(*pairing.Exchange); ok {
 			commands[x.Session.ID]++
 		}
 	}
@@ -147,12 +148,12 @@ func TestPanicInATick(t *testing.T) {
 			}
 			if began = cmp.Or(began, seg.Time); !ticked && seg.Time.Sub(began) > time.Minute {
 				ticked, inTick = true, true
-				for _, s := range run.judging.waiting {
+				for _, s := range run.judging.Waiting {
 					if s.ID == 2 {
-						SessionOf(s.Paired).run = nil
+						SessionOf(s.Session).run = nil
 					}
 				}
-				if n := len(run.judging.waiting); n != 3 {
+				if n := len(run.judging.Waiting); n != 3 {
 					t.Errorf("%d connections wait, want 3", n)
 				}
 				run.Tick(seg.Time - 1)
@@ -165,16 +166,16 @@ func TestPanicInATick(t *testing.T) {
 	}
 	judged := map[int64]int{}
 	rule := &Detector{ID: "RS000", Name: "test", Begin: func(*Reporter) Hooks {
-		return Hooks{Troubled: func(ex *Exchange) {
+		return Hooks{Troubled: func(ex *pairing.Exchange) {
 			if judged[ex.Session.ID]++; inTick && ex.Session.ID == 1 {
 				panic("a fault of the rule")
 			}
 		}}
 	}}
 	commands := map[int64]int{}
-	events := func(yield func(Event, error) bool) {
+	events := func(yield func(pairing.Event, error) bool) {
 		for e, err := range run.Events(segments) {
-			if x, ok := e.(*Exchange); ok {
+			if x, ok := e.(*pairing.Exchange); ok {
 				commands[x.Session.ID]++
 			}
 			if !yield(e, err) {

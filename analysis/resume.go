@@ -15,6 +15,6 @@ package analysis
 func (r *Run) Resume(before *Run) {
 	r.summary = before.Summary()
 	r.quality.failures = before.quality.failures
-	r.earlier = r.topology.inherit(before.topology, before.earlier)
+	r.earlier = r.topology.Inherit(before.topology, before.earlier)
 	r.register.Resume(before.register)
 }

@@ -1,19 +1,22 @@
 package analysis
 
-import "github.com/respsniff/respsniff/reassembly"
+import (
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/reassembly"
+)
 
 // retire takes leave of a session that is over and judged.
 func (r *Run) retire(s *Session) {
-	s.reader.forget()
-	if d := s.reader.desync; d != nil {
+	s.reader.Forget()
+	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
-		r.judging.kept -= len(d.Abandoned)
+		r.judging.Kept -= len(d.Abandoned)
 		r.lostPlace(d)
 		r.reportDesync(s)
 	}
 	r.parted(s.summary())
 	r.live--
-	r.sessions.put(s)
+	r.sessions.Put(s)
 }
 
 // parted tells that a connection is over and judged. The row is kept only for those who asked for it: a row for each of a
@@ -32,8 +35,8 @@ func (r *Run) parted(row ConnSummary) {
 func (s *Session) summary() ConnSummary {
 	c := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "open",
-		Protocol: s.Kind.String(), RoleBy: s.RoleBy.String(), Commands: s.commands, Replies: s.replies,
-		Dirty: s.reader.dirty, Behind: s.reader.behind, LostBytes: s.Lost[0] + s.Lost[1],
+		Protocol: s.Kind.String(), RoleBy: s.RoleBy.String(), Commands: s.CommandCount, Replies: s.ReplyCount,
+		Dirty: s.reader.Dirty, Behind: s.reader.Behind, LostBytes: s.Lost[0] + s.Lost[1],
 	}
 	if s.Start == reassembly.MidStream {
 		c.Start = "midstream"
@@ -46,23 +49,23 @@ func (s *Session) summary() ConnSummary {
 	case reassembly.EndReused, reassembly.EndEvicted:
 		c.End = "cut"
 	}
-	c.Policy = PolicyUnknown.String()
-	if g := s.caller.group; g != nil {
+	c.Policy = client.PolicyUnknown.String()
+	if g := s.caller.Group; g != nil {
 		c.group = g
-		c.Policy = g.policyWord(s.Stance())
+		c.Policy = g.PolicyWord(s.Stance())
 	}
 	return c
 }
 
 // complete fills in what only the whole run knows.
 func (c *ConnSummary) complete(r *Run) {
-	lib := c.group.pop.library()
+	lib := c.group.Pop.Library()
 	c.Library, c.Version = lib.Name, lib.Version
-	c.Policy = c.group.policyWord(r.clients.stanceOf(c.Client.Addr(), c.group, false))
-	if ts := c.group.pop.estimate(); len(ts.Values) > 0 {
+	c.Policy = c.group.PolicyWord(r.clients.StanceOf(c.Client.Addr(), c.group, false))
+	if ts := c.group.Pop.Estimate(); len(ts.Values) > 0 {
 		c.ReadTimeout = ts.Values[0].T
 	}
-	if t, ok := r.clients.givenTimeout(c.Client.Addr()); ok {
+	if t, ok := r.clients.GivenTimeout(c.Client.Addr()); ok {
 		c.ReadTimeout = t
 	}
 }

@@ -7,6 +7,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
@@ -16,14 +22,14 @@ import (
 type Run struct {
 	o        Options
 	bounds   bound.Set
-	shared   *Shared
-	clients  *registry
-	judging  *judging
-	topology *Topology
-	earlier  []*Stall // of the runs that this one resumes
-	links    *Registry
-	register *Register
-	sessions pool[Session]
+	shared   *pairing.Shared
+	clients  *client.Registry
+	judging  *reader.Judging
+	topology *cluster.Topology
+	earlier  []*cluster.Stall // of the runs that this one resumes
+	links    *pools.Registry
+	register *incident.Register
+	sessions pairing.Pool[Session]
 	live     int // sessions in use
 	summary  Summary
 	quality  quality
@@ -35,7 +41,7 @@ type Run struct {
 
 // output is where events go.
 type output struct {
-	yield    func(Event, error) bool
+	yield    func(pairing.Event, error) bool
 	yielding bool // the consumer has the event
 	stopped  bool
 	sent     Sent
@@ -80,21 +86,21 @@ func NewRun(o *Options) *Run {
 		r.o.MaxExamples = 5
 	}
 	p := parameters(r.o.Params)
-	r.shared = NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
-	r.clients = newRegistry(Given{r.o.ReadTimeouts, r.o.Policies}, Parameters{
+	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
+	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
 	})
-	r.judging = newJudging(JudgingOptions{
+	r.judging = reader.NewJudging(reader.JudgingOptions{
 		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
-		Live: r.o.Live, Print: Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
+		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
 	}, r.shared, r, &r.bounds)
-	r.links = NewRegistry(RegistryOptions{
+	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
 		Span: func() (start, end capture.Time) { return r.summary.First, r.summary.Last },
 	})
-	r.topology = NewTopology(ClusterOptions{
+	r.topology = cluster.NewTopology(cluster.ClusterOptions{
 		StallMin: p.duration("rs401.stall_min"), AskFollow: p.duration("rs306.follow_window"), Lossy: r.o.Drops > 0,
-		Emit: func(e *Redirected) { r.emit(e) },
+		Emit: func(e *cluster.Redirected) { r.emit(e) },
 	}, &r.bounds)
 	r.register = r.newRegister()
 	return r
@@ -122,14 +128,14 @@ func (p parameters) number(name string) int {
 }
 
 // Events turns segments into events. One call a Run.
-func Events(segments iter.Seq2[*reassembly.Segment, error], o *Options) iter.Seq2[Event, error] {
+func Events(segments iter.Seq2[*reassembly.Segment, error], o *Options) iter.Seq2[pairing.Event, error] {
 	return NewRun(o).Events(segments)
 }
 
 // Events turns segments into events. One call a Run. Read errors are passed on in their place; they do not end the
 // stream.
-func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[pairing.Event, error] {
+	return func(yield func(pairing.Event, error) bool) {
 		r.output.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
 		segments(func(seg *reassembly.Segment, err error) bool {
@@ -168,7 +174,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 		} else if sum.First == 0 || seg.Time < sum.First {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
-		plain := PlainSegment(seg)
+		plain := pairing.PlainSegment(seg)
 		s.topo.Segment(seg, plain)
 		s.segment(seg, plain)
 	}
@@ -180,13 +186,13 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	if seg.End != reassembly.NotEnded || !r.admits(seg) {
 		return nil
 	}
-	s := r.sessions.get()
+	s := r.sessions.Get()
 	r.live++
 	s.begin(r, seg)
-	s.topo.Begin(r.topology, &s.Paired)
+	s.topo.Begin(r.topology, &s.Session)
 	seg.Conn.Tag = s
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.clients.reopened(&s.Paired, seg.Time)
+		r.clients.Reopened(&s.Session, seg.Time)
 		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
@@ -196,16 +202,16 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
 	r.topology.Finish()
-	for _, s := range r.judging.last() {
+	for _, s := range r.judging.Last() {
 		if r.output.stopped {
 			return
 		}
-		r.last(SessionOf(s.Paired))
+		r.last(SessionOf(s.Session))
 	}
 	slices.SortFunc(r.rows.all, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-func (r *Run) emit(e Event) {
+func (r *Run) emit(e pairing.Event) {
 	if r.output.stopped {
 		return
 	}
@@ -217,8 +223,8 @@ func (r *Run) emit(e Event) {
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
-	s.Abandoned += r.judging.abandoned
-	s.Unsaid += r.judging.suppressed + r.register.Suppressed()
+	s.Abandoned += r.judging.Abandoned
+	s.Unsaid += r.judging.Suppressed + r.register.Suppressed()
 	for _, b := range r.bounds.Reached() {
 		if b.Loses == bound.Evidence {
 			s.Capped += b.Hits
@@ -228,26 +234,26 @@ func (r *Run) Summary() Summary {
 }
 
 // Links returns the links seen so far, in order of client and server.
-func (r *Run) Links() []*Link { return r.links.Links() }
+func (r *Run) Links() []*pools.Link { return r.links.Links() }
 
 // Bounds returns the limits on what the run keeps. Rules add theirs.
 func (r *Run) Bounds() *bound.Set { return &r.bounds }
 
 // Topology returns what is known of servers and clusters.
-func (r *Run) Topology() *Topology { return r.topology }
+func (r *Run) Topology() *cluster.Topology { return r.topology }
 
 // ended takes leave of a connection.
 func (r *Run) ended(s *Session) {
 	switch s.Kind {
-	case TLS:
+	case pairing.TLS:
 		r.summary.Encrypted++
-	case Unparsed:
+	case pairing.Unparsed:
 		r.summary.Unparsed++
-	case Replication:
+	case pairing.Replication:
 		r.summary.Replication++
 	}
-	if s.caller.group != nil {
-		s.caller.group.closed()
+	if s.caller.Group != nil {
+		s.caller.Group.Closed()
 	}
 	if _, only := s.OnlySide(); only {
 		r.summary.OneSided++

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -178,7 +179,7 @@ func TestTraps(t *testing.T) {
 				switch e := e.(type) {
 				case *analysis.Sent:
 					rows = append(rows, fmt.Sprintf("#%d", e.Exchange.Index))
-				case *analysis.Exchange:
+				case *pairing.Exchange:
 					served[e.Index] = describe(e)
 				case *analysis.Alignment:
 					rows = append(rows, "alignment")
@@ -206,13 +207,13 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-var oddities = map[analysis.OddityKind]string{
-	analysis.PushMessage: "push", analysis.AtAccept: "at accept", analysis.BadRequest: "bad request", analysis.ProtocolError: "protocol error",
-	analysis.ShortReply: "short",
+var oddities = map[pairing.OddityKind]string{
+	pairing.PushMessage: "push", pairing.AtAccept: "at accept", pairing.BadRequest: "bad request", pairing.ProtocolError: "protocol error",
+	pairing.ShortReply: "short",
 }
 
 // describe is an exchange as the traps write it.
-func describe(ex *analysis.Exchange) string {
+func describe(ex *pairing.Exchange) string {
 	text := ex.CommandName() + " "
 	if !ex.Served {
 		return text + "-"

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/reassembly"
@@ -22,7 +24,7 @@ type row struct {
 	command string
 	key     string
 	time    capture.Time
-	belief  Belief
+	belief  pairing.Belief
 	served  bool
 }
 
@@ -43,7 +45,7 @@ func play(tb testing.TB, name string, set func(*Run)) (rows []row, conns []*Conn
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if ex, ok := e.(*Exchange); ok {
+		if ex, ok := e.(*pairing.Exchange); ok {
 			rows = append(rows, row{ex.Session.Client.Port(), ex.Session.ID, ex.Index, ex.CommandName(), string(ex.Key.Raw()), ex.Time, ex.Belief, ex.Served})
 		}
 	}
@@ -103,10 +105,10 @@ type misread struct {
 
 // score compares what was said at a level with the truth. A client port may be used again within a capture, so rows
 // and log entries must also agree in time.
-func score(rows []row, want []misread, least Confidence) (hit, wrong, missed int) {
+func score(rows []row, want []misread, least pairing.Confidence) (hit, wrong, missed int) {
 	used := make([]bool, len(want))
 	for _, r := range rows {
-		if r.belief.Index == r.index || r.belief.Confidence < least || r.belief.Confidence == Unsaid || r.belief.Index == 0 {
+		if r.belief.Index == r.index || r.belief.Confidence < least || r.belief.Confidence == pairing.Unsaid || r.belief.Index == 0 {
 			continue
 		}
 		found := false
@@ -188,11 +190,11 @@ func TestJedisTruth(t *testing.T) {
 // checkScore demands the precision and the recall that the product promises.
 func checkScore(t *testing.T, rows []row, want []misread) {
 	t.Helper()
-	hit, wrong, _ := score(rows, want, Strong)
+	hit, wrong, _ := score(rows, want, pairing.Strong)
 	if hit == 0 || float64(hit) < 0.99*float64(hit+wrong) {
 		t.Errorf("of what is said strong, %d are right and %d wrong", hit, wrong)
 	}
-	hit, wrong, missed := score(rows, want, Likely)
+	hit, wrong, missed := score(rows, want, pairing.Likely)
 	if float64(hit) < 0.99*float64(hit+missed) {
 		t.Errorf("at likely or above, %d are found and %d missed", hit, missed)
 	}
@@ -226,8 +228,8 @@ func TestAsyncioTruth(t *testing.T) {
 	if len(used) != 186 {
 		t.Errorf("%d connections are said to be dirty; 192 were put back so, and 186 of these were used again", len(used))
 	}
-	for _, p := range run.clients.populations {
-		if ts := p.estimate(); !ts.Cancelled || len(ts.Values) > 0 {
+	for _, p := range run.clients.Populations {
+		if ts := p.Estimate(); !ts.Cancelled || len(ts.Values) > 0 {
 			t.Errorf("%d waits: fixed timeout %v, want cancellation", ts.N, ts.Values)
 		}
 	}
@@ -288,7 +290,7 @@ func TestHealthyTruth(t *testing.T) {
 				t.Errorf("%d connections dirty", n)
 			}
 			for _, r := range rows {
-				if r.belief.Index != r.index && r.belief.Confidence > Unsaid && r.command != "QUIT" {
+				if r.belief.Index != r.index && r.belief.Confidence > pairing.Unsaid && r.command != "QUIT" {
 					t.Errorf("connection %d command %d %s believes %d (%s)", r.conn, r.index, r.command, r.belief.Index, r.belief.Confidence)
 				}
 			}
@@ -300,21 +302,21 @@ func TestHealthyTruth(t *testing.T) {
 func TestAblation(t *testing.T) {
 	steps := []struct {
 		name string
-		off  ablation
+		off  client.Ablation
 	}{
-		{"ACK numbers only", withoutTimeout | withoutInference},
-		{"+ read timeout", withoutInference},
+		{"ACK numbers only", client.WithoutTimeout | client.WithoutInference},
+		{"+ read timeout", client.WithoutInference},
 		{"+ lazy writes and stale reads", 0},
 	}
 	var b strings.Builder
 	b.WriteString("| rules | 01a found / wrong of 665 | 02a found / wrong of 175 | 07a found / wrong of 45 |\n|---|---|---|---|\n")
 	for _, s := range steps {
-		set := func(r *Run) { r.clients.without = s.off }
+		set := func(r *Run) { r.clients.Without = s.off }
 		fmt.Fprintf(&b, "| %s |", s.name)
 		var jt jedisTruth
 		truth(t, "01a_jedis262_buggy_T300", &jt)
 		rows, _, _ := play(t, "01a_jedis262_buggy_T300.pcap", set)
-		hit, wrong, _ := score(rows, jedisMisreads(jt), Likely)
+		hit, wrong, _ := score(rows, jedisMisreads(jt), pairing.Likely)
 		fmt.Fprintf(&b, " %d / %d |", hit, wrong)
 		var at asyncioTruth
 		truth(t, "02a_redispy451_asyncio_cancel", &at)
@@ -323,12 +325,12 @@ func TestAblation(t *testing.T) {
 			all = append(all, misread{m.Port, m.Index, m.Reply, m.Time})
 		}
 		rows, _, _ = play(t, "02a_redispy451_asyncio_cancel.pcap", set)
-		hit, wrong, _ = score(rows, all, Likely)
+		hit, wrong, _ = score(rows, all, pairing.Likely)
 		fmt.Fprintf(&b, " %d / %d |", hit, wrong)
 		rows, _, _ = play(t, "07a_hiredis_err_cleared.pcap", set)
 		hit = 0
 		for _, r := range rows {
-			if r.belief.Index > 0 && r.belief.Index < r.index && r.belief.Confidence >= Likely {
+			if r.belief.Index > 0 && r.belief.Index < r.index && r.belief.Confidence >= pairing.Likely {
 				hit++
 			}
 		}

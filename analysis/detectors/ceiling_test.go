@@ -4,18 +4,18 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // ceilings are the scenarios in which something is to be said, but not too surely.
 var ceilings = []struct {
 	scenario string
 	rules    []string
-	most     analysis.Confidence
+	most     pairing.Confidence
 }{
-	{"rs101/fires_out_of_step", []string{"RS101", "RS103"}, analysis.Likely},
-	{"rs101/fires_late_reply_read", []string{"RS101", "RS103"}, analysis.Likely},
-	{"rs102/fires_neighbour_waits_longer", []string{"RS102", "RS103"}, analysis.Possible},
+	{"rs101/fires_out_of_step", []string{"RS101", "RS103"}, pairing.Likely},
+	{"rs101/fires_late_reply_read", []string{"RS101", "RS103"}, pairing.Likely},
+	{"rs102/fires_neighbour_waits_longer", []string{"RS102", "RS103"}, pairing.Possible},
 }
 
 // TestCeilings looks that what rests on an assumption is not said more surely than it.

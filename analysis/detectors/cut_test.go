@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -33,7 +34,7 @@ func TestCutCapturesSayNothingNew(t *testing.T) {
 func strongRules(r result) map[string]bool {
 	rules := map[string]bool{}
 	for _, f := range r.findings {
-		if f.Confidence >= analysis.Strong && !strings.HasPrefix(f.Rule, "RS9") {
+		if f.Confidence >= pairing.Strong && !strings.HasPrefix(f.Rule, "RS9") {
 			rules[f.Rule] = true
 		}
 	}

@@ -8,23 +8,26 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
 // occurrence makes an occurrence of a desynchronised connection.
-func occurrence(d *analysis.Desync) analysis.Occurrence {
-	o := analysis.Occurrence{
+func occurrence(d *reader.Desync) incident.Occurrence {
+	o := incident.Occurrence{
 		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
-		Time: d.First, Last: d.LastTime, Severity: analysis.High,
+		Time: d.First, Last: d.LastTime, Severity: incident.High,
 	}
 	if d.NVictims > 0 {
-		o.Severity = analysis.Critical
+		o.Severity = incident.Critical
 	}
 	return o
 }
 
 // first returns the first abandonment for one of the given reasons.
-func first(d *analysis.Desync, why ...analysis.Why) *analysis.Abandonment {
+func first(d *reader.Desync, why ...reader.Why) *reader.Abandonment {
 	for i := range d.Abandoned {
 		for _, w := range why {
 			if d.Abandoned[i].Why == w {
@@ -36,14 +39,14 @@ func first(d *analysis.Desync, why ...analysis.Why) *analysis.Abandonment {
 }
 
 // handedOn says what happened at an abandonment, in sentences with their frames.
-func handedOn(r *analysis.Run, d *analysis.Desync, a *analysis.Abandonment) analysis.Example {
+func handedOn(r *analysis.Run, d *reader.Desync, a *reader.Abandonment) incident.Example {
 	g, n := &a.Given, &a.Next
-	e := analysis.Example{
+	e := incident.Example{
 		Conn: d.Conn, Client: d.Client, Server: d.Server, File: r.File(n.File), Time: n.Time,
 		Frames: frames(g.Frame, n.Frame), Victims: d.Victims,
 	}
 	switch a.Why {
-	case analysis.ByAck:
+	case reader.ByAck:
 		reply := "any reply"
 		if g.Served {
 			reply = "the reply"
@@ -54,19 +57,19 @@ func handedOn(r *analysis.Run, d *analysis.Desync, a *analysis.Abandonment) anal
 		}
 		e.Facts = append(e.Facts, ack,
 			fmt.Sprintf("%s was sent with ack %d, before any byte of %s's reply", called(n), rel(n.Ack), g.CommandName()))
-	case analysis.ByHalf:
+	case reader.ByHalf:
 		e.Facts = append(e.Facts, fmt.Sprintf("ACK %d lies inside the reply [%d,%d): %d bytes of it were still to come",
 			rel(n.Ack), rel(g.Serves.Start), rel(g.Serves.End), g.Serves.End-n.Ack))
-	case analysis.ByTimeout:
+	case reader.ByTimeout:
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s",
 			ms(g.Serves.FirstTime.Sub(g.EndTime)), g.CommandName(), ms(d.Wait.T)))
-	case analysis.ByInference:
+	case reader.ByInference:
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply took %s; what follows on the connection only fits a caller that had given up",
 			ms(g.Serves.FirstTime.Sub(g.EndTime))))
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was followed by %s (frame %d) after %s without a reply in between",
 		named(r, g), g.Frame, called(n), n.Frame, seconds(a.Gap)))
-	if a.Why == analysis.ByTimeout || a.Why == analysis.ByInference {
+	if a.Why == reader.ByTimeout || a.Why == reader.ByInference {
 		e.Facts[len(e.Facts)-1] = fmt.Sprintf("%s (frame %d) was answered in frame %d; %s (frame %d) came after it on the same connection",
 			named(r, g), g.Frame, g.Serves.Frame, called(n), n.Frame)
 	}
@@ -74,7 +77,7 @@ func handedOn(r *analysis.Run, d *analysis.Desync, a *analysis.Abandonment) anal
 		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel had acknowledged it after %s (frame %d): the network was not the cause",
 			ms(g.AckedTime.Sub(g.EndTime)), g.AckedFrame))
 	}
-	if g.Served && (a.Why == analysis.ByAck || a.Why == analysis.ByHalf) {
+	if g.Served && (a.Why == reader.ByAck || a.Why == reader.ByHalf) {
 		e.Facts = append(e.Facts, fmt.Sprintf("the late reply came in frame %d, %s after its command and %s after the next one",
 			g.Serves.Frame, seconds(g.Serves.Time.Sub(g.EndTime)), seconds(g.Serves.Time.Sub(n.Time))))
 		e.Frames = frames(g.Frame, n.Frame, g.Serves.Frame)
@@ -85,16 +88,16 @@ func handedOn(r *analysis.Run, d *analysis.Desync, a *analysis.Abandonment) anal
 }
 
 // ladder lists the packets of an abandonment in time order.
-func ladder(r *analysis.Run, a *analysis.Abandonment) []analysis.Step {
+func ladder(r *analysis.Run, a *reader.Abandonment) []incident.Step {
 	g, n := &a.Given, &a.Next
-	steps := []analysis.Step{command(r, g)}
+	steps := []incident.Step{command(r, g)}
 	if g.AckedFrame > 0 && g.AckedFrame != g.Serves.Frame {
-		steps = append(steps, analysis.Step{Frame: g.AckedFrame, Time: g.AckedTime, Ack: rel(g.End), What: "ACK only",
+		steps = append(steps, incident.Step{Frame: g.AckedFrame, Time: g.AckedTime, Ack: rel(g.End), What: "ACK only",
 			Mark: "the server's kernel has it, " + ms(g.AckedTime.Sub(g.EndTime)) + " later"})
 	}
-	late := analysis.Step{}
+	late := incident.Step{}
 	if g.Served {
-		late = analysis.Step{Frame: g.Serves.Frame, Time: g.Serves.Time, Seq: rel(g.Serves.Start), Ack: rel(g.Serves.K),
+		late = incident.Step{Frame: g.Serves.Frame, Time: g.Serves.Time, Seq: rel(g.Serves.Start), Ack: rel(g.Serves.K),
 			Length: int(g.Serves.Bytes()), What: r.Describe(g, &g.Serves), Mark: "the reply to " + g.CommandName()}
 	}
 	next := command(r, n)
@@ -106,19 +109,19 @@ func ladder(r *analysis.Run, a *analysis.Abandonment) []analysis.Step {
 		}
 		steps = append(steps, late)
 	}
-	slices.SortStableFunc(steps, func(x, y analysis.Step) int { return cmp.Compare(x.Time, y.Time) })
+	slices.SortStableFunc(steps, func(x, y incident.Step) int { return cmp.Compare(x.Time, y.Time) })
 	return steps
 }
 
-func command(r *analysis.Run, ex *analysis.Exchange) analysis.Step {
-	return analysis.Step{
+func command(r *analysis.Run, ex *pairing.Exchange) incident.Step {
+	return incident.Step{
 		Frame: ex.Frame, Time: ex.Time, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(ex.End - ex.Start),
 		What: strings.TrimSpace(ex.CommandName() + " " + r.Key(ex)),
 	}
 }
 
 // called names a command with its article-free name.
-func called(ex *analysis.Exchange) string { return ex.CommandName() }
+func called(ex *pairing.Exchange) string { return ex.CommandName() }
 
 // rel is a stream offset as Wireshark shows it.
 func rel(offset int64) int64 { return offset + 1 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -21,12 +23,12 @@ func TestForRulesFindsTheSame(t *testing.T) {
 			if i == 1 {
 				run.ForRules()
 			}
-			var findings []analysis.Finding
+			var findings []incident.Finding
 			source := run.Events(reassembly.Segments(s.Packets(), nil))
-			for f, err := range run.Detect(func(yield func(analysis.Event, error) bool) {
+			for f, err := range run.Detect(func(yield func(pairing.Event, error) bool) {
 				for e, err := range source {
 					switch e := e.(type) {
-					case *analysis.Sent, *analysis.Exchange, *analysis.Answered:
+					case *analysis.Sent, *pairing.Exchange, *analysis.Answered:
 						if a, ok := e.(*analysis.Answered); !ok || !a.Exchange.Serves.IsError() {
 							events++
 						}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -89,7 +90,7 @@ func TestOtherServerIsAnotherFault(t *testing.T) {
 		for i := range all {
 			if all[i].Rule == "RS201" {
 				prints = append(prints, all[i].Fingerprint)
-				if former := analysis.FormerFingerprints(all)[i]; former != "RS201-401dd92875ac" {
+				if former := incident.FormerFingerprints(all)[i]; former != "RS201-401dd92875ac" {
 					t.Errorf("former fingerprint %s", former)
 				}
 			}
@@ -165,7 +166,7 @@ func TestEveryClientCounts(t *testing.T) {
 	}
 	_, all := findingsOfScenario(t, b.String())
 	count, clients := 0, map[string]bool{}
-	var rest *analysis.Finding
+	var rest *incident.Finding
 	for i := range all {
 		f := &all[i]
 		if f.Rule != "RS302" {
@@ -192,7 +193,7 @@ func TestMisreadsBeginWithTheFirst(t *testing.T) {
 6.0001 d < $X | $Y
 7.0 d > GET z => $Z
 `)
-	var given, used, misread *analysis.Finding
+	var given, used, misread *incident.Finding
 	for i := range all {
 		switch f := &all[i]; f.Rule {
 		case "RS101":

@@ -7,6 +7,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
@@ -14,7 +16,7 @@ import (
 )
 
 // findingsOf runs every rule over a capture and returns the run with its findings.
-func findingsOf(tb testing.TB, name string) (*analysis.Run, []analysis.Finding) {
+func findingsOf(tb testing.TB, name string) (*analysis.Run, []incident.Finding) {
 	tb.Helper()
 	src, err := capture.Open([]string{testcap.Path(tb, name)}, capture.Options{})
 	if err != nil {
@@ -27,7 +29,7 @@ func findingsOf(tb testing.TB, name string) (*analysis.Run, []analysis.Finding) 
 }
 
 // findingsOfScenario does so with a written conversation.
-func findingsOfScenario(tb testing.TB, text string) (*analysis.Run, []analysis.Finding) {
+func findingsOfScenario(tb testing.TB, text string) (*analysis.Run, []incident.Finding) {
 	tb.Helper()
 	s, err := scenario.Parse(tb.Name(), []byte(text))
 	if err != nil {
@@ -38,9 +40,9 @@ func findingsOfScenario(tb testing.TB, text string) (*analysis.Run, []analysis.F
 	return run, judged(tb, run, run.Events(reassembly.New(reassembly.Options{}).Segments(s.Packets())))
 }
 
-func judged(tb testing.TB, run *analysis.Run, events func(func(analysis.Event, error) bool)) []analysis.Finding {
+func judged(tb testing.TB, run *analysis.Run, events func(func(pairing.Event, error) bool)) []incident.Finding {
 	tb.Helper()
-	var all []analysis.Finding
+	var all []incident.Finding
 	for f, err := range run.Detect(events, detectors.All()) {
 		if err != nil {
 			tb.Fatal(err)
@@ -51,7 +53,7 @@ func judged(tb testing.TB, run *analysis.Run, events func(func(analysis.Event, e
 }
 
 // causes returns the rules of a finding's causes, each once.
-func causes(f *analysis.Finding, all []analysis.Finding) []string {
+func causes(f *incident.Finding, all []incident.Finding) []string {
 	var rules []string
 	for _, c := range f.Causes {
 		for i := range all {
@@ -113,7 +115,7 @@ func TestStallIsCause(t *testing.T) {
 			}
 		}
 	}
-	if !slices.ContainsFunc(all, func(f analysis.Finding) bool { return f.Rule == "RS101" }) {
+	if !slices.ContainsFunc(all, func(f incident.Finding) bool { return f.Rule == "RS101" }) {
 		t.Fatal("no RS101")
 	}
 }
@@ -167,7 +169,7 @@ func TestIncidentOfJedis(t *testing.T) {
 	if len(incidents) == 0 {
 		t.Fatal("no incident")
 	}
-	longest := slices.MaxFunc(incidents, func(a, b analysis.Incident) int { return len(a.Steps) - len(b.Steps) })
+	longest := slices.MaxFunc(incidents, func(a, b incident.Incident) int { return len(a.Steps) - len(b.Steps) })
 	var rules []string
 	for _, s := range longest.Steps {
 		rules = append(rules, s.Rule)
@@ -224,7 +226,7 @@ func TestServerRulesOnCaptures(t *testing.T) {
 				}
 			}
 			for _, want := range allowed {
-				if !slices.ContainsFunc(all, func(f analysis.Finding) bool { return f.Rule == want }) {
+				if !slices.ContainsFunc(all, func(f incident.Finding) bool { return f.Rule == want }) {
 					t.Errorf("no %s", want)
 				}
 			}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
 )
 
 // knownFault is a range of versions of a library in which a path is known to keep a connection with an unread reply.
@@ -28,7 +28,7 @@ var knownFaults = []knownFault{
 }
 
 // versionFacts says what is publicly known of the version that the client gave, if it gave one.
-func versionFacts(lib analysis.Library) []string {
+func versionFacts(lib client.Library) []string {
 	if lib.Name == "" || lib.Version == "" || lib.Guessed {
 		return nil
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
 )
 
 func TestVersionFacts(t *testing.T) {
@@ -21,7 +21,7 @@ func TestVersionFacts(t *testing.T) {
 		{"go-redis", "9.10.0", "no such fault"},
 		{"redis-py", "", ""},
 	} {
-		got := strings.Join(versionFacts(analysis.Library{Name: c.name, Version: c.version}), "")
+		got := strings.Join(versionFacts(client.Library{Name: c.name, Version: c.version}), "")
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%s %s: %q, want %q", c.name, c.version, got, c.want)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -38,7 +39,7 @@ func TestLiveCountsEveryOccurrenceOfAReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[bool]map[string]analysis.Finding{true: {}, false: {}}
+	found := map[bool]map[string]incident.Finding{true: {}, false: {}}
 	early := map[string][]int{} // counts by rule
 	for live, last := range found {
 		o := optionsOf(t, s)

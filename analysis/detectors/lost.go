@@ -4,6 +4,9 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -11,23 +14,23 @@ import (
 // lost is a connection that its client did not close.
 type lost struct {
 	conn      int64
-	s         analysis.Occurrence // who
-	facts     analysis.ConnFacts
+	s         incident.Occurrence // who
+	facts     pools.ConnFacts
 	open      bool // until the capture's end
 	lastName  string
 	lastReply string
 	lastFrame int64
 	weakened  bool
 	poisoned  bool // its last caller got another command's reply
-	sure      analysis.Confidence
+	sure      pairing.Confidence
 	got       string
 }
 
 // newLost describes a connection at its end.
 func newLost(s *analysis.Session) *lost {
 	l := &lost{conn: s.ID, facts: *s.Facts(), open: stillOpen(s), weakened: s.Lost[0]+s.Lost[1] > 0, lastReply: noReply}
-	l.s = analysis.Occurrence{
-		Client: s.Client, Server: s.Server, Conn: s.ID, Time: max(l.facts.LastClient, s.First), Severity: analysis.High,
+	l.s = incident.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: max(l.facts.LastClient, s.First), Severity: incident.High,
 		Policy: s.Stance().Policy.String(), Weakened: l.weakened,
 	}
 	if p := s.Population(); p != nil {
@@ -52,9 +55,9 @@ func (l *lost) closeWait(end capture.Time) string {
 		f.FINAcked.Frame, seconds(end.Sub(f.LastClient)))
 }
 
-func (l *lost) example(run *analysis.Run, facts []string) analysis.Example {
+func (l *lost) example(run *analysis.Run, facts []string) incident.Example {
 	f := &l.facts
-	e := analysis.Example{
+	e := incident.Example{
 		Conn: l.conn, Client: l.s.Client, Server: l.s.Server, Time: f.LastClient, File: run.File(f.SYN.File), Facts: facts,
 		Frames: frames(l.lastFrame, f.ServerFIN.Frame, f.FINAcked.Frame, f.ClientRST.Frame),
 	}
@@ -75,7 +78,7 @@ func (l *lost) example(run *analysis.Run, facts []string) analysis.Example {
 		e.Facts = append(e.Facts, fmt.Sprintf("frame %d is a keep-alive probe, no data", f.Probe.Frame))
 	}
 	if f.ServerFIN.Seen() {
-		e.Ladder = []analysis.Step{
+		e.Ladder = []incident.Step{
 			step(f.ServerFIN, false, "FIN", seconds(f.IdleAtFIN)+" after the last data"),
 			step(f.FINAcked, true, "ACK only", "no FIN: CLOSE_WAIT"),
 		}
@@ -84,8 +87,8 @@ func (l *lost) example(run *analysis.Run, facts []string) analysis.Example {
 }
 
 // step makes a rung of a ladder of a packet without data.
-func step(m analysis.Mark, client bool, what, mark string) analysis.Step {
-	s := analysis.Step{Frame: m.Frame, Time: m.Time, FromClient: client, Seq: rel(m.Seq), Ack: -1, What: what, Mark: mark}
+func step(m pools.Mark, client bool, what, mark string) incident.Step {
+	s := incident.Step{Frame: m.Frame, Time: m.Time, FromClient: client, Seq: rel(m.Seq), Ack: -1, What: what, Mark: mark}
 	if m.Ack != reassembly.NoAck {
 		s.Ack = rel(m.Ack)
 	}

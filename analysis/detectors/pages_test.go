@@ -12,6 +12,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/scenario"
 )
 
@@ -93,7 +94,7 @@ func checkPage(t *testing.T, d *analysis.Detector, file string) {
 }
 
 // printed is what the tool says of a finding's first example.
-func printed(f analysis.Finding) string {
+func printed(f incident.Finding) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s  %s, %s\n%s.\n", f.Rule, f.Name, f.Severity, f.Confidence, f.Title)
 	if len(f.Examples) == 0 {

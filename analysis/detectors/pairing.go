@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // Helpers of the rules about what the server sent in reply to what: RS105 to RS108, RS111 to RS117, RS403 to RS408.
 
 // ofSession fills in whom an occurrence concerns.
-func ofSession(s *analysis.Session, o analysis.Occurrence) analysis.Occurrence {
+func ofSession(s *analysis.Session, o incident.Occurrence) incident.Occurrence {
 	o.Client, o.Server, o.Conn = s.Client, s.Server, s.ID
 	if p := s.Population(); p != nil {
 		o.Library = p.Lib().Name
@@ -20,30 +22,30 @@ func ofSession(s *analysis.Session, o analysis.Occurrence) analysis.Occurrence {
 }
 
 // cited is a command as evidence names it: "GET k (command 3, frame 12)".
-func cited(r *analysis.Run, ex *analysis.Exchange) string {
+func cited(r *analysis.Run, ex *pairing.Exchange) string {
 	return fmt.Sprintf("%s (command %d, frame %d)", named(r, ex), ex.Index, ex.Frame)
 }
 
 // wireFact says where a reply stands in the stream and what the server's kernel had by then.
-func wireFact(in *analysis.ReplyInfo) string {
+func wireFact(in *pairing.ReplyInfo) string {
 	return fmt.Sprintf("the reply is in frame %d, seq [%d,%d), sent when the server's kernel had the client's bytes up to %d",
 		in.Frame, rel(in.Start), rel(in.End), rel(in.K))
 }
 
 // certain is the confidence of a fact of the wire: proven where nothing is missing from the connection, else less, and
 // possible at most where too little was seen of it to know that it is Redis.
-func certain(s *analysis.Session) (c analysis.Confidence, weakened bool) {
+func certain(s *analysis.Session) (c pairing.Confidence, weakened bool) {
 	switch {
 	case s.Certain():
-		return analysis.Proven, false
+		return pairing.Proven, false
 	case s.Lossy():
-		return analysis.Possible, true
+		return pairing.Possible, true
 	}
-	return analysis.Possible, false
+	return pairing.Possible, false
 }
 
 // list joins the names of commands: "A, B or C".
-func list(r *analysis.Run, commands []*analysis.Exchange, last string) string {
+func list(r *analysis.Run, commands []*pairing.Exchange, last string) string {
 	var names []string
 	for i, ex := range commands {
 		if i == 4 {
@@ -59,7 +61,7 @@ func list(r *analysis.Run, commands []*analysis.Exchange, last string) string {
 }
 
 // misfits says what contradicts the plain pairing.
-func misfits(r *analysis.Run, a *analysis.Alignment) []string {
+func misfits(r *analysis.Run, a *pairing.Alignment) []string {
 	var facts []string
 	for i := range a.Misfits {
 		m := &a.Misfits[i]
@@ -70,7 +72,7 @@ func misfits(r *analysis.Run, a *analysis.Alignment) []string {
 }
 
 // framesOf lists the frames of an alignment's evidence.
-func framesOf(a *analysis.Alignment, first ...int64) []int64 {
+func framesOf(a *pairing.Alignment, first ...int64) []int64 {
 	all := first
 	for i := range a.Misfits {
 		all = append(all, a.Misfits[i].Command.Frame, a.Misfits[i].Reply.Frame)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
@@ -84,7 +86,7 @@ func TestHealthyServers(t *testing.T) {
 	for _, f := range append(files, "01c_jedis262_fixed_T300.pcap", "01f_jedis262_timeouts_only.pcap", "02d_redispy455_asyncio_fixed.pcap",
 		"07b_hiredis_reconnect.pcap", "lab_h1.pcap") {
 		for _, x := range captured(t, filepath.Base(f), analysis.Options{}).findings {
-			if x.Rule < "RS200" && x.Severity >= analysis.Medium || x.Rule >= "RS403" && x.Rule < "RS900" && x.Rule != "RS405" {
+			if x.Rule < "RS200" && x.Severity >= incident.Medium || x.Rule >= "RS403" && x.Rule < "RS900" && x.Rule != "RS405" {
 				t.Errorf("%s: %s %s %s: %s", filepath.Base(f), x.Rule, x.Severity, x.Confidence, x.Title)
 			}
 		}
@@ -135,7 +137,7 @@ func TestNoise(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range inspect(t, s.Packets(), analysis.Options{}).findings {
-			if f.Rule < "RS200" && f.Confidence > analysis.Possible || f.Rule >= "RS403" && f.Rule < "RS900" && f.Confidence > analysis.Possible {
+			if f.Rule < "RS200" && f.Confidence > pairing.Possible || f.Rule >= "RS403" && f.Rule < "RS900" && f.Confidence > pairing.Possible {
 				t.Errorf("seed %d: %s %s: %s", seed, f.Rule, f.Confidence, f.Examples[0].Facts)
 			}
 		}

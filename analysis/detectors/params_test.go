@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // TestEveryParameterMatters gives each parameter of each rule a value far below and far above its default. On some
@@ -45,7 +45,7 @@ func TestEveryParameterMatters(t *testing.T) {
 }
 
 // extremes returns values far from a parameter's default on both sides.
-func extremes(t *testing.T, p analysis.Param) []string {
+func extremes(t *testing.T, p incident.Param) []string {
 	if strings.HasSuffix(p.Default, "%") {
 		return []string{"100%", "0.001%"}
 	}
@@ -79,7 +79,7 @@ func TestParameterCheck(t *testing.T) {
 		{"3", "4", true}, {"3", "0", false}, {"3", "-1", false}, {"3", "2s", false},
 		{"2s", "300ms", true}, {"2s", "300", false}, {"2s", "-1s", false}, {"max(10ms, 3 %)", "5ms", true}, {"max(10ms, 3 %)", "5%", false},
 	} {
-		if err := (analysis.Param{Default: tc.standard}).Check(tc.value); (err == nil) != tc.good {
+		if err := (incident.Param{Default: tc.standard}).Check(tc.value); (err == nil) != tc.good {
 			t.Errorf("%s for %s: %v", tc.value, tc.standard, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pools"
 )
 
 // Bounds of the evidence for a leaked pool.
@@ -19,7 +19,7 @@ const (
 )
 
 // leakedPools counts the live pools that carry no data; 0 if fewer than three of them span the given number of periods.
-func leakedPools(p *analysis.Pools, periods int) int {
+func leakedPools(p *pools.Pools, periods int) int {
 	live, sure, busy := 0, 0, 0
 	for i := range p.Clusters {
 		c := &p.Clusters[i]
@@ -54,7 +54,7 @@ func every(d time.Duration) string {
 func hundredths(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
 // overTime lists the connections of a link over time, in at most maxPoints steps.
-func overTime(l *analysis.Link) string {
+func overTime(l *pools.Link) string {
 	t := &l.Timeline
 	per := (len(t.Open) + maxPoints - 1) / maxPoints
 	var list []string
@@ -69,4 +69,4 @@ func overTime(l *analysis.Link) string {
 const maxPoints = 24
 
 // netipPort names the client of a link, without a port.
-func netipPort(l *analysis.Link) netip.AddrPort { return netip.AddrPortFrom(l.Client, 0) }
+func netipPort(l *pools.Link) netip.AddrPort { return netip.AddrPortFrom(l.Client, 0) }

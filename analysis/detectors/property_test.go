@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
@@ -84,11 +86,11 @@ func verdicts(r result, name string) map[string]string {
 	m := map[string]string{}
 	for _, f := range r.findings {
 		moved := name == "reordered" || name == "shuffled"
-		if moved && (f.Severity < analysis.Medium || f.Rule >= "RS200") || name == "IPv6" && (f.Rule >= "RS300" || f.Rule == "RS106") {
+		if moved && (f.Severity < incident.Medium || f.Rule >= "RS200") || name == "IPv6" && (f.Rule >= "RS300" || f.Rule == "RS106") {
 			continue
 		}
-		if (name == "no timestamps" || name == "IPv6") && f.Confidence > analysis.Likely {
-			f.Confidence = analysis.Likely // timestamps corroborate, and so do addresses in redirects
+		if (name == "no timestamps" || name == "IPv6") && f.Confidence > pairing.Likely {
+			f.Confidence = pairing.Likely // timestamps corroborate, and so do addresses in redirects
 		}
 		if f.Rule < "RS900" {
 			m[f.Rule] += fmt.Sprintf(" %s/%s:%d on %d", f.Severity, f.Confidence, f.Count, f.Connections)
@@ -101,7 +103,7 @@ func verdicts(r result, name string) map[string]string {
 func sure(r result) map[string]bool {
 	m := map[string]bool{}
 	for _, f := range r.findings {
-		if f.Rule < "RS900" && f.Confidence >= analysis.Strong && f.Severity >= analysis.Medium {
+		if f.Rule < "RS900" && f.Confidence >= pairing.Strong && f.Severity >= incident.Medium {
 			m[f.Rule] = true
 		}
 	}

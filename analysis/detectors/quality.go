@@ -6,28 +6,30 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // hiding makes an occurrence of something that the capture hides of a connection. All of a rule's are one finding: they
 // are about the capture, not about a client.
-func hiding(s *analysis.Session, level analysis.Severity) analysis.Occurrence {
-	return analysis.Occurrence{
+func hiding(s *analysis.Session, level incident.Severity) incident.Occurrence {
+	return incident.Occurrence{
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: s.First, Last: s.Last, AnyClient: true, AnyServer: true,
-		Severity: level, Confidence: analysis.Proven,
+		Severity: level, Confidence: pairing.Proven,
 	}
 }
 
 // ofCapture makes an occurrence about the capture as a whole.
-func ofCapture(r *analysis.Run, level analysis.Severity) analysis.Occurrence {
+func ofCapture(r *analysis.Run, level incident.Severity) incident.Occurrence {
 	s := r.Summary()
-	return analysis.Occurrence{
-		Time: s.First, Last: s.Last, AnyClient: true, AnyServer: true, Severity: level, Confidence: analysis.Proven,
+	return incident.Occurrence{
+		Time: s.First, Last: s.Last, AnyClient: true, AnyServer: true, Severity: level, Confidence: pairing.Proven,
 	}
 }
 
 // decoded reports whether a connection was read as commands and replies.
 func decoded(s *analysis.Session) bool {
-	return s.Kind == analysis.RESP || s.Kind == analysis.PubSub || s.Kind == analysis.Monitor
+	return s.Kind == pairing.RESP || s.Kind == pairing.PubSub || s.Kind == pairing.Monitor
 }
 
 // gapNote says which rules have an occurrence with a gap in its window.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
@@ -14,12 +15,12 @@ import (
 )
 
 // ofQuality returns what is found of a capture itself, by rule.
-func ofQuality(t *testing.T, packets iter.Seq2[capture.Packet, error], drops capture.Drops) map[string]analysis.Finding {
+func ofQuality(t *testing.T, packets iter.Seq2[capture.Packet, error], drops capture.Drops) map[string]incident.Finding {
 	t.Helper()
 	asm := reassembly.New(reassembly.Options{})
 	run := analysis.NewRun(nil)
 	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: asm.Stats(), Drops: drops} })
-	found := map[string]analysis.Finding{}
+	found := map[string]incident.Finding{}
 	for f, err := range run.Detect(run.Events(asm.Segments(packets)), detectors.All()) {
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +93,7 @@ func TestQualityOfRealCaptures(t *testing.T) {
 // keep-alive probe echoes.
 func TestMissingACKOfTheArticle(t *testing.T) {
 	f := ofQuality(t, each(packetsOf(t, "seed1_article.pcap")), capture.Drops{})["RS901"]
-	if f.Severity != analysis.Info || len(f.Examples) != 1 || !strings.Contains(strings.Join(f.Examples[0].Facts, " "), "400341063") {
+	if f.Severity != incident.Info || len(f.Examples) != 1 || !strings.Contains(strings.Join(f.Examples[0].Facts, " "), "400341063") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -104,7 +105,7 @@ func TestKernelDrops(t *testing.T) {
 		t.Fatal("not read")
 	}
 	f := ofQuality(t, each(packetsOf(t, "seed1_article.pcap")), drops)["RS901"]
-	if want := "182,367 of 4,675,218 packets (3.90 %) are missing"; !strings.HasPrefix(f.Title, want) || f.Severity != analysis.Low {
+	if want := "182,367 of 4,675,218 packets (3.90 %) are missing"; !strings.HasPrefix(f.Title, want) || f.Severity != incident.Low {
 		t.Errorf("%s: %s, want %s", f.Severity, f.Title, want)
 	}
 }
@@ -126,7 +127,7 @@ func TestLossNamesWhatItWeakened(t *testing.T) {
 				weak[f.Rule] = true
 			}
 			if f.Rule == "RS901" {
-				lost, notes = f.Severity == analysis.Low, strings.Join(f.Notes, " ")
+				lost, notes = f.Severity == incident.Low, strings.Join(f.Notes, " ")
 			}
 		}
 		if asm.Stats().LostBytes > 0 && !lost {

@@ -4,38 +4,41 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // DirtyReuse is RS101: a command written while the reply to an earlier one had not reached the client.
 func DirtyReuse() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS101", Name: "dirty-reuse", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS101", Name: "dirty-reuse", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a command was written while the reply to an earlier one was still owed",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
-			{Rules: []string{"RS401"}, Share: analysis.StalledWait, Otherwise: true},
-			{Rules: []string{"RS402"}, Share: analysis.SameConnection},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
+			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
+			{Rules: []string{"RS402"}, Share: incident.SameConnection},
 		},
-		Step: analysis.StepText{
+		Step: incident.StepText{
 			One:         "1 connection was used again with a reply owed",
 			Many:        "%d connections were used again with a reply owed",
-			Connections: true, Shows: analysis.ShowsReuse,
+			Connections: true, Shows: incident.ShowsReuse,
 		},
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "min_gap", Default: "max(20ms, 5 x median latency)", Meaning: "shortest silence before the command, where the policy was only learned"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s used again while a reply was still owed", was(f.Connections, "connection"))
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return "Your client stopped waiting for a reply and then put the connection back to use. The reply still arrives and is " +
 					"handed to whoever uses the connection next. Close the connection after any timeout, cancelled call or I/O error; " +
 					"never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart the processes listed: an affected " +
 					"connection stays wrong until it is closed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
 			}
-			return analysis.Hooks{Desync: func(d *analysis.Desync) {
-				a := first(d, analysis.ByAck)
+			return analysis.Hooks{Desync: func(d *reader.Desync) {
+				a := first(d, reader.ByAck)
 				if a == nil {
 					a = d.Proof
 				}
@@ -44,9 +47,9 @@ func DirtyReuse() *analysis.Detector {
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.ReusesBy[analysis.ByAck], d.Counts[analysis.ByAck], d.Overtaken)
+				o.Count = max(d.ReusesBy[reader.ByAck], d.Counts[reader.ByAck], d.Overtaken)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
-				o.Evidence = func() analysis.Example {
+				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, why(d, a)...)
 					return e
@@ -58,16 +61,16 @@ func DirtyReuse() *analysis.Detector {
 }
 
 // why says why this is no pipeline and what ended the wait.
-func why(d *analysis.Desync, a *analysis.Abandonment) []string {
+func why(d *reader.Desync, a *reader.Abandonment) []string {
 	var facts []string
 	switch d.Stance.Basis {
-	case analysis.BasisGiven:
+	case client.BasisGiven:
 		facts = append(facts, "no pipeline: --policy says that this client waits for each reply")
-	case analysis.BasisNamed:
+	case client.BasisNamed:
 		facts = append(facts, fmt.Sprintf("no pipeline: the client calls itself %s, which waits for each reply", d.Library.Name))
-	case analysis.BasisGuessed:
+	case client.BasisGuessed:
 		facts = append(facts, fmt.Sprintf("no pipeline, most likely: the client opens and closes like %s, which waits for each reply", d.Library.Name))
-	case analysis.BasisLearned:
+	case client.BasisLearned:
 		if d.Stance.Alone {
 			facts = append(facts, "it has no pool of connections: one that throws late replies away, and has one caller at a time, would look the same")
 		}

@@ -4,46 +4,48 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // LateReplyReuse is RS102: a reply came after its caller had given up, and the connection was used again.
 func LateReplyReuse() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS102", Name: "late-reply-reuse", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS102", Name: "late-reply-reuse", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a reply came after its caller had given up, and the connection was used again",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
-			{Rules: []string{"RS401"}, Share: analysis.StalledWait, Otherwise: true},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
+			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
 		},
-		Step: analysis.StepText{
+		Step: incident.StepText{
 			One:         "1 connection was used again after a reply that came too late",
 			Many:        "%d connections were used again after a reply that came too late",
-			Connections: true, Shows: analysis.ShowsReuse,
+			Connections: true, Shows: incident.ShowsReuse,
 		},
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "slack", Default: "max(10ms, 3 %)", Meaning: "how much later than the read timeout a reply must come"},
 			{Name: "min_timeout_samples", Default: "3", Meaning: "waits that must have ended at the same length"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s used again after a reply had come too late to be read", was(f.Connections, "connection"))
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return "The network looks healthy here; only the time shows it: a reply took longer than your client waits, and the connection " +
 					"was kept. The reply stays in its buffer and is handed to whoever uses the connection next. Close the connection after any " +
 					"timeout, cancelled call or I/O error; never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart " +
 					"the processes listed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
 			}
-			return analysis.Hooks{Desync: func(d *analysis.Desync) {
-				a := first(d, analysis.ByTimeout, analysis.ByInference)
+			return analysis.Hooks{Desync: func(d *reader.Desync) {
+				a := first(d, reader.ByTimeout, reader.ByInference)
 				if a == nil {
 					return
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.Counts[analysis.ByTimeout]+d.Counts[analysis.ByInference], 1)
+				o.Count = max(d.Counts[reader.ByTimeout]+d.Counts[reader.ByInference], 1)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
-				o.Evidence = func() analysis.Example {
+				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
 					w := d.Wait

@@ -5,39 +5,41 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // OffByK is RS103: callers got the answers to earlier commands.
 func OffByK() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS103", Name: "off-by-k", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS103", Name: "off-by-k", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "callers got the answers to earlier commands of their connection",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS101", "RS102", "RS104", "RS110", "RS113", "RS114", "RS115", "RS107", "RS108", "RS406", "RS408"}, Share: analysis.SameConnection},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS101", "RS102", "RS104", "RS110", "RS113", "RS114", "RS115", "RS107", "RS108", "RS406", "RS408"}, Share: incident.SameConnection},
 		},
-		Step: analysis.StepText{
+		Step: incident.StepText{
 			One:   "1 caller got another command's reply",
 			Many:  "%d callers got another command's reply",
-			Shows: analysis.ShowsMisread,
+			Shows: incident.ShowsMisread,
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s got the answer to an earlier command, on %s",
 					plural(f.Count, "caller", "callers"), plural(f.Connections, "connection", "connections"))
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these callers stored "+
 					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", plural(f.Count, "caller", "callers"))
 			}
-			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+			return analysis.Hooks{Desync: func(d *reader.Desync) {
 				if d.NVictims == 0 {
 					return
 				}
 				o := occurrence(d)
-				o.Severity, o.Confidence, o.Count = analysis.Critical, d.Strongest, d.NVictims
+				o.Severity, o.Confidence, o.Count = incident.Critical, d.Strongest, d.NVictims
 				o.Time = d.Victims[0].Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
-				o.Evidence = func() analysis.Example { return victims(r.Run(), d) }
+				o.Evidence = func() incident.Example { return victims(r.Run(), d) }
 				r.Add(o)
 			}}
 		},
@@ -45,8 +47,8 @@ func OffByK() *analysis.Detector {
 }
 
 // victims is the table of one connection's misreads.
-func victims(r *analysis.Run, d *analysis.Desync) analysis.Example {
-	e := analysis.Example{Conn: d.Conn, Client: d.Client, Server: d.Server, Victims: d.Victims}
+func victims(r *analysis.Run, d *reader.Desync) incident.Example {
+	e := incident.Example{Conn: d.Conn, Client: d.Client, Server: d.Server, Victims: d.Victims}
 	if len(d.Victims) > 0 {
 		e.Time, e.File = d.Victims[0].Time, r.File(d.Victims[0].File)
 		for _, v := range d.Victims {
@@ -56,7 +58,7 @@ func victims(r *analysis.Run, d *analysis.Desync) analysis.Example {
 	shape := "the wire looks perfect: every command is answered before the next, only the readers are behind"
 	if len(d.Abandoned) > 0 {
 		e.File = r.File(d.Abandoned[0].Given.File)
-		if d.Abandoned[0].Why == analysis.ByAck {
+		if d.Abandoned[0].Why == reader.ByAck {
 			shape = "commands were written while replies were due"
 		}
 	}

@@ -4,38 +4,41 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // StaleBufferRead is RS104: a caller was answered from the client's memory, with a reply that was older than the capture.
 func StaleBufferRead() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS104", Name: "stale-buffer-read", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS104", Name: "stale-buffer-read", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a caller was answered from the client's memory: the connection was behind before the capture reached it",
-		Step: analysis.StepText{
+		Step: incident.StepText{
 			One:         "1 connection was already behind",
 			Many:        "%d connections were already behind",
-			Connections: true, Shows: analysis.ShowsReuse,
+			Connections: true, Shows: incident.ShowsReuse,
 		},
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "bound", Default: "one round trip, or T/10 without cancellation", Meaning: "two commands closer than this, with no byte between, were not waited for"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s already behind when the capture reached it: a caller was answered from memory", was(f.Connections, "connection"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "This connection was already one reply behind when the capture reached it. The command before it was answered from memory " +
 					"with someone else's reply. Look earlier in time for a read timeout of this process, or capture from the start of the connection. " +
 					"Until the cause is fixed, restart the process: the connection stays wrong until it is closed."
 			}
-			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+			return analysis.Hooks{Desync: func(d *reader.Desync) {
 				if d.StaleReads == 0 {
 					return
 				}
 				o := occurrence(d)
-				o.Severity, o.Confidence, o.Count, o.Time = analysis.Critical, d.StaleLevel, d.StaleReads, d.Stale[0].First.Time
+				o.Severity, o.Confidence, o.Count, o.Time = incident.Critical, d.StaleLevel, d.StaleReads, d.Stale[0].First.Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
-				o.Evidence = func() analysis.Example { return staleEvidence(r.Run(), d) }
+				o.Evidence = func() incident.Example { return staleEvidence(r.Run(), d) }
 				o.Notes = []string{
 					"The other explanation, two threads that share this connection, would need a client that hands one connection out twice; " +
 						"nothing in this capture shows that.",
@@ -46,10 +49,10 @@ func StaleBufferRead() *analysis.Detector {
 	}
 }
 
-func staleEvidence(run *analysis.Run, d *analysis.Desync) analysis.Example {
+func staleEvidence(run *analysis.Run, d *reader.Desync) incident.Example {
 	p := &d.Stale[0]
 	a, b := &p.First, &p.Second
-	e := analysis.Example{
+	e := incident.Example{
 		File: run.File(b.File), Time: b.Time, Frames: frames(a.Frame, b.Frame, a.Serves.Frame), Victims: d.Victims,
 		Facts: []string{
 			fmt.Sprintf("%s was sent with ack %d, before any byte of the %s's reply (same ACK number as the %s: no server byte in between)",
@@ -69,17 +72,17 @@ func staleEvidence(run *analysis.Run, d *analysis.Desync) analysis.Example {
 	if d.StaleReads > 1 {
 		e.Facts = append(e.Facts, fmt.Sprintf("%d such pairs on this connection", d.StaleReads))
 	}
-	steps := []analysis.Step{command(run, a), command(run, b)}
+	steps := []incident.Step{command(run, a), command(run, b)}
 	steps[1].Mark = ms(p.Gap) + " later, no byte in between"
 	if a.Served {
-		steps = append(steps, analysis.Step{Frame: a.Serves.Frame, Time: a.Serves.Time, Seq: rel(a.Serves.Start), Ack: rel(a.Serves.K),
+		steps = append(steps, incident.Step{Frame: a.Serves.Frame, Time: a.Serves.Time, Seq: rel(a.Serves.Start), Ack: rel(a.Serves.K),
 			Length: int(a.Serves.Bytes()), What: run.Describe(a, &a.Serves), Mark: "the reply to " + a.CommandName() + ", read by the next caller"})
 	}
 	e.Ladder = steps
 	return e
 }
 
-func waitFrom(w analysis.Timeout) string {
+func waitFrom(w client.Timeout) string {
 	switch {
 	case w.Given:
 		return " (as given)"

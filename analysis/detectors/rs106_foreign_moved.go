@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -14,26 +17,26 @@ import (
 // not the slot of that command's key.
 func ForeignMoved() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS106", Name: "foreign-moved", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS106", Name: "foreign-moved", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a redirect was taken for a command whose key is in another slot",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS407"}, Share: analysis.SameConnection},
-			{Rules: []string{"RS103"}, Share: analysis.SameConnection, Otherwise: true},
-			{Rules: []string{"RS101", "RS102", "RS104"}, Share: analysis.SameConnection, Otherwise: true},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS407"}, Share: incident.SameConnection},
+			{Rules: []string{"RS103"}, Share: incident.SameConnection, Otherwise: true},
+			{Rules: []string{"RS101", "RS102", "RS104"}, Share: incident.SameConnection, Otherwise: true},
 		},
-		Step: analysis.StepText{
+		Step: incident.StepText{
 			One:  "1 redirect was taken for a key that it is not about",
 			Many: "%d redirects were taken for keys that they are not about",
 		},
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "follow_window", Default: "2s", Meaning: "how soon a client that follows a redirect does so"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &foreignMoves{r: r, window: r.Duration("follow_window")}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s about another command's slot", plural(f.Count, "redirect was read that is", "redirects were read that are"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "This redirect is not about your key. The cluster did not move anything: the reply belongs to another command, named in the " +
 					"evidence. Do not touch the slot layout; fix the handling of the connection (RS101, RS102)."
 			}
@@ -80,7 +83,7 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 
 // followed finds the command by which a caller followed a redirect that was not its own: to the node that it names,
 // for a slot that it does not name.
-func (w *foreignMoves) followed(client netip.Addr, f *analysis.ForeignRedirect) *redirected {
+func (w *foreignMoves) followed(client netip.Addr, f *reader.ForeignRedirect) *redirected {
 	for i := range w.recent {
 		x := &w.recent[i]
 		if x.client == client && x.server == f.Target && x.slot == f.KeySlot && x.at >= f.Time && x.at.Sub(f.Time) <= w.window {
@@ -91,7 +94,7 @@ func (w *foreignMoves) followed(client netip.Addr, f *analysis.ForeignRedirect) 
 }
 
 // believed takes the redirects that the callers of a connection which is behind read in place of their own replies.
-func (w *foreignMoves) believed(d *analysis.Desync) {
+func (w *foreignMoves) believed(d *reader.Desync) {
 	for i := range d.Foreign {
 		f := &d.Foreign[i]
 		n := 1
@@ -100,15 +103,15 @@ func (w *foreignMoves) believed(d *analysis.Desync) {
 		}
 		follow := w.followed(d.Client.Addr(), f)
 		conf := f.Victim.Confidence
-		if follow != nil && conf < analysis.Strong && conf > analysis.Unsaid {
-			conf = analysis.Strong
+		if follow != nil && conf < pairing.Strong && conf > pairing.Unsaid {
+			conf = pairing.Strong
 		}
-		w.r.Add(analysis.Occurrence{
+		w.r.Add(incident.Occurrence{
 			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
-			Time: f.Victim.Time, Severity: analysis.Critical, Confidence: conf, Count: n,
+			Time: f.Victim.Time, Severity: incident.Critical, Confidence: conf, Count: n,
 			Victims: map[string]int{f.Victim.Saw: 1}, Commands: map[string]int{f.Victim.Command: 1},
-			Evidence: func() analysis.Example {
-				e := analysis.Example{File: w.r.Run().File(f.Victim.File), Frames: frames(f.Victim.Frame, f.Frame), Victims: []analysis.Victim{f.Victim}, Facts: []string{
+			Evidence: func() incident.Example {
+				e := incident.Example{File: w.r.Run().File(f.Victim.File), Frames: frames(f.Victim.Frame, f.Frame), Victims: []pairing.Victim{f.Victim}, Facts: []string{
 					notThatSlot(f.Slot, f.KeySlot, f.Victim.Key),
 					fmt.Sprintf("the caller of %s %s (command %d, frame %d) read %s (frame %d), which is the reply to %s (command %d)",
 						f.Victim.Command, f.Victim.Key, f.Victim.Index, f.Victim.Frame, f.Victim.Got, f.Frame, f.Owner, f.Victim.Believes),
@@ -125,7 +128,7 @@ func (w *foreignMoves) believed(d *analysis.Desync) {
 }
 
 // served takes the redirects that the plain pairing of the wire itself gives to the wrong command.
-func (w *foreignMoves) served(a *analysis.Alignment) {
+func (w *foreignMoves) served(a *pairing.Alignment) {
 	for i := range a.Misfits {
 		m := &a.Misfits[i]
 		if to, ok := resp.ParseRedirect(m.Reply.Text.Raw()); ok && m.Foreign && a.Resolved {
@@ -140,17 +143,17 @@ func (w *foreignMoves) contradicted(a *analysis.Answered) {
 	}
 }
 
-func (w *foreignMoves) wire(s *analysis.Session, ex *analysis.Exchange, in *analysis.ReplyInfo, to resp.Redirect) {
+func (w *foreignMoves) wire(s *analysis.Session, ex *pairing.Exchange, in *pairing.ReplyInfo, to resp.Redirect) {
 	slot, ok := ex.Slot()
 	if !ok {
 		return
 	}
 	conf, weak := certain(s)
 	run := w.r.Run()
-	w.r.Add(ofSession(s, analysis.Occurrence{
-		Time: in.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
-		Evidence: func() analysis.Example {
-			return analysis.Example{File: run.File(in.File), Frames: frames(ex.Frame, in.Frame), Facts: []string{
+	w.r.Add(ofSession(s, incident.Occurrence{
+		Time: in.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
+		Evidence: func() incident.Example {
+			return incident.Example{File: run.File(in.File), Frames: frames(ex.Frame, in.Frame), Facts: []string{
 				notThatSlot(to.Slot, slot, run.Key(ex)),
 				fmt.Sprintf("%s is the reply whose turn it was for %s", run.Describe(ex, in), cited(run, ex)),
 				wireFact(in),

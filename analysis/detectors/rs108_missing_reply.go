@@ -4,46 +4,48 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // MissingReply is RS108: the server left a command without a reply and answered later ones.
 func MissingReply() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS108", Name: "missing-reply", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS108", Name: "missing-reply", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "the server never answered a command, but answered later ones",
-		Step:    analysis.StepText{One: "1 command got no reply", Many: "%d commands got no reply"},
+		Step:    incident.StepText{One: "1 command got no reply", Many: "%d commands got no reply"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "command", "commands") + " got no reply, though later ones did"
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "The server, or a proxy, never answered the command named. The client hands each later reply to the caller before its own; close " +
 					"the connection. A proxy that merges two errors into one line (twemproxy#404), and a server that drops a reply, look like this."
 			}
-			return analysis.Hooks{Aligned: func(a *analysis.Alignment) {
+			return analysis.Hooks{Aligned: func(a *pairing.Alignment) {
 				if !a.Resolved || a.Skips == 0 || swallowed(a) || a.Live == nil {
 					return
 				}
-				addSkip(r, a, analysis.Critical)
+				addSkip(r, a, incident.Critical)
 			}}
 		},
 	}
 }
 
 // addSkip reports commands that the server left without a reply.
-func addSkip(r *analysis.Reporter, a *analysis.Alignment, severity analysis.Severity, more ...string) {
+func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Severity, more ...string) {
 	conf, weak := certain(analysis.SessionOf(a.Session))
 	if a.NMisfits < 2 && !a.Foreign {
-		conf = min(conf, analysis.Likely) // one contradiction may be the table's of commands
+		conf = min(conf, pairing.Likely) // one contradiction may be the table's of commands
 	}
 	if len(more) > 0 && !weak {
-		conf = max(conf, analysis.Strong) // the command is known for it
+		conf = max(conf, pairing.Strong) // the command is known for it
 	}
 	run := r.Run()
 	ex := a.Skipped[0]
-	r.Add(ofSession(analysis.SessionOf(a.Session), analysis.Occurrence{
+	r.Add(ofSession(analysis.SessionOf(a.Session), incident.Occurrence{
 		Time: ex.Time, Severity: severity, Confidence: conf, Weakened: weak, Count: a.Skips,
-		Evidence: func() analysis.Example {
+		Evidence: func() incident.Example {
 			facts := []string{fmt.Sprintf("%s got no reply", list(run, a.Skipped, "or"))}
 			if a.Live != nil {
 				facts = append(facts, fmt.Sprintf("%s, which stands behind, did: the server was alive", cited(run, a.Live)))
@@ -54,7 +56,7 @@ func addSkip(r *analysis.Reporter, a *analysis.Alignment, severity analysis.Seve
 			facts = append(append(facts, misfits(run, a)...),
 				"left out, and with it every reply moved to the next command, everything fits; no other pairing does as well",
 				"neither CLIENT REPLY nor lost packets explain it")
-			return analysis.Example{File: run.File(ex.File), Frames: framesOf(a, ex.Frame), Facts: append(facts, more...)}
+			return incident.Example{File: run.File(ex.File), Frames: framesOf(a, ex.Frame), Facts: append(facts, more...)}
 		},
 	}))
 }

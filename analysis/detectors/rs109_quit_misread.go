@@ -4,35 +4,38 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // QuitMisread is RS109: after a timeout the client sent QUIT and read the late reply in its place.
 func QuitMisread() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS109", Name: "quit-misread", Severity: analysis.Low, Since: "0.1.0",
+		ID: "RS109", Name: "quit-misread", Severity: incident.Low, Since: "0.1.0",
 		Summary: "QUIT's reader got the late reply to an earlier command; the connection was closed right after",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
-			{Rules: []string{"RS401"}, Share: analysis.StalledWait, Otherwise: true},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
+			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
 		},
-		Step: analysis.StepText{One: "1 late reply was read by QUIT (harmless)", Many: "%d late replies were read by QUIT (harmless)"},
+		Step: incident.StepText{One: "1 late reply was read by QUIT (harmless)", Many: "%d late replies were read by QUIT (harmless)"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s read the late reply to an earlier command in QUIT's place, and closed", plural(f.Count, "connection", "connections"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "Harmless: the connection is closed right after. It shows that a read timed out (see RS210). Clients need not send " +
 					"QUIT on a broken connection (it is deprecated; Jedis removed it in 4.4)."
 			}
-			return analysis.Hooks{Desync: func(d *analysis.Desync) {
+			return analysis.Hooks{Desync: func(d *reader.Desync) {
 				if d.Quits == 0 {
 					return
 				}
 				o := occurrence(d)
 				v := d.QuitVictim
-				o.Time, o.Last, o.Severity, o.Confidence, o.Count = v.Time, v.Time, analysis.Low, v.Confidence, d.Quits
-				o.Evidence = func() analysis.Example {
-					e := analysis.Example{Conn: d.Conn, Time: v.Time, File: r.Run().File(v.File), Frames: frames(v.Frame), Victims: []analysis.Victim{v}}
+				o.Time, o.Last, o.Severity, o.Confidence, o.Count = v.Time, v.Time, incident.Low, v.Confidence, d.Quits
+				o.Evidence = func() incident.Example {
+					e := incident.Example{Conn: d.Conn, Time: v.Time, File: r.Run().File(v.File), Frames: frames(v.Frame), Victims: []pairing.Victim{v}}
 					if a := d.Quit; a.Given.Index > 0 {
 						g := &a.Given
 						e.File = r.Run().File(g.File)

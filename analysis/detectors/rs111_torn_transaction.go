@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -13,21 +15,21 @@ import (
 // TornTransaction is RS111: a MULTI block that was split, over two connections or between two callers.
 func TornTransaction() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS111", Name: "torn-transaction", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS111", Name: "torn-transaction", Severity: incident.High, Since: "0.1.0",
 		Summary: "a MULTI block was split: part of it ran outside the transaction",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS307"}, Share: analysis.SameTime},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS307"}, Share: incident.SameTime},
 		},
-		Step: analysis.StepText{One: "1 transaction was torn", Many: "%d transactions were torn"},
-		Params: []analysis.Param{
+		Step: incident.StepText{One: "1 transaction was torn", Many: "%d transactions were torn"},
+		Params: []incident.Param{
 			{Name: "replay_window", Default: "30s", Meaning: "how long after a connection died inside MULTI an EXEC without MULTI belongs to it"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &tornBlocks{r: r}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "transaction was", "transactions were") + " split: commands of it ran without atomicity"
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "The commands of this transaction ran outside MULTI after a reconnect, or inside somebody else's: they were applied without " +
 					"atomicity. Disable command replay for transactions (ioredis: retry the whole block), give each transaction a connection of its " +
 					"own, and check the keys listed."
@@ -74,7 +76,7 @@ func (w *tornBlocks) refused(a *analysis.Answered) {
 	switch {
 	case bytes.HasPrefix(a.Reply.Text, []byte("ERR EXEC without MULTI")):
 		if h := w.half(a); h != nil {
-			w.report(a, analysis.Strong,
+			w.report(a, pairing.Strong,
 				fmt.Sprintf("%s inside the MULTI of its command %d, %s queued, and was not executed", w.died(h, a), h.multi, plural(h.queued, "command", "commands")),
 				fmt.Sprintf("%s later the same client sent EXEC without MULTI on another connection, to %s: what stood between was carried out one by one",
 					seconds(a.Exchange.Time.Sub(h.at)), a.Session.Server))
@@ -85,9 +87,9 @@ func (w *tornBlocks) refused(a *analysis.Answered) {
 		if !open {
 			return
 		}
-		conf := analysis.Proven
+		conf := pairing.Proven
 		if a.Session.Lossy() {
-			conf = analysis.Possible
+			conf = pairing.Possible
 		}
 		w.report(a, conf,
 			fmt.Sprintf("the transaction that command %d had begun was still open, with %s queued", multi, plural(queued, "command", "commands")),
@@ -112,17 +114,17 @@ func (w *tornBlocks) died(h *half, a *analysis.Answered) string {
 	return fmt.Sprintf("the connection %s > %s ended", h.client, h.server)
 }
 
-func (w *tornBlocks) report(a *analysis.Answered, conf analysis.Confidence, facts ...string) {
+func (w *tornBlocks) report(a *analysis.Answered, conf pairing.Confidence, facts ...string) {
 	run, ex := w.r.Run(), a.Exchange
-	weak := a.Session.Lossy() || ex.Flags&analysis.Uncertain != 0
+	weak := a.Session.Lossy() || ex.Flags&pairing.Uncertain != 0
 	if weak {
 		conf = conf.Down()
 	}
 	text := run.Describe(ex, &ex.Serves)
-	w.r.Add(ofSession(a.Session, analysis.Occurrence{
-		Time: ex.Time, Severity: analysis.High, Confidence: conf, Weakened: weak,
-		Evidence: func() analysis.Example {
-			return analysis.Example{
+	w.r.Add(ofSession(a.Session, incident.Occurrence{
+		Time: ex.Time, Severity: incident.High, Confidence: conf, Weakened: weak,
+		Evidence: func() incident.Example {
+			return incident.Example{
 				File: run.File(ex.File), Frames: frames(ex.Frame, ex.Serves.Frame),
 				Facts: append([]string{fmt.Sprintf("%s was answered with %q", cited(run, ex), text)}, facts...),
 			}

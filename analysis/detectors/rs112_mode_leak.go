@@ -6,22 +6,24 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // ModeLeak is RS112: a command sent on a connection that its previous user had left in a mode of its own.
 func ModeLeak() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS112", Name: "mode-leak", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS112", Name: "mode-leak", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a connection was handed on while subscribed, inside MULTI or as a MONITOR",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "idle", Default: "1ms", Meaning: "shortest pause before a command that comes from another user of a subscribed connection"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &modeLeaks{r: r, idle: r.Duration("idle")}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "command was", "commands were") + " sent in a mode that the connection's previous user had left behind"
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "Reset the connection before it goes back to the pool (UNSUBSCRIBE and PUNSUBSCRIBE, DISCARD, SELECT 0, or RESET), or close it. " +
 					"Jedis pub/sub: use a dedicated connection. phpredis pconnect: use a persistent_id per database."
 			}
@@ -43,40 +45,40 @@ func (w *modeLeaks) refused(a *analysis.Answered) {
 	}
 	run, ex := w.r.Run(), a.Exchange
 	text := run.Describe(ex, &ex.Serves)
-	conf := analysis.Strong
+	conf := pairing.Strong
 	if ex.Idle() < 100*time.Millisecond {
-		conf = analysis.Likely
+		conf = pairing.Likely
 	}
 	w.add(a.Session, ex, conf, fmt.Sprintf("%s was answered with %q", cited(run, ex), text),
 		fmt.Sprintf("the connection was still subscribed to %s, and had sent nothing for %s", plural(n, "channel", "channels"), seconds(ex.Idle())))
 }
 
 // stale takes what came in a transaction, or on a MONITOR connection, after a pause.
-func (w *modeLeaks) stale(o *analysis.Oddity) {
-	if o.What != analysis.StaleMode || o.Exchange == nil {
+func (w *modeLeaks) stale(o *pairing.Oddity) {
+	if o.What != pairing.StaleMode || o.Exchange == nil {
 		return
 	}
 	run, ex := w.r.Run(), o.Exchange
 	fact := fmt.Sprintf("%s was sent %s after the command before, on a connection left inside %s", cited(run, ex), seconds(o.Gap), o.Text)
 	if o.Info != nil {
-		w.add(analysis.SessionOf(o.Session), ex, analysis.Likely, fact,
+		w.add(analysis.SessionOf(o.Session), ex, pairing.Likely, fact,
 			fmt.Sprintf("the server answered %s (frame %d): the probe of the connection's next user was queued", run.Describe(ex, o.Info), o.Info.Frame))
 		return
 	}
-	w.add(analysis.SessionOf(o.Session), ex, analysis.Likely, fact, "its reply stands among the lines that MONITOR prints")
+	w.add(analysis.SessionOf(o.Session), ex, pairing.Likely, fact, "its reply stands among the lines that MONITOR prints")
 }
 
-func (w *modeLeaks) add(s *analysis.Session, ex *analysis.Exchange, conf analysis.Confidence, facts ...string) {
-	weak := s.Lossy() || ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0
+func (w *modeLeaks) add(s *analysis.Session, ex *pairing.Exchange, conf pairing.Confidence, facts ...string) {
+	weak := s.Lossy() || ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0
 	if weak {
 		conf = conf.Down()
 	}
 	run := w.r.Run()
 	at := *ex
-	w.r.Add(ofSession(s, analysis.Occurrence{
-		Time: ex.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
-		Evidence: func() analysis.Example {
-			return analysis.Example{File: run.File(at.File), Frames: frames(at.Frame, at.Serves.Frame), Facts: facts}
+	w.r.Add(ofSession(s, incident.Occurrence{
+		Time: ex.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
+		Evidence: func() incident.Example {
+			return incident.Example{File: run.File(at.File), Frames: frames(at.Frame, at.Serves.Frame), Facts: facts}
 		},
 	}))
 }

@@ -4,34 +4,36 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // MidReplyAbandon is RS115: a command that was written when the previous reply had arrived only in part.
 func MidReplyAbandon() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS115", Name: "mid-reply-abandon", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS115", Name: "mid-reply-abandon", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a command was written when the previous reply had arrived only in part",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 		},
-		Step: analysis.StepText{One: "1 reply was left half read", Many: "%d replies were left half read", Shows: analysis.ShowsReuse},
+		Step: incident.StepText{One: "1 reply was left half read", Many: "%d replies were left half read", Shows: incident.ShowsReuse},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "reply was", "replies were") + " abandoned half-way; the rest is parsed as the next one"
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "A large reply was abandoned half-way; the rest will be parsed as the next reply. Close the connection when a request ends early " +
 					"(phpredis: redis.pconnect.pool_detect_dirty=1, or no pconnect for large values)."
 			}
-			return analysis.Hooks{Desync: func(d *analysis.Desync) {
-				a := first(d, analysis.ByHalf)
+			return analysis.Hooks{Desync: func(d *reader.Desync) {
+				a := first(d, reader.ByHalf)
 				if a == nil {
 					return
 				}
 				o := occurrence(d)
-				o.Severity = analysis.Critical
-				o.Time, o.Confidence, o.Weakened, o.Count = a.Next.Time, a.Confidence, a.Weakened, d.Counts[analysis.ByHalf]
-				o.Evidence = func() analysis.Example {
+				o.Severity = incident.Critical
+				o.Time, o.Confidence, o.Weakened, o.Count = a.Next.Time, a.Confidence, a.Weakened, d.Counts[reader.ByHalf]
+				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, fmt.Sprintf("%d of the reply's %d bytes had arrived", a.Next.Ack-a.Given.Serves.Start, a.Given.Serves.Bytes()))
 					e.Facts = append(e.Facts, why(d, a)...)

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -12,9 +15,9 @@ import (
 // BlockingTimeout is RS116: the client gave up on a blocking command before the time that it had asked to block for.
 func BlockingTimeout() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS116", Name: "blocking-timeout", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS116", Name: "blocking-timeout", Severity: incident.High, Since: "0.1.0",
 		Summary: "the client gave up on a blocking command before that command's own timeout",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "min_events", Default: "2", Meaning: "waits of equal length that tell a timeout from a client that shuts down; one is enough where an element was lost"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
@@ -22,10 +25,10 @@ func BlockingTimeout() *analysis.Detector {
 				r: r, least: r.Number("min_events"), seen: map[string][]blockWait{},
 				clients: r.EvidenceBound(maxBlockGroups, "clients that gave up blocking commands", "blocking commands that further clients gave up"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s given up before its own timeout", was(f.Count, "blocking command"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "The socket timeout is shorter than the blocking time. Set the socket timeout of that connection to more than the blocking " +
 					"time (or to none), or block for less. An element that the server hands out after the client has gone is lost: see the keys listed."
 			}
@@ -51,13 +54,13 @@ type blockWatch struct {
 type blockWait struct {
 	gap      time.Duration
 	end      capture.Time
-	o        analysis.Occurrence
+	o        incident.Occurrence
 	conn     int64
 	index    int
 	reported bool
 }
 
-func (w *blockWatch) see(b *analysis.BlockGivenUp) {
+func (w *blockWatch) see(b *reader.BlockGivenUp) {
 	if b.BlockFor == 0 && !b.Lost {
 		return // for ever: whoever closes such a connection is shutting down
 	}
@@ -72,14 +75,14 @@ func (w *blockWatch) see(b *analysis.BlockGivenUp) {
 			b.Element, b.LostFrame, seconds(b.LostAt)))
 		list = append(list, b.LostFrame)
 	}
-	o := analysis.Occurrence{
-		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Severity: analysis.High, Confidence: analysis.Strong,
-		Evidence: func() analysis.Example {
-			return analysis.Example{File: run.File(ex.File), Frames: list, Facts: facts, Ladder: []analysis.Step{command(run, &ex)}}
+	o := incident.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Severity: incident.High, Confidence: pairing.Strong,
+		Evidence: func() incident.Example {
+			return incident.Example{File: run.File(ex.File), Frames: list, Facts: facts, Ladder: []incident.Step{command(run, &ex)}}
 		},
 	}
 	if b.Lost {
-		o.Confidence = analysis.Proven
+		o.Confidence = pairing.Proven
 		for i, p := range w.seen[key] {
 			if p.conn == s.ID && p.index == ex.Index {
 				if p.reported {

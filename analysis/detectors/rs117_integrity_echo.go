@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
@@ -11,21 +13,21 @@ import (
 // changed.
 func IntegrityEcho() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS117", Name: "integrity-echo", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS117", Name: "integrity-echo", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "an ECHO got another text back than it sent",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS103"}, Share: analysis.SameConnection},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS103"}, Share: incident.SameConnection},
 		},
-		Step: analysis.StepText{One: "1 consistency check of the client failed", Many: "%d consistency checks of the client failed"},
+		Step: incident.StepText{One: "1 consistency check of the client failed", Many: "%d consistency checks of the client failed"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &echoes{
 				r: r, open: map[int64]*echo{},
 				bound: r.EvidenceBound(maxEchoes, "open connections with a changed token", "changed tokens on further connections"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "ECHO", "ECHOs") + " got another text back than it sent"
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "Your client checks its connections and noticed the desync itself. The cause is above in this capture, or inside the process " +
 					"(StackExchange.Redis before 2.13.17 under memory pressure: upgrade to 3.0 or later)."
 			}
@@ -46,9 +48,9 @@ type echoes struct {
 }
 
 type echo struct {
-	o     analysis.Occurrence
+	o     incident.Occurrence
 	facts []string
-	ex    analysis.Exchange
+	ex    pairing.Exchange
 }
 
 func (w *echoes) odd(a *analysis.Answered) {
@@ -64,7 +66,7 @@ func (w *echoes) odd(a *analysis.Answered) {
 		"no other pairing of the replies fits: the text itself is wrong",
 	}}
 	e.ex.Session = nil
-	e.o = ofSession(a.Session, analysis.Occurrence{Time: a.Exchange.Serves.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak})
+	e.o = ofSession(a.Session, incident.Occurrence{Time: a.Exchange.Serves.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak})
 	w.open[a.Session.ID] = e
 	w.order = append(w.order, a.Session.ID)
 }
@@ -102,8 +104,8 @@ func (w *echoes) report(id int64) {
 	}
 	delete(w.open, id)
 	run := w.r.Run()
-	e.o.Evidence = func() analysis.Example {
-		return analysis.Example{File: run.File(e.ex.File), Frames: frames(e.ex.Frame, e.ex.Serves.Frame), Facts: e.facts}
+	e.o.Evidence = func() incident.Example {
+		return incident.Example{File: run.File(e.ex.File), Frames: frames(e.ex.Frame, e.ex.Serves.Frame), Facts: e.facts}
 	}
 	w.r.Add(e.o)
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp/commands"
 )
@@ -13,21 +16,21 @@ import (
 // ConnectionLeak is RS201: connections that a program took from its pool and lost.
 func ConnectionLeak() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS201", Name: "connection-leak", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS201", Name: "connection-leak", Severity: incident.High, Since: "0.1.0",
 		Summary: "a connection was taken from its pool and never given back",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS103", "RS106"}, Share: analysis.SameConnection},
-			{Rules: []string{"RS101", "RS102", "RS104"}, Share: analysis.SameConnection, Otherwise: true},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS103", "RS106"}, Share: incident.SameConnection},
+			{Rules: []string{"RS101", "RS102", "RS104"}, Share: incident.SameConnection, Otherwise: true},
 		},
-		Step: analysis.StepText{One: "1 connection was lost to its pool", Many: "%d connections were lost to their pools", Connections: true},
-		Params: []analysis.Param{
+		Step: incident.StepText{One: "1 connection was lost to its pool", Many: "%d connections were lost to their pools", Connections: true},
+		Params: []incident.Param{
 			{Name: "close_wait", Default: "30s", Meaning: "how long a connection must lie unused, its server having closed it"},
 			{Name: "periods", Default: "2", Meaning: "periods of the pool's timer that a connection must have missed while others did not"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &leaks{r: r, suspects: newSuspects(r.Run().Bounds())}
-			w.lastUse = analysis.Keep(r.Collector, analysis.Texts[string]{
-				Title: func(f *analysis.Finding, _ *string) string {
+			w.lastUse = incident.Keep(r.Collector, incident.Texts[string]{
+				Title: func(f *incident.Finding, _ *string) string {
 					return fmt.Sprintf("%s taken from the pool and never given back", was(f.Count, "connection"))
 				},
 				Remedy: leakRemedy,
@@ -49,7 +52,7 @@ const (
 type leaks struct {
 	r        *analysis.Reporter
 	suspects *suspects
-	lastUse  analysis.Facts[string] // the last thing on one of a group's lost connections
+	lastUse  incident.Facts[string] // the last thing on one of a group's lost connections
 }
 
 // ended keeps connections that the client left open. One that was reset is no suspect before a foreign reply was read on
@@ -57,7 +60,7 @@ type leaks struct {
 func (w *leaks) ended(e *analysis.Ended) {
 	s := e.Session
 	ex := s.LastExchange()
-	if !abandonable(s) || s.Facts().ClientRST.Seen() || ex == nil || ex.Flags&analysis.Blocks != 0 && !ex.Served {
+	if !abandonable(s) || s.Facts().ClientRST.Seen() || ex == nil || ex.Flags&pairing.Blocks != 0 && !ex.Served {
 		return
 	}
 	run := w.r.Run()
@@ -71,7 +74,7 @@ func (w *leaks) ended(e *analysis.Ended) {
 }
 
 // desync marks connections whose last caller got a reply that was not its own.
-func (w *leaks) desync(d *analysis.Desync) {
+func (w *leaks) desync(d *reader.Desync) {
 	v := &d.Last
 	if d.Open || d.NVictims == 0 || v.Index != d.Session.Commands() {
 		return
@@ -82,10 +85,10 @@ func (w *leaks) desync(d *analysis.Desync) {
 	}
 	l := w.suspects.byConn[d.Conn]
 	if l == nil {
-		if !abandonable(analysis.SessionOf(d.Session.Paired)) || v.Serves == 0 && mayBlock(v.Command) {
+		if !abandonable(analysis.SessionOf(d.Session.Session)) || v.Serves == 0 && mayBlock(v.Command) {
 			return
 		}
-		l = newLost(analysis.SessionOf(d.Session.Paired))
+		l = newLost(analysis.SessionOf(d.Session.Session))
 		l.lastName, l.lastFrame = strings.TrimSpace(v.Command+" "+v.Key), v.Frame
 		if v.Serves != 0 {
 			l.lastReply = v.Meant
@@ -99,7 +102,7 @@ func (w *leaks) desync(d *analysis.Desync) {
 // closed it nor noticed that the server had, and it is open, half closed, or was reset when the client's process ended.
 func abandonable(s *analysis.Session) bool {
 	f := s.Facts()
-	if s.Kind != analysis.RESP || s.Commands() == 0 || f.Quit || f.ClientFIN.Seen() || f.Late.Seen() || f.ServerRST.Seen() {
+	if s.Kind != pairing.RESP || s.Commands() == 0 || f.Quit || f.ClientFIN.Seen() || f.Late.Seen() || f.ServerRST.Seen() {
 		return false
 	}
 	return stillOpen(s) || f.CloseWait() || f.ClientRST.Seen()
@@ -121,7 +124,7 @@ func (w *leaks) finish(run *analysis.Run) {
 		o := l.s
 		var facts []string
 		o.Confidence, facts = w.judge(l, end)
-		if o.Confidence == analysis.Unsaid {
+		if o.Confidence == pairing.Unsaid {
 			continue
 		}
 		if l.weakened {
@@ -132,13 +135,13 @@ func (w *leaks) finish(run *analysis.Run) {
 		if l.poisoned {
 			reply = l.got
 		}
-		o.Evidence = func() analysis.Example { return l.example(run, facts) }
+		o.Evidence = func() incident.Example { return l.example(run, facts) }
 		*w.lastUse.Add(o) = l.lastName + " -> " + reply
 	}
 }
 
 // judge decides whether a connection is lost, and by which signs.
-func (w *leaks) judge(l *lost, end capture.Time) (analysis.Confidence, []string) {
+func (w *leaks) judge(l *lost, end capture.Time) (pairing.Confidence, []string) {
 	f := &l.facts
 	wait := w.r.Duration("close_wait")
 	idle := end.Sub(f.LastClient)
@@ -146,29 +149,29 @@ func (w *leaks) judge(l *lost, end capture.Time) (analysis.Confidence, []string)
 	broken := l.poisoned || l.facts.Overtook
 	switch {
 	case f.CloseWait() && end.Sub(f.FINAcked.Time) >= wait:
-		return analysis.Strong, append([]string{l.closeWait(end)}, facts...)
+		return pairing.Strong, append([]string{l.closeWait(end)}, facts...)
 	case f.CloseWait() && idle >= wait && (broken || ticks):
-		return analysis.Strong, append([]string{l.closeWait(end)}, facts...)
+		return pairing.Strong, append([]string{l.closeWait(end)}, facts...)
 	case ticks:
-		return analysis.Likely, facts
+		return pairing.Likely, facts
 	case !l.poisoned:
-		return analysis.Unsaid, nil
+		return pairing.Unsaid, nil
 	}
-	level := analysis.Likely
-	if l.sure < analysis.Likely {
-		level = analysis.Possible
+	level := pairing.Likely
+	if l.sure < pairing.Likely {
+		level = pairing.Possible
 	}
 	why := fmt.Sprintf("its last caller got %s, the reply to an earlier command, and nothing was sent on it since", l.got)
 	if f.ClientRST.Seen() {
 		link := f.Link()
 		if link == nil || link.ClosedByQuit < minClosedByQuit {
-			return analysis.Unsaid, nil
+			return pairing.Unsaid, nil
 		}
 		return level, []string{why, fmt.Sprintf("it was reset without QUIT (frame %d), where %d other connections of this client sent QUIT: "+
 			"it was not in the pool when that was closed", f.ClientRST.Frame, link.ClosedByQuit)}
 	}
 	if !l.open || idle < brokenIdle {
-		return analysis.Unsaid, nil
+		return pairing.Unsaid, nil
 	}
 	return level, []string{why, fmt.Sprintf("it lay open and unused for %s, until the capture ended", seconds(idle))}
 }
@@ -205,7 +208,7 @@ func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 		every(period), seconds(end.Sub(f.LastClient)))}
 }
 
-func leakRemedy(f *analysis.Finding, lastUse *string) string {
+func leakRemedy(f *incident.Finding, lastUse *string) string {
 	last := ""
 	if *lastUse != "" {
 		last = " The last thing on one of them was " + *lastUse + "; an exception there skipped the return."

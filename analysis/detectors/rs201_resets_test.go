@@ -9,6 +9,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -29,11 +31,11 @@ func TestLeaksBehindResets(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, text string
-		want       analysis.Confidence
+		want       pairing.Confidence
 	}{
-		{"CLOSE_WAIT", "conn c1 app:42000 -> redis:6379\n10 c1 > GET a => nil\n+1ms c1 > PING => +PONG\n70.5 c1 < FIN\n120 w > PING => +PONG\n", analysis.Strong},
+		{"CLOSE_WAIT", "conn c1 app:42000 -> redis:6379\n10 c1 > GET a => nil\n+1ms c1 > PING => +PONG\n70.5 c1 < FIN\n120 w > PING => +PONG\n", pairing.Strong},
 		// The last reset is of a connection whose caller had read another command's reply.
-		{"poisoned", later(t, string(poisoned), 10), analysis.Likely},
+		{"poisoned", later(t, string(poisoned), 10), pairing.Likely},
 	} {
 		s, err := scenario.Parse(c.name, []byte(before.String()+c.text))
 		if err != nil {
@@ -41,7 +43,7 @@ func TestLeaksBehindResets(t *testing.T) {
 		}
 		o := optionsOf(t, s)
 		run := analysis.NewRun(&o)
-		var found []analysis.Finding
+		var found []incident.Finding
 		events := run.Events(reassembly.New(reassembly.Options{}).Segments(s.Packets()))
 		for f, err := range run.Detect(events, []*analysis.Detector{detectors.ConnectionLeak()}) {
 			if err != nil {

@@ -7,27 +7,30 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 )
 
 // PoolLeak is RS202: pools that live on a client although nobody uses them, counted by the phases of their timers.
 func PoolLeak() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS202", Name: "pool-leak", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS202", Name: "pool-leak", Severity: incident.High, Since: "0.1.0",
 		Summary: "several pools live on one client that carry no data",
-		Step:    analysis.StepText{One: "1 pool was leaked", Many: "pools were leaked"},
-		Params: []analysis.Param{
+		Step:    incident.StepText{One: "1 pool was leaked", Many: "pools were leaked"},
+		Params: []incident.Param{
 			{Name: "cluster_width", Default: "50ms", Meaning: "how far from its rhythm a pool's timer may be; pools made within it count as one"},
 			{Name: "min_periods", Default: "3", Meaning: "periods of the timer that each of three pools must span"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			groups := analysis.Keep(r.Collector, analysis.Texts[poolGrowth]{
-				Title: func(f *analysis.Finding, g *poolGrowth) string {
+			groups := incident.Keep(r.Collector, incident.Texts[poolGrowth]{
+				Title: func(f *incident.Finding, g *poolGrowth) string {
 					if g.chains > f.Count {
 						return fmt.Sprintf("between %d and %d pools live on %s that carry no data", f.Count, g.chains, f.Client)
 					}
 					return fmt.Sprintf("at least %d pools live on %s that carry no data", f.Count, f.Client)
 				},
-				Remedy: func(_ *analysis.Finding, g *poolGrowth) string {
+				Remedy: func(_ *incident.Finding, g *poolGrowth) string {
 					step := ""
 					if g.step > 0 {
 						step = " every " + hundredths(g.step)
@@ -60,9 +63,9 @@ type poolGrowth struct {
 }
 
 // poolLeak makes the occurrence of one client's leaked pools.
-func poolLeak(run *analysis.Run, l *analysis.Link, p *analysis.Pools, n int) analysis.Occurrence {
-	o := analysis.Occurrence{
-		Client: netipPort(l), Server: l.Server, Severity: analysis.High, Confidence: analysis.Likely, Count: n, Standing: true,
+func poolLeak(run *analysis.Run, l *pools.Link, p *pools.Pools, n int) incident.Occurrence {
+	o := incident.Occurrence{
+		Client: netipPort(l), Server: l.Server, Severity: incident.High, Confidence: pairing.Likely, Count: n, Standing: true,
 	}
 	longest := 0
 	for i := range p.Clusters {
@@ -78,7 +81,7 @@ func poolLeak(run *analysis.Run, l *analysis.Link, p *analysis.Pools, n int) ana
 	}
 	// Four periods make the rhythm sure; connections that are replaced show a pool's evictor and no mere keep-alive.
 	if longest >= minPoolPeriods+1 && p.Replaced > 0 {
-		o.Confidence = analysis.Strong
+		o.Confidence = pairing.Strong
 	}
 	if p.Replaced == 0 {
 		o.Notes = append(o.Notes, "no connection was closed and replaced: a keep-alive of each connection of one pool would look the same")
@@ -91,13 +94,13 @@ func poolLeak(run *analysis.Run, l *analysis.Link, p *analysis.Pools, n int) ana
 	} else {
 		o.Notes = append(o.Notes, "growth: the first signs of the pools lie apart by "+steps)
 	}
-	o.Evidence = func() analysis.Example { return poolTable(run, l, p, n) }
+	o.Evidence = func() incident.Example { return poolTable(run, l, p, n) }
 	return o
 }
 
 // poolTable lists the pools by their phases.
-func poolTable(run *analysis.Run, l *analysis.Link, p *analysis.Pools, n int) analysis.Example {
-	e := analysis.Example{Client: netipPort(l), Server: l.Server, File: run.File(0), Time: p.Clusters[0].Born}
+func poolTable(run *analysis.Run, l *pools.Link, p *pools.Pools, n int) incident.Example {
+	e := incident.Example{Client: netipPort(l), Server: l.Server, File: run.File(0), Time: p.Clusters[0].Born}
 	upper := max(p.Chains, n)
 	e.Facts = append(e.Facts,
 		fmt.Sprintf("timers tick every %s at %d different phases: at least %d pools; their connections form %d chains: at most %d with one idle connection each",
@@ -130,9 +133,9 @@ const maxPhaseRows = 24
 
 // growth returns the time from one pool's first sign of life to the next one's if that is steady, else 0, and the single
 // steps in words.
-func growth(p *analysis.Pools) (step time.Duration, steps string) {
+func growth(p *pools.Pools) (step time.Duration, steps string) {
 	var all []time.Duration
-	var last *analysis.Cluster
+	var last *pools.Cluster
 	for i := range p.Clusters {
 		c := &p.Clusters[i]
 		if c.Data || !c.Live || c.Ticks < 2 {

@@ -6,29 +6,32 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 )
 
 // EvictorChurn is RS203: idle connections that a pool's evictor closes and opens anew, for nothing.
 func EvictorChurn() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS203", Name: "evictor-churn", Severity: analysis.Low, Since: "0.1.0",
+		ID: "RS203", Name: "evictor-churn", Severity: incident.Low, Since: "0.1.0",
 		Summary: "idle connections are closed and opened anew at a fixed period, without having been used",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS202"}, Share: analysis.SameEnds},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS202"}, Share: incident.SameEnds},
 		},
-		Step: analysis.StepText{
+		Step: incident.StepText{
 			One:  "idle connections were closed and opened once",
 			Many: "idle connections were closed and opened again %d times",
 		},
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "min_times", Default: "3", Meaning: "how often unused connections must have been replaced"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			groups := analysis.Keep(r.Collector, analysis.Texts[time.Duration]{
-				Title: func(f *analysis.Finding, idle *time.Duration) string {
+			groups := incident.Keep(r.Collector, incident.Texts[time.Duration]{
+				Title: func(f *incident.Finding, idle *time.Duration) string {
 					return fmt.Sprintf("idle connections of %s were closed and opened anew %d times, every %s", f.Client, f.Count, every(*idle))
 				},
-				Remedy: func(_ *analysis.Finding, idle *time.Duration) string {
+				Remedy: func(_ *incident.Finding, idle *time.Duration) string {
 					return fmt.Sprintf("minIdle > 0 with minEvictableIdle of %s or less: lower minIdle to 0, or disable idle eviction (-1) and keep testWhileIdle.",
 						every(*idle))
 				},
@@ -50,11 +53,11 @@ const churnSlack = 50 * time.Millisecond
 
 // churn counts a link's replacements of unused connections. Their distances in each chain must be multiples of the
 // timer's period, or equal among themselves where no period was measured.
-func churn(run *analysis.Run, l *analysis.Link, least int) (analysis.Occurrence, time.Duration) {
+func churn(run *analysis.Run, l *pools.Link, least int) (incident.Occurrence, time.Duration) {
 	period := l.Pools().Period
 	var gaps []time.Duration
 	chains, times := 0, 0
-	var best *analysis.Chain
+	var best *pools.Chain
 	for i := range l.Chains {
 		c := &l.Chains[i]
 		if c.Churns == 0 || !regular(c.ChurnGaps, period) {
@@ -68,19 +71,19 @@ func churn(run *analysis.Run, l *analysis.Link, least int) (analysis.Occurrence,
 		}
 	}
 	if times < least || len(gaps) == 0 {
-		return analysis.Occurrence{}, 0
+		return incident.Occurrence{}, 0
 	}
 	slices.Sort(gaps)
 	gap := gaps[len(gaps)/2]
 	if whole := gap.Round(time.Second); (gap - whole).Abs() <= churnSlack {
 		gap = whole
 	}
-	o := analysis.Occurrence{
-		Client: netipPort(l), Server: l.Server, Severity: analysis.Low, Confidence: analysis.Strong, Count: times,
+	o := incident.Occurrence{
+		Client: netipPort(l), Server: l.Server, Severity: incident.Low, Confidence: pairing.Strong, Count: times,
 		Time: best.ChurnFirst, Last: best.ChurnLast, Conn: best.Conn,
 	}
-	o.Evidence = func() analysis.Example {
-		return analysis.Example{
+	o.Evidence = func() incident.Example {
+		return incident.Example{
 			Client: netipPort(l), Server: l.Server, File: run.File(best.SYN.File), Time: best.ChurnFirst,
 			Frames: frames(best.Close.Frame, best.SYN.Frame),
 			Facts: []string{

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
@@ -17,20 +19,20 @@ import (
 // MaxclientsReject is RS204: the server refused connections because it was at its limit of clients.
 func MaxclientsReject() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS204", Name: "maxclients-reject", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS204", Name: "maxclients-reject", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "the server refused connections: max number of clients reached",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS202", "RS201"}, Share: analysis.SameServer},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS202", "RS201"}, Share: incident.SameServer},
 		},
-		Step: analysis.StepText{One: "1 new connection was refused", Many: "%d new connections were refused"},
+		Step: incident.StepText{One: "1 new connection was refused", Many: "%d new connections were refused"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &refusals{
 				r: r, open: map[int64]turnedAway{}, servers: map[netip.AddrPort]*fullServer{},
 				refused: r.EvidenceBound(maxRefused, "refused connections", "further refused connections"),
 				full:    r.EvidenceBound(maxFullServers, "servers at their limit", "further servers that refuse connections"),
 			}
-			w.groups = analysis.Keep(r.Collector, analysis.Texts[fullServer]{
-				Title: func(f *analysis.Finding, s *fullServer) string {
+			w.groups = incident.Keep(r.Collector, incident.Texts[fullServer]{
+				Title: func(f *incident.Finding, s *fullServer) string {
 					return fmt.Sprintf("%s was at its limit of clients: %s refused", f.Server, was(s.refused, "connection"))
 				},
 				Remedy: w.remedy,
@@ -55,7 +57,7 @@ type refusals struct {
 	r       *analysis.Reporter
 	open    map[int64]turnedAway // refused connections that are not yet over
 	servers map[netip.AddrPort]*fullServer
-	groups  analysis.Facts[fullServer]
+	groups  incident.Facts[fullServer]
 
 	refused, full *bound.Bound // of open and of servers
 }
@@ -72,7 +74,7 @@ type turnedAway struct {
 // fullServer is a server at its limit.
 type fullServer struct {
 	refused, read, unused, cut int
-	first                      analysis.Occurrence // the first refusal, reported if no caller read one
+	first                      incident.Occurrence // the first refusal, reported if no caller read one
 	holders                    []holder
 	held                       int
 	reported                   bool // what is counted here is the group's own
@@ -84,8 +86,8 @@ type holder struct {
 	open   int
 }
 
-func (w *refusals) odd(o *analysis.Oddity) {
-	if o.What != analysis.AtAccept || !bytes.Contains(o.Reply.Text, []byte("max number of clients")) {
+func (w *refusals) odd(o *pairing.Oddity) {
+	if o.What != pairing.AtAccept || !bytes.Contains(o.Reply.Text, []byte("max number of clients")) {
 		return
 	}
 	s := o.Session
@@ -149,7 +151,7 @@ func (w *refusals) ended(e *analysis.Ended) {
 }
 
 // add reports a refusal of a server. From the first one on the group has what is counted of the server.
-func (w *refusals) add(f *fullServer, o analysis.Occurrence) {
+func (w *refusals) add(f *fullServer, o incident.Occurrence) {
 	kept := w.groups.Add(o)
 	if f.reported {
 		return
@@ -162,11 +164,11 @@ func (w *refusals) add(f *fullServer, o analysis.Occurrence) {
 	w.servers[o.Server] = kept
 }
 
-func (w *refusals) occurrence(s *analysis.Session, x turnedAway) analysis.Occurrence {
+func (w *refusals) occurrence(s *analysis.Session, x turnedAway) incident.Occurrence {
 	ex := s.LastExchange()
 	run := w.r.Run()
 	late := s.Facts().Late.Seen()
-	e := analysis.Example{
+	e := incident.Example{
 		Conn: s.ID, Client: s.Client, Server: s.Server, File: run.File(x.file), Time: x.time, Frames: frames(x.frame),
 	}
 	if x.ack <= 0 {
@@ -188,9 +190,9 @@ func (w *refusals) occurrence(s *analysis.Session, x turnedAway) analysis.Occurr
 	if late {
 		e.Facts = append(e.Facts, "the write met a connection that the server had closed, and was reset (RS206)")
 	}
-	return analysis.Occurrence{
-		Client: s.Client, Server: s.Server, Conn: s.ID, Time: x.time, Severity: analysis.Critical, Confidence: analysis.Proven,
-		AnyClient: true, Evidence: func() analysis.Example { return e },
+	return incident.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: x.time, Severity: incident.Critical, Confidence: pairing.Proven,
+		AnyClient: true, Evidence: func() incident.Example { return e },
 	}
 }
 
@@ -204,7 +206,7 @@ func (w *refusals) finish(*analysis.Run) {
 	}
 }
 
-func (w *refusals) notes(f *analysis.Finding, s *fullServer) []string {
+func (w *refusals) notes(f *incident.Finding, s *fullServer) []string {
 	notes := []string{fmt.Sprintf("%s refused in all; %d times a caller read the refusal as the answer to its command",
 		was(s.refused, "connection"), s.read)}
 	if s.unused+s.cut > 0 {
@@ -218,7 +220,7 @@ func (w *refusals) notes(f *analysis.Finding, s *fullServer) []string {
 	return notes
 }
 
-func (w *refusals) remedy(f *analysis.Finding, s *fullServer) string {
+func (w *refusals) remedy(f *incident.Finding, s *fullServer) string {
 	text := "The server is at maxclients. "
 	if len(s.holders) > 0 {
 		var list []string

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
@@ -14,19 +17,19 @@ import (
 // ConnectionChurn is RS205: a client that opens a connection for every few commands.
 func ConnectionChurn() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS205", Name: "connection-churn", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS205", Name: "connection-churn", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "many connections are opened for a few commands each",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "churn_rate", Default: "5", Meaning: "new connections a second, held for five seconds"},
 			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried at most this many commands"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &churns{r: r, gone: map[int64]struct{}{}, links: map[*analysis.Link]*shortLived{}}
+			w := &churns{r: r, gone: map[int64]struct{}{}, links: map[*pools.Link]*shortLived{}}
 			w.limits(r.Run().Bounds())
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s opened %d connections for a few commands each", f.Client, f.Count)
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("Use a pool or persistent connections: %d TCP handshakes cost a round trip each, and as many more for every "+
 					"command that sets a connection up.", f.Count)
 			}
@@ -42,8 +45,8 @@ const churnWindow = 5 * time.Second
 type churns struct {
 	r     *analysis.Reporter
 	gone  map[int64]struct{} // connections that were closed because a reply did not come
-	links map[*analysis.Link]*shortLived
-	order []*analysis.Link
+	links map[*pools.Link]*shortLived
+	order []*pools.Link
 	kept  int // connections remembered
 
 	maxGone, maxOfLink, maxOfAll *bound.Bound
@@ -63,7 +66,7 @@ func (w *churns) limits(set *bound.Set) {
 
 // shortLived is what is remembered of one link.
 type shortLived struct {
-	who    analysis.Occurrence
+	who    incident.Occurrence
 	opened []visit
 }
 
@@ -94,12 +97,12 @@ func (w *churns) ended(e *analysis.Ended) {
 	if _, deaf := s.OnlySide(); deaf || s.Hidden().Cut[0] > 0 {
 		return // whether a reply came does not show, or how many commands there were
 	}
-	if link == nil || !closed || !f.SYN.Seen() || !f.Data || gaveUp || s.RejectedAtAccept() || s.Kind != analysis.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
+	if link == nil || !closed || !f.SYN.Seen() || !f.Data || gaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
 	l := w.links[link]
 	if l == nil {
-		l = &shortLived{who: analysis.Occurrence{Client: s.Client, Server: s.Server, Severity: analysis.Medium, Confidence: analysis.Strong}}
+		l = &shortLived{who: incident.Occurrence{Client: s.Client, Server: s.Server, Severity: incident.Medium, Confidence: pairing.Strong}}
 		w.links[link] = l
 		w.order = append(w.order, link)
 	}
@@ -122,13 +125,13 @@ func (w *churns) finish(run *analysis.Run) {
 		o := l.who
 		o.Count, o.Time, o.Last = short, from.at, l.opened[len(l.opened)-1].at
 		first, all := from, l.opened
-		o.Evidence = func() analysis.Example {
+		o.Evidence = func() incident.Example {
 			counts := make([]int32, 0, len(all))
 			for _, v := range all {
 				counts = append(counts, v.commands)
 			}
 			slices.Sort(counts)
-			return analysis.Example{
+			return incident.Example{
 				Client: o.Client, Server: o.Server, Conn: first.conn, Time: first.at, File: run.File(first.file), Frames: frames(first.frame),
 				Facts: []string{
 					fmt.Sprintf("%d connections were opened within %s from frame %d on, %.1f a second at the busiest", peak, seconds(churnWindow), first.frame,

@@ -4,26 +4,29 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
 // WriteAfterClose is RS206: a command written into a connection that the server had closed.
 func WriteAfterClose() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS206", Name: "write-after-close", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS206", Name: "write-after-close", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a command was written into a connection that the server had closed, and was reset",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS204"}, Share: analysis.SameEnds},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS204"}, Share: incident.SameEnds},
 		},
-		Step: analysis.StepText{One: "1 command was written into a closed connection", Many: "%d commands were written into closed connections"},
+		Step: incident.StepText{One: "1 command was written into a closed connection", Many: "%d commands were written into closed connections"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &lateWrites{r: r}
-			w.groups = analysis.Keep(r.Collector, analysis.Texts[closings]{
-				Title: func(f *analysis.Finding, _ *closings) string {
+			w.groups = incident.Keep(r.Collector, incident.Texts[closings]{
+				Title: func(f *incident.Finding, _ *closings) string {
 					return fmt.Sprintf("%s written into connections that the server had closed", was(f.Count, "command"))
 				},
-				Remedy: func(_ *analysis.Finding, c *closings) string { return c.remedy() },
-				Notes:  func(f *analysis.Finding, c *closings) []string { return c.notes(f) },
+				Remedy: func(_ *incident.Finding, c *closings) string { return c.remedy() },
+				Notes:  func(f *incident.Finding, c *closings) []string { return c.notes(f) },
 			})
 			return analysis.Hooks{Control: w.control}
 		},
@@ -33,7 +36,7 @@ func WriteAfterClose() *analysis.Detector {
 // lateWrites collects writes that met a reset.
 type lateWrites struct {
 	r      *analysis.Reporter
-	groups analysis.Facts[closings]
+	groups incident.Facts[closings]
 }
 
 // closings counts why the server had closed the connections of one group.
@@ -52,14 +55,14 @@ func (w *lateWrites) control(c *analysis.Control) {
 		return // what stands behind QUIT is not answered by design
 	}
 	run := w.r.Run()
-	o := analysis.Occurrence{
-		Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.Late.Time, Last: c.Segment.Time, Severity: analysis.Medium,
-		Confidence: analysis.Proven,
+	o := incident.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.Late.Time, Last: c.Segment.Time, Severity: incident.Medium,
+		Confidence: pairing.Proven,
 	}
 	sides := &c.Segment.Conn.Sides
 	o.Weakened = sides[0].Lost+sides[1].Lost > 0
 	if o.Weakened || sides[0].Cut > 0 || s.Start == reassembly.MidStream && s.Commands() <= 1 {
-		o.Confidence = analysis.Possible // a QUIT may be among what was lost, cut off, or sent before the capture began
+		o.Confidence = pairing.Possible // a QUIT may be among what was lost, cut off, or sent before the capture began
 	}
 	why := "why the server closed does not show here (failover, CLIENT KILL, restart)"
 	idle := f.ServerTimeout()
@@ -74,9 +77,9 @@ func (w *lateWrites) control(c *analysis.Control) {
 		name = ex.CommandName()
 		o.Commands = map[string]int{name: 1}
 	}
-	o.Evidence = func() analysis.Example {
-		rst := analysis.Mark{Frame: c.Segment.Frame, Time: c.Segment.Time, Seq: c.Segment.Offset, Ack: c.Segment.Ack, File: c.Segment.File}
-		return analysis.Example{
+	o.Evidence = func() incident.Example {
+		rst := pools.Mark{Frame: c.Segment.Frame, Time: c.Segment.Time, Seq: c.Segment.Offset, Ack: c.Segment.Ack, File: c.Segment.File}
+		return incident.Example{
 			File: run.File(f.Late.File), Frames: frames(f.ServerFIN.Frame, f.Late.Frame, c.Segment.Frame),
 			Facts: []string{
 				fmt.Sprintf("%s (frame %d) was written %s after the server's FIN (frame %d) and reset %s later (frame %d)", name, f.Late.Frame,
@@ -84,7 +87,7 @@ func (w *lateWrites) control(c *analysis.Control) {
 				fmt.Sprintf("its ack %d covers the FIN at %d: the client's kernel knew that the server had closed", rel(f.Late.Ack), rel(f.ServerFIN.Seq)),
 				why,
 			},
-			Ladder: []analysis.Step{
+			Ladder: []incident.Step{
 				step(f.ServerFIN, false, "FIN", "the server closes"),
 				step(f.Late, true, name, "written into the closed connection"),
 				step(rst, false, "RST", "nobody is there"),
@@ -110,7 +113,7 @@ func (c *closings) count(full bool, idle int) {
 	}
 }
 
-func (c *closings) notes(f *analysis.Finding) []string {
+func (c *closings) notes(f *incident.Finding) []string {
 	notes := []string{fmt.Sprintf("counted are writes that the capture shows: the first on each closed connection. Every further write there fails inside "+
 		"the client (EPIPE, \"Broken pipe\", \"Connection reset\") and sends no packet, so the program's log has more than these %d", f.Count)}
 	if c.full > 0 {

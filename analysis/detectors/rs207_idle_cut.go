@@ -6,24 +6,27 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // IdleCut is RS207: a device on the path that forgets connections after some time of silence.
 func IdleCut() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS207", Name: "idle-cut", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS207", Name: "idle-cut", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "connections were dead after the same time of silence: something between drops them",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "min_cuts", Default: "2", Meaning: "connections that must have died after the same silence, to within 5 %"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &cuts{r: r, links: map[*analysis.Link]*silences{}, bound: r.EvidenceBound(maxCuts, "dead connections", "further connections that a silence cut")}
-			w.after = analysis.Keep(r.Collector, analysis.Texts[time.Duration]{
-				Title: func(f *analysis.Finding, idle *time.Duration) string {
+			w := &cuts{r: r, links: map[*pools.Link]*silences{}, bound: r.EvidenceBound(maxCuts, "dead connections", "further connections that a silence cut")}
+			w.after = incident.Keep(r.Collector, incident.Texts[time.Duration]{
+				Title: func(f *incident.Finding, idle *time.Duration) string {
 					return fmt.Sprintf("%s dead after %s of silence", was(f.Count, "connection"), every(idle.Round(time.Second)))
 				},
-				Remedy: func(_ *analysis.Finding, idle *time.Duration) string {
+				Remedy: func(_ *incident.Finding, idle *time.Duration) string {
 					return fmt.Sprintf("A device between client and server drops idle connections after at most %s%s. Set tcp-keepalive or a PING on idle "+
 						"connections below half of that.", every(idle.Round(time.Second)), cutter(*idle))
 				},
@@ -42,11 +45,11 @@ const (
 // cuts collects connections that did not survive a silence.
 type cuts struct {
 	r     *analysis.Reporter
-	links map[*analysis.Link]*silences
-	order []*analysis.Link
+	links map[*pools.Link]*silences
+	order []*pools.Link
 	kept  int // dead connections remembered
 	bound *bound.Bound
-	after analysis.Facts[time.Duration] // the shortest silence that cut
+	after incident.Facts[time.Duration] // the shortest silence that cut
 }
 
 // silences is what the connections of one link survived and what not.
@@ -57,10 +60,10 @@ type silences struct {
 
 // cut is one connection that was dead when the client wrote after a silence.
 type cut struct {
-	who      analysis.Occurrence
+	who      incident.Occurrence
 	idle     time.Duration
-	write    analysis.Mark
-	reset    analysis.Mark
+	write    pools.Mark
+	reset    pools.Mark
 	repeats  int
 	ttl      uint8 // of the server
 	weakened bool
@@ -87,7 +90,7 @@ func (w *cuts) ended(e *analysis.Ended) {
 	}
 	w.kept++
 	l.dead = append(l.dead, cut{
-		who:  analysis.Occurrence{Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.IdleWrite.Time, Severity: analysis.Medium},
+		who:  incident.Occurrence{Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.IdleWrite.Time, Severity: incident.Medium},
 		idle: f.Idle, write: f.IdleWrite, reset: f.ServerRST, repeats: f.Repeats, ttl: f.ServerTTL, weakened: s.Lost[0]+s.Lost[1] > 0,
 	})
 }
@@ -112,17 +115,17 @@ func (w *cuts) finish(run *analysis.Run) {
 			o := c.who
 			switch {
 			case foreign >= 2:
-				o.Confidence = analysis.Strong
+				o.Confidence = pairing.Strong
 			case !c.reset.Seen():
-				o.Confidence = analysis.Likely
+				o.Confidence = pairing.Likely
 			default:
-				o.Confidence = analysis.Possible // a server that was started anew resets the same way
+				o.Confidence = pairing.Possible // a server that was started anew resets the same way
 			}
 			// A connection that survived a longer silence may be known only by what was lost.
 			if o.Weakened = c.weakened || run.Topology().Lossy(o.Server); o.Weakened {
 				o.Confidence = o.Confidence.Down()
 			}
-			o.Evidence = func() analysis.Example { return c.example(run, l.survived) }
+			o.Evidence = func() incident.Example { return c.example(run, l.survived) }
 			*w.after.Add(o) = same[0].idle
 		}
 	}
@@ -143,10 +146,10 @@ func sameSilence(sorted []cut) []cut {
 	return best
 }
 
-func (c *cut) example(run *analysis.Run, survived time.Duration) analysis.Example {
-	e := analysis.Example{File: run.File(c.write.File), Frames: frames(c.write.Frame, c.reset.Frame)}
+func (c *cut) example(run *analysis.Run, survived time.Duration) incident.Example {
+	e := incident.Example{File: run.File(c.write.File), Frames: frames(c.write.Frame, c.reset.Frame)}
 	e.Facts = append(e.Facts, fmt.Sprintf("after %s without a packet the client wrote (frame %d)", seconds(c.idle), c.write.Frame))
-	e.Ladder = []analysis.Step{step(c.write, true, "data", seconds(c.idle)+" after the packet before")}
+	e.Ladder = []incident.Step{step(c.write, true, "data", seconds(c.idle)+" after the packet before")}
 	if c.reset.Seen() {
 		fact := fmt.Sprintf("the answer was a reset, %s later (frame %d), with TTL %d", ms(c.reset.Time.Sub(c.write.Time)), c.reset.Frame, c.reset.TTL)
 		if c.foreign() {

@@ -5,22 +5,25 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // ReadTimeout is RS210: reads that ended because the client's read timeout had passed.
 func ReadTimeout() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS210", Name: "read-timeout", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS210", Name: "read-timeout", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "reads timed out: clients went on without the reply after their read timeout",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS401"}, Share: analysis.StalledWait},
-			{Rules: []string{"RS402"}, Share: analysis.SameConnection},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS401"}, Share: incident.StalledWait},
+			{Rules: []string{"RS402"}, Share: incident.SameConnection},
 		},
-		Step: analysis.StepText{One: "1 read timed out", Many: "%d reads timed out", Shows: analysis.ShowsWait},
+		Step: incident.StepText{One: "1 read timed out", Many: "%d reads timed out", Shows: incident.ShowsWait},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := newWaits(r)
-			groups := analysis.Keep(r.Collector, analysis.Texts[handled]{
-				Title: func(f *analysis.Finding, h *handled) string {
+			groups := incident.Keep(r.Collector, incident.Texts[handled]{
+				Title: func(f *incident.Finding, h *handled) string {
 					after := ""
 					if h.timeout != nil {
 						after = " after " + ms(h.timeout.T)
@@ -28,12 +31,12 @@ func ReadTimeout() *analysis.Detector {
 					return fmt.Sprintf("%s timed out%s", plural(f.Count, "read", "reads"), after)
 				},
 				Remedy: timeoutRemedy,
-				Notes:  func(_ *analysis.Finding, h *handled) []string { return h.notes() },
+				Notes:  func(_ *incident.Finding, h *handled) []string { return h.notes() },
 			})
 			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					t, level := timedOut(run, x)
-					if level == analysis.Unsaid {
+					if level == pairing.Unsaid {
 						continue
 					}
 					o := x.occurrence(run)
@@ -55,20 +58,20 @@ const early = 2 * time.Millisecond
 
 // timedOut says whether a wait ended by a read timeout, and by which. t is nil where the timeout's length is not known
 // but nothing else can have ended the wait.
-func timedOut(run *analysis.Run, x *wait) (t *analysis.Timeout, level analysis.Confidence) {
+func timedOut(run *analysis.Run, x *wait) (t *client.Timeout, level pairing.Confidence) {
 	st := run.StanceOf(x.group)
-	if st.Policy == analysis.PolicyMultiplex || st.Policy == analysis.PolicyAsync {
-		return nil, analysis.Unsaid
+	if st.Policy == client.PolicyMultiplex || st.Policy == client.PolicyAsync {
+		return nil, pairing.Unsaid
 	}
-	top := analysis.Strong
-	if st.Confidence == analysis.Unsaid && x.how == analysis.GaveUpReuse {
-		return nil, analysis.Unsaid // it may be a pipeline
+	top := pairing.Strong
+	if st.Confidence == pairing.Unsaid && x.how == client.GaveUpReuse {
+		return nil, pairing.Unsaid // it may be a pipeline
 	}
 	if d, ok := run.GivenTimeout(x.client.Addr()); ok {
 		if x.gap < d-early {
-			return nil, analysis.Unsaid
+			return nil, pairing.Unsaid
 		}
-		return &analysis.Timeout{T: d, Given: true}, top
+		return &client.Timeout{T: d, Given: true}, top
 	}
 	ts := x.group.Population().Waits()
 	for i := range ts.Values {
@@ -80,24 +83,24 @@ func timedOut(run *analysis.Run, x *wait) (t *analysis.Timeout, level analysis.C
 	}
 	switch {
 	case t != nil && t.FromDefault:
-		return t, analysis.Likely
+		return t, pairing.Likely
 	case t != nil:
 		return t, top
-	case len(ts.Values) > 0 || ts.Cancelled || x.how == analysis.GaveUpReuse:
-		return nil, analysis.Unsaid
+	case len(ts.Values) > 0 || ts.Cancelled || x.how == client.GaveUpReuse:
+		return nil, pairing.Unsaid
 	}
 	// Too few to measure. Calls of a library that cannot be cancelled from outside end by a timeout only.
 	if lib := x.group.Population().Lib(); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
-		return nil, analysis.Likely
+		return nil, pairing.Likely
 	}
-	return nil, analysis.Unsaid
+	return nil, pairing.Unsaid
 }
 
 // shortestTimeout is the shortest wait that may be a read timeout where the timeout itself cannot be measured.
 const shortestTimeout = 50 * time.Millisecond
 
 // timer says how the length of the wait is known to be a timer's.
-func timer(t *analysis.Timeout, gap time.Duration) string {
+func timer(t *client.Timeout, gap time.Duration) string {
 	switch {
 	case t == nil:
 		return "too few waits to measure the timeout; calls of this library end without a reply by a timeout only"
@@ -122,7 +125,7 @@ func nominal(t time.Duration) string {
 	return fmt.Sprintf("%d ms", t.Round(10*time.Millisecond).Milliseconds())
 }
 
-func timeoutRemedy(f *analysis.Finding, h *handled) string {
+func timeoutRemedy(f *incident.Finding, h *handled) string {
 	text := fmt.Sprintf("%s timed out", plural(f.Count, "read", "reads"))
 	if h.timeout != nil {
 		text += " after " + ms(h.timeout.T)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
@@ -25,7 +27,7 @@ func inspectCapture(t *testing.T, name string) result {
 }
 
 // of returns the findings of one rule.
-func of(r result, rule string) (list []analysis.Finding) {
+func of(r result, rule string) (list []incident.Finding) {
 	for _, f := range r.findings {
 		if f.Rule == rule {
 			list = append(list, f)
@@ -34,7 +36,7 @@ func of(r result, rule string) (list []analysis.Finding) {
 	return list
 }
 
-func counted(list []analysis.Finding) (n int) {
+func counted(list []incident.Finding) (n int) {
 	for _, f := range list {
 		n += f.Count
 	}
@@ -42,7 +44,7 @@ func counted(list []analysis.Finding) (n int) {
 }
 
 // surest returns the highest confidence of the findings.
-func surest(list []analysis.Finding) (c analysis.Confidence) {
+func surest(list []incident.Finding) (c pairing.Confidence) {
 	for _, f := range list {
 		c = max(c, f.Confidence)
 	}
@@ -50,7 +52,7 @@ func surest(list []analysis.Finding) (c analysis.Confidence) {
 }
 
 // says returns all that a finding tells, for a search in it.
-func says(f analysis.Finding) string {
+func says(f incident.Finding) string {
 	var b strings.Builder
 	b.WriteString(f.Title + "\n" + f.Remedy + "\n" + strings.Join(f.Notes, "\n"))
 	for _, e := range f.Examples {
@@ -76,36 +78,36 @@ func truth(t *testing.T, name string, into any) {
 func TestPoolRulesOnCaptures(t *testing.T) {
 	type want struct {
 		count int
-		sure  analysis.Confidence
+		sure  pairing.Confidence
 		says  []string
 	}
 	for name, wants := range map[string]map[string]want{
 		"03a_jedispool_leak_4s.pcap": {
-			"RS202": {12, analysis.Strong, []string{"every 4 s", "at least 12 pools"}},
-			"RS203": {33, analysis.Strong, nil},
-			"RS204": {96, analysis.Proven, []string{"100 connections were refused", "198.18.0.2 10", "12 pools"}},
-			"RS206": {66, analysis.Proven, []string{"maxclients", "sends no packet"}},
-			"RS209": {24, analysis.Likely, []string{"24 SYNs refused", "4 s"}},
+			"RS202": {12, pairing.Strong, []string{"every 4 s", "at least 12 pools"}},
+			"RS203": {33, pairing.Strong, nil},
+			"RS204": {96, pairing.Proven, []string{"100 connections were refused", "198.18.0.2 10", "12 pools"}},
+			"RS206": {66, pairing.Proven, []string{"maxclients", "sends no packet"}},
+			"RS209": {24, pairing.Likely, []string{"24 SYNs refused", "4 s"}},
 		},
 		"lab_j1.pcap": {
-			"RS202": {3, analysis.Strong, []string{"29.96, 4.04, 11.05 mod 30 s", "4.04 s, 7.00 s"}},
-			"RS203": {9, analysis.Strong, []string{"every 60 s"}},
-			"RS209": {2, analysis.Likely, nil},
+			"RS202": {3, pairing.Strong, []string{"29.96, 4.04, 11.05 mod 30 s", "4.04 s, 7.00 s"}},
+			"RS203": {9, pairing.Strong, []string{"every 60 s"}},
+			"RS209": {2, pairing.Likely, nil},
 		},
 		"lab_s1.pcap": {
-			"RS204": {2, analysis.Proven, []string{"its caller reads the refusal"}},
-			"RS206": {1, analysis.Proven, []string{"maxclients"}},
+			"RS204": {2, pairing.Proven, []string{"its caller reads the refusal"}},
+			"RS206": {1, pairing.Proven, []string{"maxclients"}},
 		},
 		"seed1_article.pcap": {
-			"RS210": {1, analysis.Likely, []string{"consistent with the Jedis default 2 s", "in 107 us", "2.252263 s", "the server process stalled, not the network"}},
-			"RS201": {1, analysis.Strong, []string{"FIN at 01:17:27.574951", "CLOSE_WAIT", "no client FIN", "`timeout 60`", "frame 14 is a keep-alive probe, no data"}},
+			"RS210": {1, pairing.Likely, []string{"consistent with the Jedis default 2 s", "in 107 us", "2.252263 s", "the server process stalled, not the network"}},
+			"RS201": {1, pairing.Strong, []string{"FIN at 01:17:27.574951", "CLOSE_WAIT", "no client FIN", "`timeout 60`", "frame 14 is a keep-alive probe, no data"}},
 		},
-		"01f_jedis262_timeouts_only.pcap": {"RS210": {3, analysis.Likely, []string{"QUIT"}}},
-		"01c_jedis262_fixed_T300.pcap":    {"RS210": {552, analysis.Strong, []string{"correctly"}}},
+		"01f_jedis262_timeouts_only.pcap": {"RS210": {3, pairing.Likely, []string{"QUIT"}}},
+		"01c_jedis262_fixed_T300.pcap":    {"RS210": {552, pairing.Strong, []string{"correctly"}}},
 		"02a_redispy451_asyncio_cancel.pcap": {
-			"RS211": {186, analysis.Likely, []string{"no timer", "does not"}},
+			"RS211": {186, pairing.Likely, []string{"no timer", "does not"}},
 		},
-		"02d_redispy455_asyncio_fixed.pcap": {"RS211": {324, analysis.Likely, []string{"no timer", "here it does."}}},
+		"02d_redispy455_asyncio_fixed.pcap": {"RS211": {324, pairing.Likely, []string{"no timer", "here it does."}}},
 		"04_sentinel.pcap":                  nil,
 		"04_replication_psync.pcap":         nil,
 		"04_ioredis.pcap":                   nil,
@@ -131,7 +133,7 @@ func TestPoolRulesOnCaptures(t *testing.T) {
 					t.Errorf("%s: %d times, %s; want %d times, at least %s", rule, n, surest(list), w.count, w.sure)
 				}
 				for _, text := range w.says {
-					if !slices.ContainsFunc(list, func(f analysis.Finding) bool { return strings.Contains(says(f), text) }) {
+					if !slices.ContainsFunc(list, func(f incident.Finding) bool { return strings.Contains(says(f), text) }) {
 						t.Errorf("%s does not say %q", rule, text)
 					}
 				}
@@ -187,7 +189,7 @@ func TestRefusalAnswersNoCommand(t *testing.T) {
 func TestArticleTimeout(t *testing.T) {
 	s := load(t, "../../testdata/scenarios/rs109/fires_article_a.txt")
 	list := of(inspect(t, s.Packets(), optionsOf(t, s)), "RS210")
-	if len(list) != 1 || list[0].Count != 1 || list[0].Confidence != analysis.Likely {
+	if len(list) != 1 || list[0].Count != 1 || list[0].Confidence != pairing.Likely {
 		t.Fatalf("%d findings, want one that is likely: %+v", len(list), list)
 	}
 	for _, text := range []string{"waited 2.002272 s", "consistent with the Jedis default 2 s", "in 107 us", "2.252263 s after that", "the server process stalled, not the network"} {

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // stormDirect: one command in so many that goes straight to the new owner shows a client that learns.
@@ -13,9 +16,9 @@ const stormDirect = 4
 // MovedStorm is RS301: a client that keeps using an old slot map.
 func MovedStorm() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS301", Name: "moved-storm", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS301", Name: "moved-storm", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a client keeps an old slot map: its commands are redirected again and again",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "share", Default: "1%", Meaning: "share of the client's commands with keys that are redirected"},
 			{Name: "stale_after", Default: "10s", Meaning: "how long it goes on"},
 			{Name: "min", Default: "20", Meaning: "how many redirects it takes"},
@@ -23,11 +26,11 @@ func MovedStorm() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			least, share := r.Number("min"), r.Share("share")
 			lasts := r.Duration("stale_after") // a map that is refreshed at all is right again by then
-			neverRefreshes := analysis.Keep(r.Collector, analysis.Texts[bool]{
-				Title: func(f *analysis.Finding, _ *bool) string {
+			neverRefreshes := incident.Keep(r.Collector, incident.Texts[bool]{
+				Title: func(f *incident.Finding, _ *bool) string {
 					return fmt.Sprintf("%s keeps an old slot map: %s", f.Client, plural(f.Count, "needless redirect", "needless redirects"))
 				},
-				Remedy: func(_ *analysis.Finding, stays *bool) string {
+				Remedy: func(_ *incident.Finding, stays *bool) string {
 					how := "refreshes it and ignores the result"
 					if *stays {
 						how = "never refreshes it"
@@ -50,10 +53,10 @@ func MovedStorm() *analysis.Detector {
 	}
 }
 
-func storm(r *analysis.Run, st *analysis.MovedStorm) analysis.Occurrence {
-	o := analysis.Occurrence{
+func storm(r *analysis.Run, st *cluster.MovedStorm) incident.Occurrence {
+	o := incident.Occurrence{
 		Client: netip.AddrPortFrom(st.Client, 0), AnyServer: true, Time: st.First, Last: st.Last, Count: st.Stale(),
-		Severity: analysis.Medium, Confidence: analysis.Strong, Weakened: st.Weakened,
+		Severity: incident.Medium, Confidence: pairing.Strong, Weakened: st.Weakened,
 		Commands: map[string]int{},
 	}
 	if st.Weakened {
@@ -62,9 +65,9 @@ func storm(r *analysis.Run, st *analysis.MovedStorm) analysis.Occurrence {
 	for _, m := range st.Moves {
 		o.Commands[m.Command]++
 	}
-	o.Evidence = func() analysis.Example {
+	o.Evidence = func() incident.Example {
 		m := &st.Moves[0]
-		e := analysis.Example{Conn: m.Conn, Client: m.Client, Server: m.Server, File: r.File(m.File), Time: m.Time}
+		e := incident.Example{Conn: m.Conn, Client: m.Client, Server: m.Server, File: r.File(m.File), Time: m.Time}
 		e.Facts = append(e.Facts, fmt.Sprintf("%d of %d commands with a key were redirected in %s, for %s; each redirect named the slot of its key",
 			st.Moved, st.Keyed, seconds(st.Last.Sub(st.First)), plural(st.Slots, "slot", "slots")))
 		switch {

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
@@ -17,10 +20,10 @@ const maxPointers = 1 << 14
 // MovedToSelf is RS302: a MOVED that points back to the node that sent it, or two nodes that point at each other.
 func MovedToSelf() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS302", Name: "moved-to-self", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS302", Name: "moved-to-self", Severity: incident.High, Since: "0.1.0",
 		Summary: "MOVED points back to the node that sent it, or two nodes point at each other",
-		Step:    analysis.StepText{One: "1 redirect pointed back to its node", Many: "%d redirects pointed back to their nodes"},
-		Params: []analysis.Param{
+		Step:    incident.StepText{One: "1 redirect pointed back to its node", Many: "%d redirects pointed back to their nodes"},
+		Params: []incident.Param{
 			{Name: "pong_window", Default: "5s", Meaning: "how far apart two MOVED may be that point at each other's node"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
@@ -29,10 +32,10 @@ func MovedToSelf() *analysis.Detector {
 				slots:  r.EvidenceBound(maxPointers, "redirected slots of clients", "nodes that point at each other for further slots"),
 				atOnce: r.EvidenceBound(maxPointers, "redirects back and forth", "further redirects back and forth"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s sends clients back to itself: %s", f.Server, plural(f.Count, "MOVED", "times MOVED"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "The node says that the slot is at its own address: the endpoint is a shared name or behind address translation, or the slot " +
 					"map is in the middle of a failover. Reconnect and resolve the name again; do not retry on the same connection."
 			}
@@ -51,8 +54,8 @@ type selfMoves struct {
 	from          capture.Time  // when the first redirect was understood: what nodes serve is known from then on
 }
 
-func (w *selfMoves) see(e *analysis.Redirected) {
-	if e.Redirect.Kind != resp.Moved || !e.Target.IsValid() || e.How == analysis.Placeholder {
+func (w *selfMoves) see(e *cluster.Redirected) {
+	if e.Redirect.Kind != resp.Moved || !e.Target.IsValid() || e.How == cluster.Placeholder {
 		return
 	}
 	s, info := e.Session, &e.Exchange.Serves
@@ -76,25 +79,25 @@ func (w *selfMoves) see(e *analysis.Redirected) {
 }
 
 // ownAddress says how the target is the node itself.
-func ownAddress(e *analysis.Redirected) string {
+func ownAddress(e *cluster.Redirected) string {
 	switch e.How {
-	case analysis.SameHost:
+	case cluster.SameHost:
 		return "the host is empty, which means the same host, and the port is its own"
-	case analysis.ByName:
+	case cluster.ByName:
 		return fmt.Sprintf("the name %s:%d stands for %s in this capture", hostText(&e.Redirect), e.Redirect.Port, e.Target)
 	}
 	return "address and port are its own"
 }
 
-func (w *selfMoves) report(e *analysis.Redirected, how string, other *hop) {
+func (w *selfMoves) report(e *cluster.Redirected, how string, other *hop) {
 	run := w.r.Run()
-	level := analysis.Proven
-	if e.How == analysis.ByName {
-		level = analysis.Strong // a name may stand for several addresses
+	level := pairing.Proven
+	if e.How == cluster.ByName {
+		level = pairing.Strong // a name may stand for several addresses
 	}
-	o := redirectOccurrence(e, analysis.High, level)
+	o := redirectOccurrence(e, incident.High, level)
 	if other == nil {
-		o.Evidence = func() analysis.Example { return redirectExample(run, e, how) }
+		o.Evidence = func() incident.Example { return redirectExample(run, e, how) }
 		w.r.Add(o)
 		return
 	}
@@ -103,20 +106,20 @@ func (w *selfMoves) report(e *analysis.Redirected, how string, other *hop) {
 	}
 	x := redirectExample(run, e, how)
 	x.Frames = frames(append([]int64{other.reply}, x.Frames...)...)
-	o.Evidence = func() analysis.Example { return x }
+	o.Evidence = func() incident.Example { return x }
 	w.pongs = append(w.pongs, pong{o, e.Target, e.Redirect.Slot, other.at})
 }
 
 // pong is a MOVED back to the node that had pointed here.
 type pong struct {
-	o     analysis.Occurrence
+	o     incident.Occurrence
 	other netip.AddrPort
 	slot  uint16
 	since capture.Time // when the other node had pointed here
 }
 
 // between reports whether a node served the slot between the two, as replies showed that were understood only later.
-func (p *pong) between(t *analysis.Topology, server netip.AddrPort) bool {
+func (p *pong) between(t *cluster.Topology, server netip.AddrPort) bool {
 	at, ok := t.Served(server, p.slot)
 	return ok && at >= p.since && at <= p.o.Time
 }
@@ -131,7 +134,7 @@ func (w *selfMoves) finish(r *analysis.Run) {
 			continue
 		}
 		if t.Lossy(o.Server) || t.Lossy(p.other) || !t.FollowsSlots(o.Server) || !t.FollowsSlots(p.other) || p.since < w.from {
-			o.Weakened, o.Confidence = true, min(o.Confidence, analysis.Likely)
+			o.Weakened, o.Confidence = true, min(o.Confidence, pairing.Likely)
 		}
 		w.r.Add(*o)
 	}

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
@@ -14,19 +17,19 @@ const maxRedirecting = 4096
 // MovedEmptyHost is RS303: a redirect without a host.
 func MovedEmptyHost() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS303", Name: "moved-empty-host", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS303", Name: "moved-empty-host", Severity: incident.High, Since: "0.1.0",
 		Summary: "a redirect names no host: it is empty or a question mark",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &nameless{
 				r: r, nodes: map[netip.AddrPort]*naming{},
 				bound: r.DetailBound(maxRedirecting, "redirecting nodes", "whether further nodes name hosts"),
 			}
-			w.groups = analysis.Keep(r.Collector, analysis.Texts[*naming]{
-				Title: func(f *analysis.Finding, _ **naming) string {
+			w.groups = incident.Keep(r.Collector, incident.Texts[*naming]{
+				Title: func(f *incident.Finding, _ **naming) string {
 					return fmt.Sprintf("%s redirects without naming a host: %s", f.Server, plural(f.Count, "time", "times"))
 				},
-				Remedy: func(_ *analysis.Finding, n **naming) string { return w.remedy(*n) },
-				Notes:  func(_ *analysis.Finding, n **naming) []string { return w.notes(*n) },
+				Remedy: func(_ *incident.Finding, n **naming) string { return w.remedy(*n) },
+				Notes:  func(_ *incident.Finding, n **naming) []string { return w.notes(*n) },
 			})
 			return analysis.Hooks{Redirect: w.see}
 		},
@@ -38,7 +41,7 @@ type nameless struct {
 	r      *analysis.Reporter
 	nodes  map[netip.AddrPort]*naming
 	bound  *bound.Bound            // of nodes
-	groups analysis.Facts[*naming] // of the group's node
+	groups incident.Facts[*naming] // of the group's node
 }
 
 // naming is how one node redirects.
@@ -47,7 +50,7 @@ type naming struct {
 	question      bool
 }
 
-func (w *nameless) see(e *analysis.Redirected) {
+func (w *nameless) see(e *cluster.Redirected) {
 	n := w.nodes[e.Session.Server]
 	if n == nil {
 		n = &naming{}
@@ -55,16 +58,16 @@ func (w *nameless) see(e *analysis.Redirected) {
 			w.nodes[e.Session.Server] = n
 		}
 	}
-	if e.How != analysis.SameHost && e.How != analysis.Placeholder {
+	if e.How != cluster.SameHost && e.How != cluster.Placeholder {
 		n.with++
 		return
 	}
 	n.without++
-	n.question = n.question || e.How == analysis.Placeholder
-	o := redirectOccurrence(e, analysis.High, analysis.Proven)
-	o.Evidence = func() analysis.Example {
+	n.question = n.question || e.How == cluster.Placeholder
+	o := redirectOccurrence(e, incident.High, pairing.Proven)
+	o.Evidence = func() incident.Example {
 		how := "the host is empty: a client must take it for the host that it asked, " + e.Target.String()
-		if e.How == analysis.Placeholder {
+		if e.How == cluster.Placeholder {
 			how = "the host is \"?\": no client can follow it"
 		}
 		return redirectExample(w.r.Run(), e, how)

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
@@ -22,9 +25,9 @@ const (
 // MovedUnreachable is RS304: a redirect to where the client cannot go.
 func MovedUnreachable() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS304", Name: "moved-unreachable", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS304", Name: "moved-unreachable", Severity: incident.High, Since: "0.1.0",
 		Summary: "a redirect points to an address that the client cannot reach",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "connect_wait", Default: "3s", Meaning: "how long a connection to the target may take"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
@@ -34,10 +37,10 @@ func MovedUnreachable() *analysis.Detector {
 				tries:   r.EvidenceBound(maxAttempts, "connections to targets of redirects", "what became of further connections"),
 				ends:    r.DetailBound(maxTargets, "ends of connections from before the capture", "which further addresses are in use: redirects to them are possible faults at most"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, plural(f.Count, "redirect", "redirects"))
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("Clients cannot reach %s. Set cluster-announce-ip, cluster-announce-port and cluster-announce-tls-port to an address "+
 					"that is valid for them (docker, Kubernetes, address translation).", f.Server)
 			}
@@ -81,7 +84,7 @@ type targets struct {
 	targets, tries, ends *bound.Bound            // of the three
 }
 
-func (w *targets) see(e *analysis.Redirected) {
+func (w *targets) see(e *cluster.Redirected) {
 	if !e.Target.IsValid() || e.Target == e.Session.Server {
 		return
 	}
@@ -174,26 +177,26 @@ func (w *targets) finish(r *analysis.Run) {
 		class := foreignClass(t.asked.Addr(), t.key.addr.Addr())
 		switch {
 		case (t.refused > 0 || silent) && (r.Topology().Lossy(t.asked) || r.Topology().Lossy(t.key.addr) || t.refused == 0 && t.syns < 2):
-			w.report(t, analysis.Likely, class) // the answer may have been lost with the capture
+			w.report(t, pairing.Likely, class) // the answer may have been lost with the capture
 		case t.refused > 0 || silent:
-			w.report(t, analysis.Proven, class)
+			w.report(t, pairing.Proven, class)
 		case t.tries == 0 && class != "" && !t.key.client.IsPrivate() && !t.key.client.IsLoopback():
-			w.report(t, analysis.Likely, class)
+			w.report(t, pairing.Likely, class)
 		}
 	}
 }
 
-func (w *targets) report(t *target, level analysis.Confidence, class string) {
+func (w *targets) report(t *target, level pairing.Confidence, class string) {
 	if t.weakened {
 		level = level.Down()
 	}
 	if w.ends.Hits > 0 {
-		level = min(level, analysis.Possible) // the target may be in use: not all ends are remembered
+		level = min(level, pairing.Possible) // the target may be in use: not all ends are remembered
 	}
-	w.r.Add(analysis.Occurrence{
-		Client: t.client, Server: t.key.addr, Conn: t.conn, Time: t.at, Count: t.redirects, Severity: analysis.High, Confidence: level, Weakened: t.weakened,
-		Evidence: func() analysis.Example {
-			e := analysis.Example{
+	w.r.Add(incident.Occurrence{
+		Client: t.client, Server: t.key.addr, Conn: t.conn, Time: t.at, Count: t.redirects, Severity: incident.High, Confidence: level, Weakened: t.weakened,
+		Evidence: func() incident.Example {
+			e := incident.Example{
 				Conn: t.conn, Client: t.client, Server: t.asked, File: w.r.Run().File(t.file), Frames: frames(append(t.frames, t.lastFrame)...), Facts: []string{t.text},
 				Filter: w.r.Run().Filter(netip.AddrPortFrom(t.key.client, 0), netip.AddrPort{}),
 			}

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
@@ -19,13 +22,13 @@ const (
 // RedirectLoop is RS305: redirects that lead from node to node and never to data.
 func RedirectLoop() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS305", Name: "redirect-loop", Severity: analysis.High, Since: "0.1.0",
+		ID: "RS305", Name: "redirect-loop", Severity: incident.High, Since: "0.1.0",
 		Summary: "one key is redirected from node to node and never served",
-		CausedBy: []analysis.Cause{
-			{Rules: []string{"RS302"}, Share: analysis.SameClient},
+		CausedBy: []incident.Cause{
+			{Rules: []string{"RS302"}, Share: incident.SameClient},
 		},
-		Step: analysis.StepText{One: "1 redirect led in a circle", Many: "%d redirects led in a circle"},
-		Params: []analysis.Param{
+		Step: incident.StepText{One: "1 redirect led in a circle", Many: "%d redirects led in a circle"},
+		Params: []incident.Param{
 			{Name: "loop_window", Default: "5s", Meaning: "longest time from one redirect to the next"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
@@ -33,10 +36,10 @@ func RedirectLoop() *analysis.Detector {
 				r: r, window: r.Duration("loop_window"), chains: map[keyID]*chain{},
 				bound: r.EvidenceBound(maxChains, "redirected keys", "loops of further keys"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("nodes disagree on a slot: %s of %s led in a circle", plural(f.Count, "redirect", "redirects"), f.Client)
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				who := "Nodes disagree on a slot."
 				if len(f.Examples) > 0 && len(f.Examples[0].Facts) > 1 {
 					who = "Nodes disagree: " + f.Examples[0].Facts[1] + "."
@@ -62,7 +65,7 @@ type chain struct {
 	n    int
 }
 
-func (w *loops) see(e *analysis.Redirected) {
+func (w *loops) see(e *cluster.Redirected) {
 	if !e.Target.IsValid() {
 		return
 	}
@@ -89,12 +92,12 @@ func (w *loops) see(e *analysis.Redirected) {
 	if c.n < loopHops {
 		return
 	}
-	o := redirectOccurrence(e, analysis.High, analysis.Proven)
+	o := redirectOccurrence(e, incident.High, pairing.Proven)
 	o.AnyServer, o.Subject, o.Count = true, fmt.Sprintf("slot %d", id.slot), 1
 	if c.n == loopHops {
 		o.Count, o.Time, o.Last = loopHops, c.hops[0].at, now.at
 	}
-	o.Evidence = func() analysis.Example {
+	o.Evidence = func() incident.Example {
 		run := w.r.Run()
 		x := redirectExample(run, e)
 		x.Facts[0] = fmt.Sprintf("%s was redirected %d times and got no data", now.what, c.n)

@@ -4,30 +4,33 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // AskWithoutAsking is RS306: a client that follows ASK without ASKING and is sent back.
 func AskWithoutAsking() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS306", Name: "ask-without-asking", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS306", Name: "ask-without-asking", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a command followed an ASK redirect without ASKING directly before it",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "follow_window", Default: "2s", Meaning: "how soon after ASK the command must come to be its follower"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s follows ASK without ASKING: %s", f.Client, plural(f.Count, "command was sent back", "commands were sent back"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "ASKING must be on the same connection, immediately before the command. A pool must not give the two to different " +
 					"connections, and no other thread's command may come between them."
 			}
-			return analysis.Hooks{Redirect: func(e *analysis.Redirected) {
+			return analysis.Hooks{Redirect: func(e *cluster.Redirected) {
 				if !e.NoAsking {
 					return
 				}
-				o := redirectOccurrence(e, analysis.Medium, analysis.Strong)
-				o.Evidence = func() analysis.Example {
+				o := redirectOccurrence(e, incident.Medium, pairing.Strong)
+				o.Evidence = func() incident.Example {
 					ex := e.Exchange
 					x := redirectExample(r.Run(), e,
 						fmt.Sprintf("%s had answered with ASK %d %s (frame %d), %s before this command", e.Target, e.Redirect.Slot, e.Session.Server,

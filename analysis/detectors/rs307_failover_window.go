@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
@@ -23,10 +25,10 @@ const (
 // FailoverWindow is RS307: a burst of the errors that a failover, a restart or a migration gives.
 func FailoverWindow() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS307", Name: "failover-window", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS307", Name: "failover-window", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "nodes refused commands as they do during a failover",
-		Step:    analysis.StepText{One: "a failover made 1 command fail", Many: "failovers made %d commands fail"},
-		Params: []analysis.Param{
+		Step:    incident.StepText{One: "a failover made 1 command fail", Many: "failovers made %d commands fail"},
+		Params: []incident.Param{
 			{Name: "burst", Default: "3", Meaning: "refused writes that make a window"},
 			{Name: "within", Default: "5s", Meaning: "how close together, and how long a pause ends it"},
 		},
@@ -35,10 +37,10 @@ func FailoverWindow() *analysis.Detector {
 				r: r, burst: r.Number("burst"), within: r.Duration("within"),
 				hit: r.DetailBound(maxHit, "clients, servers and commands of one failover", "how many more a failover hit"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("failover: %s refused between %s and %s", plural(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("Failover from %s to %s. %s failed. Retry them with a pause, after asking for the topology again. See RS111 for "+
 					"transactions torn by it.", at(f.First), at(f.Last), plural(f.Count, "command", "commands"))
 			}
@@ -96,7 +98,7 @@ func (w *failovers) see(a *analysis.Answered) {
 	f := refusal{
 		at: ex.Serves.Time, client: s.Client.Addr(), server: s.Server, conn: s.ID, batch: ex.Batch, frame: ex.Serves.Frame,
 		class: failoverClasses[i], command: ex.CommandName(), error: resp.TextOf(text).Short(80),
-		weakened: ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0,
+		weakened: ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0,
 	}
 	if w.open != nil && f.at.Sub(w.open.last) > w.within {
 		w.close()
@@ -167,20 +169,20 @@ func (w *failovers) close() {
 		return
 	}
 	first := &o.refusals[0]
-	level := analysis.Proven
+	level := pairing.Proven
 	var notes []string
 	if len(o.classes) == 1 && len(o.clients) == 1 && len(o.servers) == 1 {
-		level = analysis.Likely
+		level = pairing.Likely
 		notes = append(notes, "one client, one node and one kind of error: a client that is set up to write to a replica, or a plain restart, looks the same")
 	}
 	if o.weakened {
 		level = level.Down()
 	}
-	w.r.Add(analysis.Occurrence{
-		AnyServer: true, AnyClient: true, Time: first.at, Last: o.last, Count: o.n, Severity: analysis.Medium, Confidence: level, Weakened: o.weakened,
+	w.r.Add(incident.Occurrence{
+		AnyServer: true, AnyClient: true, Time: first.at, Last: o.last, Count: o.n, Severity: incident.Medium, Confidence: level, Weakened: o.weakened,
 		Commands: o.commands, Notes: notes,
-		Evidence: func() analysis.Example {
-			e := analysis.Example{Time: first.at, File: w.r.Run().File(o.file), Filter: fmt.Sprintf("ip.addr==%s", first.server.Addr())}
+		Evidence: func() incident.Example {
+			e := incident.Example{Time: first.at, File: w.r.Run().File(o.file), Filter: fmt.Sprintf("ip.addr==%s", first.server.Addr())}
 			if first.server.Addr().Is6() {
 				e.Filter = fmt.Sprintf("ipv6.addr==%s", first.server.Addr())
 			}

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -14,13 +17,13 @@ const mapsApart = 10 * time.Minute
 // ForeignCluster is RS308: a node that belongs to another cluster than those that list it.
 func ForeignCluster() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS308", Name: "foreign-cluster", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS308", Name: "foreign-cluster", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "a node's own slot map shares no node with the map of the cluster that lists it",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s belongs to another cluster than the nodes that list it", f.Server)
 			}
-			r.Remedy = func(f *analysis.Finding) string {
+			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s belongs to another cluster (address reuse). Disconnect clients and re-announce.", f.Server)
 			}
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
@@ -40,7 +43,7 @@ func ForeignCluster() *analysis.Detector {
 
 // foreign reports whether a map lists the node that gave own, under an id that own does not have, and the two have no id
 // in common.
-func foreign(own, m *analysis.ClusterMap) bool {
+func foreign(own, m *cluster.ClusterMap) bool {
 	if d := own.Time.Sub(m.Time); d > mapsApart || d < -mapsApart {
 		return false
 	}
@@ -63,12 +66,12 @@ func foreign(own, m *analysis.ClusterMap) bool {
 // identifier is the beginning of a node's id, as it may be printed.
 func identifier(id string) string { return resp.TextOf([]byte(id)).Short(12) }
 
-func stranger(r *analysis.Run, own, m *analysis.ClusterMap) analysis.Occurrence {
+func stranger(r *analysis.Run, own, m *cluster.ClusterMap) incident.Occurrence {
 	listed, _ := m.Names(own.From)
-	return analysis.Occurrence{
-		Client: own.Client, AnyClient: true, Server: own.From, Conn: own.Conn, Time: max(own.Time, m.Time), Severity: analysis.Critical, Confidence: analysis.Strong,
-		Evidence: func() analysis.Example {
-			return analysis.Example{
+	return incident.Occurrence{
+		Client: own.Client, AnyClient: true, Server: own.From, Conn: own.Conn, Time: max(own.Time, m.Time), Severity: incident.Critical, Confidence: pairing.Strong,
+		Evidence: func() incident.Example {
+			return incident.Example{
 				File: r.File(own.File), Frames: frames(m.Frame, own.Frame),
 				Facts: []string{
 					fmt.Sprintf("%s's %s (frame %d) lists %s as its node %s", m.From, m.Command, m.Frame, own.From, identifier(listed.ID)),

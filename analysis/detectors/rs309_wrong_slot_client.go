@@ -9,6 +9,9 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
@@ -24,9 +27,9 @@ const (
 // WrongSlotClient is RS309: a client whose choice of nodes follows from a wrong hash.
 func WrongSlotClient() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS309", Name: "wrong-slot-client", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS309", Name: "wrong-slot-client", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a client computes the slots of keys wrongly",
-		Params: []analysis.Param{
+		Params: []incident.Param{
 			{Name: "min", Default: "20", Meaning: "redirected keys that the wrong hash must explain"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
@@ -34,11 +37,11 @@ func WrongSlotClient() *analysis.Detector {
 				r: r, least: r.Number("min"), clients: map[netip.Addr]*hasher{},
 				bound: r.EvidenceBound(maxHashers, "clients with redirected keys", "whether further clients compute slots wrongly"),
 			}
-			w.faults = analysis.Keep(r.Collector, analysis.Texts[wrongHash]{
-				Title: func(f *analysis.Finding, _ *wrongHash) string {
+			w.faults = incident.Keep(r.Collector, incident.Texts[wrongHash]{
+				Title: func(f *incident.Finding, _ *wrongHash) string {
 					return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, plural(f.Count, "key went", "keys went"))
 				},
-				Remedy: func(_ *analysis.Finding, fault *wrongHash) string {
+				Remedy: func(_ *incident.Finding, fault *wrongHash) string {
 					return "The client computes slots wrongly for keys " + fault.keys + ". A slot is CRC-16/XMODEM of the text between the first { and the first } " +
 						"behind it, where that is not empty, else of the whole key, modulo 16384."
 				},
@@ -120,10 +123,10 @@ type hashers struct {
 	least   int // redirected keys whose node a wrong hash must explain
 	clients map[netip.Addr]*hasher
 	bound   *bound.Bound              // of clients
-	faults  analysis.Facts[wrongHash] // of each client
+	faults  incident.Facts[wrongHash] // of each client
 }
 
-func (w *hashers) see(e *analysis.Redirected) {
+func (w *hashers) see(e *cluster.Redirected) {
 	ex, s := e.Exchange, e.Session
 	if e.Redirect.Kind != resp.Moved || e.KnewOwner || !ex.HasKey || !ex.Key.Whole() {
 		return
@@ -181,14 +184,14 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 			continue
 		}
 		first, last := &h.misses[0], &h.misses[len(h.misses)-1]
-		level := analysis.Strong
+		level := pairing.Strong
 		if h.weakened {
 			level = level.Down()
 		}
-		*w.faults.Add(analysis.Occurrence{
-			Client: first.client, AnyServer: true, Time: first.at, Last: last.at, Count: h.n, Severity: analysis.Medium, Confidence: level, Weakened: h.weakened,
-			Evidence: func() analysis.Example {
-				e := analysis.Example{Conn: first.conn, Server: first.server, File: r.File(first.file)}
+		*w.faults.Add(incident.Occurrence{
+			Client: first.client, AnyServer: true, Time: first.at, Last: last.at, Count: h.n, Severity: incident.Medium, Confidence: level, Weakened: h.weakened,
+			Evidence: func() incident.Example {
+				e := incident.Example{Conn: first.conn, Server: first.server, File: r.File(first.file)}
 				e.Facts = append(e.Facts, fmt.Sprintf("%d of %d redirected keys went to the node that has their slot by %s", hit, tested, x.what))
 				for j := range h.misses[:5] {
 					m := &h.misses[j]

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -16,25 +19,25 @@ const maxShownWaiting = 5
 // ServerStall is RS401: the server's process answered nobody while its kernel was well.
 func ServerStall() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS401", Name: "server-stall", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS401", Name: "server-stall", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a server's process stalled: its kernel acknowledged commands, and nobody was answered",
-		Step:    analysis.StepText{One: "a server stalled once", Many: "servers stalled %d times", Shows: analysis.ShowsStall},
-		Params: []analysis.Param{
+		Step:    incident.StepText{One: "a server stalled once", Many: "servers stalled %d times", Shows: incident.ShowsStall},
+		Params: []incident.Param{
 			{Name: "stall_min", Default: "100ms", Meaning: "shortest silence that counts"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &stalls{
-				r: r, during: map[*analysis.Stall]int{},
+				r: r, during: map[*cluster.Stall]int{},
 				bound: r.DetailBound(maxWaits, "waits without a reply", "how many more reads timed out because of a stall"),
 			}
-			w.groups = analysis.Keep(r.Collector, analysis.Texts[stallsOfServer]{
-				Title: func(f *analysis.Finding, s *stallsOfServer) string {
+			w.groups = incident.Keep(r.Collector, incident.Texts[stallsOfServer]{
+				Title: func(f *incident.Finding, s *stallsOfServer) string {
 					if f.Count == 1 {
 						return fmt.Sprintf("the server process at %s stalled for %s", f.Server, seconds(s.longest))
 					}
 					return fmt.Sprintf("the server process at %s stalled %d times, up to %s", f.Server, f.Count, seconds(s.longest))
 				},
-				Remedy: func(_ *analysis.Finding, s *stallsOfServer) string {
+				Remedy: func(_ *incident.Finding, s *stallsOfServer) string {
 					return fmt.Sprintf("The server process stalled for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
 						"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
 						seconds(s.longest), at(s.start), plural(s.timeouts, "read", "reads"))
@@ -53,9 +56,9 @@ const maxWaits = 1 << 16
 type stalls struct {
 	r      *analysis.Reporter
 	waits  []waitSpan
-	bound  *bound.Bound            // of waits
-	during map[*analysis.Stall]int // waits that ended in vain because of it
-	groups analysis.Facts[stallsOfServer]
+	bound  *bound.Bound           // of waits
+	during map[*cluster.Stall]int // waits that ended in vain because of it
+	groups incident.Facts[stallsOfServer]
 }
 
 // waitSpan is a wait without a reply.
@@ -72,7 +75,7 @@ type stallsOfServer struct {
 }
 
 // stallStep says how often and how long servers stalled.
-func stallStep(fs []*analysis.Finding, servers []*stallsOfServer, n int) string {
+func stallStep(fs []*incident.Finding, servers []*stallsOfServer, n int) string {
 	longest := time.Duration(0)
 	for _, s := range servers {
 		longest = max(longest, s.longest)
@@ -104,18 +107,18 @@ func (w *stalls) finish(r *analysis.Run) {
 	}
 }
 
-func (w *stalls) report(r *analysis.Run, st *analysis.Stall) {
-	level := analysis.Strong
+func (w *stalls) report(r *analysis.Run, st *cluster.Stall) {
+	level := pairing.Strong
 	if st.Open {
-		level = analysis.Likely
+		level = pairing.Likely
 	}
 	weakened := st.Weakened || r.Topology().Lossy(st.Server) // a reply that was lost may have broken the silence
 	if weakened {
 		level = level.Down()
 	}
-	s := w.groups.Add(analysis.Occurrence{
-		AnyClient: true, Client: st.First.Client, Server: st.Server, Time: st.Start, Last: st.End, Severity: analysis.Medium, Confidence: level, Weakened: weakened,
-		Evidence: func() analysis.Example { return w.evidence(r, st) },
+	s := w.groups.Add(incident.Occurrence{
+		AnyClient: true, Client: st.First.Client, Server: st.Server, Time: st.Start, Last: st.End, Severity: incident.Medium, Confidence: level, Weakened: weakened,
+		Evidence: func() incident.Example { return w.evidence(r, st) },
 	})
 	s.timeouts += w.during[st]
 	if d := st.Duration(); d > s.longest {
@@ -123,9 +126,9 @@ func (w *stalls) report(r *analysis.Run, st *analysis.Stall) {
 	}
 }
 
-func (w *stalls) evidence(r *analysis.Run, st *analysis.Stall) analysis.Example {
+func (w *stalls) evidence(r *analysis.Run, st *cluster.Stall) incident.Example {
 	first := &st.First
-	e := analysis.Example{
+	e := incident.Example{
 		Conn: first.Conn, Client: first.Client, Server: st.Server, Time: st.Start, File: r.File(st.File),
 		Frames: frames(st.BeforeFrame, st.StartFrame, first.AckedFrame, st.EndFrame),
 		Filter: fmt.Sprintf("%s && tcp.port==%d && (frame.number==%d || frame.time_epoch>=%.6f && frame.time_epoch<=%.6f)",

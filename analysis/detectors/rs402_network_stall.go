@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -25,10 +27,10 @@ const (
 // NetworkStall is RS402: commands that did not reach the server's kernel and were sent again.
 func NetworkStall() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS402", Name: "network-stall", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS402", Name: "network-stall", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "commands were not acknowledged by the server's kernel and were retransmitted",
-		Step:    analysis.StepText{One: "1 command reached the server late or never", Many: "%d commands reached the server late or never"},
-		Params: []analysis.Param{
+		Step:    incident.StepText{One: "1 command reached the server late or never", Many: "%d commands reached the server late or never"},
+		Params: []incident.Param{
 			{Name: "stall_min", Default: "200ms", Meaning: "how long a command must stay unacknowledged"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
@@ -39,10 +41,10 @@ func NetworkStall() *analysis.Detector {
 				kept:    r.EvidenceBound(maxFound, "retransmitted commands", "further retransmitted commands"),
 				shown:   r.DetailBound(maxFoundShown, "retransmitted commands, in detail", "further examples"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s to %s reached the server's kernel late or never", plural(f.Count, "command", "commands"), f.Server)
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "Packets were lost or the host was away: the server's kernel, which acknowledges by itself, did not. Look at the path " +
 					"(interface errors, conntrack, security groups, congestion) and at the host (reboot, migration of the virtual machine, " +
 					"full CPU), not at Redis."
@@ -79,7 +81,7 @@ type resending struct {
 
 // found is an occurrence that waits for the end of the capture.
 type found struct {
-	o        analysis.Occurrence
+	o        incident.Occurrence
 	conn     *resends
 	weakened bool
 }
@@ -104,7 +106,7 @@ func (w *resending) control(c *analysis.Control) {
 }
 
 // judge looks at a command whose acknowledgement came late or not at all.
-func (w *resending) judge(ex *analysis.Exchange) {
+func (w *resending) judge(ex *pairing.Exchange) {
 	if len(w.conns) == 0 || ex.AckedFrame != 0 && ex.AckedTime.Sub(ex.EndTime) < w.least {
 		return
 	}
@@ -128,8 +130,8 @@ func (w *resending) judge(ex *analysis.Exchange) {
 	if ex.AckedFrame == 0 && (last.at.Sub(ex.EndTime) < w.least || x.heard != 0 && ex.Time.Sub(x.heard) >= idleCut) {
 		return
 	}
-	o := analysis.Occurrence{
-		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Last: last.at, Severity: analysis.Medium, Confidence: analysis.Proven,
+	o := incident.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Last: last.at, Severity: incident.Medium, Confidence: pairing.Proven,
 		Commands: map[string]int{ex.CommandName(): 1},
 	}
 	if !w.kept.Admits(len(w.found)) {
@@ -137,9 +139,9 @@ func (w *resending) judge(ex *analysis.Exchange) {
 	}
 	if w.shown.Admits(len(w.found)) {
 		example := w.evidence(ex, chain)
-		o.Evidence = func() analysis.Example { return example }
+		o.Evidence = func() incident.Example { return example }
 	}
-	w.found = append(w.found, found{o, x, ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
+	w.found = append(w.found, found{o, x, ex.Flags&pairing.AfterHole != 0 || s.Lossy()})
 }
 
 // ended looks for packets without data that were not captured: the acknowledgement may be one of them.
@@ -150,14 +152,14 @@ func (w *resending) ended(e *analysis.Ended) {
 }
 
 // evidence describes a command that was sent again.
-func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Example {
+func (w *resending) evidence(ex *pairing.Exchange, chain []resend) incident.Example {
 	r := w.r.Run()
-	e := analysis.Example{File: r.File(ex.File), Frames: frames(ex.Frame), Ladder: []analysis.Step{command(r, ex)}}
+	e := incident.Example{File: r.File(ex.File), Frames: frames(ex.Frame), Ladder: []incident.Step{command(r, ex)}}
 	var when []string
 	for _, y := range chain {
 		e.Frames = append(e.Frames, y.frame)
 		when = append(when, fmt.Sprintf("%s (frame %d)", seconds(y.at.Sub(ex.EndTime)), y.frame))
-		e.Ladder = append(e.Ladder, analysis.Step{Frame: y.frame, Time: y.at, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(y.length),
+		e.Ladder = append(e.Ladder, incident.Step{Frame: y.frame, Time: y.at, FromClient: true, Seq: rel(ex.Start), Ack: rel(ex.Ack), Length: int(y.length),
 			What: "retransmission of " + ex.CommandName(), Mark: seconds(y.at.Sub(ex.EndTime)) + " after the first transmission"})
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was sent again %s later", named(r, ex), ex.Frame, strings.Join(when, ", ")))
@@ -167,7 +169,7 @@ func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Exa
 		e.Frames = append(e.Frames, ex.AckedFrame)
 		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it after %s (frame %d); one that has a command acknowledges it within 40 ms even if the process stalls",
 			seconds(ex.AckedTime.Sub(ex.EndTime)), ex.AckedFrame))
-		e.Ladder = append(e.Ladder, analysis.Step{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: rel(ex.End), What: "acknowledged", Mark: seconds(ex.AckedTime.Sub(ex.EndTime)) + " after the first transmission"})
+		e.Ladder = append(e.Ladder, incident.Step{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: rel(ex.End), What: "acknowledged", Mark: seconds(ex.AckedTime.Sub(ex.EndTime)) + " after the first transmission"})
 	}
 	return e
 }
@@ -177,7 +179,7 @@ func (w *resending) finish(r *analysis.Run) {
 	for i := range w.found {
 		f := &w.found[i]
 		if f.weakened || f.conn.silent || r.Topology().Lossy(f.o.Server) {
-			f.o.Weakened, f.o.Confidence = true, analysis.Likely
+			f.o.Weakened, f.o.Confidence = true, pairing.Likely
 		}
 		w.r.Add(f.o)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
@@ -12,17 +14,17 @@ import (
 // MalformedReply is RS404: bytes of the server that are no RESP, though none is missing.
 func MalformedReply() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS404", Name: "malformed-reply", Severity: analysis.Critical, Since: "0.1.0",
+		ID: "RS404", Name: "malformed-reply", Severity: incident.Critical, Since: "0.1.0",
 		Summary: "the server sent bytes that are no reply",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &malformed{
 				r: r, reported: map[int64]bool{},
 				bound: r.EvidenceBound(maxMalformed, "connections with malformed replies", "malformed replies on further connections"),
 			}
-			r.Title = func(f *analysis.Finding) string {
+			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("the server's bytes are no RESP at %s", plural(f.Count, "place", "places"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "The protocol was broken by the server, a module, or a proxy in between. Leading bytes of a reply missing with io-threads: " +
 					"valkey#4060. A line behind an error: a script's error that carries CR LF (CVE-2025-67733); upgrade the server. Close the " +
 					"connections listed: their clients have lost their place."
@@ -42,9 +44,9 @@ type malformed struct {
 }
 
 // see takes the first such place of each connection: what follows it is a consequence.
-func (w *malformed) see(o *analysis.Oddity) {
+func (w *malformed) see(o *pairing.Oddity) {
 	s := o.Session
-	if o.What != analysis.BadReply || s.Lossy() || w.reported[s.ID] || s.Commands() == 0 || !w.bound.Admits(len(w.reported)) {
+	if o.What != pairing.BadReply || s.Lossy() || w.reported[s.ID] || s.Commands() == 0 || !w.bound.Admits(len(w.reported)) {
 		return
 	}
 	w.reported[s.ID] = true
@@ -58,10 +60,10 @@ func (w *malformed) see(o *analysis.Oddity) {
 		facts = append(facts, fmt.Sprintf("the bytes follow an error in the same segment, that of %s: its text holds CR LF", cited(run, ex)))
 	}
 	facts = append(facts, sampleFact(run, s.LastExchange(), o.Sample))
-	w.r.Add(ofSession(analysis.SessionOf(s), analysis.Occurrence{
-		Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
-		Evidence: func() analysis.Example {
-			return analysis.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: facts}
+	w.r.Add(ofSession(analysis.SessionOf(s), incident.Occurrence{
+		Time: o.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
+		Evidence: func() incident.Example {
+			return incident.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: facts}
 		},
 	}))
 }
@@ -71,7 +73,7 @@ const sampleWidth = 64
 
 // sampleFact shows the beginning of the segment, where values may be shown and the last command is none whose reply may
 // hold a secret.
-func sampleFact(run *analysis.Run, ex *analysis.Exchange, b []byte) string {
+func sampleFact(run *analysis.Run, ex *pairing.Exchange, b []byte) string {
 	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(commands.Admin) || ex.Command.Is(commands.Container) {
 		return fmt.Sprintf("the segment holds %d bytes; --show-values prints the first %d", len(b), sampleWidth)
 	}

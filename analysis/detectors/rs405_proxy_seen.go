@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
@@ -20,16 +22,16 @@ const (
 // ProxySeen is RS405: a proxy stands between the client and Redis.
 func ProxySeen() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS405", Name: "proxy-seen", Severity: analysis.Medium, Since: "0.1.0",
+		ID: "RS405", Name: "proxy-seen", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "replies that only a proxy gives: the other end is not Redis itself",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *analysis.Finding) string {
-				if f.Severity == analysis.Info {
+			r.Title = func(f *incident.Finding) string {
+				if f.Severity == incident.Info {
 					return fmt.Sprintf("%s looks like a proxy: it answers PING by itself", f.Server)
 				}
 				return fmt.Sprintf("%s is a proxy: it answered %s in place of a server", f.Server, plural(f.Count, "command", "commands"))
 			}
-			r.Remedy = func(*analysis.Finding) string {
+			r.Remedy = func(*incident.Finding) string {
 				return "There is a proxy; findings on this side are about the leg between client and proxy. Capture the other leg too."
 			}
 			return analysis.Hooks{
@@ -44,10 +46,10 @@ func ProxySeen() *analysis.Detector {
 						if pings < splitMin || keyed < splitMin || fast < slow*splitFactor || fast-slow < splitGap {
 							continue
 						}
-						r.Add(analysis.Occurrence{
-							AnyClient: true, Server: server, Time: run.Summary().First, Severity: analysis.Info, Confidence: analysis.Possible,
-							Evidence: func() analysis.Example {
-								return analysis.Example{Facts: []string{
+						r.Add(incident.Occurrence{
+							AnyClient: true, Server: server, Time: run.Summary().First, Severity: incident.Info, Confidence: pairing.Possible,
+							Evidence: func() incident.Example {
+								return incident.Example{Facts: []string{
 									fmt.Sprintf("95 %% of %d PINGs were answered within %s, 95 %% of %d commands with keys took %s or more", pings, seconds(slow), keyed, seconds(fast)),
 									"Redis answers both in the same loop; a proxy answers PING by itself",
 								}}
@@ -88,28 +90,28 @@ func proxyText(line []byte) *proxyReply {
 	return nil
 }
 
-func fromProxy(r *analysis.Run, a *analysis.Answered, p *proxyReply) analysis.Occurrence {
+func fromProxy(r *analysis.Run, a *analysis.Answered, p *proxyReply) incident.Occurrence {
 	s, ex := a.Session, a.Exchange
-	o := analysis.Occurrence{
-		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Serves.Time, Severity: analysis.Medium, Confidence: analysis.Strong,
+	o := incident.Occurrence{
+		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Serves.Time, Severity: incident.Medium, Confidence: pairing.Strong,
 		Commands: map[string]int{ex.CommandName(): 1},
 		Notes:    []string{"the texts are those of " + p.who},
 	}
 	if ex.Command.Is(commands.Scripting) {
-		o.Confidence = analysis.Possible // a script may say anything
+		o.Confidence = pairing.Possible // a script may say anything
 	}
-	if ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0 {
+	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 {
 		o.Weakened, o.Confidence = true, o.Confidence.Down()
 	}
 	text := resp.TextOf([]byte(commands.HideRepeated(string(a.Reply.Text)))).Short(80)
-	o.Evidence = func() analysis.Example {
-		return analysis.Example{
+	o.Evidence = func() incident.Example {
+		return incident.Example{
 			File: r.File(ex.Serves.File), Frames: frames(ex.Frame, ex.Serves.Frame),
 			Facts: []string{
 				fmt.Sprintf("%s (frame %d) was answered with %q after %s (frame %d)", named(r, ex), ex.Frame, text, seconds(ex.Serves.Time.Sub(ex.EndTime)), ex.Serves.Frame),
 				fmt.Sprintf("this is the text of %s: %s; Redis itself has no such error", p.who, p.means),
 			},
-			Ladder: []analysis.Step{command(r, ex), replyStep(r, ex, "the proxy's own words")},
+			Ladder: []incident.Step{command(r, ex), replyStep(r, ex, "the proxy's own words")},
 		}
 	}
 	return o

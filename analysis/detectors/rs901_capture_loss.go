@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -12,14 +14,14 @@ import (
 // receiver acknowledged them, or waited for them in vain.
 func CaptureLoss() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS901", Name: "capture-loss", Severity: analysis.Low, Since: "0.1.0",
+		ID: "RS901", Name: "capture-loss", Severity: incident.Low, Since: "0.1.0",
 		Summary: "the capture lacks packets that were on the network",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &lossWatch{r: r}
-			w.sums = analysis.Keep(r.Collector, analysis.Texts[losses]{
-				Title: func(_ *analysis.Finding, l *losses) string { return l.title() },
+			w.sums = incident.Keep(r.Collector, incident.Texts[losses]{
+				Title: func(_ *incident.Finding, l *losses) string { return l.title() },
 				Notes: w.notes,
-				Remedy: func(*analysis.Finding, *losses) string {
+				Remedy: func(*incident.Finding, *losses) string {
 					return "Capture again with a larger buffer (tcpdump -B 65536), a narrower filter and without --immediate-mode, on a host that is not busy."
 				},
 			})
@@ -31,7 +33,7 @@ func CaptureLoss() *analysis.Detector {
 // lossWatch looks for what is missing.
 type lossWatch struct {
 	r    *analysis.Reporter
-	sums analysis.Facts[losses]
+	sums incident.Facts[losses]
 	sum  *losses // of the one finding; nil: none yet
 }
 
@@ -52,13 +54,13 @@ func (w *lossWatch) ended(e *analysis.Ended) {
 	if lost == 0 && h.Unechoed == 0 {
 		return
 	}
-	level := analysis.Info
+	level := incident.Info
 	if lost > 0 {
-		level = analysis.Low
+		level = incident.Low
 	}
 	o := hiding(s, level)
 	o.Count = max(h.Holes, 1)
-	o.Evidence = func() analysis.Example { return lossExample(w.r.Run(), &h) }
+	o.Evidence = func() incident.Example { return lossExample(w.r.Run(), &h) }
 	w.sum = w.sums.Add(o)
 	w.sum.silent += int64(h.Unechoed)
 	if lost > 0 {
@@ -68,8 +70,8 @@ func (w *lossWatch) ended(e *analysis.Ended) {
 	}
 }
 
-func lossExample(run *analysis.Run, h *analysis.Hidden) analysis.Example {
-	var x analysis.Example
+func lossExample(run *analysis.Run, h *pairing.Hidden) incident.Example {
+	var x incident.Example
 	if f := &h.First; f.Missing > 0 {
 		x.File, x.Time, x.Frames = run.File(f.File), f.Time, frames(f.Frame)
 		x.Facts = append(x.Facts, fmt.Sprintf("frame %d: the %s of the %s's stream before it, seq %d to %d, %s never captured",
@@ -93,7 +95,7 @@ func lossExample(run *analysis.Run, h *analysis.Hidden) analysis.Example {
 func (w *lossWatch) finish(r *analysis.Run) {
 	q := r.Quality()
 	if q.Drops.Kernel+q.Drops.Interface > 0 {
-		w.sum = w.sums.Add(ofCapture(r, analysis.Low))
+		w.sum = w.sums.Add(ofCapture(r, incident.Low))
 	}
 	if w.sum != nil {
 		w.sum.drops, w.sum.read = q.Drops, q.Stats.Packets
@@ -149,7 +151,7 @@ func wasOrWere(n int64) string {
 	return "were"
 }
 
-func (w *lossWatch) notes(_ *analysis.Finding, l *losses) []string {
+func (w *lossWatch) notes(_ *incident.Finding, l *losses) []string {
 	if l.bytes == 0 && l.dropped() == 0 {
 		return []string{"No stream byte is missing. Only RS402 is weakened: what acknowledged a command may be among the packets that are missing."}
 	}

@@ -4,19 +4,21 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // Truncated is RS902: packets of which the capture kept only the beginning.
 func Truncated() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS902", Name: "truncated", Severity: analysis.Low, Since: "0.1.0",
+		ID: "RS902", Name: "truncated", Severity: incident.Low, Since: "0.1.0",
 		Summary: "the snapshot length cut packets",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &cutWatch{r: r}
-			w.sums = analysis.Keep(r.Collector, analysis.Texts[cuttings]{
-				Title:  func(_ *analysis.Finding, c *cuttings) string { return c.title() },
+			w.sums = incident.Keep(r.Collector, incident.Texts[cuttings]{
+				Title:  func(_ *incident.Finding, c *cuttings) string { return c.title() },
 				Notes:  w.notes,
-				Remedy: func(*analysis.Finding, *cuttings) string { return "Capture with -s 0." },
+				Remedy: func(*incident.Finding, *cuttings) string { return "Capture with -s 0." },
 			})
 			return analysis.Hooks{Ended: w.ended, Finish: w.finish}
 		},
@@ -26,7 +28,7 @@ func Truncated() *analysis.Detector {
 // cutWatch looks for what lies beyond the snapshot length.
 type cutWatch struct {
 	r    *analysis.Reporter
-	sums analysis.Facts[cuttings]
+	sums incident.Facts[cuttings]
 	sum  *cuttings // of the one finding; nil: none yet
 }
 
@@ -46,9 +48,9 @@ func (w *cutWatch) ended(e *analysis.Ended) {
 	if cut == 0 {
 		return
 	}
-	level := analysis.Info
+	level := incident.Info
 	if h.Reframed > 0 || h.Unanchored > 0 {
-		level = analysis.Low
+		level = incident.Low
 	}
 	w.report(s, level, h)
 	w.sum.conns++
@@ -57,11 +59,11 @@ func (w *cutWatch) ended(e *analysis.Ended) {
 	w.sum.searched += int64(h.Reframed)
 }
 
-func (w *cutWatch) report(s *analysis.Session, level analysis.Severity, h analysis.Hidden) {
+func (w *cutWatch) report(s *analysis.Session, level incident.Severity, h pairing.Hidden) {
 	run := w.r.Run()
 	o := hiding(s, level)
-	o.Evidence = func() analysis.Example {
-		return analysis.Example{
+	o.Evidence = func() incident.Example {
+		return incident.Example{
 			File: run.File(h.File), Frames: frames(h.Frame),
 			Facts: []string{
 				fmt.Sprintf("%s of the client and %s of the server lie beyond the snapshot length", counted(h.Cut[0], "byte", "bytes"), counted(h.Cut[1], "byte", "bytes")),
@@ -92,7 +94,7 @@ func (c *cuttings) title() string {
 		counted(c.conns, "connection", "connections"), kept)
 }
 
-func (w *cutWatch) notes(_ *analysis.Finding, c *cuttings) []string {
+func (w *cutWatch) notes(_ *incident.Finding, c *cuttings) []string {
 	if c.searched == 0 {
 		return []string{"Lengths showed where each value ends: pairing was not weakened; keys, errors and values beyond the cut are unknown (RS105, RS106, RS3xx)."}
 	}

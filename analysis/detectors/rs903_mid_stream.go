@@ -4,22 +4,23 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
 // MidStream is RS903: connections that were open before the capture began.
 func MidStream() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS903", Name: "mid-stream", Severity: analysis.Info, Since: "0.1.0",
+		ID: "RS903", Name: "mid-stream", Severity: incident.Info, Since: "0.1.0",
 		Summary: "connections began before the capture",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &midWatch{r: r}
-			w.sums = analysis.Keep(r.Collector, analysis.Texts[midStreams]{
-				Title: func(_ *analysis.Finding, m *midStreams) string { return m.title() },
-				Notes: func(*analysis.Finding, *midStreams) []string {
+			w.sums = incident.Keep(r.Collector, incident.Texts[midStreams]{
+				Title: func(_ *incident.Finding, m *midStreams) string { return m.title() },
+				Notes: func(*incident.Finding, *midStreams) []string {
 					return []string{"An offset created earlier shows only as RS104; the handshake, in which libraries name themselves, is not seen."}
 				},
-				Remedy: func(*analysis.Finding, *midStreams) string {
+				Remedy: func(*incident.Finding, *midStreams) string {
 					return "Start the capture before the clients, or restart one client while it runs."
 				},
 			})
@@ -31,7 +32,7 @@ func MidStream() *analysis.Detector {
 // midWatch looks for connections without a SYN.
 type midWatch struct {
 	r    *analysis.Reporter
-	sums analysis.Facts[midStreams]
+	sums incident.Facts[midStreams]
 }
 
 // midStreams counts them.
@@ -51,9 +52,9 @@ func (w *midWatch) ended(e *analysis.Ended) {
 		how += fmt.Sprintf("; %s could not be tied to a command", counted(int64(h.Unanchored), "reply", "replies"))
 	}
 	run := w.r.Run()
-	o := hiding(s, analysis.Info)
-	o.Evidence = func() analysis.Example {
-		return analysis.Example{
+	o := hiding(s, incident.Info)
+	o.Evidence = func() incident.Example {
+		return incident.Example{
 			File: run.File(h.File), Frames: frames(h.Frame),
 			Facts: []string{fmt.Sprintf("frame %d is its first packet, and no SYN", h.Frame), how},
 		}

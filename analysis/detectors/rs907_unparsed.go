@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -12,19 +14,19 @@ import (
 // are, and packets that could not be decoded at all.
 func Unparsed() *analysis.Detector {
 	return &analysis.Detector{
-		ID: "RS907", Name: "unparsed", Severity: analysis.Info, Since: "0.1.0",
+		ID: "RS907", Name: "unparsed", Severity: incident.Info, Since: "0.1.0",
 		Summary: "connections or bytes that are no Redis traffic",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &unparsedWatch{r: r}
-			w.sums = analysis.Keep(r.Collector, analysis.Texts[unread]{
-				Title: func(_ *analysis.Finding, u *unread) string { return u.title() },
-				Notes: func(_ *analysis.Finding, u *unread) []string {
+			w.sums = incident.Keep(r.Collector, incident.Texts[unread]{
+				Title: func(_ *incident.Finding, u *unread) string { return u.title() },
+				Notes: func(_ *incident.Finding, u *unread) []string {
 					if u.conns == 0 && u.places == 0 {
 						return nil
 					}
 					return []string{"No rule but RS2xx judged them."}
 				},
-				Remedy: func(*analysis.Finding, *unread) string {
+				Remedy: func(*incident.Finding, *unread) string {
 					return "If this should be Redis: give its port (--port), and look with 'respsniff dump --stage segments'. Else filter it out when capturing."
 				},
 			})
@@ -36,7 +38,7 @@ func Unparsed() *analysis.Detector {
 // unparsedWatch looks for what could not be read.
 type unparsedWatch struct {
 	r    *analysis.Reporter
-	sums analysis.Facts[unread]
+	sums incident.Facts[unread]
 }
 
 // unread counts it.
@@ -48,13 +50,13 @@ type unread struct {
 
 func (w *unparsedWatch) ended(e *analysis.Ended) {
 	s := e.Session
-	if s.Kind != analysis.Unparsed {
+	if s.Kind != pairing.Unparsed {
 		return
 	}
-	o := hiding(s, analysis.Info)
-	o.Evidence = func() analysis.Example {
+	o := hiding(s, incident.Info)
+	o.Evidence = func() incident.Example {
 		h := s.Hidden()
-		return analysis.Example{
+		return incident.Example{
 			File: w.r.Run().File(h.File), Frames: frames(h.Frame),
 			Facts: []string{fmt.Sprintf("the payload does not begin like RESP: %s of the client, %s of the server, none decoded",
 				counted(h.Bytes[0], "byte", "bytes"), counted(h.Bytes[1], "byte", "bytes"))},
@@ -63,21 +65,21 @@ func (w *unparsedWatch) ended(e *analysis.Ended) {
 	w.sums.Add(o).conns++
 }
 
-func (w *unparsedWatch) odd(e *analysis.Oddity) {
-	if e.What != analysis.BadRequest && e.What != analysis.BadReply {
+func (w *unparsedWatch) odd(e *pairing.Oddity) {
+	if e.What != pairing.BadRequest && e.What != pairing.BadReply {
 		return
 	}
-	o := hiding(analysis.SessionOf(e.Session), analysis.Info)
+	o := hiding(analysis.SessionOf(e.Session), incident.Info)
 	o.Time, o.Last = e.Time, e.Time
-	o.Evidence = func() analysis.Example {
+	o.Evidence = func() incident.Example {
 		what := "no request"
-		if e.What == analysis.BadReply {
+		if e.What == pairing.BadReply {
 			what = "no reply"
 		}
-		return analysis.Example{
+		return incident.Example{
 			File: w.r.Run().File(e.File), Frames: frames(e.Frame),
 			Facts: []string{fmt.Sprintf("frame %d, seq %d: bytes of the %s are %s: %s", e.Frame, rel(e.Offset),
-				sideName(e.What == analysis.BadRequest), what, e.Text)},
+				sideName(e.What == pairing.BadRequest), what, e.Text)},
 		}
 	}
 	w.sums.Add(o).places++
@@ -90,7 +92,7 @@ func (w *unparsedWatch) finish(r *analysis.Run) {
 		n += f
 	}
 	if n > 0 {
-		o := ofCapture(r, analysis.Info)
+		o := ofCapture(r, incident.Info)
 		o.Count = int(n)
 		u := w.sums.Add(o)
 		for i, f := range faults {

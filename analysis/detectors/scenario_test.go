@@ -13,7 +13,10 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
@@ -21,8 +24,8 @@ import (
 
 // result is what a run over packets found.
 type result struct {
-	findings []analysis.Finding
-	rows     map[netip.AddrPort]map[int]analysis.Belief // by client and command
+	findings []incident.Finding
+	rows     map[netip.AddrPort]map[int]pairing.Belief // by client and command
 	serves   map[netip.AddrPort]map[int]int
 	conns    []*analysis.ConnSummary
 	summary  analysis.Summary
@@ -34,18 +37,18 @@ var rules = sync.OnceValue(detectors.All)
 // inspect runs every rule over packets.
 func inspect(tb testing.TB, packets iter.Seq2[capture.Packet, error], o analysis.Options) result {
 	tb.Helper()
-	r := result{rows: map[netip.AddrPort]map[int]analysis.Belief{}, serves: map[netip.AddrPort]map[int]int{}}
+	r := result{rows: map[netip.AddrPort]map[int]pairing.Belief{}, serves: map[netip.AddrPort]map[int]int{}}
 	asm := reassembly.New(reassembly.Options{Ports: o.Ports})
 	run := analysis.NewRun(&o)
 	run.KeepConns()
 	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: asm.Stats()} })
 	events := run.Events(asm.Segments(packets))
-	tap := func(yield func(analysis.Event, error) bool) {
+	tap := func(yield func(pairing.Event, error) bool) {
 		for e, err := range events {
-			if ex, ok := e.(*analysis.Exchange); ok {
+			if ex, ok := e.(*pairing.Exchange); ok {
 				c := ex.Session.Client
 				if r.rows[c] == nil {
-					r.rows[c], r.serves[c] = map[int]analysis.Belief{}, map[int]int{}
+					r.rows[c], r.serves[c] = map[int]pairing.Belief{}, map[int]int{}
 				}
 				r.rows[c][ex.Index] = ex.Belief
 				if ex.Served {
@@ -84,7 +87,7 @@ func load(tb testing.TB, path string) *scenario.Scenario {
 // optionsOf turns a scenario's header into options.
 func optionsOf(tb testing.TB, s *scenario.Scenario) analysis.Options {
 	tb.Helper()
-	o := analysis.Options{ReadTimeouts: map[netip.Addr]time.Duration{}, Policies: map[netip.Addr]analysis.Policy{}}
+	o := analysis.Options{ReadTimeouts: map[netip.Addr]time.Duration{}, Policies: map[netip.Addr]client.Policy{}}
 	for _, arg := range s.ReadTimeouts {
 		k, v := keyValue(arg)
 		d, err := time.ParseDuration(v)
@@ -95,7 +98,7 @@ func optionsOf(tb testing.TB, s *scenario.Scenario) analysis.Options {
 	}
 	for _, arg := range s.Policies {
 		k, v := keyValue(arg)
-		p, ok := analysis.ParsePolicy(v)
+		p, ok := client.ParsePolicy(v)
 		if !ok {
 			tb.Fatalf("policy %q", v)
 		}
@@ -174,7 +177,7 @@ func compare(s *scenario.Scenario, r result, have map[string]bool) (problems []s
 			continue
 		}
 		allowed[w.Rule] = true
-		n, best := 0, analysis.Unsaid
+		n, best := 0, pairing.Unsaid
 		for _, f := range r.findings {
 			if f.Rule != w.Rule {
 				continue
@@ -182,7 +185,7 @@ func compare(s *scenario.Scenario, r result, have map[string]bool) (problems []s
 			n += f.Count
 			best = max(best, f.Confidence)
 		}
-		least, _ := analysis.ParseConfidence(w.Confidence)
+		least, _ := pairing.ParseConfidence(w.Confidence)
 		switch {
 		case n < w.Min, w.Max > 0 && n > w.Max:
 			problems = append(problems, fmt.Sprintf("line %d: %s reported %d times, want %d..%d", w.Line, w.Rule, n, w.Min, w.Max))
@@ -197,7 +200,7 @@ func compare(s *scenario.Scenario, r result, have map[string]bool) (problems []s
 	}
 	for _, b := range s.Believes {
 		got := r.rows[clients[b.Conn]][b.Command]
-		least, _ := analysis.ParseConfidence(b.Confidence)
+		least, _ := pairing.ParseConfidence(b.Confidence)
 		if got.Index != b.Reply || got.Index > 0 && got.Confidence < least {
 			problems = append(problems, fmt.Sprintf("line %d: caller of %s %d believes %d (%s), want %d %s", b.Line, b.Conn, b.Command, got.Index, got.Confidence, b.Reply, b.Confidence))
 		}

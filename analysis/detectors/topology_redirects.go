@@ -5,20 +5,23 @@ import (
 	"net/netip"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
 )
 
 // answeredWith says what a redirect was the reply to: "10.0.0.2:6379 answered GET foo (frame 12, slot 12182) with "MOVED …"
 // in frame 14".
-func answeredWith(r *analysis.Run, e *analysis.Redirected) string {
+func answeredWith(r *analysis.Run, e *cluster.Redirected) string {
 	ex := e.Exchange
 	return fmt.Sprintf("%s answered %s (frame %d) with %q in frame %d, %s",
 		e.Session.Server, named(r, ex), ex.Frame, redirectText(e), ex.Serves.Frame, slotOf(e))
 }
 
 // slotOf says how the redirect's slot compares with the key.
-func slotOf(e *analysis.Redirected) string {
+func slotOf(e *cluster.Redirected) string {
 	if own, ok := e.Exchange.Slot(); ok && own == e.Redirect.Slot {
 		return fmt.Sprintf("and slot %d is the slot of that key", own)
 	}
@@ -26,7 +29,7 @@ func slotOf(e *analysis.Redirected) string {
 }
 
 // redirectText is the redirect as sent, safe to print.
-func redirectText(e *analysis.Redirected) string {
+func redirectText(e *cluster.Redirected) string {
 	return resp.TextOf(e.Exchange.Serves.Text.Raw()).Short(80)
 }
 
@@ -34,7 +37,7 @@ func redirectText(e *analysis.Redirected) string {
 func hostText(rd *resp.Redirect) string { return resp.TextOf(rd.Host).Short(64) }
 
 // named is a command with its key.
-func named(r *analysis.Run, ex *analysis.Exchange) string {
+func named(r *analysis.Run, ex *pairing.Exchange) string {
 	if key := r.Key(ex); key != "" {
 		return ex.CommandName() + " " + key
 	}
@@ -42,9 +45,9 @@ func named(r *analysis.Run, ex *analysis.Exchange) string {
 }
 
 // redirectOccurrence begins the occurrence of a redirect that is at fault.
-func redirectOccurrence(e *analysis.Redirected, severity analysis.Severity, level analysis.Confidence) analysis.Occurrence {
+func redirectOccurrence(e *cluster.Redirected, severity incident.Severity, level pairing.Confidence) incident.Occurrence {
 	s, ex := e.Session, e.Exchange
-	o := analysis.Occurrence{
+	o := incident.Occurrence{
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Serves.Time, Severity: severity, Confidence: level,
 		Commands: map[string]int{ex.CommandName(): 1},
 	}
@@ -55,22 +58,22 @@ func redirectOccurrence(e *analysis.Redirected, severity analysis.Severity, leve
 }
 
 // redirectExample is the evidence of one redirect.
-func redirectExample(r *analysis.Run, e *analysis.Redirected, facts ...string) analysis.Example {
+func redirectExample(r *analysis.Run, e *cluster.Redirected, facts ...string) incident.Example {
 	ex := e.Exchange
-	return analysis.Example{
+	return incident.Example{
 		File: r.File(ex.Serves.File), Frames: frames(ex.Frame, ex.Serves.Frame), Facts: append([]string{answeredWith(r, e)}, facts...),
-		Ladder: []analysis.Step{command(r, ex), replyStep(r, ex, "points to "+targetText(e))},
+		Ladder: []incident.Step{command(r, ex), replyStep(r, ex, "points to "+targetText(e))},
 	}
 }
 
 // replyStep is the packet that carried a command's reply.
-func replyStep(r *analysis.Run, ex *analysis.Exchange, mark string) analysis.Step {
+func replyStep(r *analysis.Run, ex *pairing.Exchange, mark string) incident.Step {
 	in := &ex.Serves
-	return analysis.Step{Frame: in.Frame, Time: in.Time, Seq: rel(in.Start), Ack: rel(in.K), Length: int(in.Bytes()), What: r.Describe(ex, in), Mark: mark}
+	return incident.Step{Frame: in.Frame, Time: in.Time, Seq: rel(in.Start), Ack: rel(in.K), Length: int(in.Bytes()), What: r.Describe(ex, in), Mark: mark}
 }
 
 // targetText names where a redirect points.
-func targetText(e *analysis.Redirected) string {
+func targetText(e *cluster.Redirected) string {
 	if e.Target.IsValid() {
 		return e.Target.String()
 	}
@@ -97,7 +100,7 @@ type keyID struct {
 	hash   uint64
 }
 
-func keyOf(e *analysis.Redirected) keyID {
+func keyOf(e *cluster.Redirected) keyID {
 	id := keyID{client: e.Session.Client.Addr(), slot: e.Redirect.Slot}
 	if e.Exchange.Key.Whole() {
 		h := uint64(14695981039346656037) // FNV-1a

@@ -7,6 +7,11 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -34,8 +39,8 @@ type waitKey struct {
 type wait struct {
 	conn           int64
 	client, server netip.AddrPort
-	group          *analysis.Group
-	how            analysis.GaveUp
+	group          *client.Group
+	how            client.GaveUp
 	gap            time.Duration
 	at             capture.Time // of what the client did instead
 	name           string       // of the command
@@ -46,12 +51,12 @@ type wait struct {
 // shownWait is what an example shows of a wait.
 type shownWait struct {
 	frame      int64         // of what the client did instead
-	ask        analysis.Step // the command
+	ask        incident.Step // the command
 	file       int32
 	ackedAfter time.Duration
-	acked      analysis.Mark
+	acked      pools.Mark
 	served     bool
-	reply      analysis.Step
+	reply      incident.Step
 	replyAfter time.Duration // from the command to the reply's first byte
 }
 
@@ -66,7 +71,7 @@ func newWaits(r *analysis.Reporter) *waits {
 // waited takes a caller that stopped waiting.
 func (w *waits) waited(e *analysis.WaitEnded) {
 	g := e.Session.Group()
-	if g == nil || e.How == analysis.GaveUpClose && e.Session.OneSided() || !w.kept.Admits(len(w.all)) {
+	if g == nil || e.How == client.GaveUpClose && e.Session.OneSided() || !w.kept.Admits(len(w.all)) {
 		return
 	}
 	s, ex := e.Session, e.Exchange
@@ -81,19 +86,19 @@ func (w *waits) waited(e *analysis.WaitEnded) {
 }
 
 // occurrence completes who waited, by what is known at the end of the run.
-func (x *wait) occurrence(run *analysis.Run) analysis.Occurrence {
-	return analysis.Occurrence{
-		Client: x.client, Server: x.server, Conn: x.conn, Time: x.at, Severity: analysis.Medium, Commands: map[string]int{x.name: 1},
+func (x *wait) occurrence(run *analysis.Run) incident.Occurrence {
+	return incident.Occurrence{
+		Client: x.client, Server: x.server, Conn: x.conn, Time: x.at, Severity: incident.Medium, Commands: map[string]int{x.name: 1},
 		Library: x.group.Population().Lib().Name, Policy: run.StanceOf(x.group).Policy.String(),
 	}
 }
 
 // evidence makes the example of a wait, with a further fact; nil beyond the bound.
-func (x *wait) evidence(run *analysis.Run, fact func() string) func() analysis.Example {
+func (x *wait) evidence(run *analysis.Run, fact func() string) func() incident.Example {
 	if x.shownWait == nil {
 		return nil
 	}
-	return func() analysis.Example {
+	return func() incident.Example {
 		e := x.example(run)
 		e.Facts = append(e.Facts, fact())
 		return e
@@ -101,8 +106,8 @@ func (x *wait) evidence(run *analysis.Run, fact func() string) func() analysis.E
 }
 
 // exchange completes a wait by the reply that came after all.
-func (w *waits) exchange(ex *analysis.Exchange) {
-	if ex.Flags&analysis.GivenUp == 0 {
+func (w *waits) exchange(ex *pairing.Exchange) {
+	if ex.Flags&pairing.GivenUp == 0 {
 		return
 	}
 	k := waitKey{ex.Session.ID, ex.Index}
@@ -112,12 +117,12 @@ func (w *waits) exchange(ex *analysis.Exchange) {
 	}
 	delete(w.open, k)
 	if ex.AckedFrame > 0 {
-		x.acked = analysis.Mark{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: ex.End}
+		x.acked = pools.Mark{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: ex.End}
 		x.ackedAfter = ex.AckedTime.Sub(ex.EndTime)
 	}
 	if ex.Served {
 		x.served, x.replyAfter = true, ex.Serves.FirstTime.Sub(ex.EndTime)
-		x.reply = analysis.Step{
+		x.reply = incident.Step{
 			Frame: ex.Serves.Frame, Time: ex.Serves.Time, Seq: rel(ex.Serves.Start), Ack: rel(ex.Serves.K), Length: int(ex.Serves.Bytes()),
 			What: w.run.Describe(ex, &ex.Serves), Mark: "the reply to " + x.name + ", too late",
 		}
@@ -125,7 +130,7 @@ func (w *waits) exchange(ex *analysis.Exchange) {
 }
 
 // stall returns the stall of the server that covers at least half of the wait.
-func (x *wait) stall(run *analysis.Run) *analysis.Stall {
+func (x *wait) stall(run *analysis.Run) *cluster.Stall {
 	st, covered := run.Topology().StallOverlap(x.server, x.sent, x.at)
 	if covered*2 >= x.gap {
 		return st
@@ -134,17 +139,17 @@ func (x *wait) stall(run *analysis.Run) *analysis.Stall {
 }
 
 // example shows a wait.
-func (x *wait) example(run *analysis.Run) analysis.Example {
-	e := analysis.Example{
+func (x *wait) example(run *analysis.Run) incident.Example {
+	e := incident.Example{
 		Conn: x.conn, Client: x.client, Server: x.server, File: run.File(x.file), Time: x.ask.Time,
-		Frames: frames(x.ask.Frame, x.frame, x.reply.Frame), Ladder: []analysis.Step{x.ask},
+		Frames: frames(x.ask.Frame, x.frame, x.reply.Frame), Ladder: []incident.Step{x.ask},
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) waited %s for its reply, then the client %s (frame %d)",
 		strings.TrimSpace(x.ask.What), x.ask.Frame, seconds(x.gap), x.how, x.frame))
-	next := analysis.Step{Frame: x.frame, Time: x.at, FromClient: true, Seq: x.ask.Seq + int64(x.ask.Length), Ack: -1, What: x.did(),
+	next := incident.Step{Frame: x.frame, Time: x.at, FromClient: true, Seq: x.ask.Seq + int64(x.ask.Length), Ack: -1, What: x.did(),
 		Mark: seconds(x.gap) + " later, no reply in between"}
 	if x.acked.Seen() && x.acked.Frame != x.reply.Frame {
-		mark := analysis.Step{Frame: x.acked.Frame, Time: x.acked.Time, Ack: rel(x.acked.Ack), What: "ACK only",
+		mark := incident.Step{Frame: x.acked.Frame, Time: x.acked.Time, Ack: rel(x.acked.Ack), What: "ACK only",
 			Mark: "the server's kernel has it, " + ms(x.ackedAfter) + " later"}
 		if x.acked.Time < x.at {
 			e.Ladder = append(e.Ladder, mark, next)
@@ -181,9 +186,9 @@ const promptAck = 5 * time.Millisecond
 // did says what the client did instead of reading.
 func (x *wait) did() string {
 	switch x.how {
-	case analysis.GaveUpQuit:
+	case client.GaveUpQuit:
 		return "QUIT"
-	case analysis.GaveUpClose:
+	case client.GaveUpClose:
 		return "FIN or RST"
 	}
 	return "a further command"
@@ -200,15 +205,15 @@ func micros(d time.Duration) string {
 // handled counts what clients did when they stopped waiting.
 type handled struct {
 	all, quit, closed, reused, stalled int
-	timeout                            *analysis.Timeout
+	timeout                            *client.Timeout
 }
 
 func (h *handled) add(x *wait, run *analysis.Run) {
 	h.all++
 	switch x.how {
-	case analysis.GaveUpQuit:
+	case client.GaveUpQuit:
 		h.quit++
-	case analysis.GaveUpClose:
+	case client.GaveUpClose:
 		h.closed++
 	default:
 		h.reused++

@@ -6,11 +6,11 @@ import (
 	"os"
 	"slices"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/spf13/cobra"
 )
 
 // analyzeOptions are the flags of the main command.
@@ -82,7 +82,7 @@ func (o *analyzeOptions) checkFor(formats []report.Format) error {
 
 // document runs the pipeline: packets become segments, segments become events, events become findings. watchers see
 // the events as they pass. used is set to the pipeline, for what a caller wants to know afterwards.
-func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, used **pipeline, watchers ...func(analysis.Event)) (*report.Document, error) {
+func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, used **pipeline, watchers ...func(pairing.Event)) (*report.Document, error) {
 	p, err := openPipeline(a, names, &o.input, o.output.location, o.always)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	packets := p.progress.Batches(ctx, p.source)
 	segments := p.assembler.Batched(packets)
 	events := filter.Events(p.tally.Events(p.run.Events(segments)))
-	var kept []analysis.Finding
+	var kept []incident.Finding
 	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 		doc.Warnings = append(doc.Warnings, text)
 		a.warn("%s", text)
 	}
-	doc.Quality.Weakened = slices.ContainsFunc(doc.Findings, func(f analysis.Finding) bool { return f.Weakened })
+	doc.Quality.Weakened = slices.ContainsFunc(doc.Findings, func(f incident.Finding) bool { return f.Weakened })
 	report.Rank(doc.Findings)
 	doc.Incidents = p.run.Incidents(doc.Findings)
 	return doc, nil
@@ -128,13 +128,13 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 // analyze makes the document of the main command, with its figures and without what the baseline accepts.
 func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*report.Document, error) {
 	var p *pipeline
-	var watchers []func(analysis.Event)
+	var watchers []func(pairing.Event)
 	var recorder *report.Recorder
 	if o.output.figures() {
 		recorder = report.NewRecorder()
 		o.keepConns = true
-		watchers = append(watchers, func(event analysis.Event) {
-			if e, ok := event.(*analysis.Exchange); ok {
+		watchers = append(watchers, func(event pairing.Event) {
+			if e, ok := event.(*pairing.Exchange); ok {
 				recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
 			}
 		})

@@ -4,11 +4,10 @@ import (
 	"context"
 	"slices"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/rows"
+	"github.com/spf13/cobra"
 )
 
 func newConnsCommand(a *app) *cobra.Command {
@@ -30,13 +29,13 @@ func newConnsCommand(a *app) *cobra.Command {
 func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
 	p.run.KeepConns()
 	with := map[int64]bool{} // connections with a command that --cmd and --key choose
-	note := func(event analysis.Event) {
-		e, ok := event.(*analysis.Exchange)
+	note := func(event pairing.Event) {
+		e, ok := event.(*pairing.Exchange)
 		if ok && f.Command(report.CommandName(e)) && f.Key(report.Printable(string(e.Key.Raw()))) {
 			with[e.Session.ID] = true
 		}
 	}
-	var notes []func(analysis.Event)
+	var notes []func(pairing.Event)
 	if len(f.Cmds)+len(f.Keys) > 0 {
 		notes = append(notes, note)
 	}

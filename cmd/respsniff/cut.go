@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
 	"github.com/respsniff/respsniff/internal/wholefile"
+	"github.com/spf13/cobra"
 )
 
 // cutOptions are the flags of cut.
@@ -75,13 +76,13 @@ const maxRows = 1 << 16
 // what is secret on them, and to copy their packets.
 func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	conns := o.analyze.filter.Conns
-	var found, witnesses []analysis.Finding
+	var found, witnesses []incident.Finding
 	if len(o.findings) > 0 {
 		finder := o.analyze
 		finder.filter.Conns = nil
 		var p *pipeline
 		var all []*analysis.ConnSummary
-		doc, err := finder.document(ctx, a, names, &p, func(event analysis.Event) {
+		doc, err := finder.document(ctx, a, names, &p, func(event pairing.Event) {
 			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxRows {
 				row := *c
 				all = append(all, &row)
@@ -137,8 +138,8 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 }
 
 // choose finds the findings that were asked for, by fingerprint or its beginning.
-func (o *cutOptions) choose(doc *report.Document) ([]analysis.Finding, error) {
-	var found []analysis.Finding
+func (o *cutOptions) choose(doc *report.Document) ([]incident.Finding, error) {
+	var found []incident.Finding
 	for _, want := range o.findings {
 		n := len(found)
 		for _, f := range doc.Findings {
@@ -154,7 +155,7 @@ func (o *cutOptions) choose(doc *report.Document) ([]analysis.Finding, error) {
 }
 
 // comment attaches the facts of findings to the frames that show them.
-func comment(c *evidence.Cutter, p *pipeline, found []analysis.Finding) {
+func comment(c *evidence.Cutter, p *pipeline, found []incident.Finding) {
 	files := map[string]int32{}
 	for i, f := range p.source.Files() {
 		files[f.Name] = int32(i)

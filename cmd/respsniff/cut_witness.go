@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -18,11 +19,11 @@ const maxWitnesses = 1024
 // was measured, or a policy that was learned, on other connections of the same client. It tries the examples of the other
 // findings first, which show most of that, then the client's other connections. One pass over the captures a try. The
 // findings whose examples are added are returned too.
-func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *report.Document, rows []*analysis.ConnSummary, found []analysis.Finding, conns []int64) ([]int64, []analysis.Finding, error) {
+func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *report.Document, rows []*analysis.ConnSummary, found []incident.Finding, conns []int64) ([]int64, []incident.Finding, error) {
 	others, examples := neighbours(doc, found, conns)
 	tries := []struct {
 		conns     []int64
-		witnesses []analysis.Finding
+		witnesses []incident.Finding
 	}{
 		{conns, nil},
 		{examples, others},
@@ -51,7 +52,7 @@ func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *rep
 }
 
 // certainty sums the confidence levels of findings.
-func certainty(found []analysis.Finding) (n int) {
+func certainty(found []incident.Finding) (n int) {
 	for i := range found {
 		n += int(found[i].Confidence)
 	}
@@ -60,7 +61,7 @@ func certainty(found []analysis.Finding) (n int) {
 
 // reproduced analyses some connections alone, and sums the confidence with which they show the findings, never above
 // that of the whole capture.
-func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, found []analysis.Finding, conns []int64) (sum int, err error) {
+func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, found []incident.Finding, conns []int64) (sum int, err error) {
 	quiet := *a
 	quiet.quiet, quiet.verbose = true, false
 	p, err := openPipeline(&quiet, names, &o.analyze.input, o.analyze.output.location, false)
@@ -103,11 +104,11 @@ func onlyConns(segments iter.Seq2[*reassembly.Segment, error], conns []int64) it
 
 // neighbours returns the other findings about the clients and servers of some findings, and conns with the connections
 // of their examples.
-func neighbours(doc *report.Document, found []analysis.Finding, conns []int64) ([]analysis.Finding, []int64) {
-	var others []analysis.Finding
+func neighbours(doc *report.Document, found []incident.Finding, conns []int64) ([]incident.Finding, []int64) {
+	var others []incident.Finding
 	all := slices.Clone(conns)
 	for _, f := range doc.Findings {
-		same := slices.ContainsFunc(found, func(x analysis.Finding) bool {
+		same := slices.ContainsFunc(found, func(x incident.Finding) bool {
 			return x.Fingerprint != f.Fingerprint && (f.Client.IsValid() && x.Client == f.Client || f.Server.IsValid() && x.Server == f.Server)
 		})
 		if !same || report.IsQuality(f.Rule) {
@@ -125,7 +126,7 @@ func neighbours(doc *report.Document, found []analysis.Finding, conns []int64) (
 
 // everyone returns conns with the other connections of the findings' clients, or of their servers where no client is
 // concerned.
-func everyone(rows []*analysis.ConnSummary, found []analysis.Finding, conns []int64) []int64 {
+func everyone(rows []*analysis.ConnSummary, found []incident.Finding, conns []int64) []int64 {
 	clients, servers := map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
 	for i := range found {
 		switch f := &found[i]; {

@@ -8,12 +8,12 @@ import (
 	"io"
 	"strings"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/report/traffic"
+	"github.com/spf13/cobra"
 )
 
 var diffFormats = []report.Format{report.Text, report.JSON}
@@ -81,8 +81,8 @@ func (o *analyzeOptions) side(ctx context.Context, a *app, name string) (diffSid
 	}
 	var p *pipeline
 	recorder := traffic.NewRecorder(o.input.masked())
-	doc, err := o.document(ctx, a, []string{name}, &p, func(event analysis.Event) {
-		if e, ok := event.(*analysis.Exchange); ok {
+	doc, err := o.document(ctx, a, []string{name}, &p, func(event pairing.Event) {
+		if e, ok := event.(*pairing.Exchange); ok {
 			recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
 		}
 	})
@@ -121,7 +121,7 @@ func writeDiffText(w io.Writer, sides *[2]diffSide, d *gate.Difference) error {
 	return b.Flush()
 }
 
-func diffLine(f *analysis.Finding) string {
+func diffLine(f *incident.Finding) string {
 	return report.Printable(fmt.Sprintf("%s %s, count %d, %s, %s: %s [%s]", f.Rule, f.Name, f.Count, f.Severity, f.Confidence, f.Title, f.Fingerprint))
 }
 

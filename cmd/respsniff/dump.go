@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/spf13/cobra"
-
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/respsniff/respsniff/reassembly"
+	"github.com/spf13/cobra"
 )
 
 // dumpOptions are the flags of the debugger.
@@ -180,7 +180,7 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 		}
 		line := ""
 		switch e := event.(type) {
-		case *analysis.Exchange:
+		case *pairing.Exchange:
 			if f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 				line = exchangeLine(p, e)
 			}
@@ -195,7 +195,7 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 	return nil
 }
 
-func exchangeLine(p *pipeline, e *analysis.Exchange) string {
+func exchangeLine(p *pipeline, e *pairing.Exchange) string {
 	row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
 	line := fmt.Sprintf("%s conn=%d #%d %s frame=%d stream=[%d,%d) ack=%d batch=%d outstanding=%d owed=%d", row.Time, row.Conn,
 		row.Index, row.Command, row.Frame, e.Start, e.End, e.Ack, e.Batch, e.Outstanding, e.Owed)

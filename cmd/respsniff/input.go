@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/spf13/cobra"
 )
 
 // inputFlags say what is read and what is already known about it.
@@ -95,13 +95,13 @@ func (in *inputFlags) analysisOptions() (analysis.Options, error) {
 		}
 		o.ReadTimeouts[who] = d
 	}
-	o.Policies = map[netip.Addr]analysis.Policy{}
+	o.Policies = map[netip.Addr]client.Policy{}
 	for _, spec := range in.policies {
 		who, word, err := perClient(spec)
 		if err != nil {
 			return o, usagef("--policy %s: %v", spec, err)
 		}
-		p, ok := analysis.ParsePolicy(word)
+		p, ok := client.ParsePolicy(word)
 		if !ok {
 			return o, usagef("--policy %s: want lockstep, pipelines, multiplex or async", spec)
 		}

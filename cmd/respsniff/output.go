@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/wholefile"
+	"github.com/spf13/cobra"
 )
 
 // outputFlags say what is written, where, and how people see it.
@@ -132,7 +131,7 @@ func (o *outputFlags) options(a *app, out output) report.Options {
 }
 
 // write writes the document in every format asked for. fails says which findings make the run fail.
-func (o *outputFlags) write(a *app, d *report.Document, fails func(*analysis.Finding) bool) error {
+func (o *outputFlags) write(a *app, d *report.Document, fails func(*incident.Finding) bool) error {
 	for _, out := range o.outputs {
 		options := o.options(a, out)
 		options.Fails = fails

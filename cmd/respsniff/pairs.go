@@ -4,12 +4,12 @@ import (
 	"context"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/rows"
+	"github.com/spf13/cobra"
 )
 
 var rowFormats = []report.Format{report.Text, report.JSON, report.NDJSON, report.CSV}
@@ -56,7 +56,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		if a, ok := event.(*analysis.Answered); ok {
 			lines.see(a)
 		}
-		e, ok := event.(*analysis.Exchange)
+		e, ok := event.(*pairing.Exchange)
 		if !ok {
 			continue
 		}
@@ -143,7 +143,7 @@ func (l errorLines) see(a *analysis.Answered) {
 }
 
 // take gives the error of an exchange, if it is one of them.
-func (l errorLines) take(e *analysis.Exchange) (line string, ok bool) {
+func (l errorLines) take(e *pairing.Exchange) (line string, ok bool) {
 	at := errorPlace{e.Session.ID, e.Index}
 	line, ok = l[at]
 	delete(l, at)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/progress"
 	"github.com/respsniff/respsniff/internal/report"
@@ -74,7 +75,7 @@ func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, 
 }
 
 // events runs the stages up to the events, of all connections.
-func (p *pipeline) events(ctx context.Context) iter.Seq2[analysis.Event, error] {
+func (p *pipeline) events(ctx context.Context) iter.Seq2[pairing.Event, error] {
 	return p.tally.Events(p.run.Events(p.segments(ctx)))
 }
 
@@ -182,11 +183,11 @@ func (p *pipeline) rulesOn(conn int64) []string {
 }
 
 // watch passes events through and shows them to the watchers.
-func watch(events iter.Seq2[analysis.Event, error], watchers []func(analysis.Event)) iter.Seq2[analysis.Event, error] {
+func watch(events iter.Seq2[pairing.Event, error], watchers []func(pairing.Event)) iter.Seq2[pairing.Event, error] {
 	if len(watchers) == 0 {
 		return events
 	}
-	return func(yield func(analysis.Event, error) bool) {
+	return func(yield func(pairing.Event, error) bool) {
 		for event, err := range events {
 			if err == nil {
 				for _, see := range watchers {

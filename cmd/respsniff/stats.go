@@ -3,11 +3,10 @@ package main
 import (
 	"io"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/traffic"
+	"github.com/spf13/cobra"
 )
 
 var statsFormats = []report.Format{report.Text, report.JSON}
@@ -37,7 +36,7 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 				if err != nil {
 					return err
 				}
-				e, ok := event.(*analysis.Exchange)
+				e, ok := event.(*pairing.Exchange)
 				if !ok {
 					continue
 				}

@@ -3,10 +3,9 @@ package main
 import (
 	"errors"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/spf13/cobra"
 )
 
 // verdictFlags decide the exit code.
@@ -15,7 +14,7 @@ type verdictFlags struct {
 	allowIncomplete bool
 
 	never bool // --fail-on none
-	level analysis.Severity
+	level incident.Severity
 }
 
 func (v *verdictFlags) add(cmd *cobra.Command) {
@@ -30,8 +29,8 @@ func (v *verdictFlags) check() error {
 		v.never = true
 		return nil
 	}
-	level, ok := analysis.ParseSeverity(v.failOn)
-	if !ok || level == analysis.Info {
+	level, ok := incident.ParseSeverity(v.failOn)
+	if !ok || level == incident.Info {
 		return usagef("--fail-on %s: want none, low, medium, high or critical", v.failOn)
 	}
 	v.level = level
@@ -39,7 +38,7 @@ func (v *verdictFlags) check() error {
 }
 
 // fails reports whether a finding makes the run fail.
-func (v *verdictFlags) fails(f *analysis.Finding) bool { return !v.never && f.Severity >= v.level }
+func (v *verdictFlags) fails(f *incident.Finding) bool { return !v.never && f.Severity >= v.level }
 
 // exit gives the exit code of a run that was reported.
 func (v *verdictFlags) exit(d *report.Document) error {

@@ -11,12 +11,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/wholefile"
+	"github.com/spf13/cobra"
 )
 
 // verifyOptions are the flags of the CI gate.
@@ -98,7 +97,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	}
 	level := o.analyze.verdict.level
 	if o.analyze.verdict.never {
-		level = analysis.Critical + 1
+		level = incident.Critical + 1
 	}
 	r := e.Check(doc, level, p.rulesOn)
 	return o.print(a.stdout, name, doc, r)

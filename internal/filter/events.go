@@ -4,14 +4,17 @@ import (
 	"iter"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // Events passes on the events of the connections that are wanted.
-func (f *Filter) Events(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
+func (f *Filter) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing.Event, error] {
 	if !f.ChoosesConnections() {
 		return events
 	}
-	return func(yield func(analysis.Event, error) bool) {
+	return func(yield func(pairing.Event, error) bool) {
 		for event, err := range events {
 			if err == nil && !f.event(event) {
 				continue
@@ -24,14 +27,14 @@ func (f *Filter) Events(events iter.Seq2[analysis.Event, error]) iter.Seq2[analy
 }
 
 // event reports whether an event is of a wanted connection, or of none.
-func (f *Filter) event(event analysis.Event) bool {
-	var s *analysis.Identity
+func (f *Filter) event(event pairing.Event) bool {
+	var s *pairing.Identity
 	switch e := event.(type) {
 	case *analysis.ConnSummary:
 		return f.choose(e.ID, e.Client, e.Server)
-	case *analysis.Desync:
+	case *reader.Desync:
 		return f.Connection(e.Conn, e.Client, e.Server)
-	case *analysis.Exchange:
+	case *pairing.Exchange:
 		return f.choose(e.Session.ID, e.Session.Client, e.Session.Server)
 	case *analysis.Opened:
 		s = &e.Session.Identity
@@ -45,15 +48,15 @@ func (f *Filter) event(event analysis.Event) bool {
 		s = &e.Session.Identity
 	case *analysis.Answered:
 		s = &e.Session.Identity
-	case *analysis.Oddity:
+	case *pairing.Oddity:
 		s = &e.Session.Identity
-	case *analysis.Alignment:
+	case *pairing.Alignment:
 		s = &e.Session.Identity
-	case *analysis.SharedUse:
+	case *reader.SharedUse:
 		s = &e.Session.Identity
-	case *analysis.BlockGivenUp:
+	case *reader.BlockGivenUp:
 		s = &e.Session.Identity
-	case *analysis.Redirected:
+	case *cluster.Redirected:
 		s = &e.Session.Identity
 	}
 	return s == nil || f.Connection(s.ID, s.Client, s.Server)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -105,7 +107,7 @@ func (f *Filter) choose(id int64, client, server netip.AddrPort) bool {
 
 // concerns reports whether a finding is about a client and a server of a wanted connection. Some rules judge the run as
 // a whole, other connections included. What concerns no one in particular is about the capture itself.
-func (f *Filter) concerns(x *analysis.Finding) bool {
+func (f *Filter) concerns(x *incident.Finding) bool {
 	if !f.ChoosesConnections() || !x.Client.IsValid() && !x.Server.IsValid() {
 		return true
 	}
@@ -139,18 +141,18 @@ func (f *Filter) Key(key string) bool {
 }
 
 // Finding reports whether a finding is wanted. Commands and keys are looked for among its tallies and examples.
-func (f *Filter) Finding(x *analysis.Finding) bool {
+func (f *Filter) Finding(x *incident.Finding) bool {
 	if !f.Rule(x.Rule) {
 		return false
 	}
 	if x.First != 0 && !f.Overlaps(x.First, x.Last) || !f.concerns(x) {
 		return false
 	}
-	if len(f.Cmds) > 0 && !slices.ContainsFunc(x.Commands, func(t analysis.Tally) bool { return f.Command(t.Label) }) &&
-		!anyVictim(x, func(v *analysis.Victim) bool { return f.Command(v.Command) }) {
+	if len(f.Cmds) > 0 && !slices.ContainsFunc(x.Commands, func(t incident.Tally) bool { return f.Command(t.Label) }) &&
+		!anyVictim(x, func(v *pairing.Victim) bool { return f.Command(v.Command) }) {
 		return false
 	}
-	return len(f.Keys) == 0 || anyVictim(x, func(v *analysis.Victim) bool { return f.Key(v.Key) })
+	return len(f.Keys) == 0 || anyVictim(x, func(v *pairing.Victim) bool { return f.Key(v.Key) })
 }
 
 // Rule reports whether findings of a rule are wanted.
@@ -161,7 +163,7 @@ func (f *Filter) Rule(id string) bool {
 // ofRule reports whether a rule is the one that the word names, or of its family.
 func ofRule(id, word string) bool { return strings.HasPrefix(id, strings.ToUpper(word)) }
 
-func anyVictim(x *analysis.Finding, match func(*analysis.Victim) bool) bool {
+func anyVictim(x *incident.Finding, match func(*pairing.Victim) bool) bool {
 	for i := range x.Examples {
 		for j := range x.Examples[i].Victims {
 			if match(&x.Examples[i].Victims[j]) {

@@ -6,6 +6,10 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -58,9 +62,9 @@ func TestParseMoment(t *testing.T) {
 func TestFilter(t *testing.T) {
 	at := capture.TimeOf(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	v4, v6 := netip.MustParseAddrPort("198.18.0.2:47868"), netip.MustParseAddrPort("[fd00:77::1]:6379")
-	finding := &analysis.Finding{
-		Rule: "RS101", First: at, Last: at.Add(time.Minute), Commands: []analysis.Tally{{Label: "GET", Count: 1}},
-		Examples: []analysis.Example{{Victims: []analysis.Victim{{Command: "CLIENT REPLY", Key: "user:1/name"}}}},
+	finding := &incident.Finding{
+		Rule: "RS101", First: at, Last: at.Add(time.Minute), Commands: []incident.Tally{{Label: "GET", Count: 1}},
+		Examples: []incident.Example{{Victims: []pairing.Victim{{Command: "CLIENT REPLY", Key: "user:1/name"}}}},
 	}
 	for _, tc := range []struct {
 		name string
@@ -108,13 +112,13 @@ func TestFilter(t *testing.T) {
 func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
 	s := &analysis.Session{}
 	s.ID = 7
-	p := &s.Paired
+	p := &s.Session
 	f := &Filter{Conns: []int64{8}}
-	for _, event := range []analysis.Event{
-		&analysis.Exchange{Session: p}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
+	for _, event := range []pairing.Event{
+		&pairing.Exchange{Session: p}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
 		&analysis.Ended{Session: s}, &analysis.WaitEnded{Session: s}, &analysis.Sent{Session: s}, &analysis.Answered{Session: s},
-		&analysis.Oddity{Session: p}, &analysis.Desync{Conn: 7}, &analysis.Alignment{Session: p},
-		&analysis.Redirected{Session: p},
+		&pairing.Oddity{Session: p}, &reader.Desync{Conn: 7}, &pairing.Alignment{Session: p},
+		&cluster.Redirected{Session: p},
 	} {
 		if f.event(event) {
 			t.Errorf("%T of connection 7 passed --conn 8", event)

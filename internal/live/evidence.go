@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -43,7 +43,7 @@ type keeper struct {
 	o      *EvidenceOptions
 	ports  []uint16
 	name   func(capture.Packet) string
-	kept   func(file string, f *analysis.Finding) // a file was written; called in its goroutine
+	kept   func(file string, f *incident.Finding) // a file was written; called in its goroutine
 	warn   func(string, ...any)
 	recent recent[netip.AddrPort]
 	jobs   []*evidenceJob
@@ -63,7 +63,7 @@ type evidenceJob struct {
 	client   netip.Addr // zero: any
 	server   netip.AddrPort
 	until    capture.Time
-	findings []analysis.Finding
+	findings []incident.Finding
 	packets  []capture.Packet
 	bytes    int
 	cut      bool
@@ -114,7 +114,7 @@ func (j *evidenceJob) take(p *capture.Packet, from, to netip.AddrPort, limit int
 }
 
 // found begins to collect what is around a finding, or adds it to what is being collected between the same two ends.
-func (k *keeper) found(f *analysis.Finding) {
+func (k *keeper) found(f *incident.Finding) {
 	client, server, at := f.Client, f.Server, f.Last
 	for i := range f.Examples {
 		if e := &f.Examples[i]; i == 0 || e.Time > at {
@@ -145,7 +145,7 @@ func (k *keeper) found(f *analysis.Finding) {
 	}
 	k.begun++
 	k.last[f.Fingerprint] = at
-	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []analysis.Finding{*f}}
+	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []incident.Finding{*f}}
 	for p := range k.recent.packets(server, at.Add(-around)) {
 		from, to := ends(&p)
 		j.take(&p, from, to, k.o.Size/2) // the other half is for what is still to come

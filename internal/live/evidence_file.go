@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
@@ -43,7 +44,7 @@ func (k *keeper) write(j *evidenceJob) (path string, err error) {
 	}()
 	slices.SortStableFunc(j.packets, func(a, b capture.Packet) int { return int(a.Frame - b.Frame) })
 	var conns []int64
-	events := func() iter.Seq2[analysis.Event, error] {
+	events := func() iter.Seq2[pairing.Event, error] {
 		packets := func(yield func(capture.Packet, error) bool) {
 			for _, p := range j.packets {
 				if !yield(p, nil) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/filter"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
@@ -24,7 +25,7 @@ type Options struct {
 
 	Outputs []Output
 	Force   bool // overwrite files of outputs
-	Fails   func(*analysis.Finding) bool
+	Fails   func(*incident.Finding) bool
 	Stdout  io.Writer
 	Log     notice.Log
 	Tool    report.Tool

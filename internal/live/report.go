@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 )
@@ -17,8 +17,8 @@ import (
 const maxEarlyFacts = 4
 
 // early reports a finding as soon as it stands.
-func (l *run) early(f *analysis.Finding) {
-	doc := report.Document{Findings: []analysis.Finding{*f}}
+func (l *run) early(f *incident.Finding) {
+	doc := report.Document{Findings: []incident.Finding{*f}}
 	masked := &doc.Findings[0]
 	masked.Examples = slices.Clone(f.Examples)
 	l.o.Mask.Document(&doc)
@@ -34,7 +34,7 @@ func (l *run) early(f *analysis.Finding) {
 }
 
 // textFinding gives the lines of a finding. One that was reported before has no facts.
-func textFinding(clock report.Clock, f analysis.Finding, again bool) []byte {
+func textFinding(clock report.Clock, f incident.Finding, again bool) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s -> %s%s\n    %s\n", moment(clock, f.Last), strings.ToUpper(f.Severity.String()),
 		f.Confidence, f.Rule, f.Name, addrWord(f.Client.IsValid(), f.Client), addrWord(f.Server.IsValid(), f.Server),
@@ -72,9 +72,9 @@ func inBrackets(s string) string {
 }
 
 // ndjsonFinding gives the line of a finding.
-func ndjsonFinding(f *analysis.Finding) []byte {
+func ndjsonFinding(f *incident.Finding) []byte {
 	var b bytes.Buffer
-	if err := report.WriteNDJSON(&b, &report.Document{Findings: []analysis.Finding{*f}}); err != nil {
+	if err := report.WriteNDJSON(&b, &report.Document{Findings: []incident.Finding{*f}}); err != nil {
 		return nil // a buffer takes everything
 	}
 	line, _, _ := bytes.Cut(b.Bytes(), []byte("\n"))
@@ -116,7 +116,7 @@ type evidenceLine struct {
 }
 
 // evidence reports that the packets of a finding are in a file. It is called from the goroutine that wrote it.
-func (l *run) evidence(file string, f *analysis.Finding) {
+func (l *run) evidence(file string, f *incident.Finding) {
 	l.outputs.send(report.NDJSON, func(*output) []byte {
 		line, err := json.Marshal(evidenceLine{"evidence", report.Printable(f.Rule), report.Printable(f.Fingerprint), report.Printable(file)})
 		if err != nil {
@@ -136,7 +136,7 @@ func (l *run) end() (*report.Document, error) {
 	}
 	d := l.document()
 	d.Findings = l.findings
-	d.Quality.Weakened = slices.ContainsFunc(d.Findings, func(f analysis.Finding) bool { return f.Weakened })
+	d.Quality.Weakened = slices.ContainsFunc(d.Findings, func(f incident.Finding) bool { return f.Weakened })
 	report.Rank(d.Findings)
 	d.Incidents = l.analysis.Incidents(d.Findings)
 	l.measure()

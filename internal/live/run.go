@@ -10,6 +10,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/metrics"
 	"github.com/respsniff/respsniff/internal/notice"
@@ -50,7 +52,7 @@ type run struct {
 	renew    bool            // begin the analysis anew
 	stopped  bool            // a limit of the run was reached
 	reported map[string]bool // early, by fingerprint: text shows the facts of a finding once
-	findings []analysis.Finding
+	findings []incident.Finding
 	faults   []error
 }
 
@@ -127,8 +129,8 @@ func (l *run) begin() {
 }
 
 // watch passes events through and counts what the run shows of them.
-func (l *run) watch(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
-	return func(yield func(analysis.Event, error) bool) {
+func (l *run) watch(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing.Event, error] {
+	return func(yield func(pairing.Event, error) bool) {
 		for event, err := range events {
 			if _, ok := event.(*analysis.ConnSummary); ok {
 				l.ended++
@@ -144,7 +146,7 @@ func (l *run) watch(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.
 }
 
 // finding takes what the rules report, early or at the end of an analysis.
-func (l *run) finding(f *analysis.Finding) {
+func (l *run) finding(f *incident.Finding) {
 	if l.metrics != nil {
 		l.metrics.Finding(f)
 	}

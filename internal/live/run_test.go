@@ -13,8 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/filter"
 	"github.com/respsniff/respsniff/internal/notice"
@@ -122,7 +123,7 @@ func reportOf(t *testing.T, text string, restart bool) (*report.Document, []byte
 	o := &Options{
 		Filter: &filter.Filter{}, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out,
 		Outputs: []Output{{Format: report.NDJSON}}, Analysis: analysis.Options{
-			Policies: map[netip.Addr]analysis.Policy{{}: analysis.PolicyLockstep}, ReadTimeouts: map[netip.Addr]time.Duration{{}: 400 * time.Millisecond},
+			Policies: map[netip.Addr]client.Policy{{}: client.PolicyLockstep}, ReadTimeouts: map[netip.Addr]time.Duration{{}: 400 * time.Millisecond},
 		},
 	}
 	if err := o.Filter.Prepare(time.UTC); err != nil {
@@ -166,7 +167,7 @@ func TestRestartKeepsFindings(t *testing.T) {
 	if len(whole.Findings) < 4 || len(whole.Incidents) == 0 {
 		t.Fatalf("%d findings, %d incidents: the test needs some", len(whole.Findings), len(whole.Incidents))
 	}
-	found := map[string]analysis.Finding{}
+	found := map[string]incident.Finding{}
 	for _, f := range parts.Findings {
 		found[f.Fingerprint] = f
 	}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
@@ -94,9 +94,9 @@ func New(rules ...string) *Metrics {
 func (m *Metrics) Update(s State) { m.state.Store(&s) }
 
 // Event counts an event of the analysis.
-func (m *Metrics) Event(event analysis.Event) {
-	e, ok := event.(*analysis.Exchange)
-	if !ok || !e.Served || e.Flags&analysis.Blocks != 0 {
+func (m *Metrics) Event(event pairing.Event) {
+	e, ok := event.(*pairing.Exchange)
+	if !ok || !e.Served || e.Flags&pairing.Blocks != 0 {
 		return
 	}
 	key := seriesKey{e.Session.Server, e.Command}
@@ -135,7 +135,7 @@ func (m *Metrics) open(key seriesKey) *histogram {
 }
 
 // Finding counts a finding, when it appears and whenever it has grown.
-func (m *Metrics) Finding(f *analysis.Finding) {
+func (m *Metrics) Finding(f *incident.Finding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.findings[f.Rule]

@@ -16,13 +16,15 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-func exchange(server string, command *commands.Command, took time.Duration) *analysis.Exchange {
-	e := &analysis.Exchange{Session: &analysis.Paired{}, Served: true}
+func exchange(server string, command *commands.Command, took time.Duration) *pairing.Exchange {
+	e := &pairing.Exchange{Session: &pairing.Session{}, Served: true}
 	e.Session.Server, e.Command = netip.MustParseAddrPort(server), command
 	e.Serves.FirstTime = capture.Time(took)
 	return e
@@ -88,14 +90,14 @@ func TestScrape(t *testing.T) {
 	m.Event(exchange("10.0.0.1:6379", set, time.Minute))
 	m.Event(exchange("[2001:db8::1]:6379", nil, time.Second))
 	blocked := exchange("10.0.0.1:6379", get, time.Hour)
-	blocked.Flags |= analysis.Blocks
+	blocked.Flags |= pairing.Blocks
 	m.Event(blocked)
 	m.Event(&analysis.ConnSummary{})
-	f := analysis.Finding{Rule: "RS101", Fingerprint: "a", Count: 2}
+	f := incident.Finding{Rule: "RS101", Fingerprint: "a", Count: 2}
 	m.Finding(&f)
 	f.Count = 5
 	m.Finding(&f)
-	m.Finding(&analysis.Finding{Rule: "RS101", Fingerprint: "b", Count: 1})
+	m.Finding(&incident.Finding{Rule: "RS101", Fingerprint: "b", Count: 1})
 	f.Count = 6
 	m.Finding(&f)
 	code, text := scrape(t, url+"/metrics")
@@ -155,7 +157,7 @@ func TestSeriesAreBounded(t *testing.T) {
 func TestContribUsesOnlyWhatThereIs(t *testing.T) {
 	m := New()
 	m.Event(exchange("10.0.0.1:6379", nil, time.Second))
-	m.Finding(&analysis.Finding{Rule: "RS101", Fingerprint: "a", Count: 2})
+	m.Finding(&incident.Finding{Rule: "RS101", Fingerprint: "a", Count: 2})
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +206,7 @@ func TestAlertRules(t *testing.T) {
 
 func BenchmarkEvent(b *testing.B) {
 	m := New()
-	list := []*analysis.Exchange{
+	list := []*pairing.Exchange{
 		exchange("10.0.0.1:6379", command("GET"), time.Millisecond), exchange("10.0.0.1:6379", command("SET"), 50*time.Microsecond),
 	}
 	b.ReportAllocs()

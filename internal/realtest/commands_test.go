@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // TestEveryCommandAgainstServer records callers that say all they can to a real server. For each command of each
@@ -46,7 +46,7 @@ func TestEveryCommandAgainstServer(t *testing.T) {
 	for _, w := range v.wrong {
 		t.Errorf("contradiction: %s", w)
 	}
-	for _, f := range v.accusations(analysis.Medium) {
+	for _, f := range v.accusations(incident.Medium) {
 		if f.Rule == "RS111" && f.Count == 1 && f.Examples[0].Client == faulty {
 			faulty = netip.AddrPort{}
 			continue

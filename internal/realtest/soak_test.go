@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // soakCommands is what redis-benchmark sends of each kind: two kinds are a hundred thousand commands a depth.
@@ -35,7 +35,7 @@ func TestHealthySoakShort(t *testing.T) {
 			if len(v.wrong) > 0 {
 				t.Errorf("%d contradictions, the first: %s", len(v.wrong), v.wrong[0])
 			}
-			for _, f := range v.accusations(analysis.Info) {
+			for _, f := range v.accusations(incident.Info) {
 				t.Errorf("%s %s: %s", f.Rule, f.Severity, f.Title)
 			}
 		})

@@ -8,6 +8,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -31,7 +33,7 @@ type pair struct {
 type verdict struct {
 	pairs    map[netip.AddrPort]map[int]pair // by client and command number
 	wrong    []string                        // contradictions
-	findings []analysis.Finding
+	findings []incident.Finding
 	summary  analysis.Summary
 }
 
@@ -57,11 +59,11 @@ func judge(t *testing.T, path string, keep bool) *verdict {
 }
 
 // tap notes the pairs on their way to the rules.
-func (v *verdict) tap(events iter.Seq2[analysis.Event, error], keep bool) iter.Seq2[analysis.Event, error] {
-	return func(yield func(analysis.Event, error) bool) {
+func (v *verdict) tap(events iter.Seq2[pairing.Event, error], keep bool) iter.Seq2[pairing.Event, error] {
+	return func(yield func(pairing.Event, error) bool) {
 		for e, err := range events {
 			switch e := e.(type) {
-			case *analysis.Exchange:
+			case *pairing.Exchange:
 				if keep {
 					v.note(e)
 				}
@@ -77,21 +79,21 @@ func (v *verdict) tap(events iter.Seq2[analysis.Event, error], keep bool) iter.S
 	}
 }
 
-func (v *verdict) note(ex *analysis.Exchange) {
+func (v *verdict) note(ex *pairing.Exchange) {
 	of := v.pairs[ex.Session.Client]
 	if of == nil {
 		of = map[int]pair{}
 		v.pairs[ex.Session.Client] = of
 	}
 	of[ex.Index] = pair{
-		name: ex.CommandName(), served: ex.Served, uncertain: ex.Flags&analysis.Uncertain != 0, kind: ex.Serves.Kind,
+		name: ex.CommandName(), served: ex.Served, uncertain: ex.Flags&pairing.Uncertain != 0, kind: ex.Serves.Kind,
 		start: ex.Serves.Start, end: ex.Serves.End, text: string(ex.Serves.Text.Raw()), element: ex.Exec.Element, inExec: ex.Exec.Kind,
 	}
 }
 
 // accusations are the findings that healthy traffic must not have: a desync that is worth a look, and lost packets, with
 // which nothing would be shown.
-func (v *verdict) accusations(least analysis.Severity) (list []analysis.Finding) {
+func (v *verdict) accusations(least incident.Severity) (list []incident.Finding) {
 	for _, f := range v.findings {
 		if strings.HasPrefix(f.Rule, "RS1") && f.Severity >= least || f.Rule == "RS901" {
 			list = append(list, f)

@@ -1,6 +1,6 @@
 package report
 
-import "github.com/respsniff/respsniff/analysis"
+import "github.com/respsniff/respsniff/analysis/incident"
 
 // SGR sequences of ECMA-48. Colour never stands alone: the severity is also a word.
 const (
@@ -13,13 +13,13 @@ const (
 
 func (t *textWriter) bold(s string) string { return t.sgr(sgrBold, s) }
 
-func (t *textWriter) paint(sev analysis.Severity, s string) string {
+func (t *textWriter) paint(sev incident.Severity, s string) string {
 	switch sev {
-	case analysis.Critical:
+	case incident.Critical:
 		return t.sgr(sgrBold+sgrRed, s)
-	case analysis.High:
+	case incident.High:
 		return t.sgr(sgrRed, s)
-	case analysis.Medium:
+	case incident.Medium:
 		return t.sgr(sgrYellow, s)
 	}
 	return t.sgr(sgrCyan, s)

@@ -3,14 +3,14 @@ package report
 import (
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // KeyWidth is how much of a key any output shows, in characters.
 const KeyWidth = 64
 
 // CommandName gives the table's name ("CLIENT REPLY"), or the name as sent, in upper case.
-func CommandName(e *analysis.Exchange) string {
+func CommandName(e *pairing.Exchange) string {
 	if e.Command != nil {
 		return strings.ReplaceAll(e.Command.Name, "|", " ")
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -20,9 +20,9 @@ type Document struct {
 	Quality  Quality
 	Summary  Summary
 	// Findings are ranked, worst first. RS9xx speak of the capture itself.
-	Findings []analysis.Finding
+	Findings []incident.Finding
 	// Incidents join the findings by cause, first cause first. Without them writers order the findings by their causes.
-	Incidents []analysis.Incident
+	Incidents []incident.Incident
 	// Suppressed are findings that a baseline accepts.
 	Suppressed []Suppressed
 	// Warnings are about the run: expired baseline entries, unreadable files, limits.
@@ -128,8 +128,8 @@ type Suppressed struct {
 }
 
 // Worst returns the highest severity among the findings that speak of the traffic, and false where there are none.
-func (d *Document) Worst() (analysis.Severity, bool) {
-	worst, found := analysis.Info, false
+func (d *Document) Worst() (incident.Severity, bool) {
+	worst, found := incident.Info, false
 	for i := range d.Findings {
 		if f := &d.Findings[i]; !IsQuality(f.Rule) {
 			worst, found = max(worst, f.Severity), true
@@ -139,7 +139,7 @@ func (d *Document) Worst() (analysis.Severity, bool) {
 }
 
 // Reaches reports whether a finding has at least severity s. RS9xx count too: --fail-on low makes a lossy capture fail.
-func (d *Document) Reaches(s analysis.Severity) bool {
+func (d *Document) Reaches(s incident.Severity) bool {
 	for i := range d.Findings {
 		if d.Findings[i].Severity >= s {
 			return true
@@ -152,7 +152,7 @@ func (d *Document) Reaches(s analysis.Severity) bool {
 func IsQuality(rule string) bool { return len(rule) == 5 && rule[:3] == "RS9" }
 
 // split parts the findings into those about the capture and those about the traffic, in order.
-func (d *Document) split() (quality, traffic []*analysis.Finding) {
+func (d *Document) split() (quality, traffic []*incident.Finding) {
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		if IsQuality(f.Rule) {

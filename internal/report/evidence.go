@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
 // finding prints the paragraph of evidence of one finding.
-func (t *textWriter) finding(n int, f *analysis.Finding) {
+func (t *textWriter) finding(n int, f *incident.Finding) {
 	head := fmt.Sprintf("-- %d. %s ", n, Shorten(Printable(f.Rule+" "+f.Name), 60))
 	tail := fmt.Sprintf(" %s, %s --", f.Severity, orDash(f.Confidence.String()))
 	t.printf("\n%s%s%s\n", t.bold(head), strings.Repeat("-", max(2, textWidth-runes(head)-runes(tail))), t.paint(f.Severity, tail))
@@ -57,7 +58,7 @@ func (t *textWriter) field(label, text string) {
 	t.print(hang(fmt.Sprintf("%s%-*s", fieldIndent, fieldWidth, label), strings.Repeat(" ", len(fieldIndent)+fieldWidth), text, textWidth))
 }
 
-func (t *textWriter) who(f *analysis.Finding) string {
+func (t *textWriter) who(f *incident.Finding) string {
 	who := addrText(f.Client)
 	var about []string
 	for _, s := range []string{f.Library, f.Policy} {
@@ -80,7 +81,7 @@ func (t *textWriter) who(f *analysis.Finding) string {
 	return strings.TrimPrefix(who+", "+count(int64(f.Count), "time"), ", ")
 }
 
-func (t *textWriter) when(f *analysis.Finding) string {
+func (t *textWriter) when(f *incident.Finding) string {
 	if f.First == 0 {
 		return ""
 	}
@@ -95,9 +96,9 @@ func (t *textWriter) when(f *analysis.Finding) string {
 	return text
 }
 
-func (t *textWriter) example(n int, f *analysis.Finding, e *analysis.Example) {
+func (t *textWriter) example(n int, f *incident.Finding, e *incident.Example) {
 	head := fmt.Sprintf("Example %d of %s: %s", n, group(int64(max(f.Count, n))), examplePlace(e))
-	if e.Confidence != analysis.Unsaid && e.Confidence != f.Confidence {
+	if e.Confidence != pairing.Unsaid && e.Confidence != f.Confidence {
 		head += " (" + e.Confidence.String() + ")"
 	}
 	t.print("\n" + hang("  ", "    ", head, textWidth))
@@ -118,7 +119,7 @@ func (t *textWriter) example(n int, f *analysis.Finding, e *analysis.Example) {
 }
 
 // ladder prints the packets that matter, oldest first.
-func (t *textWriter) ladder(e *analysis.Example) {
+func (t *textWriter) ladder(e *incident.Example) {
 	if len(e.Ladder) == 0 {
 		return
 	}
@@ -154,7 +155,7 @@ func (t *textWriter) ladder(e *analysis.Example) {
 }
 
 // shownSteps returns the steps that people are shown.
-func shownSteps(e *analysis.Example) []analysis.Step { return e.Ladder[:min(len(e.Ladder), maxSteps)] }
+func shownSteps(e *incident.Example) []incident.Step { return e.Ladder[:min(len(e.Ladder), maxSteps)] }
 
 // maxVictims and maxSteps bound the tables of one example in the formats for people.
 const (
@@ -163,7 +164,7 @@ const (
 )
 
 // victims prints the two columns: what the server meant for each command, and what its caller got.
-func (t *textWriter) victims(victims []analysis.Victim) {
+func (t *textWriter) victims(victims []pairing.Victim) {
 	if len(victims) == 0 {
 		return
 	}
@@ -197,7 +198,7 @@ func replyText(index int, what string) string {
 	return fmt.Sprintf("reply #%d: %s", index, Printable(what))
 }
 
-func tallyText(ts []analysis.Tally) string {
+func tallyText(ts []incident.Tally) string {
 	words := make([]string, len(ts))
 	for i, t := range ts {
 		words[i] = fmt.Sprintf("%s %s", Printable(t.Label), group(int64(t.Count)))

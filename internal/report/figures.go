@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -157,7 +157,7 @@ const (
 	chainStep = 56
 )
 
-func newChain(links []*analysis.Finding, c Clock) *chainFigure {
+func newChain(links []*incident.Finding, c Clock) *chainFigure {
 	if len(links) < 2 {
 		return nil
 	}

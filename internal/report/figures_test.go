@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // TestFiguresStayInside lays figures out over odd numbers: nothing may leave the drawing or be no number.
@@ -76,14 +78,14 @@ func TestRecorderIsBounded(t *testing.T) {
 		client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 4000)
 		at := sampleStart.Add(time.Duration(i) * time.Millisecond)
 		for n := range 2 {
-			e := &analysis.Exchange{Index: n + 1, Served: true, Owed: n}
+			e := &pairing.Exchange{Index: n + 1, Served: true, Owed: n}
 			e.Time, e.EndTime = at, at
 			e.Serves.FirstTime = at.Add(time.Millisecond)
 			r.Exchange(e, int64(i+1), client, server)
 		}
 		conns = append(conns, &analysis.ConnSummary{ID: int64(i + 1), Client: client, Server: server, First: at, Last: at.Add(time.Second), ReadTimeout: time.Second})
 	}
-	fs := []analysis.Finding{{Examples: []analysis.Example{{Conn: 1}, {Conn: 2}, {Conn: 2999}}}}
+	fs := []incident.Finding{{Examples: []incident.Example{{Conn: 1}, {Conn: 2}, {Conn: 2999}}}}
 	s := r.Series(fs, conns)
 	if len(s.Owed) != 2 || len(s.Open) != maxFigureLines || len(s.Latency) != maxFigureLines || len(r.owed) != maxOwedConns || len(r.latency) != maxLatency {
 		t.Errorf("%d debts, %d lines, %d histograms; kept %d and %d", len(s.Owed), len(s.Open), len(s.Latency), len(r.owed), len(r.latency))

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // Format is a way to write a Document.
@@ -47,7 +47,7 @@ type Options struct {
 	MaxFindings int // how many findings people are shown; 20
 	MaxExamples int // how many examples of each finding text shows; 2
 	// Fails says which findings make a run fail, for the formats that CI reads; nil: high and critical ones.
-	Fails func(*analysis.Finding) bool
+	Fails func(*incident.Finding) bool
 	// Page gives a rule's page in Markdown, for the formats that carry help texts; nil without.
 	Page func(rule string) string
 }
@@ -66,11 +66,11 @@ func (o *Options) maxExamples() int {
 	return 2
 }
 
-func (o *Options) fails(f *analysis.Finding) bool {
+func (o *Options) fails(f *incident.Finding) bool {
 	if o.Fails != nil {
 		return o.Fails(f)
 	}
-	return f.Severity >= analysis.High
+	return f.Severity >= incident.High
 }
 
 // Write writes d to w in one format.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // WriteGitHub writes workflow commands, which GitHub Actions shows as annotations. A command ends at the end of its
@@ -34,11 +34,11 @@ func WriteGitHub(w io.Writer, d *Document) error {
 	return nil
 }
 
-func annotationLevel(s analysis.Severity) string {
+func annotationLevel(s incident.Severity) string {
 	switch {
-	case s >= analysis.High:
+	case s >= incident.High:
 		return "error"
-	case s == analysis.Medium:
+	case s == incident.Medium:
 		return "warning"
 	}
 	return "notice"

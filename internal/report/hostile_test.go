@@ -12,10 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/russross/blackfriday/v2"
 	"golang.org/x/net/html"
-
-	"github.com/respsniff/respsniff/analysis"
 )
 
 // hostileTexts would act on a terminal, a browser, a spreadsheet or a CI log if they were printed as they are.
@@ -53,7 +52,7 @@ func hostileDocument(s string) *Document {
 		f := &d.Findings[i]
 		f.Name, f.Title, f.Library, f.Policy, f.Remedy, f.Fingerprint = s, s, s, s, s, s
 		f.Notes = []string{s}
-		f.Victims, f.Commands = []analysis.Tally{{Label: s, Count: 1}}, []analysis.Tally{{Label: s, Count: 1}}
+		f.Victims, f.Commands = []incident.Tally{{Label: s, Count: 1}}, []incident.Tally{{Label: s, Count: 1}}
 		f.Server = zone
 		for j := range f.Examples {
 			e := &f.Examples[j]
@@ -67,7 +66,7 @@ func hostileDocument(s string) *Document {
 			}
 		}
 	}
-	d.Incidents = []analysis.Incident{{Sentence: s, Conn: 412, Client: zone, Server: zone, Steps: []analysis.CauseStep{{
+	d.Incidents = []incident.Incident{{Sentence: s, Conn: 412, Client: zone, Server: zone, Steps: []incident.CauseStep{{
 		Rule: "RS101", Name: s, Findings: []string{s}, First: sampleStart, What: s, Example: s, Frames: []int64{7}, Time: sampleStart,
 	}}}}
 	d.Series = &Series{

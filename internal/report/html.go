@@ -3,16 +3,20 @@ package report
 import (
 	"bufio"
 	"crypto/sha256"
-	_ "embed" // the template and the style sheet
+
+	"github.com/respsniff/respsniff/analysis/incident"
+
+	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
 )
+
+// the template and the style sheet
 
 //go:embed report.html.tmpl
 var htmlTemplate string
@@ -174,7 +178,7 @@ const (
 	maxFacts     = 20
 )
 
-func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
+func newHTMLFinding(n int, f *incident.Finding, t *textWriter) htmlFinding {
 	h := htmlFinding{
 		N: n, Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(), Confidence: orDash(f.Confidence.String()),
 		Title: Printable(f.Title), Client: orDash(addrText(f.Client)), Server: orDash(addrPortText(f.Server)), Count: group(int64(f.Count)),
@@ -201,7 +205,7 @@ func newHTMLFinding(n int, f *analysis.Finding, t *textWriter) htmlFinding {
 	return h
 }
 
-func newHTMLExample(n int, e *analysis.Example, c Clock) htmlExample {
+func newHTMLExample(n int, e *incident.Example, c Clock) htmlExample {
 	h := htmlExample{
 		Head:  fmt.Sprintf("Example %d: %s", n, examplePlace(e)),
 		Facts: printables(e.Facts[:min(len(e.Facts), maxFacts)]), Ladder: newLadder(e, c), Frames: framesText(e.Frames) + " of " + orDash(Printable(e.File)),

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/respsniff/respsniff/analysis/incident"
 	"golang.org/x/net/html"
-
-	"github.com/respsniff/respsniff/analysis"
 )
 
 // TestHTMLPolicyAllowsItsOwnStyle recomputes the hash from the page as a browser reads it.
@@ -83,7 +82,7 @@ func TestHTMLIsBounded(t *testing.T) {
 	for len(e.Ladder) < 1000 {
 		e.Ladder = append(e.Ladder, e.Ladder[0])
 	}
-	big.Examples = []analysis.Example{e, e, e, e, e}
+	big.Examples = []incident.Example{e, e, e, e, e}
 	for len(d.Findings) < 500 {
 		d.Findings = append(d.Findings, big)
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // The JUnit form that Jenkins, GitLab and others read: one suite, one case a finding, and one for the input.
@@ -99,7 +99,7 @@ func incompleteReasons(d *Document) []string {
 }
 
 // plainFinding is the evidence of a finding in a few plain lines, for formats that carry text.
-func plainFinding(f *analysis.Finding) string {
+func plainFinding(f *incident.Finding) string {
 	t := textWriter{}
 	lines := []string{Printable(f.Title) + ".", fmt.Sprintf("Severity %s, confidence %s.", f.Severity, orDash(f.Confidence.String())), "Who: " + t.who(f)}
 	if when := t.when(f); when != "" {

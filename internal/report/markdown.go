@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -70,7 +70,7 @@ func (m *markdownWriter) printf(format string, args ...any) {
 	}
 }
 
-func (m *markdownWriter) finding(n int, f *analysis.Finding) {
+func (m *markdownWriter) finding(n int, f *incident.Finding) {
 	t := textWriter{o: Options{Clock: m.clock}}
 	m.printf("\n## %d. %s %s\n\n%s (%s, %s)\n\n- Who: %s\n", n, md(f.Rule), md(f.Name), md(f.Title), f.Severity, orDash(f.Confidence.String()), md(t.who(f)))
 	if when := t.when(f); when != "" {
@@ -90,7 +90,7 @@ func (m *markdownWriter) finding(n int, f *analysis.Finding) {
 	}
 }
 
-func (m *markdownWriter) example(i int, e *analysis.Example) {
+func (m *markdownWriter) example(i int, e *incident.Example) {
 	m.printf("\n**Example %d:** %s, frames %s of %s\n\n", i+1, md(examplePlace(e)), framesText(e.Frames), mdCode(e.File))
 	for _, fact := range e.Facts {
 		m.printf("- %s\n", md(fact))
@@ -114,7 +114,7 @@ func (m *markdownWriter) example(i int, e *analysis.Example) {
 	}
 }
 
-func (m *markdownWriter) ladder(e *analysis.Example) {
+func (m *markdownWriter) ladder(e *incident.Example) {
 	if len(e.Ladder) == 0 {
 		return
 	}

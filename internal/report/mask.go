@@ -6,7 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 // Mask hides who talked about what: addresses and keys become tokens that are the same in every report, so that reports
@@ -66,7 +67,7 @@ func (m Mask) Text(s string) string {
 // Key returns how a key is shown.
 func (m Mask) Key(key []byte) string {
 	if m.Keys {
-		return analysis.MaskKey(key)
+		return pairing.MaskKey(key)
 	}
 	return Shorten(Printable(string(key)), KeyWidth)
 }
@@ -113,7 +114,7 @@ func (m Mask) Document(d *Document) {
 	}
 }
 
-func (m Mask) example(e *analysis.Example) {
+func (m Mask) example(e *incident.Example) {
 	e.Client, e.Server, e.Filter = m.AddrPort(e.Client), m.AddrPort(e.Server), m.Text(e.Filter)
 	m.texts(e.Facts)
 	for i := range e.Victims {

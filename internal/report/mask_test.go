@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -72,7 +72,7 @@ func TestMaskKeyKeepsSlotAndTag(t *testing.T) {
 		if resp.Slot([]byte(token)) != resp.Slot([]byte(key)) {
 			t.Errorf("%q became %q in another slot", key, token)
 		}
-		if strings.Contains(token, "user") || token != analysis.MaskKey([]byte(key)) {
+		if strings.Contains(token, "user") || token != pairing.MaskKey([]byte(key)) {
 			t.Errorf("%q became %q", key, token)
 		}
 	}

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // examplePlace says where an example was seen: "connection 7, 10.0.0.1:42000 -> 10.0.0.2:6379". What is true of many
 // connections at once has no number.
-func examplePlace(e *analysis.Example) string {
+func examplePlace(e *incident.Example) string {
 	place := endpoints(e.Client, e.Server)
 	switch {
 	case e.Conn == 0:

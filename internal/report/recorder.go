@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -37,9 +39,9 @@ func NewRecorder() *Recorder {
 }
 
 // Exchange takes an exchange of the connection conn; e is not kept.
-func (r *Recorder) Exchange(e *analysis.Exchange, conn int64, client, server netip.AddrPort) {
+func (r *Recorder) Exchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort) {
 	r.debt(e, conn, client, server)
-	if !e.Served || e.Flags&analysis.Blocks != 0 {
+	if !e.Served || e.Flags&pairing.Blocks != 0 {
 		return
 	}
 	l := r.latency[client.Addr()]
@@ -59,7 +61,7 @@ func (r *Recorder) Exchange(e *analysis.Exchange, conn int64, client, server net
 }
 
 // debt follows a connection from its first sign of trouble on.
-func (r *Recorder) debt(e *analysis.Exchange, conn int64, client, server netip.AddrPort) {
+func (r *Recorder) debt(e *pairing.Exchange, conn int64, client, server netip.AddrPort) {
 	s := r.owed[conn]
 	if s == nil {
 		if e.Owed == 0 && e.Belief.Index == e.Index || len(r.owed) >= maxOwedConns {
@@ -74,7 +76,7 @@ func (r *Recorder) debt(e *analysis.Exchange, conn int64, client, server netip.A
 }
 
 // Series returns what the figures of the findings need. conns are the connections of the run.
-func (r *Recorder) Series(findings []analysis.Finding, conns []*analysis.ConnSummary) *Series {
+func (r *Recorder) Series(findings []incident.Finding, conns []*analysis.ConnSummary) *Series {
 	s := &Series{Open: openSeries(conns), Owed: r.debts(findings)}
 	timeouts := readTimeouts(conns)
 	for _, client := range slices.SortedFunc(maps.Keys(r.latency), netip.Addr.Compare) {
@@ -92,7 +94,7 @@ func (r *Recorder) Series(findings []analysis.Finding, conns []*analysis.ConnSum
 
 // debts chooses connections that findings name as examples: those with the longest history first, among equals those of
 // the worse finding.
-func (r *Recorder) debts(findings []analysis.Finding) []OwedSeries {
+func (r *Recorder) debts(findings []incident.Finding) []OwedSeries {
 	var chosen []*OwedSeries
 	seen := map[int64]bool{}
 	for i := range findings {

@@ -4,7 +4,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -15,47 +16,47 @@ func sample() *Document {
 	client := netip.MustParseAddr("198.18.0.2")
 	server := netip.MustParseAddrPort("198.18.0.11:14159")
 	at := func(d time.Duration) capture.Time { return sampleStart.Add(d) }
-	stall := analysis.Finding{
-		Rule: "RS401", Name: "server-stall", Severity: analysis.Medium, Confidence: analysis.Strong,
+	stall := incident.Finding{
+		Rule: "RS401", Name: "server-stall", Severity: incident.Medium, Confidence: pairing.Strong,
 		Title: "198.18.0.11:14159 answered nobody for 2.2 s", Fingerprint: "5a1100aa", Server: server,
 		First: at(-2 * time.Second), Last: at(200 * time.Millisecond), Count: 1, Connections: 12,
 		Remedy: "Look for slow commands and forks on the server at that time: SLOWLOG GET, LATENCY DOCTOR.",
 	}
-	dirty := analysis.Finding{
-		Rule: "RS101", Name: "dirty-reuse", Severity: analysis.Critical, Confidence: analysis.Proven,
+	dirty := incident.Finding{
+		Rule: "RS101", Name: "dirty-reuse", Severity: incident.Critical, Confidence: pairing.Proven,
 		Title:       "38 connections were used again while a reply was still owed",
 		Fingerprint: "9f3c21d07be4", Client: client, Server: server, Library: "jedis", Policy: "lockstep",
 		First: at(0), Last: at(42 * time.Second), Count: 111, Connections: 38,
 		Causes:   []string{stall.Fingerprint},
-		Victims:  []analysis.Tally{{Label: "nil", Count: 60}, {Label: "wrong type", Count: 51}},
-		Commands: []analysis.Tally{{Label: "GET", Count: 88}, {Label: "PING", Count: 23}},
+		Victims:  []incident.Tally{{Label: "nil", Count: 60}, {Label: "wrong type", Count: 51}},
+		Commands: []incident.Tally{{Label: "GET", Count: 88}, {Label: "PING", Count: 23}},
 		Notes:    []string{"Not pipelining: jedis waited for each reply over 412 commands before this."},
 		Remedy:   "Close a connection whose read timed out; never return it to the pool. Jedis before 2.7.3 does return it.",
-		Examples: []analysis.Example{{
+		Examples: []incident.Example{{
 			Conn: 412, Client: netip.MustParseAddrPort("198.18.0.2:47868"), Server: server, File: "a.pcap",
-			Time: at(0), Frames: []int64{4396, 4401}, Confidence: analysis.Proven,
+			Time: at(0), Frames: []int64{4396, 4401}, Confidence: pairing.Proven,
 			Facts:  []string{"ACK 12 < 44: no byte of the reply had arrived.", "The connection was silent for 300.3 ms, then a PING was written."},
 			Filter: "tcp.port==47868 && frame.number>=4390 && frame.number<=4460",
-			Victims: []analysis.Victim{
+			Victims: []pairing.Victim{
 				{Index: 3, Command: "GET", Key: "short_url_pre.OZfaJY", Serves: 3, Believes: 2, Frame: 4396, Time: at(0),
-					Meant: "null", Got: "bulk, 57 bytes", Saw: "wrong value", Confidence: analysis.Strong},
-				{Index: 4, Command: "QUIT", Serves: 0, Believes: 3, Frame: 4470, Time: at(time.Second), Got: "null", Saw: "nil", Confidence: analysis.Likely},
+					Meant: "null", Got: "bulk, 57 bytes", Saw: "wrong value", Confidence: pairing.Strong},
+				{Index: 4, Command: "QUIT", Serves: 0, Believes: 3, Frame: 4470, Time: at(time.Second), Got: "null", Saw: "nil", Confidence: pairing.Likely},
 			},
-			Ladder: []analysis.Step{
+			Ladder: []incident.Step{
 				{Frame: 4390, Time: at(-300300 * time.Microsecond), FromClient: true, Seq: 41, Ack: 12, Length: 38, What: "GET short_url_pre.qGZmAb"},
 				{Frame: 4396, Time: at(0), FromClient: true, Seq: 79, Ack: 12, Length: 14, What: "PING", Mark: "300.3 ms later, no byte in between"},
 				{Frame: 4401, Time: at(time.Millisecond), Seq: 12, Ack: 93, Length: 32, What: "$-1 (GET's reply), +PONG"},
 			},
 		}},
 	}
-	quit := analysis.Finding{
-		Rule: "RS109", Name: "quit-misread", Severity: analysis.Low, Confidence: analysis.Likely, Weakened: true,
+	quit := incident.Finding{
+		Rule: "RS109", Name: "quit-misread", Severity: incident.Low, Confidence: pairing.Likely, Weakened: true,
 		Title: "QUIT's reader got an older reply 12 times; harmless", Fingerprint: "77aa00", Client: client,
 		Server: netip.MustParseAddrPort("[2001:db8::1]:6379"), First: at(time.Second), Last: at(time.Second), Count: 12, Connections: 12,
 		Remedy: "Nothing: the connection was closed right after.",
 	}
-	loss := analysis.Finding{
-		Rule: "RS901", Name: "capture-loss", Severity: analysis.Info, Confidence: analysis.Proven,
+	loss := incident.Finding{
+		Rule: "RS901", Name: "capture-loss", Severity: incident.Info, Confidence: pairing.Proven,
 		Title: "27 packets (0.4 %) are missing. Findings marked * have a gap in their window", Fingerprint: "900", Count: 27,
 		First: at(0), Last: at(0), Remedy: "Capture with a larger buffer: tcpdump -B 16384.",
 	}
@@ -66,6 +67,6 @@ func sample() *Document {
 		Quality: Quality{KernelDrops: 27, LostBytes: 1234, Holes: 3, Weakened: true, LimitsReached: []string{}},
 		Summary: Summary{Packets: 6123, Connections: 99, Redis: 97, Commands: 12345, Replies: 12340, Clients: 2, Servers: 3,
 			First: at(-3 * time.Second), Last: at(60*time.Second + 1), Unsaid: 4},
-		Findings: []analysis.Finding{loss, dirty, stall, quit},
+		Findings: []incident.Finding{loss, dirty, stall, quit},
 	}
 }

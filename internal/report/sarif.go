@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // The SARIF 2.1.0 form (OASIS), as far as code scanning services read it.
@@ -135,7 +135,7 @@ func WriteSARIF(w io.Writer, d *Document, o Options) error {
 	return err
 }
 
-func newSARIFRule(f *analysis.Finding, o Options) sarifRule {
+func newSARIFRule(f *incident.Finding, o Options) sarifRule {
 	r := sarifRule{
 		ID: Printable(f.Rule), Name: Printable(f.Name), Short: sarifText{Printable(f.Name)},
 		Config: sarifConfig{sarifLevel(f.Severity)},
@@ -148,7 +148,7 @@ func newSARIFRule(f *analysis.Finding, o Options) sarifRule {
 	return r
 }
 
-func newSARIFResult(f *analysis.Finding, rule int, d *Document) sarifResult {
+func newSARIFResult(f *incident.Finding, rule int, d *Document) sarifResult {
 	r := sarifResult{
 		RuleID: Printable(f.Rule), RuleIndex: rule, Level: sarifLevel(f.Severity), Rank: f.Confidence.Number() * 100,
 		Message: sarifText{plainFinding(f)},
@@ -176,11 +176,11 @@ func newSARIFResult(f *analysis.Finding, rule int, d *Document) sarifResult {
 	return r
 }
 
-func sarifLevel(s analysis.Severity) string {
+func sarifLevel(s incident.Severity) string {
 	switch {
-	case s >= analysis.High:
+	case s >= incident.High:
 		return "error"
-	case s == analysis.Medium:
+	case s == incident.Medium:
 		return "warning"
 	}
 	return "note"

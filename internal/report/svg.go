@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -42,7 +42,7 @@ const (
 	ladderLabel = 70 // characters that fit between the lifelines
 )
 
-func newLadder(e *analysis.Example, c Clock) *ladderFigure {
+func newLadder(e *incident.Example, c Clock) *ladderFigure {
 	if len(e.Ladder) == 0 {
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -113,7 +113,7 @@ func trafficText(s *Summary) string {
 // maxInputs bounds the files that the first screen lists.
 const maxInputs = 8
 
-func (t *textWriter) quality(findings []*analysis.Finding) {
+func (t *textWriter) quality(findings []*incident.Finding) {
 	if len(findings) == 0 {
 		t.print(hang("Capture   ", "          ", t.d.unnamed(), textWidth))
 	}
@@ -143,7 +143,7 @@ func (t *textWriter) quality(findings []*analysis.Finding) {
 	}
 }
 
-func (t *textWriter) ranking(shown []*analysis.Finding, more int) {
+func (t *textWriter) ranking(shown []*incident.Finding, more int) {
 	if len(shown) == 0 {
 		return
 	}
@@ -180,7 +180,7 @@ func (t *textWriter) ranking(shown []*analysis.Finding, more int) {
 }
 
 // chain prints how findings led to each other, first cause first.
-func (t *textWriter) chain(shown []*analysis.Finding) {
+func (t *textWriter) chain(shown []*incident.Finding) {
 	if len(t.d.Incidents) > 0 {
 		t.stories()
 		return

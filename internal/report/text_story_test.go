@@ -7,18 +7,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 func told() *Document {
-	d := &Document{Complete: true, Findings: []analysis.Finding{{Rule: "RS101", Name: "dirty-reuse", Title: "1 connection", Severity: analysis.High, Confidence: analysis.Strong}}}
-	step := func(rule, example string, frames ...int64) analysis.CauseStep {
-		return analysis.CauseStep{Rule: rule, What: rule + " happened", Example: example, Frames: frames, Time: sampleStart.Add(time.Second)}
+	d := &Document{Complete: true, Findings: []incident.Finding{{Rule: "RS101", Name: "dirty-reuse", Title: "1 connection", Severity: incident.High, Confidence: pairing.Strong}}}
+	step := func(rule, example string, frames ...int64) incident.CauseStep {
+		return incident.CauseStep{Rule: rule, What: rule + " happened", Example: example, Frames: frames, Time: sampleStart.Add(time.Second)}
 	}
-	d.Incidents = []analysis.Incident{{
+	d.Incidents = []incident.Incident{{
 		Sentence: "The server 10.0.0.2:6379 stood still for 2.200 s, then 12 reads timed out.",
 		Conn:     7, Client: netip.MustParseAddrPort("10.0.0.1:42000"), Server: netip.MustParseAddrPort("10.0.0.2:6379"),
-		Steps: []analysis.CauseStep{
+		Steps: []incident.CauseStep{
 			step("RS401", "10.0.0.2:6379 answered nobody", 4, 9), step("RS210", "GET a\x1b[31m had no reply", 4), step("RS201", ""),
 		},
 	}}
@@ -29,7 +30,7 @@ func TestStories(t *testing.T) {
 	var out bytes.Buffer
 	d := told()
 	for range maxStories + 1 {
-		d.Incidents = append(d.Incidents, analysis.Incident{Sentence: "Another.", Steps: []analysis.CauseStep{{Rule: "RS210"}}})
+		d.Incidents = append(d.Incidents, incident.Incident{Sentence: "Another.", Steps: []incident.CauseStep{{Rule: "RS210"}}})
 	}
 	if err := WriteText(&out, d, Options{}); err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestStoriesInPages(t *testing.T) {
 func TestExamplePlace(t *testing.T) {
 	client, server := netip.MustParseAddrPort("10.0.0.1:42000"), netip.MustParseAddrPort("[2001:db8::1]:6379")
 	host := netip.AddrPortFrom(client.Addr(), 0)
-	for want, e := range map[string]*analysis.Example{
+	for want, e := range map[string]*incident.Example{
 		"connection 7, 10.0.0.1:42000 -> [2001:db8::1]:6379": {Conn: 7, Client: client, Server: server},
 		"10.0.0.1 -> [2001:db8::1]:6379":                     {Client: host, Server: server},
 		"10.0.0.1":                                           {Client: host},

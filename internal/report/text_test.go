@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
 func textOf(t *testing.T, d *Document, o Options) string {
@@ -87,7 +88,7 @@ func TestUnnamed(t *testing.T) {
 
 func TestVerdict(t *testing.T) {
 	lossy := sample().Findings[0]
-	lossy.Severity = analysis.Low
+	lossy.Severity = incident.Low
 	low := sample().Findings[3]
 	for _, tc := range []struct {
 		name string
@@ -97,13 +98,13 @@ func TestVerdict(t *testing.T) {
 		{"nothing", &Document{Complete: true}, "NOTHING READ"},
 		{"no Redis", &Document{Complete: true, Summary: Summary{Packets: 1, Connections: 1}}, "NO REDIS"},
 		{"clean", &Document{Complete: true, Summary: Summary{Packets: 1, Redis: 1}}, "CLEAN"},
-		{"clean, but lossy", &Document{Complete: true, Summary: Summary{Packets: 1, Redis: 1}, Findings: []analysis.Finding{lossy}}, "hides part"},
+		{"clean, but lossy", &Document{Complete: true, Summary: Summary{Packets: 1, Redis: 1}, Findings: []incident.Finding{lossy}}, "hides part"},
 		{"clean, but cut", &Document{Summary: Summary{Packets: 1, Redis: 1}}, "not read whole"},
-		{"harmless", &Document{Complete: true, Findings: []analysis.Finding{low}}, "NO HARM FOUND"},
+		{"harmless", &Document{Complete: true, Findings: []incident.Finding{low}}, "NO HARM FOUND"},
 		{"desync", sample(), "DESYNC: 38 connections"},
-		{"a stall made reads time out", caused("RS210", analysis.Medium, "RS401", analysis.Medium), "SERVER FAULT: RS401 (medium, strong), and 1 other finding."},
-		{"less bad than what it caused", caused("RS208", analysis.High, "RS401", analysis.Medium), "CONNECTION FAULT: RS208 (high, strong), and 1 other finding."},
-		{"a desync stays one", caused("RS101", analysis.Medium, "RS401", analysis.Medium), "DESYNC: RS101 (medium, strong), and 1 other finding."},
+		{"a stall made reads time out", caused("RS210", incident.Medium, "RS401", incident.Medium), "SERVER FAULT: RS401 (medium, strong), and 1 other finding."},
+		{"less bad than what it caused", caused("RS208", incident.High, "RS401", incident.Medium), "CONNECTION FAULT: RS208 (high, strong), and 1 other finding."},
+		{"a desync stays one", caused("RS101", incident.Medium, "RS401", incident.Medium), "DESYNC: RS101 (medium, strong), and 1 other finding."},
 	} {
 		if word, sentence := Verdict(tc.d); !strings.Contains(word+": "+sentence, tc.want) {
 			t.Errorf("%s: %s: %s, want %q", tc.name, word, sentence, tc.want)
@@ -112,28 +113,28 @@ func TestVerdict(t *testing.T) {
 }
 
 // caused is a document in which the second rule's fault caused the first's.
-func caused(effect string, effectSeverity analysis.Severity, cause string, causeSeverity analysis.Severity) *Document {
-	return &Document{Complete: true, Findings: []analysis.Finding{
-		{Rule: effect, Title: effect, Fingerprint: "effect", Severity: effectSeverity, Confidence: analysis.Strong, Causes: []string{"cause"}},
-		{Rule: cause, Title: cause, Fingerprint: "cause", Severity: causeSeverity, Confidence: analysis.Strong},
+func caused(effect string, effectSeverity incident.Severity, cause string, causeSeverity incident.Severity) *Document {
+	return &Document{Complete: true, Findings: []incident.Finding{
+		{Rule: effect, Title: effect, Fingerprint: "effect", Severity: effectSeverity, Confidence: pairing.Strong, Causes: []string{"cause"}},
+		{Rule: cause, Title: cause, Fingerprint: "cause", Severity: causeSeverity, Confidence: pairing.Strong},
 	}}
 }
 
 func TestChainPutsCausesFirst(t *testing.T) {
-	f := func(print string, first int, causes ...string) *analysis.Finding {
-		return &analysis.Finding{Fingerprint: print, First: sampleStart.Add(time.Duration(first)), Causes: causes}
+	f := func(print string, first int, causes ...string) *incident.Finding {
+		return &incident.Finding{Fingerprint: print, First: sampleStart.Add(time.Duration(first)), Causes: causes}
 	}
 	for name, tc := range map[string]struct {
-		in   []*analysis.Finding
+		in   []*incident.Finding
 		want string
 	}{
-		"none":            {[]*analysis.Finding{f("a", 1), f("b", 2)}, ""},
-		"two":             {[]*analysis.Finding{f("b", 2, "a"), f("a", 1)}, "ab"},
-		"against time":    {[]*analysis.Finding{f("b", 1, "a"), f("a", 2)}, "ab"},
-		"unknown cause":   {[]*analysis.Finding{f("b", 1, "z")}, ""},
-		"itself":          {[]*analysis.Finding{f("b", 1, "b")}, ""},
-		"circle":          {[]*analysis.Finding{f("b", 1, "a"), f("a", 2, "b")}, "ba"},
-		"three and alone": {[]*analysis.Finding{f("c", 1, "b"), f("x", 0), f("b", 2, "a"), f("a", 3)}, "abc"},
+		"none":            {[]*incident.Finding{f("a", 1), f("b", 2)}, ""},
+		"two":             {[]*incident.Finding{f("b", 2, "a"), f("a", 1)}, "ab"},
+		"against time":    {[]*incident.Finding{f("b", 1, "a"), f("a", 2)}, "ab"},
+		"unknown cause":   {[]*incident.Finding{f("b", 1, "z")}, ""},
+		"itself":          {[]*incident.Finding{f("b", 1, "b")}, ""},
+		"circle":          {[]*incident.Finding{f("b", 1, "a"), f("a", 2, "b")}, "ba"},
+		"three and alone": {[]*incident.Finding{f("c", 1, "b"), f("x", 0), f("b", 2, "a"), f("a", 3)}, "abc"},
 	} {
 		got := ""
 		for _, x := range Chain(tc.in) {

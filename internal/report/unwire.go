@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -44,14 +45,14 @@ func (w *documentWire) document() (*Document, error) {
 	return d, nil
 }
 
-func (w *findingWire) finding() (analysis.Finding, error) {
-	f := analysis.Finding{
+func (w *findingWire) finding() (incident.Finding, error) {
+	f := incident.Finding{
 		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Subject: w.Subject, More: w.More, Library: w.Library, Policy: w.Policy,
 		First: moment(w.First), Last: moment(w.Last), Count: w.Count, Connections: w.Connections, Notes: w.Notes,
 		Weakened: w.Weakened, Causes: w.Causes, Remedy: w.Remedy, Victims: tallies(w.VictimsBy), Commands: tallies(w.CommandsBy),
 	}
 	var ok bool
-	if f.Severity, ok = analysis.ParseSeverity(w.Severity); !ok {
+	if f.Severity, ok = incident.ParseSeverity(w.Severity); !ok {
 		return f, fmt.Errorf("unknown severity %q", w.Severity)
 	}
 	var err error
@@ -74,8 +75,8 @@ func (w *findingWire) finding() (analysis.Finding, error) {
 	return f, nil
 }
 
-func (w *exampleWire) example() (analysis.Example, error) {
-	e := analysis.Example{
+func (w *exampleWire) example() (incident.Example, error) {
+	e := incident.Example{
 		Conn: w.Conn, File: w.File, Time: moment(w.Time), Frames: w.Frames, Facts: w.Facts, Filter: w.Filter,
 	}
 	var err error
@@ -93,13 +94,13 @@ func (w *exampleWire) example() (analysis.Example, error) {
 		if err != nil {
 			return e, err
 		}
-		e.Victims = append(e.Victims, analysis.Victim{
+		e.Victims = append(e.Victims, pairing.Victim{
 			Index: v.Index, Command: v.Command, Key: v.Key, Serves: deref(v.Serves), Believes: deref(v.Believes), Frame: v.Frame,
 			Time: moment(v.Time), Meant: v.Meant, Got: v.Got, Saw: v.Saw, Confidence: c,
 		})
 	}
 	for _, s := range w.Ladder {
-		step := analysis.Step{
+		step := incident.Step{
 			Frame: s.Frame, Time: moment(s.Time), FromClient: s.FromClient, Seq: s.Seq, Ack: -1, Length: s.Length,
 			What: s.What, Mark: s.Mark,
 		}
@@ -111,11 +112,11 @@ func (w *exampleWire) example() (analysis.Example, error) {
 	return e, nil
 }
 
-func confidence(word string) (analysis.Confidence, error) {
+func confidence(word string) (pairing.Confidence, error) {
 	if word == "" {
-		return analysis.Unsaid, nil
+		return pairing.Unsaid, nil
 	}
-	c, ok := analysis.ParseConfidence(word)
+	c, ok := pairing.ParseConfidence(word)
 	if !ok {
 		return 0, fmt.Errorf("unknown confidence %q", word)
 	}
@@ -136,10 +137,10 @@ func parseAddrPort(s string) (netip.AddrPort, error) {
 	return netip.ParseAddrPort(s)
 }
 
-func tallies(ws []tallyWire) []analysis.Tally {
-	var ts []analysis.Tally
+func tallies(ws []tallyWire) []incident.Tally {
+	var ts []incident.Tally
 	for _, w := range ws {
-		ts = append(ts, analysis.Tally{Label: w.Label, Count: w.Count})
+		ts = append(ts, incident.Tally{Label: w.Label, Count: w.Count})
 	}
 	return ts
 }

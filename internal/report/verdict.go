@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // Verdict says in one word and one sentence what the run means for the reader.
 func Verdict(d *Document) (word, sentence string) {
 	quality, traffic := d.split()
 	doubt := ""
-	if slices.ContainsFunc(quality, func(f *analysis.Finding) bool { return f.Severity > analysis.Info }) {
+	if slices.ContainsFunc(quality, func(f *incident.Finding) bool { return f.Severity > incident.Info }) {
 		doubt = "; but the capture hides part of the traffic, see below"
 	}
 	if !d.Complete {
@@ -32,7 +32,7 @@ func Verdict(d *Document) (word, sentence string) {
 		return "CLEAN", fmt.Sprintf("no fault found in %s on %s%s.",
 			count(d.Summary.Commands, "command"), count(d.Summary.Redis, "Redis connection"), doubt)
 	}
-	top := slices.MaxFunc(traffic, func(a, b *analysis.Finding) int {
+	top := slices.MaxFunc(traffic, func(a, b *incident.Finding) int {
 		if a.Severity != b.Severity {
 			return int(a.Severity) - int(b.Severity)
 		}
@@ -52,9 +52,9 @@ func Verdict(d *Document) (word, sentence string) {
 // blamed returns the finding that the verdict names: the cause of top where it is as bad and as sure, so that a client whose
 // server stood still is not what the reader hears of first. A desync stays: whatever made the caller wait, the client
 // put the connection back.
-func blamed(top *analysis.Finding, traffic []*analysis.Finding) *analysis.Finding {
+func blamed(top *incident.Finding, traffic []*incident.Finding) *incident.Finding {
 	for range traffic { // as many steps as a chain of causes can have
-		i := slices.IndexFunc(traffic, func(f *analysis.Finding) bool {
+		i := slices.IndexFunc(traffic, func(f *incident.Finding) bool {
 			return slices.Contains(top.Causes, f.Fingerprint) && f != top && f.Severity >= top.Severity && f.Confidence >= top.Confidence
 		})
 		if i < 0 || isDesync(top.Rule) {
@@ -67,8 +67,8 @@ func blamed(top *analysis.Finding, traffic []*analysis.Finding) *analysis.Findin
 
 func isDesync(rule string) bool { return len(rule) > 2 && rule[2] == '1' }
 
-func verdictWord(f *analysis.Finding) string {
-	if f.Severity <= analysis.Low {
+func verdictWord(f *incident.Finding) string {
+	if f.Severity <= incident.Low {
 		return "NO HARM FOUND"
 	}
 	if len(f.Rule) < 3 {
@@ -88,12 +88,12 @@ func verdictWord(f *analysis.Finding) string {
 }
 
 // Chain returns those of fs that are tied by cause, each behind all of its causes, else by time.
-func Chain(fs []*analysis.Finding) []*analysis.Finding {
-	byPrint := map[string]*analysis.Finding{}
+func Chain(fs []*incident.Finding) []*incident.Finding {
+	byPrint := map[string]*incident.Finding{}
 	for _, f := range fs {
 		byPrint[f.Fingerprint] = f
 	}
-	tied := map[*analysis.Finding]bool{}
+	tied := map[*incident.Finding]bool{}
 	for _, f := range fs {
 		for _, c := range f.Causes {
 			if cause := byPrint[c]; cause != nil && cause != f {
@@ -101,13 +101,13 @@ func Chain(fs []*analysis.Finding) []*analysis.Finding {
 			}
 		}
 	}
-	rest := make([]*analysis.Finding, 0, len(tied))
+	rest := make([]*incident.Finding, 0, len(tied))
 	for _, f := range fs {
 		if tied[f] {
 			rest = append(rest, f)
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b *analysis.Finding) int {
+	slices.SortStableFunc(rest, func(a, b *incident.Finding) int {
 		switch {
 		case a.First < b.First:
 			return -1
@@ -118,10 +118,10 @@ func Chain(fs []*analysis.Finding) []*analysis.Finding {
 	})
 	// A cause may begin after its effect by the clock of a disordered file: take whoever has no cause left, in time
 	// order; a circle is broken at its earliest.
-	var chain []*analysis.Finding
-	done := map[*analysis.Finding]bool{}
+	var chain []*incident.Finding
+	done := map[*incident.Finding]bool{}
 	for len(rest) > 0 {
-		next := slices.IndexFunc(rest, func(f *analysis.Finding) bool {
+		next := slices.IndexFunc(rest, func(f *incident.Finding) bool {
 			for _, c := range f.Causes {
 				if cause := byPrint[c]; cause != nil && cause != f && !done[cause] {
 					return false
@@ -139,8 +139,8 @@ func Chain(fs []*analysis.Finding) []*analysis.Finding {
 
 // Rank sorts findings for people: RS9xx first, then the worst severity, the surest confidence, the most occurrences,
 // and by rule and fingerprint, so that the order never depends on how the run went.
-func Rank(fs []analysis.Finding) {
-	slices.SortStableFunc(fs, func(a, b analysis.Finding) int {
+func Rank(fs []incident.Finding) {
+	slices.SortStableFunc(fs, func(a, b incident.Finding) int {
 		if qa, qb := IsQuality(a.Rule), IsQuality(b.Rule); qa != qb {
 			if qa {
 				return -1

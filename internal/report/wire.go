@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -156,7 +156,7 @@ func (d *Document) wire() documentWire {
 		Clients: s.Clients, Servers: s.Servers, First: stamp(s.First), Last: stamp(s.Last),
 		Seconds: s.Duration().Seconds(), Unsaid: s.Unsaid, Findings: map[string]int{},
 	}
-	for sev := analysis.Info; sev <= analysis.Critical; sev++ {
+	for sev := incident.Info; sev <= incident.Critical; sev++ {
 		w.Summary.Findings[sev.String()] = 0
 	}
 	for i := range d.Findings {
@@ -165,7 +165,7 @@ func (d *Document) wire() documentWire {
 	return w
 }
 
-func wireFinding(f *analysis.Finding) findingWire {
+func wireFinding(f *incident.Finding) findingWire {
 	w := findingWire{
 		Type: "finding", Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(),
 		Confidence: f.Confidence.String(), Number: f.Confidence.Number(), Title: Printable(f.Title),
@@ -182,7 +182,7 @@ func wireFinding(f *analysis.Finding) findingWire {
 	return w
 }
 
-func wireExample(e *analysis.Example) exampleWire {
+func wireExample(e *incident.Example) exampleWire {
 	w := exampleWire{
 		Conn: e.Conn, Client: addrPortText(e.Client), Server: addrPortText(e.Server), File: Printable(e.File),
 		Time: stamp(e.Time), Frames: orEmpty(e.Frames), Facts: orEmpty(printables(e.Facts)), Filter: Printable(e.Filter),
@@ -210,7 +210,7 @@ func wireExample(e *analysis.Example) exampleWire {
 	return w
 }
 
-func wireTallies(ts []analysis.Tally) []tallyWire {
+func wireTallies(ts []incident.Tally) []tallyWire {
 	var w []tallyWire
 	for _, t := range ts {
 		w = append(w, tallyWire{Printable(t.Label), t.Count})
@@ -244,7 +244,7 @@ func (d *Document) UnmarshalJSON(text []byte) error {
 }
 
 // FindingJSON writes a finding in its JSON form.
-type FindingJSON struct{ *analysis.Finding }
+type FindingJSON struct{ *incident.Finding }
 
 // MarshalJSON gives the form of the schema's "finding".
 func (f FindingJSON) MarshalJSON() ([]byte, error) { return json.Marshal(wireFinding(f.Finding)) }

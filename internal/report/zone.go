@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -47,7 +47,7 @@ func (c Clock) sentences(ss []string, near capture.Time) []string {
 }
 
 // Finding is f with its sentences as the clock shows moments. f stays as it is.
-func (c Clock) Finding(f analysis.Finding) analysis.Finding {
+func (c Clock) Finding(f incident.Finding) incident.Finding {
 	f.Title, f.Remedy, f.Notes = c.Sentence(f.Title, f.First), c.Sentence(f.Remedy, f.First), c.sentences(f.Notes, f.First)
 	f.Examples = slices.Clone(f.Examples)
 	for i := range f.Examples {

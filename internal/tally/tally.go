@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
@@ -60,8 +61,8 @@ func (t *Tally) Stats() reassembly.Stats {
 }
 
 // Events passes events through and counts who took part.
-func (t *Tally) Events(events iter.Seq2[analysis.Event, error]) iter.Seq2[analysis.Event, error] {
-	return func(yield func(analysis.Event, error) bool) {
+func (t *Tally) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing.Event, error] {
+	return func(yield func(pairing.Event, error) bool) {
 		for event, err := range events {
 			if c, ok := event.(*analysis.ConnSummary); ok && c.Commands+c.Replies > 0 {
 				if len(t.clients) < maxParties {

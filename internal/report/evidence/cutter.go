@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -66,7 +67,7 @@ func New(conns []int64, raw bool) *Cutter {
 }
 
 // Watch takes an event of the first pass.
-func (c *Cutter) Watch(event analysis.Event) {
+func (c *Cutter) Watch(event pairing.Event) {
 	switch e := event.(type) {
 	case *analysis.Opened:
 		c.open(e.Session)
@@ -76,9 +77,9 @@ func (c *Cutter) Watch(event analysis.Event) {
 		}
 	case *analysis.Answered:
 		c.reply(e.Session, e.Reply, &e.Exchange.Serves)
-	case *analysis.Oddity:
+	case *pairing.Oddity:
 		c.reply(analysis.SessionOf(e.Session), e.Reply, e.Info)
-	case *analysis.Exchange:
+	case *pairing.Exchange:
 		if t := c.conns[e.Session.ID]; t != nil {
 			c.exchange(t, e)
 		}
@@ -163,13 +164,13 @@ func argumentSpans(q *resp.Request, secret uint64) (spans [][2]int64, exact bool
 	return spans, at == q.End
 }
 
-func (c *Cutter) exchange(t *target, e *analysis.Exchange) {
+func (c *Cutter) exchange(t *target, e *pairing.Exchange) {
 	id := exchangeID{e.Session.ID, e.Index}
 	if !c.pending[id] {
 		return
 	}
 	delete(c.pending, id)
-	if !e.Served || e.Flags&analysis.Uncertain != 0 {
+	if !e.Served || e.Flags&pairing.Uncertain != 0 {
 		// Its reply is somewhere behind what the client had read when it wrote.
 		t.add(fromServer, max(e.Ack, 0), unlimited, false)
 		return
@@ -183,7 +184,7 @@ func (c *Cutter) exchange(t *target, e *analysis.Exchange) {
 
 // reply blanks a reply that looks secret whatever it is tied to: its command may not have been captured. So it does with
 // what a hole left of a reply.
-func (c *Cutter) reply(s *analysis.Session, r *resp.Reply, info *analysis.ReplyInfo) {
+func (c *Cutter) reply(s *analysis.Session, r *resp.Reply, info *pairing.ReplyInfo) {
 	t := c.conns[s.ID]
 	if t == nil || c.raw || r == nil || info == nil {
 		return

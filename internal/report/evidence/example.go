@@ -3,12 +3,12 @@ package evidence
 import (
 	"fmt"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
 // Example comments the frames of a file with what example number j of a finding shows in them.
-func (c *Cutter) Example(file int32, f *analysis.Finding, j int) {
+func (c *Cutter) Example(file int32, f *incident.Finding, j int) {
 	e := &f.Examples[j]
 	for k, frame := range e.Frames {
 		text := fmt.Sprintf("%s %s, example %d", f.Rule, f.Name, j+1)

@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -100,7 +99,7 @@ func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner 
 }
 
 // take names the finding that an entry accepts.
-func (a *Accepted) take(f *analysis.Finding) {
+func (a *Accepted) take(f *incident.Finding) {
 	a.Fingerprint, a.Rule, a.Title, a.Client, a.Server = f.Fingerprint, f.Rule, report.Printable(f.Title), "", ""
 	if f.Client.IsValid() {
 		a.Client = f.Client.String()
@@ -113,9 +112,9 @@ func (a *Accepted) take(f *analysis.Finding) {
 // fingerprints finds findings by their fingerprint, or by the one that they had before it contained the server's port.
 type fingerprints struct{ now, former map[string]int }
 
-func prints(findings []analysis.Finding) fingerprints {
+func prints(findings []incident.Finding) fingerprints {
 	p := fingerprints{map[string]int{}, map[string]int{}}
-	for i, former := range analysis.FormerFingerprints(findings) {
+	for i, former := range incident.FormerFingerprints(findings) {
 		p.now[findings[i].Fingerprint] = i
 		p.former[former] = i
 	}
@@ -147,7 +146,7 @@ func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (war
 			entries[at] = a
 		}
 	}
-	var open []analysis.Finding
+	var open []incident.Finding
 	for i, f := range d.Findings {
 		a := entries[i]
 		if a == nil {
@@ -176,7 +175,7 @@ func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (war
 }
 
 // place says whom a finding is about.
-func place(f *analysis.Finding) string {
+func place(f *incident.Finding) string {
 	text := f.Rule
 	if f.Client.IsValid() {
 		text += fmt.Sprintf(" of client %s", f.Client)

@@ -3,24 +3,24 @@ package gate
 import (
 	"slices"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
 // Difference is what changed from one run to another.
 type Difference struct {
-	Gone, New []*analysis.Finding
+	Gone, New []*incident.Finding
 	Changed   []Change
 	Same      int // findings with equal count, severity and confidence
 }
 
 // Change is a finding that both runs have, but not alike.
-type Change struct{ Before, After *analysis.Finding }
+type Change struct{ Before, After *incident.Finding }
 
 // Compare holds two runs against each other, finding by finding; the same fingerprint is the same finding.
 func Compare(before, after *report.Document) *Difference {
 	diff := &Difference{}
-	old := map[string]*analysis.Finding{}
+	old := map[string]*incident.Finding{}
 	for i := range before.Findings {
 		old[before.Findings[i].Fingerprint] = &before.Findings[i]
 	}

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -61,7 +61,7 @@ func (w *Want) check() error {
 	case w.Count != nil && *w.Count < 1 || w.Min != nil && *w.Min < 0 || w.Max != nil && *w.Max < 0:
 		return errors.New("count is at least 1, min and max at least 0; use forbid for what must not fire")
 	}
-	if _, ok := analysis.ParseConfidence(w.Confidence); !ok && w.Confidence != "" {
+	if _, ok := pairing.ParseConfidence(w.Confidence); !ok && w.Confidence != "" {
 		return fmt.Errorf("confidence %q: want possible, likely, strong or proven", w.Confidence)
 	}
 	return nil
@@ -88,7 +88,7 @@ func (e *Expectation) Write(w io.Writer) error {
 func Expect(d *report.Document) *Expectation {
 	type sum struct {
 		count      int
-		confidence analysis.Confidence
+		confidence pairing.Confidence
 	}
 	sums := map[string]sum{}
 	for i := range d.Findings {
@@ -116,7 +116,7 @@ func (r *Result) OK() bool { return len(r.Missing) == 0 && len(r.Unexpected) == 
 
 // Check holds d against e. Findings of rules that nobody wants count as unexpected from severity level on. onConn tells
 // which rules fired on a connection.
-func (e *Expectation) Check(d *report.Document, level analysis.Severity, onConn func(conn int64) []string) Result {
+func (e *Expectation) Check(d *report.Document, level incident.Severity, onConn func(conn int64) []string) Result {
 	var r Result
 	for i := range e.Want {
 		if miss := e.Want[i].missing(d, onConn); miss != "" {
@@ -135,9 +135,9 @@ func (e *Expectation) Check(d *report.Document, level analysis.Severity, onConn 
 }
 
 func (w *Want) missing(d *report.Document, onConn func(int64) []string) string {
-	least, _ := analysis.ParseConfidence(w.Confidence)
+	least, _ := pairing.ParseConfidence(w.Confidence)
 	count, seen := 0, false
-	surest := analysis.Unsaid
+	surest := pairing.Unsaid
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		if f.Rule != w.Rule {
@@ -178,7 +178,7 @@ func (w *Want) name() string {
 }
 
 // occurrences counts the victims of one command.
-func occurrences(f *analysis.Finding, command string) int {
+func occurrences(f *incident.Finding, command string) int {
 	for _, t := range f.Commands {
 		if strings.EqualFold(t.Label, command) {
 			return t.Count
@@ -212,6 +212,6 @@ func readYAML(r io.Reader, into any) error {
 }
 
 // byRank orders findings as reports do.
-func byRank(a, b *analysis.Finding) int {
+func byRank(a, b *incident.Finding) int {
 	return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Fingerprint, b.Fingerprint))
 }

@@ -9,19 +9,22 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
-	_ "github.com/respsniff/respsniff/internal/testcap" // defines -update, which go test ./... passes to every package
+
+	_ "github.com/respsniff/respsniff/internal/testcap"
 )
 
+// defines -update, which go test ./... passes to every package
+
 func document() *report.Document {
-	return &report.Document{Complete: true, Findings: []analysis.Finding{
-		{Rule: "RS901", Name: "capture-loss", Severity: analysis.Info, Confidence: analysis.Proven, Fingerprint: "loss", Count: 3},
-		{Rule: "RS101", Name: "dirty-reuse", Severity: analysis.Critical, Confidence: analysis.Proven, Fingerprint: "a", Count: 10, Commands: []analysis.Tally{{Label: "GET", Count: 7}, {Label: "SET", Count: 3}}},
-		{Rule: "RS101", Name: "dirty-reuse", Severity: analysis.High, Confidence: analysis.Strong, Fingerprint: "b", Count: 2},
-		{Rule: "RS109", Name: "quit-misread", Severity: analysis.Low, Confidence: analysis.Likely, Fingerprint: "c", Count: 1},
+	return &report.Document{Complete: true, Findings: []incident.Finding{
+		{Rule: "RS901", Name: "capture-loss", Severity: incident.Info, Confidence: pairing.Proven, Fingerprint: "loss", Count: 3},
+		{Rule: "RS101", Name: "dirty-reuse", Severity: incident.Critical, Confidence: pairing.Proven, Fingerprint: "a", Count: 10, Commands: []incident.Tally{{Label: "GET", Count: 7}, {Label: "SET", Count: 3}}},
+		{Rule: "RS101", Name: "dirty-reuse", Severity: incident.High, Confidence: pairing.Strong, Fingerprint: "b", Count: 2},
+		{Rule: "RS109", Name: "quit-misread", Severity: incident.Low, Confidence: pairing.Likely, Fingerprint: "c", Count: 1},
 	}}
 }
 
@@ -60,7 +63,7 @@ func TestCheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := e.Check(document(), analysis.High, onConn)
+			r := e.Check(document(), incident.High, onConn)
 			if got := strings.Join(r.Missing, "; "); got != tc.missing {
 				t.Errorf("missing %q, want %q", got, tc.missing)
 			}
@@ -75,7 +78,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestUnexpectedFromTheLevelOn(t *testing.T) {
-	for level, want := range map[analysis.Severity]int{analysis.Info: 4, analysis.Low: 3, analysis.High: 2, analysis.Critical: 1, analysis.Critical + 1: 0} {
+	for level, want := range map[incident.Severity]int{incident.Info: 4, incident.Low: 3, incident.High: 2, incident.Critical: 1, incident.Critical + 1: 0} {
 		if r := (&Expectation{}).Check(document(), level, nil); len(r.Unexpected) != want {
 			t.Errorf("level %d: %v", level, r.Unexpected)
 		}
@@ -92,7 +95,7 @@ func TestExpectIsFulfilled(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, b.String())
 		}
-		if r := e.Check(d, analysis.Low, nil); !r.OK() {
+		if r := e.Check(d, incident.Low, nil); !r.OK() {
 			t.Errorf("%+v\n%s", r, b.String())
 		}
 		if strings.Contains(b.String(), "RS9") {
@@ -126,7 +129,7 @@ func FuzzReadExpectation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := ReadExpectation(strings.NewReader(text))
 		if err == nil {
-			e.Check(document(), analysis.High, func(int64) []string { return nil })
+			e.Check(document(), incident.High, func(int64) []string { return nil })
 		}
 	})
 }
@@ -167,7 +170,7 @@ func TestCompare(t *testing.T) {
 	after.Findings[1].Count = 11
 	after.Findings[3].Fingerprint = "d"
 	diff := Compare(before, after)
-	names := func(fs []*analysis.Finding) (s []string) {
+	names := func(fs []*incident.Finding) (s []string) {
 		for _, f := range fs {
 			s = append(s, f.Fingerprint)
 		}
@@ -182,8 +185,8 @@ func TestCompare(t *testing.T) {
 func leaksOf(ports ...uint16) *report.Document {
 	d := &report.Document{}
 	for i, port := range ports {
-		d.Findings = append(d.Findings, analysis.Finding{
-			Rule: "RS201", Name: "connection-leak", Severity: analysis.High, Confidence: analysis.Strong, Title: "1 connection was lost",
+		d.Findings = append(d.Findings, incident.Finding{
+			Rule: "RS201", Name: "connection-leak", Severity: incident.High, Confidence: pairing.Strong, Title: "1 connection was lost",
 			Client: netip.MustParseAddr("10.0.0.1"), Server: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), port),
 			Fingerprint: fmt.Sprintf("RS201-of-port-%d", port), First: capture.Time(i + 1),
 		})

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/resp"
@@ -53,7 +53,7 @@ type Exec struct {
 }
 
 // newExec returns nil for a command that no element answers.
-func newExec(v analysis.ExecView) *Exec {
+func newExec(v pairing.ExecView) *Exec {
 	if v.Element == 0 {
 		return nil
 	}
@@ -78,22 +78,22 @@ type Believes struct {
 
 // flagWords name what a row says about a command beyond its pairing.
 var flagWords = [...]struct {
-	flag analysis.ExchangeFlags
+	flag pairing.ExchangeFlags
 	word string
 }{
-	{analysis.NoReplyDue, "no-reply-due"},
-	{analysis.Blocks, "blocks"},
-	{analysis.Queued, "queued"},
-	{analysis.InHandshake, "handshake"},
-	{analysis.AfterHole, "after-hole"},
-	{analysis.Uncertain, "uncertain"},
-	{analysis.NotAwaited, "control"},
-	{analysis.Pushed, "pushed"},
-	{analysis.Subscribing, "subscribing"},
+	{pairing.NoReplyDue, "no-reply-due"},
+	{pairing.Blocks, "blocks"},
+	{pairing.Queued, "queued"},
+	{pairing.InHandshake, "handshake"},
+	{pairing.AfterHole, "after-hole"},
+	{pairing.Uncertain, "uncertain"},
+	{pairing.NotAwaited, "control"},
+	{pairing.Pushed, "pushed"},
+	{pairing.Subscribing, "subscribing"},
 }
 
 // NewExchange copies what the row needs from e, which may be reused afterwards.
-func NewExchange(e *analysis.Exchange, conn int64, client, server netip.AddrPort, file string, mask report.Mask) *Exchange {
+func NewExchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort, file string, mask report.Mask) *Exchange {
 	row := &Exchange{
 		Type: "exchange", Conn: conn, Client: mask.End(client), Server: mask.End(server), Index: e.Index,
 		Command: report.CommandName(e), File: report.Printable(file), Frame: e.Frame, Time: report.Stamp(e.Time), Outstanding: e.Outstanding,
@@ -116,12 +116,12 @@ func NewExchange(e *analysis.Exchange, conn int64, client, server netip.AddrPort
 		row.Serves.Error = mask.Text(row.Serves.Error)
 	}
 	if e.Belief.Index != 0 {
-		row.Believes = &Believes{Index: e.Belief.Index, Confidence: max(e.Belief.Confidence, analysis.Possible).String()}
+		row.Believes = &Believes{Index: e.Belief.Index, Confidence: max(e.Belief.Confidence, pairing.Possible).String()}
 	}
 	return row
 }
 
-func newServes(index int, r *analysis.ReplyInfo) *Serves {
+func newServes(index int, r *pairing.ReplyInfo) *Serves {
 	s := &Serves{Index: index, Frame: r.Frame, Time: report.Stamp(r.Time), Kind: r.Kind.String(), Bytes: r.Bytes()}
 	if s.Kind == "error" {
 		s.Error = report.ErrorLine(string(r.Text.Raw()))

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/resp"
@@ -43,7 +43,7 @@ func sampleRows() []Row {
 		},
 		&Exchange{
 			Type: "exchange", Conn: 413, Client: "198.18.0.2:47870", Server: "198.18.0.11:14159", Index: 2, Command: "GET", Key: &key, Frame: 4480,
-			Time: at(3 * time.Second), Flags: []string{"queued"}, Exec: newExec(analysis.ExecView{Element: 1, Kind: resp.Bulk, N: 57}),
+			Time: at(3 * time.Second), Flags: []string{"queued"}, Exec: newExec(pairing.ExecView{Element: 1, Kind: resp.Bulk, N: 57}),
 			Serves: &Serves{Index: 2, Frame: 4481, Time: at(3*time.Second + time.Millisecond), Kind: "simple", Bytes: 9}, Believes: &Believes{2, "proven"},
 		},
 	}
@@ -139,7 +139,7 @@ func TestExchangeContract(t *testing.T) {
 }
 
 func TestNewExchange(t *testing.T) {
-	e := &analysis.Exchange{Index: 7, Served: true, Flags: analysis.Queued}
+	e := &pairing.Exchange{Index: 7, Served: true, Flags: pairing.Queued}
 	e.Frame, e.Time, e.HasKey = 9, sampleStart, true
 	e.Name.Set([]byte("foo.bar\x1b"), 8)
 	e.Key.Set(bytes.Repeat([]byte("k"), 72), 200)
@@ -153,7 +153,7 @@ func TestNewExchange(t *testing.T) {
 	if row.Exec != nil {
 		t.Errorf("an element of no EXEC: %+v", row.Exec)
 	}
-	e.Exec = analysis.ExecView{Element: 2, Kind: resp.Integer, N: 4711}
+	e.Exec = pairing.ExecView{Element: 2, Kind: resp.Integer, N: 4711}
 	if got, err := json.Marshal(newExec(e.Exec)); err != nil || string(got) != `{"element":2,"kind":"integer"}` {
 		t.Errorf("%s, %v: an integer is a value, and hidden", got, err)
 	}

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -66,7 +67,7 @@ func NewRecorder(mask report.Mask) *Recorder {
 }
 
 // Exchange counts one exchange of the connection conn; e is not kept.
-func (r *Recorder) Exchange(e *analysis.Exchange, conn int64, client, server netip.AddrPort) {
+func (r *Recorder) Exchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort) {
 	name := report.CommandName(e)
 	failed := e.Served && e.Serves.Kind.String() == "error"
 	if failed {
@@ -111,21 +112,21 @@ func row[K comparable](rows map[K]*Row, key K, name string, limit int) *Row {
 	return x
 }
 
-func (x *Row) count(e *analysis.Exchange, failed bool) {
+func (x *Row) count(e *pairing.Exchange, failed bool) {
 	x.Count++
 	x.In += e.End - e.Start
 	if failed {
 		x.Errors++
 	}
 	if !e.Served {
-		if e.Flags&analysis.NoReplyDue == 0 {
+		if e.Flags&pairing.NoReplyDue == 0 {
 			x.NoReply++
 		}
 		return
 	}
 	x.Out += e.Serves.Bytes()
 	took := e.Serves.FirstTime.Sub(e.EndTime)
-	if e.Flags&analysis.Blocks != 0 {
+	if e.Flags&pairing.Blocks != 0 {
 		x.Blocked.Add(took)
 	} else {
 		x.Took.Add(took)
@@ -162,7 +163,7 @@ type HotKey struct {
 type Report struct {
 	All                        *Row
 	Commands, Servers, Clients []*Row
-	Errors                     []analysis.Tally
+	Errors                     []incident.Tally
 	Keys                       []HotKey
 	Largest                    []Large
 }
@@ -172,9 +173,9 @@ func (r *Recorder) Report() *Report {
 	p := &Report{All: &r.all, Commands: sorted(r.commands), Servers: sorted(r.servers), Clients: sorted(r.clients), Largest: r.largest}
 	r.all.Name = "all"
 	for class, n := range r.errors {
-		p.Errors = append(p.Errors, analysis.Tally{Label: class, Count: int(n)})
+		p.Errors = append(p.Errors, incident.Tally{Label: class, Count: int(n)})
 	}
-	slices.SortFunc(p.Errors, func(a, b analysis.Tally) int {
+	slices.SortFunc(p.Errors, func(a, b incident.Tally) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Label, b.Label))
 	})
 	for _, k := range r.keys.top(maxListed) {

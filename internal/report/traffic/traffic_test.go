@@ -10,10 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
-	_ "github.com/respsniff/respsniff/internal/testcap" // defines -update, which go test ./... passes to every package
+
+	_ "github.com/respsniff/respsniff/internal/testcap"
 )
+
+// defines -update, which go test ./... passes to every package
 
 func TestQuantiles(t *testing.T) {
 	var l Latency
@@ -98,8 +101,8 @@ func TestHotKeepsTheFrequent(t *testing.T) {
 	}
 }
 
-func exchange(name, key string, took time.Duration, flags analysis.ExchangeFlags) *analysis.Exchange {
-	e := &analysis.Exchange{Index: 1, Served: true, Flags: flags}
+func exchange(name, key string, took time.Duration, flags pairing.ExchangeFlags) *pairing.Exchange {
+	e := &pairing.Exchange{Index: 1, Served: true, Flags: flags}
 	e.Frame, e.End = 5, 40
 	e.Name.Set([]byte(name), len(name))
 	if key != "" {
@@ -118,7 +121,7 @@ func TestReport(t *testing.T) {
 		client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 4000)
 		r.Exchange(exchange(fmt.Sprintf("cmd%d", i%700), fmt.Sprintf("k\x1b%d", i), time.Millisecond, 0), int64(i), client, server)
 	}
-	r.Exchange(exchange("BLPOP", "q", 4*time.Second, analysis.Blocks), 1, netip.MustParseAddrPort("10.1.0.0:1"), server)
+	r.Exchange(exchange("BLPOP", "q", 4*time.Second, pairing.Blocks), 1, netip.MustParseAddrPort("10.1.0.0:1"), server)
 	p := r.Report()
 	if len(p.Commands) != maxCommands+1 || len(p.Clients) != maxPeers+1 || len(p.Servers) != 1 || len(p.Keys) != maxListed || len(p.Largest) != maxLargest {
 		t.Errorf("%d commands, %d clients, %d servers, %d keys, %d large", len(p.Commands), len(p.Clients), len(p.Servers), len(p.Keys), len(p.Largest))

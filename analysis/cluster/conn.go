@@ -1,0 +1,223 @@
+package cluster
+
+import (
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// NodeConn is one connection's place in the topology. Begin comes first, then Connecting with a SYN, Segment with every
+// segment before anything else looks at it, Sent with each command and Answered with each reply that was tied to one.
+type NodeConn struct {
+	topology *Topology
+	conn     *pairing.Session
+	node     *node        // nil before the first command, after the end, and beyond the bound
+	view     *clusterView // of its client; nil while nothing shows a cluster, and beyond the bound
+	viewless bool         // beyond the bound
+	tap      *replyTap    // collects the bytes of a slot map that was asked for
+	asking   int          // command number of the last ASKING
+	queued   capture.Time // of its last command, by which it is in the node's queue
+}
+
+// Begin makes c the place of a connection.
+func (c *NodeConn) Begin(t *Topology, conn *pairing.Session) { *c = NodeConn{topology: t, conn: conn} }
+
+// Connecting takes the client's SYN.
+func (c *NodeConn) Connecting(at capture.Time) {
+	c.topology.names.connecting(c.conn.Client.Addr(), c.conn.Server, at)
+}
+
+// Segment takes a segment before anything is made of its bytes: what servers send shows that their processes run. plain
+// says that it carries new bytes, captured whole, or an acknowledgement, and nothing else.
+func (c *NodeConn) Segment(seg *reassembly.Segment, plain bool) {
+	if !plain {
+		c.observe(seg)
+		return
+	}
+	t := c.topology
+	t.stalls.latest = max(t.stalls.latest, seg.Time)
+	if seg.Length > 0 && c.node != nil && seg.From != c.conn.ClientSide {
+		c.alive(seg)
+	}
+}
+
+// observe takes a segment that is not plain.
+func (c *NodeConn) observe(seg *reassembly.Segment) {
+	t, s := c.topology, c.conn
+	if seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0) {
+		t.stalls.latest = max(t.stalls.latest, seg.Time)
+	}
+	n := c.node
+	if n == nil {
+		if seg.Missing > 0 && s.RoleKnown { // its first command may be what was lost
+			if n = t.nodeOf(s.Server); n != nil {
+				n.lossy = true
+			}
+		}
+		return
+	}
+	if seg.Missing > 0 || seg.From == s.ClientSide && seg.Flags&reassembly.RST != 0 && resetUnseen(s) {
+		n.lossy = true
+	}
+	if seg.End != reassembly.NotEnded {
+		c.leave(min(seg.Time, t.stalls.latest))
+		return
+	}
+	if seg.From == s.ClientSide && seg.Length > len(seg.Payload) {
+		n.unsure = max(n.unsure, seg.Time.Add(longestPause)) // it may hold CLIENT PAUSE
+	}
+	if seg.From != s.ClientSide && (seg.Length > 0 || seg.Flags&reassembly.FIN != 0) {
+		c.alive(seg)
+	}
+}
+
+// alive takes a segment by which a server's process shows that it runs.
+func (c *NodeConn) alive(seg *reassembly.Segment) {
+	n := c.node
+	if d := &c.topology.stalls; seg.Time.Sub(n.last) >= d.shortest && n.last > 0 {
+		d.silence(n, seg)
+	} else if n.stall != nil {
+		n.answer(seg)
+	}
+	if len(n.departed) > 0 {
+		n.departed = n.departed[:0]
+	}
+	if seg.Time > n.last {
+		n.last, n.lastFrame = seg.Time, seg.Frame
+		n.asking.forget(n.last.Add(-overtakenBy))
+	}
+	if c.tap != nil {
+		c.tap.feed(seg)
+	}
+}
+
+// leave takes the connection off its node; what it waited for is remembered until the process gives a sign of life.
+func (c *NodeConn) leave(at capture.Time) {
+	n, s := c.node, c.conn
+	if w, ok := waitingSince(s, max(n.last, n.paused)); ok && c.topology.limits.departed.Admits(len(n.departed)) {
+		w.until = at
+		n.departed = append(n.departed, w)
+	}
+	if acked := s.AckSeen[pairing.RoleClient]; acked != reassembly.NoAck && acked > s.Answers.Offset()+1 && s.Fed[pairing.RoleServer] {
+		n.lossy = true // the client received bytes that the capture has not; one more may be the server's FIN
+	}
+	c.node, c.tap = nil, nil
+}
+
+// resetUnseen reports whether a reset by a client that has closed already answers something the capture has not: a kernel
+// resets such a connection when more data arrives (RFC 9293 section 3.10.7.4). It does so too where the program shut the
+// connection down and closes it with a reply in the buffer (RFC 1122 section 4.2.2.13): then all that was due is there.
+func resetUnseen(s *pairing.Session) bool {
+	closed, server := &s.Closing[pairing.RoleClient], &s.Closing[pairing.RoleServer]
+	replied := s.LastData[pairing.RoleServer].Time
+	return closed.Fin && !server.Fin && !server.Rst && replied < closed.Time && replied <= s.LastData[pairing.RoleClient].Time
+}
+
+// Plain reports whether nobody looks at the keys and replies of the connection: Asked and Latency are then all that its
+// commands need, in place of Sent and Answered.
+func (c *NodeConn) Plain() bool { return c.node != nil && c.tap == nil && !c.topology.active }
+
+// Asked notes a command, of a connection that is Plain.
+func (c *NodeConn) Asked(at capture.Time) { c.node.asking.push(c, at) }
+
+// Latency notes how long the reply to a command took, of a connection that is Plain.
+func (c *NodeConn) Latency(ex *pairing.Exchange) { c.node.latency(ex) }
+
+// Sent notes where a client sends a command.
+func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
+	t := c.topology
+	if ex.Index == 1 {
+		c.node = t.nodeOf(c.conn.Server)
+	}
+	if c.node == nil {
+		return
+	}
+	c.Asked(ex.EndTime)
+	switch cmd := ex.Command; {
+	case cmd == nil:
+	case cmd == t.askingCommand:
+		c.asking = ex.Index
+	case cmd == t.pauseCommand || cmd == t.clientCommand:
+		c.node.pause(ex, req, cmd == t.pauseCommand)
+	case t.formOf(cmd) != resp.NoSlotMap:
+		c.tap = &replyTap{limit: t.limits.mapBytes}
+	}
+	if !t.active {
+		return
+	}
+	if slot, ok := ex.Slot(); ok {
+		if v := c.ofClient(); v != nil {
+			v.send(slot, c.node, ex, c.afterAsking(ex))
+		}
+	}
+}
+
+// afterAsking reports whether ASKING stood directly before a command.
+func (c *NodeConn) afterAsking(ex *pairing.Exchange) bool {
+	return c.asking > 0 && c.asking == ex.Index-1
+}
+
+// ofClient returns how the connection's client sees its cluster; nil beyond the bound.
+func (c *NodeConn) ofClient() *clusterView {
+	if c.view == nil && !c.viewless {
+		c.view = c.topology.viewOf(c.conn.Client.Addr())
+		c.viewless = c.view == nil
+	}
+	return c.view
+}
+
+// Answered learns from a reply which node serves what, and emits redirects.
+func (c *NodeConn) Answered(ex *pairing.Exchange, reply *resp.Reply) {
+	t := c.topology
+	if c.node == nil {
+		return
+	}
+	if c.tap != nil {
+		if form := t.formOf(ex.Command); form != resp.NoSlotMap {
+			c.mapped(form, ex, reply)
+		}
+	}
+	if reply.Kind == resp.Error {
+		if rd, ok := resp.ParseRedirect(reply.Text); ok && ex.Contradiction == "" && mayMove(ex, rd.Slot) {
+			c.redirected(ex, rd)
+		}
+		return
+	}
+	c.node.latency(ex)
+	if !t.active || ex.Contradiction != "" || ex.Flags&(pairing.Uncertain|pairing.Queued) != 0 {
+		return
+	}
+	if slot, ok := ex.Slot(); ok {
+		if !c.afterAsking(ex) {
+			t.serves(c.node, slot, ex.Serves.Time)
+		}
+		if c.view != nil {
+			c.view.data(slot, ex.Serves.Time)
+		}
+	}
+}
+
+// serves notes that a node gave data for a slot.
+func (t *Topology) serves(n *node, slot uint16, at capture.Time) {
+	if n.slots == nil {
+		if n.unfollowed {
+			return
+		}
+		if n.unfollowed = !t.limits.slotNodes.Admits(t.slotNodes); n.unfollowed {
+			return
+		}
+		t.slotNodes++
+		n.slots = new([resp.Slots]capture.Time)
+	}
+	n.slots[slot] = at
+}
+
+// mayMove reports whether a redirect for this slot can be about the command: its key is in the slot, or its keys were not
+// captured whole.
+func mayMove(ex *pairing.Exchange, slot uint16) bool {
+	if own, ok := ex.Slot(); ok {
+		return own == slot
+	}
+	return ex.Command == nil || ex.Command.HasKeys()
+}

@@ -1,0 +1,324 @@
+package pairing
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// maxAnchor is how many commands that the capture does not hold may still wait for a reply where it begins.
+const maxAnchor = 8
+
+// Shortest encodings of a command and of a reply: "*1\r\n$3\r\nGET\r\n" and "_\r\n". They bound how many were in a hole.
+const (
+	minCommandBytes = 13
+	minReplyBytes   = 3
+)
+
+// Quiet points. A server that has all commands answers them at once, so one that was silent for a while and then
+// answers a new command promptly owes nothing older. One such point may be a coincidence with the end of a stall;
+// several that all say the same are none.
+const (
+	longQuiet    = time.Second          // alone enough
+	shortQuiet   = time.Millisecond     // the least that says anything
+	promptReply  = 5 * time.Millisecond // an answer at once
+	votesNeeded  = 8
+	votesOfQuiet = 3 // of a silence of quietAfter or more; a shorter one has 1
+	turnsNeeded  = 32
+)
+
+// anchor is the search for the shift between commands and replies after bytes were lost, or where a capture begins in
+// mid-stream. Reply j since then serves the pending command j+shift: a shift above 0 means that replies were lost,
+// one below that commands are unknown. The search keeps all shifts that are possible and crosses out those that type,
+// shape, slot, echo or the server's kernel exclude, until one is left.
+type anchor struct {
+	first   int  // number of the first command that is in doubt
+	lo, hi  int  // possible shifts
+	closed  bool // no shift but these is possible
+	dead    [2*maxAnchor + maxHeld + 1]bool
+	voted   int
+	votes   int
+	quiet   bool // the next reply shows whether a quiet point holds
+	weight  int
+	shift   int // that it stands for
+	command int64
+	sent    capture.Time
+	silence time.Duration
+	turns   int // exchanges in a row of one command, then one reply from a server that had all commands
+	turn    int // the shift at which these leave nothing owed
+	asked   int // commands sent when the last of them was answered
+}
+
+func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
+
+// doubt says that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
+// and hi. closed says that no other shift is possible.
+func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
+	if s.contradictory() {
+		s.open.resolve(s, false, true)
+	}
+	if s.Unanchored() {
+		closed = false // the shift before this loss was open
+		lo, hi = -maxAnchor, max(hi, s.open.anchor.hi)
+		s.open.guess(s)
+	}
+	if lo < -maxAnchor || hi > maxAnchor+maxHeld {
+		closed = false
+	}
+	if lo == 0 && hi == 0 && closed {
+		return
+	}
+	s.blockUnknown = true
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxHeld), closed: closed}}
+	for _, ex := range s.Pending.Rest() {
+		ex.Flags |= Uncertain | AfterHole
+	}
+}
+
+// doubtCommands says that n bytes of the client's stream before the command of the given number were lost, or were none.
+// What is pending keeps its place: the replies to it come first.
+func (d *doubts) doubtCommands(s *Session, n int64, first int) {
+	unseen := n/minCommandBytes + 1
+	if s.Unanchored() {
+		if a := &s.open.anchor; a.first == first && a.hi == 0 {
+			a.lo, a.closed = int(-min(unseen, maxAnchor)), unseen <= maxAnchor // more is known of the same loss
+			return
+		}
+		d.doubt(s, -maxAnchor, s.Pending.Len(), false)
+		return
+	}
+	if s.open != nil {
+		s.open.resolve(s, false, true)
+	}
+	s.blockUnknown = true
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
+}
+
+// doubtReplies says that n bytes of the server's stream were lost, or were no reply.
+func (d *doubts) doubtReplies(s *Session, n int64) {
+	hi := s.Pending.Len()
+	if !s.Unanchored() {
+		hi = int(min(int64(hi), n/minReplyBytes+1))
+	}
+	d.doubt(s, 0, hi, true)
+}
+
+// beforeLoss reports whether the replies to come belong to commands before the loss.
+func (h *unresolved) beforeLoss(s *Session) bool {
+	return len(h.replies) == 0 && s.Pending.Len() > 0 && s.Pending.Front().Index < h.anchor.first
+}
+
+// unanchored takes a reply while the pairing is in doubt.
+func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
+	a := &h.anchor
+	j := len(h.replies)
+	h.keep(r, info)
+	left, last := 0, 0
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if a.isDead(shift) {
+			continue
+		}
+		if i := j + shift; i >= s.Pending.Len() {
+			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
+		} else if i >= 0 {
+			f, _ := fitOf(s, s.Pending.At(i), r, info)
+			a.dead[shift+maxAnchor] = f != Fits
+		}
+		if !a.isDead(shift) {
+			left++
+			last = shift
+		}
+	}
+	switch {
+	case left == 0:
+		a.closed = false
+		h.guess(s)
+	case left == 1 && a.closed:
+		h.anchorAt(s, last)
+	case h.takesTurns(s, info):
+		h.anchorAt(s, h.anchor.turn)
+	default:
+		h.vote(s, info)
+		if s.open != nil && len(h.replies) >= maxHeld {
+			h.guess(s)
+		}
+	}
+}
+
+// unseenCommand reports whether a server whose kernel has the client's bytes up to k may have a command that the capture
+// has not, or not yet: bytes behind the last command known, some of them lost, count as one.
+func unseenCommand(s *Session, k int64) bool {
+	return k != reassembly.NoAck && k > s.Prev.end && (k > s.requests.Offset() || s.requests.Lost())
+}
+
+// takesTurns counts exchanges of exactly one command and one reply, sent by a server whose kernel had that command. A
+// server that owed an older reply all the time would each time have to leave the newest command, which it had, for
+// later; it never does so many times in a row. This anchors clients that never pause.
+func (h *unresolved) takesTurns(s *Session, info *ReplyInfo) bool {
+	a := &h.anchor
+	shift := s.Pending.Len() - len(h.replies)
+	one := s.CommandCount == a.asked+1 && info.K == s.Prev.end && info.MaxGap == 0 && s.Prev.Valid && info.FirstTime >= s.Prev.EndTime
+	a.asked = s.CommandCount
+	if !one || shift != a.turn || shift < a.lo || shift > a.hi || a.isDead(shift) {
+		a.turns, a.turn = 0, shift
+		return false
+	}
+	a.turns++
+	return a.turns >= turnsNeeded
+}
+
+// quietPoint looks, before a command is sent, whether the server owes nothing.
+func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
+	a := &h.anchor
+	if s.Pending.Len() > maxAnchor/2 && a.lo < 0 {
+		a.closed = false // a client that runs so far ahead may have done so before
+	}
+	if a.quiet || ex.Flags&AfterHole != 0 || s.Pending.Len() > 0 && s.Pending.Front().Index < a.first {
+		return
+	}
+	silence, ok := silenceAt(s, ex.Time)
+	if !ok || silence < max(shortQuiet, 3*s.MinRTT) {
+		return
+	}
+	shift := s.Pending.Len() - len(h.replies)
+	if shift < a.lo || shift > a.hi || a.isDead(shift) {
+		return
+	}
+	if silence >= max(longQuiet, 3*s.MinRTT) {
+		h.anchorAt(s, shift)
+		return
+	}
+	a.quiet, a.shift, a.weight = true, shift, 1
+	a.command, a.sent, a.silence = ex.End, ex.EndTime, silence
+	if silence >= quietAfter {
+		a.weight = votesOfQuiet
+	}
+}
+
+// silenceAt returns for how long both sides have been silent, unless a command that waits may keep the server silent.
+func silenceAt(s *Session, now capture.Time) (time.Duration, bool) {
+	last := max(s.LastData[RoleServer].Time, s.LastData[RoleClient].Time)
+	if last == 0 || s.Prev.Valid && s.AckSeen[RoleServer] < s.Prev.end || s.Mode.replies == repliesOff {
+		return 0, false
+	}
+	if _, open := s.Answers.Partial(); open {
+		return 0, false
+	}
+	for _, ex := range s.Pending.Rest() {
+		if ex.Flags&Blocks != 0 {
+			return 0, false
+		}
+	}
+	return now.Sub(last), true
+}
+
+// vote counts what the first reply after a quiet point says.
+func (h *unresolved) vote(s *Session, info *ReplyInfo) {
+	a := &h.anchor
+	if !a.quiet {
+		return
+	}
+	a.quiet = false
+	took := info.FirstTime.Sub(a.sent)
+	if took > max(promptReply, 2*s.MinRTT) || took > a.silence/2 || info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
+		return
+	}
+	if a.shift != a.voted {
+		a.votes = 0
+	}
+	a.voted = a.shift
+	if a.votes += a.weight; a.votes >= votesNeeded {
+		h.anchorAt(s, a.shift)
+	}
+}
+
+// anchorAt ends the doubt: the replies held serve the commands at this shift.
+func (h *unresolved) anchorAt(s *Session, shift int) {
+	h.place(s, shift, true)
+	s.open = nil
+	for _, ex := range s.Pending.Rest() {
+		ex.Flags &^= Uncertain
+	}
+}
+
+// guess gives up on what is held: it is paired at the likeliest shift and stays uncertain. The search goes on with what
+// follows.
+func (h *unresolved) guess(s *Session) {
+	a := &h.anchor
+	best, found := 0, false
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if a.isDead(shift) {
+			continue
+		}
+		if !found || a.votes > 0 && shift == a.voted || abs(shift) < abs(best) && !(a.votes > 0 && best == a.voted) {
+			best, found = shift, true
+		}
+	}
+	if !found {
+		best = -len(h.replies)
+		for s.Pending.Len() > 0 {
+			s.dropPending()
+		}
+	}
+	if h.place(s, best, false); s.Kind == Replication {
+		s.open = nil
+		return
+	}
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxHeld)}}
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// place pairs the held replies at a shift.
+func (h *unresolved) place(s *Session, shift int, sure bool) {
+	s.open = &unresolved{anchoring: true} // nothing is kept back any more, and the pairing is still in doubt
+	for range max(shift, 0) {
+		if s.Pending.Len() > 0 {
+			s.dropPending()
+		}
+	}
+	for i := range h.replies {
+		k := &h.replies[i]
+		if i+min(shift, 0) < 0 || s.Pending.Len() == 0 {
+			s.unanchoredReplies++
+			reportOdd(s, UnanchoredSeen, &k.reply, &k.info)
+			continue
+		}
+		ex := s.Pending.Pop()
+		if sure {
+			ex.Flags &^= Uncertain
+		}
+		s.ReplyCount++
+		s.serve(ex, &k.reply, &k.info)
+		s.Shared.Release(ex)
+	}
+}
+
+// anchorAtRefusal ends the doubt where the server says that the client broke the protocol: it has answered all commands
+// before that.
+func (h *unresolved) anchorAtRefusal(s *Session) {
+	n := 0
+	for _, ex := range s.Pending.Rest() {
+		if ex.Index <= s.badAfter {
+			n++
+		}
+	}
+	a := &h.anchor
+	if shift := n - len(h.replies); shift >= a.lo && shift <= a.hi && !a.isDead(shift) {
+		h.anchorAt(s, shift)
+	}
+}
+
+// anchorAtEnd ends the doubt where the connection ended after a long silence in which the server owed nothing.
+func (h *unresolved) anchorAtEnd(s *Session, now capture.Time) {
+	silence, ok := silenceAt(s, now)
+	a := &h.anchor
+	shift := s.Pending.Len() - len(h.replies)
+	if ok && silence >= longQuiet && shift >= a.lo && shift <= a.hi && !a.isDead(shift) && len(h.replies) > 0 {
+		h.anchorAt(s, shift)
+		return
+	}
+	h.guess(s)
+}

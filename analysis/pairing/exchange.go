@@ -1,0 +1,189 @@
+package pairing
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
+)
+
+// Event is what a run emits about the connections: an *Exchange or one of the facts of the rooms below.
+// Every event is borrowed: valid until the next one is asked for, unless it says otherwise.
+type Event interface{ Event() }
+
+// Event marks a judged command as an event.
+func (*Exchange) Event() {}
+
+// ReplyInfo is what is kept of one reply.
+type ReplyInfo struct {
+	Start, End int64 // place in the server's stream
+	K          int64 // ACK number of its first byte's segment: how much of the client's stream the server's kernel had
+	Frame      int64
+	File       int32
+	FirstTime  capture.Time  // first byte
+	Time       capture.Time  // last byte
+	MaxGap     time.Duration // longest silence inside it
+	Kind       resp.Kind
+	N          int64 // integer value, or length in bytes, or number of elements
+	Text       Snippet
+	Resynced   bool // framing was guessed after lost bytes
+}
+
+// IsError reports whether it is an error reply.
+func (r *ReplyInfo) IsError() bool { return r.Kind == resp.Error }
+
+// Bytes returns the length on the wire.
+func (r *ReplyInfo) Bytes() int64 { return r.End - r.Start }
+
+// Snippet is the beginning of a text from the wire, kept in place.
+type Snippet struct {
+	buf  [64]byte
+	n    uint8
+	full int32
+}
+
+// Set keeps the beginning of b; length is that of the whole text.
+func (s *Snippet) Set(b []byte, length int) {
+	s.n = uint8(copy(s.buf[:], b))
+	s.full = int32(min(length, 1<<31-1))
+}
+
+// Len returns the length of the whole text.
+func (s *Snippet) Len() int { return int(s.full) }
+
+// Whole reports whether nothing was cut off.
+func (s *Snippet) Whole() bool { return int(s.n) == int(s.full) }
+
+// Raw returns the kept bytes, borrowed from s.
+func (s *Snippet) Raw() []byte { return s.buf[:s.n] }
+
+// Belief says whose reply a caller got.
+type Belief struct {
+	Index      int // the command whose reply it was; 0: none, the caller gave up
+	Confidence Confidence
+}
+
+// Exchange is one command of a connection with the reply the server meant and the reply its caller got. What embeds into
+// it is grouped by who writes it.
+type Exchange struct {
+	Session *Session
+	Index   int // from 1 on its connection
+	Request
+	Place
+	Due
+	Acked
+	// Outstanding counts the commands before this one that were still unanswered when it was sent.
+	Outstanding int
+	Batch       int32 // commands written together share it
+	Flags       ExchangeFlags
+
+	Served bool
+	Serves ReplyInfo
+	Belief Belief
+	// Exec is what a command of a transaction got from EXEC. Serves is then the +QUEUED.
+	Exec ExecView
+	// Owed counts the replies owed before this command was written, as far as known.
+	Owed int
+
+	Refs          int8 // queues that hold it
+	Contradiction string
+	Foreign       bool          // the contradiction is by slot or echo
+	idle          time.Duration // silence of the client before it
+	Beat          bool          // a clock may have written it, see beats
+	Caller        callerMarks
+}
+
+// Request is what was asked.
+type Request struct {
+	Call        commands.Call     // without the slot, which Slot gives
+	Command     *commands.Command // nil: not in the table
+	Name        Snippet           // as sent
+	Key         Snippet           // first key; Len 0 and !HasKey: none
+	HasKey      bool
+	Verb        Verb
+	hello       protocol // that a HELLO asks for
+	secretReply bool
+	argc        int
+	BlockFor    time.Duration
+	replyMode   replyEffect // of a CLIENT REPLY
+}
+
+// Place is where and when a command was captured.
+type Place struct {
+	Start   int64 // place in the client's stream: [Start, End)
+	End     int64
+	Ack     int64 // A(c): what the client had received when the first byte was transmitted
+	Late    bool  // the captured copy may be a retransmission: Ack may be too new
+	Frame   int64
+	File    int32
+	Time    capture.Time // first byte
+	EndTime capture.Time // last byte
+	TsEcr   uint32
+	HasTS   bool
+	Full    bool // its first segment was as large as they get
+	Shared  bool // its first segment holds another command too
+	Unsure  bool // its framing, or whether a reply is due at all, was guessed after bytes that the capture lacks
+}
+
+// Due is what replies a command is due.
+type Due struct {
+	due           int // replies that are still to come
+	totalDue      int
+	confirmations int
+	LostReply     bool // its reply was sent, and not captured
+}
+
+// Acked is the first packet by which the server's kernel acknowledged the command.
+type Acked struct {
+	AckedTime  capture.Time
+	AckedFrame int64
+	AckedTS    uint32
+}
+
+// callerMarks is what the reader notes about a command's caller.
+type callerMarks struct {
+	Hypothesis bool // its caller is inferred to have given up
+	Half       bool // a part of its reply was read and the rest left
+}
+
+// troubled reports whether a rule may want the exchange.
+func (ex *Exchange) Troubled() bool { return ex.Flags&GivenUp != 0 || ex.Session.repeated }
+
+// waits reports whether the caller of a command waits for a reply.
+func (ex *Exchange) Waits() bool { return ex.Flags&NoReplyDue == 0 && ex.totalDue > 0 }
+
+// Slot returns the cluster slot of the command's first key. ok is false where there is none or it was not captured whole.
+func (ex *Exchange) Slot() (slot uint16, ok bool) {
+	ex.locate()
+	return ex.Call.Slot()
+}
+
+// locate completes Call, of which the slot is worked out only when it is asked for.
+func (ex *Exchange) locate() {
+	if ex.Call.SlotDue() {
+		ex.Call.Locate(ex.Key.Raw())
+	}
+}
+
+// Idle returns how long the client had sent nothing before the command; 0 for the first one.
+func (ex *Exchange) Idle() time.Duration { return ex.idle }
+
+// ExchangeFlags are facts about a command that rules ask for.
+type ExchangeFlags uint32
+
+// Facts about a command.
+const (
+	NoReplyDue  ExchangeFlags = 1 << iota // CLIENT REPLY OFF or SKIP, or it stands behind QUIT
+	Blocks                                // a blocking command
+	Queued                                // inside MULTI
+	InHandshake                           // before the first data command of the connection
+	AfterHole                             // lost bytes before it, in either direction
+	Uncertain                             // its pairing with a reply is not certain
+	NotAwaited                            // QUIT, RESET, REPLCONF ACK and other commands that nobody waits for
+	Pushed                                // its confirmation came as a push
+	Subscribing                           // SUBSCRIBE and its family: many confirmations
+	GivenUp                               // its caller was seen to stop waiting: WaitEnded was told
+	AfterQuit                             // written behind QUIT
+	LeftOut                               // the server sent no reply to it, though one was due
+)

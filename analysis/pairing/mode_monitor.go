@@ -1,0 +1,53 @@
+package pairing
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/respsniff/respsniff/resp"
+)
+
+// monitorState says whether the server sends a line for each command that it carries out.
+type monitorState uint8
+
+const (
+	monitorOff monitorState = iota
+	monitorAsked
+	monitorOn
+	monitorEnding // RESET was sent: lines may still come
+)
+
+func sentMonitor(m *mode, _ *resp.Request, ex *Exchange) {
+	if m.monitor == monitorAsked || m.monitor == monitorOn {
+		ex.Flags |= NoReplyDue // Redis ignores the second one without a word
+		return
+	}
+	m.monitor = monitorAsked
+}
+
+func servedMonitor(s *Session, _ *Exchange, r *resp.Reply) {
+	if r.Kind != resp.Error {
+		s.Mode.monitor = monitorOn
+		s.Kind = Monitor
+	}
+}
+
+// watchMonitor looks for the next user of a connection that was given back as a MONITOR.
+func watchMonitor(s *Session, ex *Exchange) {
+	if s.Mode.monitor < monitorOn || ex.idle < staleIdle || ex.Verb == VerbQuit || ex.Verb == VerbReset || ex.Verb == verbMonitor {
+		return
+	}
+	s.Sink.Oddity(&Oddity{
+		Session: s, What: StaleMode, Frame: ex.Frame, File: ex.File, Time: ex.Time, Offset: ex.Start, Exchange: ex, Gap: ex.idle, Text: "MONITOR",
+	})
+}
+
+// monitorLine recognises the status lines that MONITOR sends: +1339518083.107412 [0 127.0.0.1:60866] "keys" "*"
+func monitorLine(text []byte) bool {
+	i := bytes.IndexByte(text, ' ')
+	if i < 3 || i+1 >= len(text) || text[i+1] != '[' {
+		return false
+	}
+	_, err := strconv.ParseFloat(string(text[:i]), 64)
+	return err == nil
+}

@@ -1,0 +1,30 @@
+package pairing
+
+import (
+	"bytes"
+
+	"github.com/respsniff/respsniff/resp"
+)
+
+func sentReplconf(_ *mode, req *resp.Request, ex *Exchange) {
+	if len(req.Args) > 1 && bytes.EqualFold(req.Args[1].Bytes, []byte("ACK")) {
+		ex.Flags |= NoReplyDue | NotAwaited
+	}
+}
+
+func servedPsync(s *Session, _ *Exchange, r *resp.Reply) {
+	if r.Kind != resp.Error {
+		becomeReplication(s)
+	}
+}
+
+// becomeReplication stops all pairing: what follows is a replication stream.
+func becomeReplication(s *Session) {
+	s.Kind = Replication
+	s.open = nil
+	for _, ex := range s.Pending.Rest() {
+		ex.Flags |= NoReplyDue
+		s.Shared.Release(ex)
+	}
+	s.Pending.Clear()
+}

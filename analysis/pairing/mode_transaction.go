@@ -1,0 +1,217 @@
+package pairing
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
+)
+
+// ExecView is the element of EXEC's array that answers a queued command.
+type ExecView struct {
+	Element int       // from 1; 0: none, the transaction was not executed or its end is not known yet
+	Kind    resp.Kind // of the element
+	N       int64     // as resp.Reply.N
+}
+
+// maxQueued is how many commands of a transaction are tied to their elements; a decoder keeps no more of an array.
+const MaxQueued = resp.MaxElems
+
+// transaction is the MULTI block that the server has been told to queue.
+type transaction struct {
+	Open   bool // MULTI was answered OK
+	whole  bool // and no reply of the block was uncertain
+	multi  int  // number of the MULTI
+	Queued int  // commands answered QUEUED
+	calls  []queuedCall
+	reply  replyEffect
+	failed bool // a command of it was refused: EXEC will be aborted
+}
+
+type queuedCall struct {
+	call  commands.Call
+	index int
+	auth  bool
+	hello protocol
+}
+
+// begin opens the block at the OK of its MULTI.
+func (t *transaction) begin(multi int, sure bool) {
+	*t = transaction{Open: true, whole: sure, multi: multi, calls: t.calls[:0]}
+}
+
+func (t *transaction) end() { *t = transaction{calls: t.calls[:0]} }
+
+// queue takes a QUEUED.
+func (t *transaction) queue(ex *Exchange) {
+	t.Queued++
+	if len(t.calls) < MaxQueued {
+		ex.locate() // an element may be a redirect
+		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.Verb == VerbAuth || ex.Verb == VerbHello, ex.hello})
+	}
+	switch ex.replyMode {
+	case replyAsBefore:
+	case replySkipNext:
+		if t.reply != replyNowOff {
+			t.reply = replySkipNext
+		}
+	default:
+		t.reply = ex.replyMode
+	}
+	if ex.Flags&Uncertain != 0 {
+		t.whole = false
+	}
+}
+
+// shortens reports whether the block holds a command that makes servers write a short array: CLIENT REPLY OFF or SKIP,
+// or an AUTH.
+func (t *transaction) shortens() bool {
+	if t.reply != replyAsBefore {
+		return true
+	}
+	for _, q := range t.calls {
+		if q.auth {
+			return true
+		}
+	}
+	return false
+}
+
+// executed takes the array of EXEC: it ties the elements to the queued commands that are still in the session's log,
+// and returns why an element cannot answer its command, if one cannot.
+func (t *transaction) executed(s *Session, exec *Exchange, r *resp.Reply) (element int, why string) {
+	if r.Kind != resp.Array {
+		return 0, ""
+	}
+	exec.Exec = ExecView{0, r.Kind, r.N}
+	if !t.Open || r.Abandoned || exec.Flags&Uncertain != 0 {
+		return 0, ""
+	}
+	for i, q := range t.calls {
+		if i >= len(r.Elems) {
+			break
+		}
+		e := &r.Elems[i]
+		if ex := s.queues.logged(s, q.index); ex != nil {
+			ex.Exec = ExecView{i + 1, e.Kind, e.N}
+		}
+		if e.Kind != resp.Error {
+			s.Mode.switchTo(q.hello)
+		}
+		if why != "" || !t.whole || r.PushInside {
+			continue
+		}
+		value := resp.Reply{Kind: e.Kind, Marker: e.Marker, N: e.N, Text: e.Text}
+		if ok, reason := q.call.Allows(&value); !ok {
+			element, why = i+1, fmt.Sprintf("element %d answers command %d: %s", i+1, q.index, reason)
+		}
+	}
+	return element, why
+}
+
+// staleIdle is the pause after which a liveness probe in a mode that forbids it comes from a new user of the connection.
+const staleIdle = 100 * time.Millisecond
+
+// watchProbe looks for the next user of a connection that was given back inside MULTI: pools probe what they hand out,
+// and nobody probes inside a transaction of its own.
+func (t *transaction) watchProbe(s *Session, ex *Exchange) {
+	if ex.Verb == VerbPing && ex.idle >= staleIdle {
+		info := ex.Serves
+		reportOddity(s, &Oddity{Session: s, What: StaleMode, Info: &info, Exchange: ex, Gap: ex.idle, Text: "a transaction"})
+	}
+}
+
+// logged returns a command that has not been settled yet, or nil.
+func (q *queues) logged(s *Session, index int) *Exchange {
+	if s.Log.Len() == 0 {
+		return nil
+	}
+	i := index - s.Log.Front().Index
+	if i < 0 || i >= s.Log.Len() || s.Log.At(i).Index != index {
+		return nil
+	}
+	return s.Log.At(i)
+}
+
+func sentMulti(m *mode, _ *resp.Request, ex *Exchange) {
+	ex.Flags &^= Queued
+	if !m.inMulti {
+		m.inMulti, m.multiIndex = true, ex.Index
+	}
+}
+
+func sentExec(m *mode, _ *resp.Request, ex *Exchange) {
+	ex.Flags &^= Queued
+	m.inMulti = false
+}
+
+func sentWatch(_ *mode, _ *resp.Request, ex *Exchange) { ex.Flags &^= Queued }
+
+func servedMulti(s *Session, ex *Exchange, r *resp.Reply) {
+	switch {
+	case r.Kind != resp.Error:
+		s.Block.begin(ex.Index, ex.Flags&Uncertain == 0)
+	case ex.Index == s.Mode.multiIndex && !s.Block.Open:
+		s.Mode.inMulti = false
+	}
+}
+
+func servedDiscard(s *Session, _ *Exchange, r *resp.Reply) {
+	if r.Kind != resp.Error {
+		s.Block.end()
+	}
+}
+
+// answered takes the reply to a command of the block.
+func (t *transaction) answered(s *Session, ex *Exchange, r *resp.Reply) {
+	switch {
+	case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
+		t.queue(ex)
+		t.watchProbe(s, ex)
+	case r.Kind == resp.Error:
+		t.failed = true
+	}
+}
+
+// servedExec ends a transaction by the reply to its EXEC.
+func servedExec(s *Session, ex *Exchange, r *resp.Reply) {
+	if r.Kind == resp.Array {
+		element, why := s.Block.executed(s, ex, r)
+		if !s.Block.shortens() {
+			element = 0 // then the table of commands is wrong about this server
+		}
+		if effect := s.Block.reply; effect != replyAsBefore {
+			s.Mode.applyQueued(s, effect)
+		}
+		if element > 0 {
+			info := ex.Serves
+			reportOddity(s, &Oddity{Session: s, What: ShortReply, Reply: r, Info: &info, Text: why, Exchange: ex})
+		}
+	}
+	s.Block.end()
+}
+
+// inherits recognises the reply of a transaction that was begun where the capture does not show it.
+func (d *doubts) inherits(s *Session, r *resp.Reply) bool {
+	return s.blockUnknown && r.Kind == resp.Simple && string(r.Text) == "QUEUED"
+}
+
+// inherited moves the mode by a reply that shows whether the server is in a transaction, where bytes were lost that may
+// have begun or ended one.
+func inherited(s *Session, ex *Exchange, r *resp.Reply) {
+	switch {
+	case ex.Flags&Uncertain != 0 || r.Kind == resp.Error:
+	case s.doubts.inherits(s, r):
+		ex.Flags |= Queued
+		if s.Prev.end == ex.End {
+			s.Mode.inMulti = true
+		}
+	case ex.Verb == verbExec || ex.Verb == verbDiscard || ex.Verb == verbMulti:
+		s.blockUnknown = false
+	case ex.Flags&Queued != 0 && s.Prev.end == ex.End:
+		ex.Flags &^= Queued // the EXEC was lost
+		s.Mode.inMulti = false
+		s.Block.end()
+	}
+}

@@ -1,0 +1,62 @@
+package pairing
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
+)
+
+// Printer says what of commands and replies may be printed.
+type Printer struct {
+	MaskKeys   bool // stable tokens instead of keys
+	ShowValues bool // values in evidence, never secrets
+}
+
+// CommandName returns the command's name in upper case, with its subcommand where it has one, safe to print.
+func (ex *Exchange) CommandName() string {
+	if ex.Command != nil {
+		return ex.Command.String()
+	}
+	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(32))
+}
+
+// keyWidth is how much of a key is shown.
+const KeyWidth = 64
+
+// Key returns the command's first key as it may be printed.
+func (p Printer) Key(ex *Exchange) string {
+	if !ex.HasKey {
+		return ""
+	}
+	if p.MaskKeys {
+		return MaskKey(ex.Key.Raw())
+	}
+	return resp.TextOf(ex.Key.Raw()).Short(KeyWidth)
+}
+
+// Describe says what a reply is without giving a value away: errors and status lines whole, anything else by type and
+// size, unless values are to be shown.
+func (p Printer) Describe(ex *Exchange, in *ReplyInfo) string {
+	text := resp.TextOf(in.Text.Raw())
+	switch in.Kind {
+	case resp.Null:
+		return "nil"
+	case resp.Integer:
+		if p.ShowValues {
+			return fmt.Sprintf("integer %d", in.N)
+		}
+		return "integer"
+	case resp.Simple:
+		return "+" + text.Short(40)
+	case resp.Error:
+		return "-" + resp.TextOf([]byte(commands.HideRepeated(string(in.Text.Raw())))).Short(60)
+	case resp.Array, resp.Map, resp.Set, resp.Push:
+		return fmt.Sprintf("%s of %d", in.Kind, in.N)
+	}
+	if p.ShowValues && !ex.secretReply {
+		return fmt.Sprintf("%s %q", in.Kind, text.Short(40))
+	}
+	return fmt.Sprintf("%s, %d bytes", in.Kind, in.Text.Len())
+}

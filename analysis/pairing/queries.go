@@ -1,0 +1,114 @@
+package pairing
+
+import (
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp/commands"
+)
+
+// LastExchange returns the last command of the connection while it is not yet judged, or nil. It is valid during the
+// event, and always there in Ended of a connection that carried RESP commands to its end.
+func (s *Session) LastExchange() *Exchange {
+	if s.Log.Len() == 0 {
+		return nil
+	}
+	return s.Log.last()
+}
+
+// RejectedAtAccept reports whether the server refused the connection with an error before it had read anything.
+func (s *Session) RejectedAtAccept() bool { return s.accepted > 0 }
+
+// InsideCommand reports whether the client's stream stands inside a command.
+func (s *Session) InsideCommand() bool {
+	_, inside := s.requests.Partial()
+	return inside
+}
+
+// Commands returns how many commands the client has sent, Replies how many in-band replies the server has.
+func (s *Session) Commands() int { return s.CommandCount }
+
+// Replies returns how many in-band replies the server has sent.
+func (s *Session) Replies() int { return s.ReplyCount }
+
+// OneSided reports that the server's packets are not in the capture.
+func (s *Session) OneSided() bool {
+	if s.Conn == nil {
+		return s.deaf
+	}
+	return !s.Conn.Sides[s.ClientSide.Other()].Seen
+}
+
+// Certain reports whether the pairing of this connection has held so far: no bytes are missing, and enough replies
+// answered their commands that what does not fit is a fault of the server's and not of reading it.
+func (s *Session) Certain() bool {
+	return !s.Unanchored() && !s.SeenHole() && !s.cut[RoleServer] && !s.cut[RoleClient] && s.badRequests == 0 && s.ReplyCount >= minReplies &&
+		s.ReplyCount > 4*s.contradictions
+}
+
+// Lossy reports whether bytes of the connection were not captured.
+func (s *Session) Lossy() bool { return s.SeenHole() || s.cut[RoleClient] || s.cut[RoleServer] }
+
+// InTransaction reports whether the server is queueing the commands of this connection, since which MULTI, and how many
+// it has queued.
+func (s *Session) InTransaction() (multi, queued int, ok bool) {
+	return s.Block.multi, s.Block.Queued, s.Block.Open
+}
+
+// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it speaks RESP2,
+// where that forbids other commands.
+func (s *Session) Subscribed() int {
+	if s.Mode.resp3 {
+		return 0
+	}
+	return s.Mode.Subs
+}
+
+// Hidden returns what the capture hides of the connection, during Ended.
+func (s *Session) Hidden() Hidden {
+	h := s.hidden.Hidden
+	h.Lost = s.Lost
+	h.Anchored = !s.Unanchored()
+	h.Unanchored = s.unanchoredReplies
+	if c := s.Conn; c != nil {
+		for role, side := range [2]reassembly.Side{s.ClientSide, s.ClientSide.Other()} {
+			h.Seen[role], h.Bytes[role], h.Cut[role] = c.Sides[side].Seen, c.Sides[side].Bytes, c.Sides[side].Cut
+		}
+	}
+	for role, clock := range s.hidden.clocks { // a copy: several rules ask
+		clock.settle(&h, role)
+	}
+	return h
+}
+
+// OnlySide reports whether data of one side only was captured, during Ended, and whose.
+func (s *Session) OnlySide() (client, only bool) {
+	c := s.Conn
+	if c == nil {
+		return false, false
+	}
+	of, back := c.Sides[s.ClientSide], c.Sides[s.ClientSide.Other()]
+	switch {
+	case of.Bytes > 0 && !back.Seen:
+		return true, true
+	case back.Bytes > 0 && !of.Seen:
+		return false, true
+	}
+	return false, false
+}
+
+// OpenSecret returns, during Ended, where the request begins that the client had not finished, if it may hold a secret:
+// it was never told as Sent.
+func (s *Session) OpenSecret() (start int64, ok bool) {
+	start, ok = s.requests.Partial()
+	name, _ := s.requests.PartialName()
+	return start, ok && (len(name) == 0 || commands.NamesSecret(name))
+}
+
+// minReplies is how many replies must have fitted before bytes that do not are held against the server.
+const minReplies = 2
+
+// lastReply returns when the last byte of the server arrived.
+func (s *Session) lastReply() capture.Time { return s.LastData[RoleServer].Time }
+
+// LastServerData returns when the server last sent bytes on this connection; 0: not yet.
+func (s *Session) LastServerData() capture.Time { return s.lastReply() }

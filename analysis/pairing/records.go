@@ -1,0 +1,51 @@
+package pairing
+
+import (
+	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Shared is what the pairings of one run have in common: records that are used again, and what the user said.
+type Shared struct {
+	Ports       map[uint16]bool // server ports, where no SYN tells the roles
+	ShowValues  bool
+	exchanges   Pool[Exchange]
+	InUse       int // exchanges in use
+	outstanding *bound.Bound
+	request     resp.Request
+	reply       resp.Reply
+	info        ReplyInfo
+}
+
+// NewShared prepares what the pairings of a run share.
+func NewShared(ports []uint16, showValues bool, bounds *bound.Set) *Shared {
+	h := &Shared{Ports: map[uint16]bool{}, ShowValues: showValues}
+	for _, p := range ports {
+		h.Ports[p] = true
+	}
+	h.outstanding = bounds.New(bound.Bound{
+		Name: "outstanding commands", Limit: maxOutstanding, Loses: bound.Evidence,
+		Hides: "replies to the oldest of the commands that a connection had outstanding",
+	})
+	return h
+}
+
+func (h *Shared) serverPort(p uint16) bool { return h.Ports[p] }
+
+// Alive returns how many exchanges are in use.
+func (h *Shared) Alive() int { return h.InUse }
+
+func (h *Shared) newExchange() *Exchange {
+	h.InUse++
+	ex := h.exchanges.Get()
+	*ex = Exchange{}
+	return ex
+}
+
+// release gives up one hold on an exchange; the last one returns it to the pool.
+func (h *Shared) Release(ex *Exchange) {
+	if ex.Refs--; ex.Refs <= 0 {
+		h.InUse--
+		h.exchanges.Put(ex)
+	}
+}

@@ -1,0 +1,345 @@
+package pairing
+
+import (
+	"bytes"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// serverBytes takes what the server sent.
+func (s *Session) serverBytes(seg *reassembly.Segment) {
+	s.Prev.ReplyBytes = true
+	if s.partial.started {
+		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
+			s.partial.maxGap = gap
+		}
+		s.partial.last = seg.Time
+	}
+	s.begin(RoleServer, seg)
+	reply := &s.Shared.reply
+	if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
+		info := &s.Shared.info
+		s.describe(info, reply, seg)
+		s.reply(reply, info, seg)
+	} else {
+		s.severalReplies(seg, reply)
+	}
+	s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
+}
+
+// severalReplies takes a segment that does not hold exactly one reply.
+func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
+	s.partial.short(s, reply, seg)
+	s.Answers.Feed(seg.Payload, seg.Length-len(seg.Payload))
+	for s.Kind.decoded() {
+		err := s.Answers.Next(reply)
+		if err == resp.ErrShort {
+			break
+		}
+		if err != nil {
+			reportMalformed(s, RoleServer, seg, err)
+			s.partial.started = false
+			s.doubts.doubt(s, -maxAnchor, s.Pending.Len(), false)
+			continue
+		}
+		info := &s.Shared.info
+		s.describe(info, reply, seg)
+		s.reply(reply, info, seg)
+	}
+	if _, ok := s.Answers.Partial(); ok && s.Kind.decoded() {
+		if !s.partial.started {
+			s.partial = replyProgress{k: seg.Ack, first: seg.Time, last: seg.Time, frame: seg.Frame, started: true}
+		}
+	} else {
+		s.partial.started = false
+	}
+}
+
+// describe fills info from a reply and the segments that carried it.
+func (s *Session) describe(info *ReplyInfo, r *resp.Reply, seg *reassembly.Segment) {
+	// Field by field, all of them: a composite literal is built aside and copied.
+	info.Start, info.End, info.K, info.Frame, info.File = r.Start, r.End, seg.Ack, seg.Frame, seg.File
+	info.FirstTime, info.Time, info.MaxGap = seg.Time, seg.Time, 0
+	info.Kind, info.N, info.Resynced = r.Kind, r.N, r.Resynced || r.LostBefore > 0
+	if s.partial.started {
+		if r.Start < seg.Offset {
+			info.K, info.FirstTime, info.MaxGap = s.partial.k, s.partial.first, s.partial.maxGap
+		}
+		s.partial.started = false
+	}
+	info.Text.Set(r.Text, textLength(r))
+}
+
+func textLength(r *resp.Reply) int {
+	switch r.Kind {
+	case resp.Bulk, resp.Verbatim:
+		return int(max(r.N, int64(len(r.Text))))
+	}
+	return len(r.Text)
+}
+
+// reply finds the command that a reply serves: the one whose turn it is, unless something contradicts.
+func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+	if r.LostBefore > 0 || r.Resynced {
+		s.hidden.Reframed++
+		s.doubts.doubtReplies(s, r.LostBefore)
+	}
+	if r.PushInside {
+		reportOdd(s, PushInReply, r, info)
+	}
+	if s.Mode.outOfBand(r) || s.Unanchored() && s.joinsStream(r) {
+		s.Pushes++
+		reportOdd(s, PushMessage, r, info)
+		return
+	}
+	if isConfirmation(r) && s.confirms(r, info) {
+		return
+	}
+	if s.turnedAway(r) {
+		s.accepted++
+		reportOdd(s, AtAccept, r, info)
+		return
+	}
+	if s.Unanchored() && s.refuses(r) {
+		s.open.anchorAtRefusal(s)
+	}
+	switch {
+	case s.Unanchored() && !s.open.beforeLoss(s):
+		s.open.unanchored(s, r, info)
+		return
+	case s.contradictory():
+		s.open.keep(r, info)
+		return
+	case s.Pending.Len() == 0:
+		s.unasked(r, info, seg)
+		return
+	}
+	ex := s.Pending.Front()
+	switch f, _ := fitOf(s, ex, r, info); f {
+	case tooSoon:
+		s.unasked(r, info, seg)
+		return
+	case Unfit, foreign:
+		if s.refuses(r) {
+			s.unasked(r, info, seg)
+			return
+		}
+		if !s.Unanchored() {
+			s.doubts.contradicted(s, r, info)
+			return
+		}
+	}
+	if s.refuses(r) && ex.Index > s.badAfter {
+		s.unasked(r, info, seg)
+		return
+	}
+	s.ReplyCount++
+	if ex.due--; r.Kind == resp.Error {
+		ex.due = 0 // one error stands for all confirmations
+	}
+	if ex.due <= 0 {
+		s.Pending.Pop()
+	}
+	s.serve(ex, r, info)
+	if ex.due <= 0 {
+		s.Shared.Release(ex)
+	}
+}
+
+// joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
+func (s *Session) joinsStream(r *resp.Reply) bool {
+	if s.Pending.Len() > 0 {
+		if f, _ := fitOf(s, s.Pending.Front(), r, &s.Shared.info); f == Fits {
+			return false
+		}
+	}
+	switch {
+	case isMessage(r):
+		s.Kind = PubSub
+		s.Mode.Subs = max(s.Mode.Subs, 1)
+		return true
+	case r.Kind == resp.Simple && monitorLine(r.Text):
+		s.Kind, s.Mode.monitor = Monitor, monitorOn
+		return true
+	}
+	return false
+}
+
+// confirms takes the confirmations of SUBSCRIBE and its family: one for each channel, in band in RESP2, as pushes in
+// RESP3; and those by which the server ends a subscription on its own.
+func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
+	ex := s.awaitsConfirmation()
+	if ex == nil || ex != s.Pending.Front() {
+		own := r.Kind == resp.Push || confirmation(r) == 5 && s.Mode.kinds[2] > 0
+		if ex == nil && !own && s.quietSubs > 0 {
+			own = true
+			s.quietSubs--
+		}
+		if ex == nil && own || ex == nil && s.Unanchored() && s.Pending.Len() == 0 {
+			s.Mode.confirm(r)
+			s.Pushes++
+			reportOdd(s, PushMessage, r, info)
+			return true
+		}
+		if ex == nil {
+			return false
+		}
+		// The pairing is in doubt, and this anchors it: what is pending before was answered, or never will be.
+		if s.contradictory() {
+			s.open.resolve(s, false, true)
+		}
+		if s.Unanchored() {
+			s.open.guess(s)
+		}
+		for s.Pending.Len() > 0 && s.Pending.Front() != ex {
+			s.dropPending()
+		}
+		s.open = nil
+		if s.Pending.Len() == 0 {
+			return true
+		}
+	}
+	s.Mode.confirm(r)
+	if s.Mode.Subs > 0 && s.Kind == RESP {
+		s.Kind = PubSub
+	}
+	if r.Kind == resp.Push {
+		ex.Flags |= Pushed
+	}
+	switch k := confirmation(r); {
+	case k < 3 || ex.argc != 1:
+	case s.Mode.kinds[k-3] > 0:
+		ex.due++ // UNSUBSCRIBE without arguments: one for each channel
+	case s.Start == reassembly.MidStream || s.SeenHole():
+		s.quietSubs = s.Mode.Subs // of which the capture may not have seen the subscription
+	}
+	ex.due--
+	if !ex.Served {
+		s.ReplyCount++
+		s.serve(ex, r, info)
+	} else {
+		ex.confirmations++
+	}
+	if ex.due <= 0 {
+		s.Pending.Pop()
+		s.Shared.Release(ex)
+	}
+	return true
+}
+
+// awaitsConfirmation returns the command that a confirmation answers: the front, or, where the pairing is in doubt, the
+// first that subscribes.
+func (s *Session) awaitsConfirmation() *Exchange {
+	for i, ex := range s.Pending.Rest() {
+		if i > 0 && s.open == nil {
+			return nil
+		}
+		if ex.Flags&Subscribing != 0 {
+			return ex
+		}
+	}
+	return nil
+}
+
+// serve ties a reply to its command and moves the mode by it.
+func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
+	ex.Served = true
+	if ex.Unsure {
+		s.unsureMode = false
+	}
+	ex.Serves = *info
+	s.Mode.answered(s, ex, r)
+	s.Sink.Served(ex, r)
+}
+
+// unasked takes a reply that no command asked for.
+func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+	switch {
+	case r.Kind == resp.Error && s.ReplyCount == 0 && s.Start != reassembly.MidStream && info.K <= 0:
+		s.accepted++
+		reportOdd(s, AtAccept, r, info)
+	case s.refuses(r):
+		s.ReplyCount++
+		s.Mode.Ending = refused
+		s.torn.report(s, true)
+		s.queues.unanswered(s, s.Pending.Len())
+		reportOdd(s, ProtocolError, r, info)
+	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
+		// The server has bytes of the client that the capture does not, or does not yet.
+		if !s.Unanchored() {
+			s.doubts.doubtCommands(s, info.K-s.requests.Offset(), s.CommandCount+1)
+		}
+		s.open.unanchored(s, r, info)
+	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost():
+		s.unanchoredReplies++
+		reportOdd(s, UnanchoredSeen, r, info)
+	default:
+		s.unsolicit++
+		reportOddity(s, &Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
+	}
+}
+
+// refuses recognises the server's answer to bytes that are no request. The commands before them have been answered by
+// then, and what follows is not read.
+func (s *Session) refuses(r *resp.Reply) bool {
+	return (s.badRequests > 0 || s.Pending.Len() == 0) && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR Protocol error"))
+}
+
+// lastServed returns the command that the last reply answered, if it has not been settled.
+func (s *Session) lastServed() *Exchange {
+	for i := s.Log.Len() - 1; i >= 0; i-- {
+		if ex := s.Log.At(i); ex.Served {
+			return ex
+		}
+	}
+	return nil
+}
+
+// hole takes bytes that were never captured.
+func (s *Session) hole(who int, n int64) {
+	s.holes = true
+	s.holed[who] = true
+	if !s.Kind.decoded() {
+		return
+	}
+	if who == RoleClient {
+		s.requests.Gap(n)
+	} else {
+		s.Answers.Gap(n)
+		s.partial.started = false
+	}
+}
+
+func (s *Session) SeenHole() bool { return s.holed[RoleClient] || s.holed[RoleServer] }
+
+// dropPending gives up waiting for the oldest reply.
+func (s *Session) dropPending() {
+	ex := s.Pending.Pop()
+	ex.Flags |= Uncertain | AfterHole
+	ex.LostReply = true
+	s.Shared.Release(ex)
+}
+
+// finishReplies ends the wait for replies that can no longer come.
+func (s *Session) finishReplies(now capture.Time) {
+	s.partial.shortAtEnd(s)
+	switch {
+	case s.open == nil:
+	case s.Unanchored():
+		s.open.anchorAtEnd(s, now)
+	default:
+		s.open.resolve(s, isQuiet(s, now), true)
+	}
+	for s.Pending.Len() > 0 {
+		ex := s.Pending.Pop()
+		s.Shared.Release(ex)
+	}
+}
+
+// turnedAway reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
+// (src/networking.c, acceptCommonHandler). It answers no command, even if the server's kernel had one by then.
+func (s *Session) turnedAway(r *resp.Reply) bool {
+	return s.ReplyCount == 0 && s.Start != reassembly.MidStream && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR max number of clients"))
+}

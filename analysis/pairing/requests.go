@@ -1,0 +1,282 @@
+package pairing
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
+)
+
+// batchGap is the longest pause inside one write of several commands.
+const BatchGap = time.Millisecond
+
+// suspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
+// a second command before the reply means a pipeline or a multiplexer.
+const SuspectGap = 20 * time.Millisecond
+
+// clientBytes takes what the client sent.
+func (s *Session) clientBytes(seg *reassembly.Segment) {
+	var mark SegmentMark
+	s.markOf(seg, &mark)
+	s.begin(RoleClient, seg)
+	s.torn.watch(s, seg)
+	req := &s.Shared.request
+	if seg.Length == len(seg.Payload) && s.requests.Single(seg.Payload, req) {
+		s.sent(s.newCommand(req, seg, &mark), req, &mark) // one command in a segment of its own: nearly all are
+	} else {
+		s.severalRequests(seg, &mark)
+	}
+	s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
+}
+
+// severalRequests takes a segment that does not hold exactly one command.
+func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
+	s.requests.Feed(seg.Payload, seg.Length-len(seg.Payload))
+	req := &s.Shared.request
+	for s.Kind.decoded() {
+		err := s.requests.Next(req)
+		if err == resp.ErrShort {
+			break
+		}
+		if err != nil {
+			s.badRequest(seg, err)
+			continue
+		}
+		start := mark
+		if req.Start < seg.Offset {
+			start = &s.reqStart
+			if !start.seen {
+				start = mark
+			}
+		}
+		s.sent(s.newCommand(req, seg, start), req, start)
+	}
+	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
+		s.reqStart = *mark
+	}
+}
+
+// markOf describes a segment of the client with new bytes.
+func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
+	m.frame, m.file, m.time, m.ack = seg.Frame, seg.File, seg.Time, seg.Ack
+	m.ts, m.hasTS, m.late, m.seen = seg.TSEcr, seg.HasTS, seg.Late, true
+	m.full = seg.Length >= s.fullSize && seg.Length > 500
+	s.fullSize = max(s.fullSize, seg.Length)
+}
+
+// newCommand makes an exchange of a request that begins in the segment start and ends in seg.
+func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) *Exchange {
+	s.CommandCount++
+	ex := s.Shared.newExchange()
+	ex.Session, ex.Index = s, s.CommandCount
+	cmd, key, keyed := commands.Describe(req, &ex.Call)
+	ex.Command = cmd
+	if cmd == nil {
+		ex.Name.Set(req.Args[0].Bytes, req.Args[0].Len)
+	}
+	if keyed {
+		ex.Key.Set(key.Bytes, key.Len)
+		ex.HasKey, s.Keyed = true, true
+		if !ex.Key.Whole() && ex.Call.SlotDue() {
+			ex.Call.Locate(key.Bytes)
+		}
+	}
+	ex.Start, ex.End = req.Start, req.End
+	ex.Ack, ex.Late = start.ack, start.late
+	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
+	ex.TsEcr, ex.HasTS = start.ts, start.hasTS
+	ex.argc = req.NArgs
+	return ex
+}
+
+// sent finds the place of a command among those of its connection, and what reply it is due.
+func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
+	v := verbOf(ex.Command, req)
+	ex.Verb = v
+	ex.Outstanding = s.Pending.Len()
+	if req.LostBefore > 0 || req.Resynced {
+		s.hidden.Reframed++
+		s.lostRequests(req)
+	}
+	if s.holes {
+		ex.Flags |= AfterHole
+		s.holes = false
+	}
+	if s.Unanchored() {
+		if s.open.quietPoint(s, ex); s.Unanchored() {
+			ex.Flags |= Uncertain
+		}
+	}
+	if s.Prev.Valid {
+		ex.idle = ex.Time.Sub(s.Prev.EndTime)
+	}
+	if req.LostBefore > 0 || req.Opaque && hidesMode(req) {
+		s.unsureMode = true
+	}
+	ex.Unsure = s.unsureMode || req.Resynced || req.Doubtful || req.LostBefore > 0
+	if v == VerbHello {
+		ex.hello = protocolAsked(req)
+	}
+	if s.Shared.ShowValues {
+		_, ex.secretReply = commands.Secrets(req)
+	}
+	s.Mode.request(v, req, ex)
+	ex.totalDue = ex.due
+	if ex.Flags&Subscribing != 0 && ex.Flags&NoReplyDue != 0 {
+		s.quietSubs = ex.due // Redis 7 confirms all the same: it counts them as pushes, in RESP2 too
+	}
+	if wait, blocks := ex.Command.BlockTimeout(req); blocks && ex.Flags&Queued == 0 {
+		ex.Flags |= Blocks
+		ex.BlockFor = wait
+	}
+	s.Sink.Describe(v, req, ex)
+	ex.Batch = s.batchOf(ex, start)
+	ex.Full = start.full
+	if p := &s.Prev; p.Valid && p.Ex != nil && p.SameWrite(ex, start) {
+		p.Ex.Shared, ex.Shared = true, true
+	}
+	if s.contradictory() && ex.Batch != s.Prev.batch {
+		s.open.batches++
+		s.open.resolve(s, isQuiet(s, ex.Time), false)
+	}
+	s.Sink.Sent(ex, req, start)
+	watchMonitor(s, ex)
+
+	s.Log.Push(ex)
+	ex.Refs++
+	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
+		s.Pending.Push(ex)
+		ex.Refs++
+		s.boundPending()
+	}
+	s.Prev.follow(ex, start)
+	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
+		becomeReplication(s)
+	}
+}
+
+// hidesMode reports whether the bytes of a request that the capture lacks may say that no reply is due.
+func hidesMode(req *resp.Request) bool {
+	name := req.Args[0]
+	if !name.Whole() {
+		return true
+	}
+	return bytes.EqualFold(name.Bytes, []byte("CLIENT")) && (len(req.Args) < 3 || !req.Args[1].Whole() || !req.Args[2].Whole())
+}
+
+// boundPending gives up on the oldest reply where more are due than may wait.
+func (s *Session) boundPending() {
+	limit := maxOutstanding
+	switch {
+	case s.Shared.InUse > 4*MaxLog:
+		limit = maxOutstandingFlood
+	case s.Shared.InUse > 2*MaxLog:
+		limit = maxOutstandingEach
+	}
+	if s.Pending.Len() <= limit {
+		return
+	}
+	s.Shared.outstanding.Hits++
+	switch {
+	case !s.Unanchored():
+		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxHeld, false)
+	case len(s.open.replies) > 0:
+		s.open.guess(s) // before the places that they are held for move
+	}
+	for s.Pending.Len() > limit {
+		s.dropPending()
+	}
+}
+
+// batchOf numbers the write that a command belongs to: commands in one segment, or in segments that directly follow
+// one another with no byte from the server between.
+func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
+	p := &s.Prev
+	same := p.Valid && (p.SameWrite(ex, start) ||
+		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < BatchGap || p.Full))
+	if !same {
+		s.batches++
+	}
+	return s.batches
+}
+
+// sameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
+// same moment and directly follows: a large write cut into pieces on its way.
+func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
+	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
+}
+
+// flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
+// one byte of the server became readable between the two writes.
+func Flat(p *tail, ex *Exchange) bool {
+	return p.Valid && p.end == ex.Start && p.Ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
+}
+
+// maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.
+const maxAwaited = 64
+
+// awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
+func (s *Session) Awaited() bool {
+	all := s.Pending.Rest()
+	if len(all) == 0 {
+		return false
+	}
+	for _, ex := range all[max(0, len(all)-maxAwaited):] {
+		if ex.Flags&(Blocks|Uncertain) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// badRequest is a place where the client's bytes are no request.
+func (s *Session) badRequest(seg *reassembly.Segment, err error) {
+	s.badRequests++
+	s.badAfter = s.CommandCount
+	reportMalformed(s, RoleClient, seg, err)
+}
+
+// lostRequests takes the bytes before a request that were no request, or were never captured. Where the server has
+// nothing to complain of and the capture is whole, they are what the server calls a protocol error.
+func (s *Session) lostRequests(req *resp.Request) {
+	if s.badAfter == s.CommandCount-1 && s.badRequests > 0 && !s.SeenHole() && s.Start != reassembly.MidStream {
+		return
+	}
+	s.doubts.doubtCommands(s, req.LostBefore, s.CommandCount)
+}
+
+// beginsRequest reports whether a payload may be the start of a request, whole or cut into pieces on its way.
+func beginsRequest(p []byte) bool {
+	if len(p) > 0 && p[0] == '*' {
+		return len(p) == 1 || p[1] >= '1' && p[1] <= '9'
+	}
+	return looksLike(p) == likeRequest
+}
+
+// begin sets the place of a role's decoder before its first bytes. A stream that is joined in the middle may begin
+// inside a value, unless it begins like one: a request at the start of a segment, or a reply at the very place up to
+// which the client had received everything when it wrote the first command seen.
+func (s *Session) begin(who int, seg *reassembly.Segment) {
+	if s.Fed[who] {
+		return
+	}
+	s.Fed[who] = true
+	mid := s.Start == reassembly.MidStream || seg.Offset > 0
+	if mid && !s.Unanchored() && s.CommandCount == 0 {
+		s.doubts.doubt(s, -maxAnchor, 0, true)
+	}
+	if who == RoleClient {
+		s.requests.SetOffset(seg.Offset)
+		if mid && !beginsRequest(seg.Payload) {
+			s.requests.Resync()
+		}
+		return
+	}
+	s.Answers.SetOffset(seg.Offset)
+	anchored := s.Log.Len() > 0 && s.Log.Front().Index == 1 && s.Log.Front().Ack == seg.Offset
+	if mid && !anchored {
+		s.Answers.Resync()
+	}
+}

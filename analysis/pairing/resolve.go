@@ -1,0 +1,362 @@
+package pairing
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Bounds of what is held back while it is open which command a reply serves.
+const (
+	// maxHeld is how many replies are held back at most; the alignment is quadratic in it.
+	maxHeld = 64
+	// maxHeldBatches is how many writes of the client may pass before a contradiction is given up as unexplained.
+	maxHeldBatches = 8
+	// maxLookBack is how many commands of the same batch that were already paired take part in an alignment.
+	maxLookBack = 16
+	// maxOutstanding is how many commands of one connection may wait for a reply. Beyond it the oldest are given up:
+	// replies are missing from the capture, or nobody sends any.
+	maxOutstanding = 1 << 13
+	// maxOutstandingEach is the same while more than 2*maxLog commands are kept in all.
+	maxOutstandingEach = 1 << 8
+	// maxOutstandingFlood is the same while more than 4*maxLog are.
+	maxOutstandingFlood = 1 << 4
+)
+
+// quietAfter is the silence from which on a server that has all commands has answered all that it will: long beside
+// the microseconds that a command takes, and the round trip counted thrice.
+const quietAfter = 10 * time.Millisecond
+
+// keptReply is a reply whose command is not decided. It owns its memory.
+type keptReply struct {
+	reply resp.Reply
+	info  ReplyInfo
+}
+
+// unresolved is replies that are kept back while it is open which commands they serve.
+type unresolved struct {
+	replies   []keptReply
+	batches   int  // writes of the client since
+	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction
+	anchor    anchor
+}
+
+// keep copies a reply.
+func (h *unresolved) keep(r *resp.Reply, info *ReplyInfo) {
+	k := keptReply{info: *info}
+	c := &k.reply
+	c.Start, c.End, c.Kind, c.Marker, c.N, c.Elements = r.Start, r.End, r.Kind, r.Marker, r.N, r.Elements
+	c.Streamed, c.Opaque, c.OddLine, c.Abandoned, c.TooDeep = r.Streamed, r.Opaque, r.OddLine, r.Abandoned, r.TooDeep
+	c.Text = append([]byte(nil), r.Text...)
+	c.Elems = append([]resp.Elem(nil), r.Elems...)
+	for i := range c.Elems {
+		c.Elems[i].Text = append([]byte(nil), c.Elems[i].Text...)
+	}
+	h.replies = append(h.replies, k)
+}
+
+// fitOf judges one reply against one command, as far as type, shape, content and the server's kernel tell.
+func fitOf(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) (Fit, string) {
+	if info.K != reassembly.NoAck && info.K < ex.End {
+		return tooSoon, "the server did not have all of the command yet"
+	}
+	if ex.Flags&Subscribing != 0 && ex.Flags&Queued == 0 && r.Kind != resp.Error && !isConfirmation(r) {
+		return Unfit, "it is answered by confirmations only"
+	}
+	if r.Kind == resp.Error {
+		ex.locate()
+	}
+	ok, why := ex.Call.Allows(r)
+	switch {
+	case ok || s.Mode.allowsAnyway(ex, r) || s.doubts.inherits(s, r):
+		return Fits, ""
+	case isForeign(ex, r):
+		return foreign, why
+	}
+	return Unfit, why
+}
+
+// isForeign reports whether what contradicts is a slot or an echoed text, which hardly fit by accident.
+func isForeign(ex *Exchange, r *resp.Reply) bool {
+	switch r.Kind {
+	case resp.Error:
+		_, redirect := resp.ParseRedirect(r.Text)
+		_, keyed := ex.Slot()
+		return redirect && keyed
+	case resp.Bulk:
+		return ex.Verb == VerbPing || ex.Verb == VerbEcho
+	}
+	return false
+}
+
+// contradicted begins to hold replies back: this one cannot serve the command whose turn it is.
+func (d *doubts) contradicted(s *Session, r *resp.Reply, info *ReplyInfo) {
+	s.contradictions++
+	s.open = &unresolved{}
+	s.open.keep(r, info)
+}
+
+// isQuiet reports whether the server has had all commands, and been silent, long enough for it to have said all that it
+// will say.
+func isQuiet(s *Session, now capture.Time) bool {
+	if s.LastData[RoleServer].Seen && now.Sub(s.LastData[RoleServer].Time) < max(quietAfter, 3*s.MinRTT) {
+		return false
+	}
+	if s.Prev.Valid && (now.Sub(s.Prev.EndTime) < max(quietAfter, 3*s.MinRTT) || s.AckSeen[RoleServer] < s.Prev.end) {
+		return false
+	}
+	for _, ex := range s.Pending.Rest() {
+		if ex.Flags&Blocks != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// resolve looks for the pairing that resolves the contradictions held, and releases the replies by it. While none is
+// certain it waits for more, unless it must decide now.
+func (h *unresolved) resolve(s *Session, quiet, now bool) {
+	if s.Pending.Len() == 0 {
+		h.releaseInOrder(s, nil, false)
+		return
+	}
+	back := s.queues.lookBack(s)
+	commands := append(back, s.Pending.Rest()[:min(s.Pending.Len(), maxHeld)]...)
+	n := len(back)
+	earlier := make([]resp.Reply, n)
+	for i, ex := range back {
+		earlier[i] = resp.Reply{Kind: ex.Serves.Kind, N: ex.Serves.N, Text: ex.Serves.Text.Raw()}
+	}
+	at := func(j int) (*resp.Reply, *ReplyInfo) {
+		if j < n {
+			return &earlier[j], &back[j].Serves
+		}
+		return &h.replies[j-n].reply, &h.replies[j-n].info
+	}
+	table := make([]Fit, len(commands)*(n+len(h.replies)))
+	for i, ex := range commands {
+		for j := range n + len(h.replies) {
+			r, info := at(j)
+			table[i*(n+len(h.replies))+j], _ = fitOf(s, ex, r, info)
+		}
+	}
+	p := Puzzle{
+		Commands: len(commands), Replies: n + len(h.replies), Quiet: quiet || now,
+		Fit:   func(i, j int) Fit { return table[i*(n+len(h.replies))+j] },
+		Known: func(i int) bool { return swallowable(commands[i]) },
+	}
+	best := p.Solve()
+	if a := h.alignment(s, &best, commands, at, back); settles(s, &best, &p) {
+		a.Resolved = true
+		h.release(s, &best, commands, n)
+		reportAlignment(s, a)
+		return
+	} else if !now && h.batches < maxHeldBatches && len(h.replies) < maxHeld {
+		return
+	} else {
+		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
+		h.releaseInOrder(s, back, !plain)
+		s.Sink.Aligned(a)
+	}
+}
+
+// settles reports whether the best alignment may be acted upon.
+func settles(s *Session, best *Solution, p *Puzzle) bool {
+	if !best.Agreed(p) {
+		return false
+	}
+	if len(best.extra) > 0 && !p.Quiet && best.Commands[len(best.Commands)-1].Reply == OutcomePending {
+		return false // the replies still to come decide between one too many and another order
+	}
+	if best.unique {
+		return true
+	}
+	// Which of several equal commands went without a reply, or which of equal replies is one too many, may be open, but
+	// not how many.
+	return best.Skips+best.Extras > 0 && len(best.Commands) > 0 && !best.Commands[len(best.Commands)-1].Several
+}
+
+// swallowable knows the commands that servers are known to leave without a reply: an AUTH, or a HELLO with AUTH, that
+// fails behind another command of the same write (redis/redis#15640).
+func swallowable(ex *Exchange) bool {
+	return (ex.Verb == VerbAuth || ex.Verb == VerbHello && ex.argc > 2) && ex.Outstanding > 0
+}
+
+// lookBack returns the commands of the front's batch that were paired already: the fault may have begun with them.
+func (q *queues) lookBack(s *Session) []*Exchange {
+	var back []*Exchange
+	if s.Pending.Len() == 0 {
+		return nil
+	}
+	front := s.Pending.Front()
+	for i := s.Log.Len() - 1; i >= 0; i-- {
+		ex := s.Log.At(i)
+		if ex.Index >= front.Index {
+			continue
+		}
+		if ex.Batch != front.Batch || !ex.Served || ex.totalDue != 1 || ex.Flags&Uncertain != 0 || len(back) == maxLookBack ||
+			ex.Index != front.Index-1-len(back) {
+			break
+		}
+		back = append(back, ex)
+	}
+	for i, j := 0, len(back)-1; i < j; i, j = i+1, j-1 {
+		back[i], back[j] = back[j], back[i]
+	}
+	return back
+}
+
+// release pairs what was held by an alignment.
+func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, back int) {
+	s.open = nil
+	for i, ex := range commands {
+		o := best.Commands[i]
+		if i < back {
+			repair(s, ex, o, i)
+			continue
+		}
+		if o.Reply == OutcomePending && !o.Several {
+			continue
+		}
+		if s.Pending.Len() == 0 {
+			break // one of the replies said that what follows is a replication stream: nothing is paired any more
+		}
+		s.Pending.Pop()
+		switch {
+		case o.Several:
+			ex.Flags |= Uncertain
+			ex.LostReply = true
+		case o.Reply == OutcomeSkipped:
+			leaveOut(s, ex)
+		case o.Reply < back:
+			ex.Flags |= Uncertain // a reply that was told of already
+			ex.LostReply = true
+		default:
+			k := &h.replies[o.Reply-back]
+			s.ReplyCount++
+			s.serve(ex, &k.reply, &k.info)
+		}
+		s.Shared.Release(ex)
+	}
+	for n, j := range best.extra {
+		if j >= back && (best.unique || n >= len(best.extra)-best.Extras) {
+			k := &h.replies[j-back]
+			s.unsolicit++
+			reportOdd(s, Unsolicited, &k.reply, &k.info)
+		}
+	}
+}
+
+// repair changes the pairing of a command that had been paired.
+func repair(s *Session, ex *Exchange, o outcome, own int) {
+	switch {
+	case o.Several || o.Reply != own && o.Reply != OutcomeSkipped:
+		ex.Flags |= Uncertain
+	case o.Reply == OutcomeSkipped:
+		ex.Served, ex.Serves = false, ReplyInfo{}
+		leaveOut(s, ex)
+	}
+}
+
+// leaveOut notes that the server sent no reply to a command.
+func leaveOut(s *Session, ex *Exchange) {
+	ex.Flags |= LeftOut
+	ex.totalDue, ex.due = 0, 0
+}
+
+// releaseInOrder gives each held reply to the next command, as Redis means it. Unless the order is beyond doubt, nothing
+// that took part is certain, and neither is what follows.
+func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
+	s.open = nil
+	var mark ExchangeFlags
+	if open {
+		mark = Uncertain
+	}
+	for _, ex := range back {
+		ex.Flags |= mark
+	}
+	for i := range h.replies {
+		k := &h.replies[i]
+		if s.Pending.Len() == 0 || k.info.K != reassembly.NoAck && k.info.K < s.Pending.Front().End {
+			reportOdd(s, UnanchoredSeen, &k.reply, &k.info)
+			continue
+		}
+		ex := s.Pending.Pop()
+		ex.Flags |= mark
+		if f, why := fitOf(s, ex, &k.reply, &k.info); f != Fits {
+			ex.Contradiction, ex.Foreign = why, f == foreign
+		}
+		s.ReplyCount++
+		s.serve(ex, &k.reply, &k.info)
+		s.Shared.Release(ex)
+	}
+	if open {
+		s.doubts.doubt(s, -maxAnchor, maxAnchor, false)
+	}
+}
+
+// Misfit is a reply that cannot answer the command whose turn it was.
+type Misfit struct {
+	Command Exchange // a copy; Session is nil
+	Reply   ReplyInfo
+	Why     string // "GET never returns a simple string"
+	// Foreign says that a slot or an echoed text contradicts.
+	Foreign bool
+}
+
+// Alignment tells that replies did not fit their commands in order, and what was made of it. It is valid during the
+// event only.
+type Alignment struct {
+	Session  *Session
+	Commands []*Exchange // those that took part, oldest first; those that were told of before included
+	Misfits  []Misfit    // the first maxMisfits of the plain pairing
+	NMisfits int
+	Resolved bool        // another pairing fits everything and was taken
+	Skips    int         // commands that the server left without a reply
+	Skipped  []*Exchange // which ones: more than Skips where several fit
+	Extra    int         // replies that no command asked for
+	Swapped  bool        // neighbours whose replies came in the other order
+	Foreign  bool        // a slot or an echoed text is among the witnesses
+	Live     *Exchange   // a command behind the skipped ones that was answered
+}
+
+func (*Alignment) Event() {}
+
+// maxMisfits bounds the contradictions that an Alignment describes.
+const maxMisfits = 4
+
+// alignment describes a solution.
+func (h *unresolved) alignment(s *Session, best *Solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
+	a := &Alignment{
+		Session: s, Commands: commands, NMisfits: best.fifo, Skips: best.Skips, Extra: best.Extras,
+		Swapped: best.swapped, Foreign: best.hard,
+	}
+	for i, ex := range commands {
+		if i >= len(back)+len(h.replies) || len(a.Misfits) == maxMisfits {
+			break
+		}
+		r, info := at(i)
+		if f, why := fitOf(s, ex, r, info); f == Unfit || f == foreign {
+			m := Misfit{Command: *ex, Reply: *info, Why: why, Foreign: f == foreign}
+			m.Command.Session = nil
+			a.Misfits = append(a.Misfits, m)
+		}
+	}
+	for _, i := range best.skipped {
+		a.Skipped = append(a.Skipped, commands[i])
+		for k := i + 1; k < len(commands); k++ {
+			if best.Commands[k].Reply >= 0 {
+				a.Live = commands[k]
+			}
+		}
+	}
+	return a
+}
+
+func reportAlignment(s *Session, a *Alignment) {
+	if a.NMisfits > 0 {
+		s.Sink.Aligned(a)
+	}
+}

@@ -1,0 +1,292 @@
+package pairing
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Paired is the pairing of one connection: its roles, its modes, the commands that wait for a reply, and those that are
+// not yet judged. It lives from the first packet of the connection until the last exchange of it has been emitted.
+type Session struct {
+	Identity
+	Shared *Shared
+	Sink   Sink
+	roles
+	Mode  mode
+	Block transaction // the MULTI block that the server queues
+	streams
+	counts
+	queues
+	doubts
+	Over   bool          // no more segments
+	deaf   bool          // it is over, and nothing of the server was captured
+	Keyed  bool          // a command with a key was sent
+	MinRTT time.Duration // fastest kernel acknowledgement of a command
+	torn   torn
+	hidden hidden
+}
+
+// Identity says which connection it is.
+type Identity struct {
+	Conn   *reassembly.Conn // nil after the connection's end; ID, Client and the rest below stay
+	ID     int64
+	Client netip.AddrPort
+	Server netip.AddrPort
+	Start  reassembly.Start
+	End    reassembly.End
+	First  capture.Time
+	Last   capture.Time
+	RoleBy Basis
+	Kind   Kind
+	Lost   [2]int64 // bytes never captured: what the client sent, what the server sent
+}
+
+// roles says which side is the client.
+type roles struct {
+	ClientSide reassembly.Side
+	RoleKnown  bool
+	undecided  int // payloads that did not say what the connection carries
+}
+
+// streams is where the two streams of bytes stand. Arrays are indexed by role.
+type streams struct {
+	requests resp.RequestDecoder
+	Answers  resp.ReplyDecoder
+	Fed      [2]bool
+	cut      [2]bool     // segments of this role were captured in part
+	LastData [2]dataMark // of each role
+	Closing  [2]CloseMark
+	AckSeen  [2]int64 // highest ACK number sent by each role: what it had received
+	partial  replyProgress
+	fullSize int         // largest segment of the client
+	reqStart SegmentMark // the segment that began a request which is not yet whole
+	repeated bool        // the client sent bytes again
+	// closedWindow says that the client's last window was zero: its kernel can take no more.
+	closedWindow bool
+}
+
+// counts is what was seen on the connection.
+type counts struct {
+	CommandCount int // sent
+	ReplyCount   int // in-band
+	Pushes       int
+	batches      int32
+	accepted     int // replies that the server sent before it had any command
+	unsolicit    int
+
+	contradictions    int
+	unanchoredReplies int
+	badRequests       int // places where the client's bytes are no request
+	badAfter          int // commands before the last of them
+	quietSubs         int // confirmations that servers may send though CLIENT REPLY forbids replies
+}
+
+// queues are the commands under way.
+type queues struct {
+	Pending Queue // commands whose reply is due, oldest first
+	Log     Queue // commands not yet settled, oldest first
+	Acked   int   // log entries from the front that the server's kernel has acknowledged
+	Prev    tail  // the last command sent, and what followed it
+}
+
+// doubts is what is open about the pairing.
+type doubts struct {
+	unsureMode   bool // whether replies are due at all is not known: the capture lacks a part of a command that may say so
+	holes        bool // lost bytes since the last command
+	holed        [2]bool
+	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
+	open         *unresolved // replies whose command is not decided; nil almost always
+}
+
+// unanchored reports whether it is open which command the next reply serves, since bytes were lost.
+func (d *doubts) Unanchored() bool { return d.open != nil && d.open.anchoring }
+
+// contradictory reports whether replies are kept back because one of them cannot serve its command.
+func (d *doubts) contradictory() bool { return d.open != nil && !d.open.anchoring }
+
+// Sink is told what the pairing of a connection finds, in the order of the packets.
+type Sink interface {
+	// Describe is called with a command before it is numbered into a write: it may be a part of the connection's set-up.
+	Describe(v Verb, req *resp.Request, ex *Exchange)
+	// Sent is called with each command before its place in the queues is taken.
+	Sent(ex *Exchange, req *resp.Request, start *SegmentMark)
+	// Served is called when a reply was tied to its command, after the mode has moved.
+	Served(ex *Exchange, r *resp.Reply)
+	Oddity(o *Oddity)
+	Aligned(a *Alignment)
+	// ClientClosed is called at the client's first FIN or RST.
+	ClientClosed()
+	// Control is called for segments that open, close or repeat.
+	Control(who int, seg *reassembly.Segment)
+}
+
+// Role indexes what client and server did.
+const (
+	RoleClient = 0
+	RoleServer = 1
+)
+
+// Basis says how something about a connection was decided.
+type Basis uint8
+
+// Grounds for a decision, weakest first.
+const (
+	NoBasis Basis = iota
+	ByBytes       // from the first payload
+	ByPort        // from the port numbers
+	BySYN         // from the handshake of TCP
+)
+
+var basisNames = [...]string{"", "bytes", "port", "syn"}
+
+// String returns the word that every output uses.
+func (b Basis) String() string { return basisNames[b] }
+
+// Begin makes s the pairing of a connection whose first segment is there. The memory of its queues is used again.
+func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
+	c := seg.Conn
+	pending, log, calls := s.Pending, s.Log, s.Block.calls
+	pending.Clear()
+	log.Clear()
+	*s = Session{Shared: shared, Sink: sink}
+	s.Conn, s.ID, s.Start, s.First = c, c.ID, c.Start, c.First
+	s.Pending, s.Log = pending, log
+	s.Block.calls = calls[:0]
+	s.AckSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
+	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
+	s.roles.decide(s, seg)
+}
+
+// role returns which role a side plays.
+func (s *Session) role(side reassembly.Side) int { return int(side ^ s.ClientSide) }
+
+func (s *Session) setClient(side reassembly.Side, by Basis) {
+	s.ClientSide, s.RoleKnown, s.RoleBy = side, true, by
+	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
+}
+
+// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges. plain is what
+// PlainSegment says of it.
+func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
+	if !s.RoleKnown {
+		s.roles.decide(s, seg)
+	}
+	who = s.role(seg.From)
+	if seg.Missing > 0 {
+		s.hidden.hole(who, seg)
+		s.hole(who, seg.Missing)
+	}
+	s.arrived(who, seg)
+	if who == RoleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) {
+		s.kernelAck(seg)
+	}
+	if seg.Length > len(seg.Payload) {
+		s.cut[who] = true
+	}
+	return who
+}
+
+// Bytes takes the payload of a segment that has one. It reports whether commands or replies were looked for in it.
+func (s *Session) Bytes(who int, seg *reassembly.Segment) bool {
+	if s.Kind == Undecided {
+		s.roles.decideKind(s, who, seg)
+	}
+	if !s.Kind.decoded() {
+		return false
+	}
+	if who == RoleClient {
+		s.clientBytes(seg)
+	} else {
+		s.serverBytes(seg)
+	}
+	return true
+}
+
+// Depart notes what a segment says beside its bytes, after these have been taken.
+func (s *Session) Depart(who int, seg *reassembly.Segment, plain bool) {
+	if who == RoleClient && seg.Flags&reassembly.SYN == 0 {
+		s.closedWindow = seg.Window == 0
+	}
+	if seg.Ack > s.AckSeen[who] {
+		s.AckSeen[who] = seg.Ack
+	}
+	if !plain && (seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0) {
+		s.control(who, seg)
+	}
+}
+
+// PlainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an
+// acknowledgement, and nothing else. Asking that once saves asking it in ten places.
+func PlainSegment(seg *reassembly.Segment) bool {
+	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
+		seg.Length == len(seg.Payload)
+}
+
+// arrived takes what every segment tells.
+func (s *Session) arrived(who int, seg *reassembly.Segment) {
+	s.Last = seg.Time
+	if seg.HasTS {
+		s.hidden.stamp(who, seg)
+	}
+}
+
+// kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
+func (s *Session) kernelAck(seg *reassembly.Segment) {
+	for s.Acked < s.Log.Len() {
+		ex := s.Log.At(s.Acked)
+		if ex.End > seg.Ack {
+			return
+		}
+		ex.AckedTime, ex.AckedFrame = seg.Time, seg.Frame
+		if seg.HasTS {
+			ex.AckedTS = seg.TSVal
+		}
+		if rtt := seg.Time.Sub(ex.EndTime); rtt >= 0 && !ex.Late && (s.MinRTT == 0 || rtt < s.MinRTT) {
+			s.MinRTT = max(rtt, time.Microsecond)
+		}
+		s.Acked++
+	}
+}
+
+// control notes openings, closings and retransmissions.
+func (s *Session) control(who int, seg *reassembly.Segment) {
+	if who == RoleClient && seg.Repeated > 0 {
+		s.repeated = true
+	}
+	m := &s.Closing[who]
+	if seg.Flags&reassembly.FIN != 0 && !m.Fin && !m.Rst {
+		*m = CloseMark{Fin: true, Frame: seg.Frame, Time: seg.Time, Ack: seg.Ack}
+	}
+	if seg.Flags&reassembly.RST != 0 && !m.Rst {
+		m.Rst, m.noTS = true, !seg.HasTS || seg.TSVal == 0
+		if !m.Fin {
+			m.Frame, m.Time, m.Ack = seg.Frame, seg.Time, seg.Ack
+		}
+	}
+	if who == RoleClient && (m.Fin || m.Rst) && s.Kind.decoded() {
+		s.Sink.ClientClosed()
+	}
+	s.Sink.Control(who, seg)
+}
+
+// Close ends the pairing: nothing follows on the connection. What still waits for judgement stays in the log.
+func (s *Session) Close(seg *reassembly.Segment) {
+	if seg.Time > s.Last {
+		s.Last = seg.Time
+	}
+	c := s.Conn
+	if !s.RoleKnown {
+		s.setClient(reassembly.A, NoBasis)
+	}
+	s.Lost[RoleClient] = c.Sides[s.ClientSide].Lost
+	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
+	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
+	if s.Kind.decoded() {
+		s.torn.report(s, false)
+		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))
+	}
+}

@@ -1,0 +1,119 @@
+package reader
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// SharedUse tells that a lockstep connection is written to as if by two callers.
+type SharedUse struct {
+	Session   *Conn
+	First     pairing.Exchange
+	Second    pairing.Exchange
+	Gap       time.Duration
+	Count     int // of this kind on the connection so far
+	AfterQuit bool
+	Stance    client.Stance
+	Library   client.Library
+}
+
+func (*SharedUse) Event() {}
+
+// sharedMin is how many overlapping writes without a silence show two writers.
+const sharedMin = 3
+
+// sharedWrite notes that b was written soon after a, whose reply was due, by a client whose library waits for each
+// reply: nobody can have given up that fast.
+func (s *Conn) sharedWrite(a, b *pairing.Exchange, st client.Stance) {
+	if a.Flags&(pairing.Blocks|pairing.Uncertain|pairing.AfterHole) != 0 || b.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || st.Policy != client.PolicyLockstep || st.Basis == client.BasisGiven {
+		return
+	}
+	if b.Time.Sub(a.EndTime) < pairing.BatchGap || a.Full || a.Unsure || b.Unsure || s.Group.Pop.Pipelined > 0 {
+		return
+	}
+	if s.sharedWrites++; s.sharedWrites < s.Judging.SharedMin {
+		return
+	}
+	s.tellShared(a, b, st, false)
+}
+
+// afterQuit notes a command that was written after the answer to QUIT had arrived: whoever wrote it did not know.
+func (s *Conn) afterQuit(quit, ex *pairing.Exchange) {
+	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
+		return
+	}
+	s.tellShared(quit, ex, s.Stance(), true)
+}
+
+func (s *Conn) tellShared(a, b *pairing.Exchange, st client.Stance, quit bool) {
+	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.sharedWrites, AfterQuit: quit, Stance: st}
+	if s.Group != nil {
+		e.Library = s.Group.Pop.Library()
+	}
+	s.Judging.sink.SharedUse(e)
+}
+
+// BlockGivenUp tells that a client went away from a blocking command before the time that it had asked to block for.
+type BlockGivenUp struct {
+	Session  *Conn
+	Exchange pairing.Exchange
+	BlockFor time.Duration // 0: for ever
+	Gap      time.Duration
+	How      client.GaveUp
+	Frame    int64
+	// Lost is set in a second event of the kind, when the server hands out an element after all: nobody reads it.
+	Lost      bool
+	LostFrame int64
+	LostAt    time.Duration // after the client had gone
+	Element   string
+
+	ack int64 // what the client had received when it went
+}
+
+func (*BlockGivenUp) Event() {}
+
+// blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
+func (s *Conn) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration, ack int64) {
+	if s.Pending.Len() == 0 || s.block != nil {
+		return
+	}
+	ex := s.Pending.Front()
+	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || s.beganToArrive(ex, ack) {
+		return // what looks like waiting in vain is the capture's
+	}
+	if ex.Flags&pairing.Blocks == 0 || ex.Verb == pairing.VerbDebug || ex.Served || ex.BlockFor > 0 && gap >= ex.BlockFor {
+		return
+	}
+	s.block = &BlockGivenUp{Session: s, Exchange: *ex, BlockFor: ex.BlockFor, Gap: gap, How: how, Frame: frame, ack: ack}
+	s.Judging.sink.Blocked(s.block)
+}
+
+// beganToArrive reports whether a client that had received all bytes before ack may have got the reply to ex, or a part of
+// it: bytes that the capture lacks or shows later, or any since ex was sent where no older reply was due.
+func (s *Conn) beganToArrive(ex *pairing.Exchange, ack int64) bool {
+	if ack == reassembly.NoAck || ack <= ex.Ack {
+		return false
+	}
+	return ack > s.Answers.Offset() || s.Lossy() || ex.Outstanding == 0 && s.Pushes == 0
+}
+
+// blockServed notes that a blocking command which nobody waits for any more took an element.
+func (s *Conn) blockServed(ex *pairing.Exchange) {
+	b := s.block
+	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == client.GaveUpReuse || !elementReply(ex) ||
+		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {
+		return
+	}
+	b.Lost, b.LostFrame, b.LostAt = true, ex.Serves.Frame, ex.Serves.Time.Sub(b.Exchange.EndTime)-b.Gap
+	b.Element = s.Judging.Print.Describe(ex, &ex.Serves)
+	s.Judging.sink.Blocked(b)
+}
+
+// elementReply reports whether the reply of a blocking command carries something that it took from the database.
+func elementReply(ex *pairing.Exchange) bool {
+	k := ex.Serves.Kind.String()
+	return k == "array" || k == "bulk" || k == "map"
+}
