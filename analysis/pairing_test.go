@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
@@ -96,12 +97,12 @@ func pair(tb testing.TB, packets []capture.Packet) pairOf {
 				}
 				clients[e.Session.ID] = side
 			}
-		case *analysis.Exchange:
+		case *pairing.Exchange:
 			s := e.Session
 			b, side := base[s.ID], clients[s.ID]
 			p := place{s.Client, b[side] + uint32(e.End), e.EndTime}
 			x := out[p]
-			x.served, x.sure = e.Served, e.Flags&analysis.Uncertain == 0
+			x.served, x.sure = e.Served, e.Flags&pairing.Uncertain == 0
 			x.reply = b[side.Other()] + uint32(e.Serves.End)
 			x.what = fmt.Sprintf("command %d %s of %s, frame %d, reply %s in frame %d", e.Index, e.CommandName(), s.Client, e.Frame, e.Serves.Kind, e.Serves.Frame)
 			out[p] = x

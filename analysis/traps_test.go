@@ -181,9 +181,9 @@ func TestTraps(t *testing.T) {
 					rows = append(rows, fmt.Sprintf("#%d", e.Exchange.Index))
 				case *pairing.Exchange:
 					served[e.Index] = describe(e)
-				case *analysis.Alignment:
+				case *pairing.Alignment:
 					rows = append(rows, "alignment")
-				case *analysis.Oddity:
+				case *pairing.Oddity:
 					if word := oddities[e.What]; word != "" {
 						rows = append(rows, word)
 					} else {
