@@ -41,6 +41,10 @@ func (f *ConnFacts) close(at capture.Time) {
 	if f.owed == CallerWaits {
 		f.answered(ReplyOwed, at)
 	}
+	if f.Quit {
+		f.link.ClosedByQuit++
+	}
+	f.endTick(at)
 	f.link.recordClose(f, at)
 }
 
