@@ -8,9 +8,6 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// prompt is how soon after a reply a reader that was waiting for it goes on.
-const prompt = 10 * time.Millisecond
-
 // judge walks over the batches at the front of the log whose fate is known and says for each caller which reply it
 // got. It models the client's reader: replies that were delivered and not read stand in s.unread, oldest first, and
 // each caller reads the oldest. A caller that gave up leaves its reply there, for the next one to find.
@@ -181,7 +178,7 @@ func (s *readerConn) read(batch []*Exchange, l limits, st Stance, wait patience)
 			ex.Belief = Belief{}
 			continue
 		}
-		if ex.drains() {
+		if drains(ex) {
 			s.drain(ex)
 		}
 		r := s.unread.front()
@@ -272,7 +269,7 @@ func (s *readerConn) read(batch []*Exchange, l limits, st Stance, wait patience)
 const drainToken = 16
 
 // drains reports whether the caller of a command throws away all replies before its own.
-func (ex *Exchange) drains() bool {
+func drains(ex *Exchange) bool {
 	return ex.verb == verbEcho && ex.Served && ex.Serves.N >= drainToken && isHex(ex.Serves.Text.Raw())
 }
 

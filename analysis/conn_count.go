@@ -39,7 +39,7 @@ func (f *ConnFacts) close(at capture.Time) {
 		f.link.HalfClosed--
 	}
 	if f.owed == CallerWaits {
-		f.answered(ReplyOwed, at)
+		f.owe(ReplyOwed, at)
 	}
 	if f.Quit {
 		f.link.ClosedByQuit++
@@ -48,31 +48,22 @@ func (f *ConnFacts) close(at capture.Time) {
 	f.link.recordClose(f, at)
 }
 
-// owe takes what the connection waits for, and counts the connections of the link whose callers wait.
+// owe takes a change of what the connection waits for, and counts the connections of the link whose callers wait.
 func (f *ConnFacts) owe(now Owed, at capture.Time) {
-	switch was := f.owed; {
-	case now == was:
-	case now == CallerWaits:
-		if f.owed, f.owedSince = now, at; f.link != nil {
-			f.link.wait(1, at)
-		}
-	case was == CallerWaits:
-		f.answered(now, at)
-	default:
-		f.owed = now
-	}
-}
-
-// answered takes the end of a caller's wait.
-func (f *ConnFacts) answered(now Owed, at capture.Time) {
-	since, l := f.owedSince, f.link
-	if f.owed, f.owedSince = now, at; l == nil {
+	was, since, l := f.owed, f.owedSince, f.link
+	if f.owed = now; now != CallerWaits && was != CallerWaits {
 		return
 	}
-	if at.Sub(since) < promptWithin {
-		l.peer.prompt++
+	if f.owedSince = at; l == nil {
+		return
 	}
-	l.wait(-1, at)
+	by := 1
+	if now != CallerWaits {
+		if by = -1; at.Sub(since) < promptWithin {
+			l.peer.prompt++
+		}
+	}
+	l.wait(by, at)
 }
 
 // Finish completes the facts at the end of the connection.

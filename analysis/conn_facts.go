@@ -158,15 +158,17 @@ func (f *ConnFacts) See(s *Paired, who int, seg *reassembly.Segment, plain bool,
 		return
 	}
 	// Nearly all segments: data on an open connection, of the client after no silence and when nothing was due.
+	f.payload(at)
+	f.segmentAt = at
 	if who == roleClient {
 		f.wrote(seg)
 		f.Repeats = 0
 	} else {
 		f.LastServer = at
 	}
-	f.payload(at)
-	f.segmentAt = at
-	f.owe(now, at)
+	if now != f.owed {
+		f.owe(now, at)
+	}
 }
 
 // look takes a segment of any kind.
@@ -187,7 +189,9 @@ func (f *ConnFacts) look(s *Paired, who int, seg *reassembly.Segment, now Owed) 
 	if now == CallerWaits && f.state == shutConn {
 		now = ReplyOwed // nobody waits on a closed connection
 	}
-	f.owe(now, seg.Time)
+	if now != f.owed {
+		f.owe(now, seg.Time)
+	}
 }
 
 // wrote takes data of the client.

@@ -21,15 +21,15 @@ type Session struct {
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
-func (s *Session) begin(run *Run, c *reassembly.Conn) {
+func (s *Session) begin(run *Run, seg *reassembly.Segment) {
 	unread := s.reader.unread
 	unread.clear()
-	s.Paired.Begin(run.shared, s, c)
+	s.Paired.Begin(run.shared, s, seg)
 	s.caller = clientConn{Paired: &s.Paired, reg: run.clients, sink: s}
 	s.reader = readerConn{clientConn: &s.caller, judging: run.judging, chance: 1, unread: unread, batch: s.reader.batch[:0]}
 	s.run = run
 	s.topo, s.facts = NodeConn{}, ConnFacts{}
-	s.facts.Begin(run.links, c.ID)
+	s.facts.Begin(run.links, s.ID)
 }
 
 // SessionOf returns the session that a pairing belongs to.
@@ -141,7 +141,7 @@ func (s *Session) Control(who int, seg *reassembly.Segment) {
 // GaveUp takes a wait that ended without a reply.
 func (s *Session) GaveUp(ex *Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time) {
 	ex.Flags |= GivenUp
-	s.run.tale.waited(s, ex, gap, at)
+	s.run.waitEnded(s, ex, gap, at)
 	s.run.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 

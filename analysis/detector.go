@@ -1,14 +1,6 @@
 package analysis
 
-import (
-	"cmp"
-	"fmt"
-	"iter"
-	"net/netip"
-	"slices"
-
-	"github.com/respsniff/respsniff/capture"
-)
+import "iter"
 
 // Detector is one rule: a documented value that knows how to watch a run.
 type Detector struct {
@@ -19,14 +11,20 @@ type Detector struct {
 	Since    string // version that first had it
 	Page     string // Markdown
 	Params   []Param
+	CausedBy []Cause  // what its findings can be caused by
+	Step     StepText // its findings as a step of an incident
 	// Begin starts a watch over one run. What it returns is called for the events it names, in their order.
 	Begin func(*Reporter) Hooks
 }
 
-// Param is a parameter of a rule, set by the flag --<id>.<name>.
-type Param struct {
-	Name, Default, Meaning string
+// Reporter is what one rule writes to, and where it asks for what the run knows.
+type Reporter struct {
+	*Collector
+	run *Run
 }
+
+// Run returns the run that is watched.
+func (r *Reporter) Run() *Run { return r.run }
 
 // Hooks are what a rule wants to see; nil for what it does not. There is none for commands and replies that are as they
 // should be: of a million there are a few that a rule can use, and telling all of them is a tenth of all the work on small
@@ -48,29 +46,6 @@ type Hooks struct {
 	Finish   func(*Run) // the run is over; last chance to report
 }
 
-// Occurrence is one instance of a rule's fault.
-type Occurrence struct {
-	Client     netip.AddrPort
-	Server     netip.AddrPort
-	Library    string
-	Policy     string
-	Conn       int64 // 0: concerns no single connection
-	Time, Last capture.Time
-	Count      int // 0 counts as 1
-	Severity   Severity
-	Confidence Confidence
-	Weakened   bool
-	Victims    map[string]int // by what they saw
-	Commands   map[string]int // by command
-	Notes      []string
-	// PerServer false groups all servers of the client into one finding, PerClient false all clients.
-	AnyServer, AnyClient bool
-	// Subject makes findings of one rule and group distinct: a slot, a node. It enters the fingerprint.
-	Subject string
-	// Evidence builds the example; it is called only if the example is kept.
-	Evidence func() Example
-}
-
 // Detect runs the rules over a run's events and yields the findings, worst first, when the events are over. With
 // Options.Live it also yields them as they appear, with Early set. Errors of
 // the events are passed on as they come. The events must be those of run.
@@ -78,12 +53,8 @@ func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter
 	return func(yield func(Finding, error) bool) {
 		var w watch
 		for _, d := range detectors {
-			rep := &Reporter{d: d, run: r, groups: map[groupID]*collected{}}
-			rep.resume()
-			w.add(d.Begin(rep))
-			w.reporters = append(w.reporters, rep)
+			w.add(d.Begin(&Reporter{r.register.Begin(d.rule()), r}))
 		}
-		r.rules = reports{made: w.reporters}
 		for e, err := range events {
 			if err != nil {
 				if !yield(Finding{}, err) {
@@ -91,16 +62,15 @@ func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter
 				}
 				continue
 			}
-			if r.guardedly(&w, e); !r.early(&w, yield) {
+			r.guardedly(&w, e)
+			if r.o.Live && !r.register.Early(func(f Finding) bool { return yield(f, nil) }) {
 				return
 			}
 		}
 		for _, f := range w.finish {
 			r.finished(f)
 		}
-		all := w.findings()
-		r.relate(all)
-		for _, f := range all {
+		for _, f := range r.register.Findings() {
 			if !yield(f, nil) {
 				return
 			}
@@ -110,21 +80,20 @@ func (r *Run) Detect(events iter.Seq2[Event, error], detectors []*Detector) iter
 
 // watch dispatches events to the hooks that want them.
 type watch struct {
-	reporters []*Reporter
-	opened    []func(*Opened)
-	control   []func(*Control)
-	ended     []func(*Ended)
-	errors    []func(*Answered)
-	redirect  []func(*Redirected)
-	odd       []func(*Answered)
-	troubled  []func(*Exchange)
-	waited    []func(*WaitEnded)
-	oddity    []func(*Oddity)
-	aligned   []func(*Alignment)
-	desync    []func(*Desync)
-	shared    []func(*SharedUse)
-	blocked   []func(*BlockGivenUp)
-	finish    []func(*Run)
+	opened   []func(*Opened)
+	control  []func(*Control)
+	ended    []func(*Ended)
+	errors   []func(*Answered)
+	redirect []func(*Redirected)
+	odd      []func(*Answered)
+	troubled []func(*Exchange)
+	waited   []func(*WaitEnded)
+	oddity   []func(*Oddity)
+	aligned  []func(*Alignment)
+	desync   []func(*Desync)
+	shared   []func(*SharedUse)
+	blocked  []func(*BlockGivenUp)
+	finish   []func(*Run)
 }
 
 func (w *watch) add(h Hooks) {
@@ -190,31 +159,4 @@ func (w *watch) see(e Event) {
 	case *BlockGivenUp:
 		each(w.blocked, e)
 	}
-}
-
-// findings returns what all rules found: the capture's own faults apart, worst first.
-func (w *watch) findings() []Finding {
-	var all []Finding
-	for _, r := range w.reporters {
-		all = append(all, r.findings()...)
-	}
-	SortFindings(all)
-	seen := map[string]int{}
-	for i := range all {
-		f := &all[i]
-		if seen[f.Fingerprint]++; seen[f.Fingerprint] > 1 {
-			f.Fingerprint = fmt.Sprintf("%s-%d", f.Fingerprint, seen[f.Fingerprint])
-		}
-	}
-	return all
-}
-
-// SortFindings puts findings in the order of reports: worst first, then surest, then earliest.
-func SortFindings(all []Finding) {
-	slices.SortStableFunc(all, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Confidence, a.Confidence),
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.First, b.First), cmp.Compare(a.Fingerprint, b.Fingerprint),
-		)
-	})
 }

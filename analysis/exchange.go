@@ -5,6 +5,7 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // Event is what a run emits about the connections: an *Exchange or one of the facts of the rooms below.
@@ -95,10 +96,10 @@ type Exchange struct {
 
 // Request is what was asked.
 type Request struct {
-	Call        resp.Call     // without the slot, which Slot gives
-	Command     *resp.Command // nil: not in the table
-	Name        Snippet       // as sent
-	Key         Snippet       // first key; Len 0 and !HasKey: none
+	Call        commands.Call     // without the slot, which Slot gives
+	Command     *commands.Command // nil: not in the table
+	Name        Snippet           // as sent
+	Key         Snippet           // first key; Len 0 and !HasKey: none
 	HasKey      bool
 	verb        verb
 	hello       protocol // that a HELLO asks for

@@ -1,7 +1,9 @@
 package analysis
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -33,44 +35,6 @@ func ParseSeverity(word string) (Severity, bool) {
 	return 0, false
 }
 
-// Confidence says how surely a claim follows from the capture. The zero value is not printed.
-type Confidence uint8
-
-// Confidence levels, least first.
-const (
-	Unsaid   Confidence = iota // below one half: counted in the summary only
-	Possible                   // two assumptions, a gap in the window, or the client's policy is unknown
-	Likely                     // one ordinary assumption that this capture does not test
-	Strong                     // one assumption that this capture tests
-	Proven                     // follows from captured bytes and sequence arithmetic
-)
-
-var confidenceNames = [...]string{"", "possible", "likely", "strong", "proven"}
-
-// String returns the word that every output uses.
-func (c Confidence) String() string { return confidenceNames[c] }
-
-// Number returns the level as machine output gives it: 0, 0.55, 0.8, 0.95 or 1.
-func (c Confidence) Number() float64 { return [...]float64{0, 0.55, 0.8, 0.95, 1}[c] }
-
-// Down returns the next lower level; Possible stays.
-func (c Confidence) Down() Confidence {
-	if c > Possible {
-		return c - 1
-	}
-	return c
-}
-
-// ParseConfidence is the inverse of String.
-func ParseConfidence(word string) (Confidence, bool) {
-	for i, n := range confidenceNames {
-		if n == word && i > 0 {
-			return Confidence(i), true
-		}
-	}
-	return 0, false
-}
-
 // Finding is one fault: all that one rule saw of one client group. Every string in it is safe to print on a terminal:
 // text from the wire has been through Text.
 type Finding struct {
@@ -79,10 +43,12 @@ type Finding struct {
 	Severity   Severity
 	Confidence Confidence
 	Title      string // one sentence with the numbers
-	// Fingerprint does not depend on ports, times or frame numbers.
+	// Fingerprint names the rule, the client's address, the server with its port, and the subject. It does not depend on
+	// client ports, times, frame numbers or the order of findings.
 	Fingerprint string
 	Client      netip.Addr     // zero where no single client is concerned
 	Server      netip.AddrPort // zero where no single server is concerned
+	Subject     string         // what else makes findings of one rule distinct: "slot 12182"
 	Library     string         // "jedis", or empty
 	Policy      string
 	First, Last capture.Time
@@ -96,6 +62,9 @@ type Finding struct {
 	Remedy      string
 	// Causes are the fingerprints of the findings that led to this one.
 	Causes []string
+	// More is not 0 for the row that stands for what a rule found beyond its bound of findings: how many further clients
+	// it is about, or servers. At most as many as are there.
+	More int
 	// Early says that the run goes on (Options.Live): the finding stands, its numbers may grow.
 	Early bool
 }
@@ -120,22 +89,6 @@ type Example struct {
 	Confidence     Confidence
 }
 
-// Victim is a command whose caller got another command's reply.
-type Victim struct {
-	Index      int // command number on its connection, from 1
-	Command    string
-	Key        string
-	Serves     int // command whose reply the server meant for it; 0: none seen
-	Believes   int // command whose reply its caller got; 0: none
-	Frame      int64
-	File       int32 // of Frame
-	Time       capture.Time
-	Meant      string // the reply the server meant, as "bulk, 57 bytes"
-	Got        string // the reply the caller got
-	Saw        string // nil, wrong type, wrong value, redirect, error
-	Confidence Confidence
-}
-
 // Step is one packet of an example's ladder.
 type Step struct {
 	Frame      int64
@@ -145,4 +98,18 @@ type Step struct {
 	Length     int
 	What       string // "GET short_url_pre.qGZmAb", "$-1 (GET's reply)", "ACK only", "FIN"
 	Mark       string // why it matters: "2.002272 s later, no byte in between"
+}
+
+// SortFindings puts findings in the order of reports: worst first, then surest, then earliest. The row for what is
+// beyond a rule's bound is the rule's last of its severity and confidence.
+func SortFindings(all []Finding) {
+	slices.SortStableFunc(all, func(a, b Finding) int { return compareFindings(&a, &b) })
+}
+
+func compareFindings(a, b *Finding) int {
+	return cmp.Or(
+		cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Confidence, a.Confidence),
+		cmp.Compare(a.Rule, b.Rule), cmp.Compare(min(a.More, 1), min(b.More, 1)),
+		cmp.Compare(a.First, b.First), cmp.Compare(a.Fingerprint, b.Fingerprint),
+	)
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 
 	"github.com/respsniff/respsniff/reassembly"
-	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // Kind says what a connection carries.
@@ -86,7 +86,7 @@ func looksLike(p []byte) likeness {
 	}
 	switch p[0] {
 	case '*':
-		if word, ok := firstBulk(p); ok && resp.IsCommandName(word) {
+		if word, ok := firstBulk(p); ok && commands.IsCommandName(word) {
 			return likeRequest
 		}
 		return likeNeither
@@ -95,7 +95,7 @@ func looksLike(p []byte) likeness {
 	}
 	line, _, _ := bytes.Cut(p, []byte("\n"))
 	word, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
-	if resp.IsCommandName(word) && !bytes.Contains(line, []byte(" HTTP/")) {
+	if commands.IsCommandName(word) && !bytes.Contains(line, []byte(" HTTP/")) {
 		return likeRequest
 	}
 	return likeNeither

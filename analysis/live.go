@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"slices"
-	"time"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -17,12 +16,7 @@ import (
 //     or twice as frequent. At the end all findings come once more, complete.
 //
 // Rules that only know at the end (leaks of pools, quality of the capture) are silent until then.
-const (
-	// liveWait is how long a command may wait for the judgement until more is known of its client.
-	liveWait = 30 * time.Second
-	// liveSure is the least confidence of a finding that is reported early.
-	liveSure = Likely
-)
+const ()
 
 // liveNow is the latest moment that a live run knows of.
 func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
@@ -61,117 +55,11 @@ func (r *Run) tick(s *Session) {
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
 func (r *Run) Outstanding() int { return r.shared.alive }
 
-// reportDesync emits the state of a connection's trouble. While it does, Reporters know which connection reports.
+// reportDesync emits the state of a connection's trouble.
 func (r *Run) reportDesync(s *Session) {
 	d := s.reader.desync
 	d.changed = false
-	d.Session, r.speaking = &s.reader, d
-	r.turns++
-	r.emit(d)
-	d.Session, r.speaking = nil, nil
-}
-
-// contribution is what an open connection has added to a finding.
-type contribution struct {
-	turn              int64 // the report that added it
-	count             int
-	victims, commands map[string]int
-}
-
-// told is what has been reported of a finding early.
-type told struct {
-	severity   Severity
-	confidence Confidence
-	count      int
-}
-
-// replaced takes back what an earlier report of the connection that is being reported had added to c, before o takes its
-// place. One report may add several occurrences. It returns the number of the report, 0 where o is of none.
-func (r *Reporter) replaced(c *collected, o *Occurrence) (turn int64) {
-	if !r.run.o.Live {
-		return 0
-	}
-	c.changed, r.run.news = true, true
-	d := r.run.speaking
-	if d == nil || o.Conn == 0 || o.Conn != d.Conn {
-		return 0
-	}
-	turn = r.run.turns
-	now, known := c.open[o.Conn]
-	if known && now.turn != turn {
-		c.takeBack(o.Conn, &now)
-		delete(c.open, o.Conn)
-		known = false
-	}
-	if !d.Open {
-		return 0 // the last report: nothing replaces it
-	}
-	if !known {
-		now = contribution{turn: turn, victims: map[string]int{}, commands: map[string]int{}}
-	}
-	now.count += max(o.Count, 1)
-	add(now.victims, o.Victims)
-	add(now.commands, o.Commands)
-	if c.open == nil {
-		c.open = map[int64]contribution{}
-	}
-	c.open[o.Conn] = now
-	return turn
-}
-
-// takeBack removes what a report of an open connection has added.
-func (c *collected) takeBack(conn int64, was *contribution) {
-	c.f.Count -= was.count
-	subtract(c.vics, was.victims)
-	subtract(c.cmds, was.commands)
-	c.f.Examples = slices.Clone(c.f.Examples)
-	for i := len(c.f.Examples) - 1; i >= 0; i-- {
-		if c.f.Examples[i].Conn == conn && c.marks[i].turn == was.turn {
-			c.f.Examples = slices.Delete(c.f.Examples, i, i+1)
-			c.marks = slices.Delete(c.marks, i, i+1)
-		}
-	}
-}
-
-func add(to, what map[string]int) {
-	for k, n := range what {
-		to[k] += n
-	}
-}
-
-func subtract(from, what map[string]int) {
-	for k, n := range what {
-		if from[k] -= n; from[k] <= 0 {
-			delete(from, k)
-		}
-	}
-}
-
-// early yields what is new among the findings. It is false when the consumer wants no more.
-func (r *Run) early(w *watch, yield func(Finding, error) bool) bool {
-	if !r.news {
-		return true
-	}
-	r.news = false
-	for _, rep := range w.reporters {
-		for _, c := range rep.order {
-			if !c.changed {
-				continue
-			}
-			c.changed = false
-			f := &c.f
-			if f.Confidence < liveSure || f.Severity <= c.told.severity && f.Confidence <= c.told.confidence && f.Count < 2*c.told.count {
-				continue
-			}
-			c.told = told{f.Severity, f.Confidence, f.Count}
-			out := rep.finding(c)
-			out.Early = true
-			// The run goes on with its own.
-			out.Examples, out.Notes = slices.Clone(out.Examples), slices.Clone(out.Notes)
-			if !yield(out, nil) {
-				return false
-			}
-		}
-	}
-	return true
+	d.Session = &s.reader
+	r.register.Report(d.Conn, d.Open, func() { r.emit(d) })
+	d.Session = nil
 }

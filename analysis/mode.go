@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // mode is the protocol state of a connection, as its commands and replies have set it.
@@ -95,10 +96,10 @@ var verbsByName = func() map[string]verb {
 }()
 
 // verbsByID maps Command.ID to the verb, because a look-up by name for each command costs a twentieth of all time.
-var verbsByID = func() (table [resp.CommandIDs]verb) {
+var verbsByID = func() (table [commands.CommandIDs]verb) {
 	for name, v := range verbsByName {
 		req := resp.Request{NArgs: 1, Args: []resp.Arg{{Bytes: []byte(name), Len: len(name)}}}
-		if id := resp.Lookup(&req).ID(); id > 0 {
+		if id := commands.Lookup(&req).ID(); id > 0 {
 			table[id] = v
 		}
 	}
@@ -106,7 +107,7 @@ var verbsByID = func() (table [resp.CommandIDs]verb) {
 }()
 
 // verbOf classifies a request.
-func verbOf(cmd *resp.Command, req *resp.Request) verb {
+func verbOf(cmd *commands.Command, req *resp.Request) verb {
 	if id := cmd.ID(); id > 0 {
 		if v := verbsByID[id]; v != otherVerb {
 			return v

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // ExecView is the element of EXEC's array that answers a queued command.
@@ -29,7 +30,7 @@ type transaction struct {
 }
 
 type queuedCall struct {
-	call  resp.Call
+	call  commands.Call
 	index int
 	auth  bool
 	hello protocol

@@ -9,6 +9,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/reassembly"
@@ -109,10 +110,11 @@ func pair(tb testing.TB, packets []capture.Packet) pairing {
 	return out
 }
 
-// TestPairsSurviveLoss drops every single packet in turn, and begins the capture at every fourth. Each command
-// that is not marked uncertain must keep the reply that it has in the whole capture.
+// TestPairsSurviveLoss drops every single packet in turn, and begins the capture at every fourth: of every seventh packet,
+// unless the run is exhaustive. Each command that is not marked uncertain must keep the reply that it has in the whole
+// capture.
 func TestPairsSurviveLoss(t *testing.T) {
-	const exhaustive = 500 // of longer captures, some forty packets
+	const longest = 500 // of longer captures, some forty packets
 	for _, name := range []string{
 		"01a_small.pcap", "seed1_article.pcap", "04_auth.pcap", "04_binary.pcap", "04_cluster_moved_cli.pcap", "04_goredis_pipeline.pcap",
 		"04_inline_nc.pcap", "04_ioredis.pcap", "04_large.pcap", "04_misc.pcap", "04_monitor.pcap", "04_multi.pcap", "04_pubsub.pcap",
@@ -122,13 +124,10 @@ func TestPairsSurviveLoss(t *testing.T) {
 			packets := load(t, name)
 			packets = packets[:min(len(packets), 700)]
 			step := 1
-			if len(packets) > exhaustive {
+			if len(packets) > longest {
 				step = len(packets)/40 + 1
 			}
-			step *= thin
-			if testing.Short() {
-				step *= 7
-			}
+			step *= exhaustive.Step(7)
 			clean := pair(t, packets)
 			sure, all := 0, 0
 			for n := 0; n < len(packets); n += step {

@@ -2,22 +2,26 @@ package analysis
 
 import (
 	"errors"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Param returns the value of the rule's parameter: as the user gave it, else its default. An unknown name gives "".
-func (r *Reporter) Param(name string) string {
-	if v, ok := r.run.o.Params[strings.ToLower(r.d.ID)+"."+name]; ok && v != "" {
-		return v
-	}
-	return r.defaultOf(name)
+// Param is a parameter of a rule, set by the flag --<id>.<name>.
+type Param struct {
+	Name, Default, Meaning string
 }
 
-func (r *Reporter) defaultOf(name string) string {
-	for _, p := range r.d.Params {
+// Param returns the value of the rule's parameter: as the user gave it, else its default. An unknown name gives "".
+func (c *Collector) Param(name string) string {
+	if v, ok := c.reg.o.Params[strings.ToLower(c.rule.ID)+"."+name]; ok && v != "" {
+		return v
+	}
+	return c.defaultOf(name)
+}
+
+func (c *Collector) defaultOf(name string) string {
+	for _, p := range c.rule.Params {
 		if p.Name == name {
 			return p.Default
 		}
@@ -26,29 +30,29 @@ func (r *Reporter) defaultOf(name string) string {
 }
 
 // Duration returns a parameter of the form "30s". What is no positive duration counts as not given.
-func (r *Reporter) Duration(name string) time.Duration {
-	if d, err := time.ParseDuration(r.Param(name)); err == nil && d > 0 {
+func (c *Collector) Duration(name string) time.Duration {
+	if d, err := time.ParseDuration(c.Param(name)); err == nil && d > 0 {
 		return d
 	}
-	d, _ := time.ParseDuration(r.defaultOf(name))
+	d, _ := time.ParseDuration(c.defaultOf(name))
 	return d
 }
 
 // Number returns a parameter that is a positive whole number. What is none counts as not given.
-func (r *Reporter) Number(name string) int {
-	if n, err := strconv.Atoi(r.Param(name)); err == nil && n > 0 {
+func (c *Collector) Number(name string) int {
+	if n, err := strconv.Atoi(c.Param(name)); err == nil && n > 0 {
 		return n
 	}
-	n, _ := strconv.Atoi(r.defaultOf(name))
+	n, _ := strconv.Atoi(c.defaultOf(name))
 	return n
 }
 
 // Share returns a parameter of the form "1%" as a part of one. What is no such percentage counts as not given.
-func (r *Reporter) Share(name string) float64 {
-	if x, ok := parseShare(r.Param(name)); ok {
+func (c *Collector) Share(name string) float64 {
+	if x, ok := parseShare(c.Param(name)); ok {
 		return x
 	}
-	x, _ := parseShare(r.defaultOf(name))
+	x, _ := parseShare(c.defaultOf(name))
 	return x
 }
 
@@ -77,16 +81,4 @@ func (p Param) Check(value string) error {
 		return errors.New("want a duration above 0, such as 30ms")
 	}
 	return nil
-}
-
-// Fingerprint returns the fingerprint of the finding that an occurrence belongs to.
-func (r *Reporter) Fingerprint(o Occurrence) string {
-	id := groupID{o.Client.Addr(), o.Server, o.Subject}
-	if o.AnyServer {
-		id.server = netip.AddrPort{}
-	}
-	if o.AnyClient {
-		id.client = netip.Addr{}
-	}
-	return fingerprint(r.d.ID, id)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // Printer says what of commands and replies may be printed.
@@ -50,7 +51,7 @@ func (p Printer) Describe(ex *Exchange, in *ReplyInfo) string {
 	case resp.Simple:
 		return "+" + text.Short(40)
 	case resp.Error:
-		return "-" + resp.TextOf([]byte(resp.HideRepeated(string(in.Text.Raw())))).Short(60)
+		return "-" + resp.TextOf([]byte(commands.HideRepeated(string(in.Text.Raw())))).Short(60)
 	case resp.Array, resp.Map, resp.Set, resp.Push:
 		return fmt.Sprintf("%s of %d", in.Kind, in.N)
 	}

@@ -1,8 +1,6 @@
 package analysis
 
 import (
-	"slices"
-
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -17,7 +15,6 @@ type CaptureQuality struct {
 // quality is what a run gathers about the capture.
 type quality struct {
 	source   func() CaptureQuality
-	weakened map[string]bool
 	failures []Failure
 }
 
@@ -30,21 +27,4 @@ func (r *Run) Quality() CaptureQuality {
 		return CaptureQuality{Drops: capture.Drops{Known: r.o.Drops > 0, Kernel: r.o.Drops, Received: r.o.Seen}}
 	}
 	return r.quality.source()
-}
-
-// Weakened returns the rules, in order, with an occurrence that has a gap of the capture in its window.
-func (r *Run) Weakened() []string {
-	rules := make([]string, 0, len(r.quality.weakened))
-	for rule := range r.quality.weakened {
-		rules = append(rules, rule)
-	}
-	slices.Sort(rules)
-	return rules
-}
-
-func (q *quality) weaken(rule string) {
-	if q.weakened == nil {
-		q.weakened = map[string]bool{}
-	}
-	q.weakened[rule] = true
 }

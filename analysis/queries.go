@@ -3,6 +3,7 @@ package analysis
 import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // LastExchange returns the last command of the connection while it is not yet judged, or nil. It is valid during the
@@ -97,7 +98,11 @@ func (s *Paired) OnlySide() (client, only bool) {
 
 // OpenSecret returns, during Ended, where the request begins that the client had not finished, if it may hold a secret:
 // it was never told as Sent.
-func (s *Paired) OpenSecret() (start int64, ok bool) { return s.requests.PartialSecret() }
+func (s *Paired) OpenSecret() (start int64, ok bool) {
+	start, ok = s.requests.Partial()
+	name, _ := s.requests.PartialName()
+	return start, ok && (len(name) == 0 || commands.NamesSecret(name))
+}
 
 // minReplies is how many replies must have fitted before bytes that do not are held against the server.
 const minReplies = 2

@@ -111,6 +111,9 @@ func (j *judging) last() []*readerConn {
 	return waiting
 }
 
+// liveWait is how long a command of a live run may wait for the judgement until more is known of its client.
+const liveWait = 30 * time.Second
+
 // ripe reports whether a live run judges the session now.
 func (s *readerConn) ripe() bool {
 	if !s.judging.Live {

@@ -1,242 +1,132 @@
 package analysis
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"net/netip"
-	"slices"
+
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
-// Reporter collects the occurrences of one rule and groups them.
-type Reporter struct {
-	d      *Detector
-	run    *Run
-	groups map[groupID]*collected
-	order  []*collected
-	// Title and Remedy make the finding's texts once its numbers are known.
-	Title  func(*Finding) string
-	Remedy func(*Finding) string
-	Notes  func(*Finding) []string
+// Rule is what a Collector must know of the rule that writes to it.
+type Rule struct {
+	ID, Name string // "RS101", "dirty-reuse"
+	Summary  string // one line
+	Params   []Param
+	CausedBy []Cause
+	Step     StepText
 }
 
-// Run returns the run that is watched.
-func (r *Reporter) Run() *Run { return r.run }
+// Collector takes the occurrences of one rule and groups them: one group, one finding.
+type Collector struct {
+	rule   Rule
+	reg    *Register
+	groups map[groupID]*FindingGroup
+	order  []*FindingGroup
+	rest   *FindingGroup // all groups beyond the bound, as one row; nil: none
 
-type groupID struct {
-	client  netip.Addr
-	server  netip.AddrPort
-	subject string
+	// Title, Remedy and Notes make the finding's texts once its numbers are known. A rule that keeps something of each
+	// group gives them to Keep.
+	Title, Remedy func(*Finding) string
+	Notes         func(*Finding) []string
+
+	texts    groupTexts // of Keep
+	stepText func(fs []*Finding, n int) string
 }
-
-type collected struct {
-	id    groupID
-	f     Finding
-	conns map[int64]struct{}
-	more  int // connections whose numbers were given up
-	known map[string]bool
-	vics  map[string]int
-	cmds  map[string]int
-	marks []mark // of f.Examples
-
-	// Of a live run.
-	open    map[int64]contribution // by connection
-	told    told
-	changed bool
-	resumed bool // nothing was added since an earlier run, which made the texts of f
-}
-
-// mark is how an example ranks, and which report of an open connection it is from.
-type mark struct {
-	level Confidence
-	turn  int64 // 0: of none, it is not replaced
-}
-
-// maxConnsCounted bounds the set by which distinct connections of a finding are counted.
-const maxConnsCounted = 1 << 16
-
-// maxFindings bounds how many findings one rule may have; occurrences of further groups are counted with the last.
-const maxFindings = 1000
 
 // Add takes an occurrence.
-func (r *Reporter) Add(o Occurrence) {
+func (c *Collector) Add(o Occurrence) { c.add(&o) }
+
+// add returns the group of the occurrence, nil where it is too weak to be reported.
+func (c *Collector) add(o *Occurrence) *FindingGroup {
 	if o.Confidence == Unsaid {
-		if r.run.speaking == nil || !r.run.speaking.Open {
-			r.run.summary.Unsaid++
+		if !c.reg.reporting.open {
+			c.reg.suppressed++
 		}
-		return
+		return nil
 	}
-	id := groupID{o.Client.Addr(), o.Server, o.Subject}
-	if o.AnyServer {
-		id.server = netip.AddrPort{}
-	}
-	if o.AnyClient {
-		id.client = netip.Addr{}
-	}
-	c := r.groups[id]
-	if c == nil {
-		if len(r.order) >= maxFindings {
-			c = r.order[len(r.order)-1]
-		} else {
-			c = &collected{id: id, conns: map[int64]struct{}{}, vics: map[string]int{}, cmds: map[string]int{}, known: map[string]bool{}}
-			c.f = Finding{
-				Rule: r.d.ID, Name: r.d.Name, Severity: o.Severity, Client: id.client, Server: id.server, First: o.Time, Last: o.Time,
-			}
-			c.f.Fingerprint = fingerprint(r.d.ID, id)
-			r.groups[id] = c
-			r.order = append(r.order, c)
-		}
-	}
-	f := &c.f
-	turn := r.replaced(c, &o)
-	c.resumed = false
-	f.Count += max(o.Count, 1)
-	f.Severity = max(f.Severity, o.Severity)
-	f.Confidence = max(f.Confidence, o.Confidence)
-	f.First, f.Last = min(f.First, o.Time), max(f.Last, o.Time, o.Last)
+	g := c.groupOf(o)
+	now := g.replace(c.reg, o)
+	g.count(c.reg, o, now)
 	if o.Weakened {
-		f.Weakened = true
-		r.run.quality.weaken(r.d.ID)
+		c.reg.weakened[c.rule.ID] = true
 	}
-	if o.Library != "" {
-		f.Library = o.Library
+	c.reg.mark(o.Conn, c.rule.ID)
+	if o.Evidence != nil {
+		g.exemplify(c.reg, o, now)
 	}
-	if o.Policy != "" {
-		f.Policy = o.Policy
+	return g
+}
+
+// groupOf finds or makes the group of an occurrence. Beyond the bound that is the row for all further groups.
+func (c *Collector) groupOf(o *Occurrence) *FindingGroup {
+	id := o.group()
+	if g := c.groups[id]; g != nil {
+		return g
 	}
-	if o.Conn > 0 && len(c.conns) < maxConnsCounted {
-		c.conns[o.Conn] = struct{}{}
+	if c.rest != nil && c.rest.more.has(id) {
+		return c.rest
 	}
-	r.run.marked(o.Conn, r.d.ID)
-	for k, n := range o.Victims {
-		c.vics[k] += n
+	if c.reg.bounds.findings.Admits(len(c.order)) {
+		g := c.newGroup(id, o)
+		g.f.Fingerprint = fingerprint(c.rule.ID, id)
+		c.groups[id] = g
+		c.order = append(c.order, g)
+		return g
 	}
-	for k, n := range o.Commands {
-		c.cmds[k] += n
+	if c.rest == nil {
+		c.rest = c.newGroup(groupID{}, o)
+		c.rest.f.Fingerprint = fingerprint(c.rule.ID, groupID{subject: "\x00more"})
+		c.rest.more = newMoreRows()
 	}
-	for _, n := range o.Notes {
-		if !c.known[n] && len(c.known) < 8 {
-			c.known[n] = true
-			f.Notes = append(f.Notes, n)
-		}
-	}
-	if o.Evidence == nil {
-		return
-	}
-	// The examples kept are the surest, of these the earliest.
-	at := len(c.marks)
-	for at > 0 && c.marks[at-1].level < o.Confidence {
-		at--
-	}
-	if at >= r.run.o.MaxExamples {
-		return
-	}
-	e := o.Evidence()
-	if e.Conn == 0 {
-		e.Conn = o.Conn
-	}
-	if !e.Client.IsValid() {
-		e.Client = o.Client
-	}
-	if !e.Server.IsValid() {
-		e.Server = o.Server
-	}
-	if e.Time == 0 {
-		e.Time = o.Time
-	}
-	if e.Filter == "" {
-		e.Filter = r.run.Filter(e.Client, e.Server)
-	}
-	e.Confidence = o.Confidence
-	f.Examples = slices.Insert(f.Examples, at, e)
-	c.marks = slices.Insert(c.marks, at, mark{o.Confidence, turn})
-	if len(f.Examples) > r.run.o.MaxExamples {
-		f.Examples = f.Examples[:r.run.o.MaxExamples]
-		c.marks = c.marks[:r.run.o.MaxExamples]
+	c.rest.more.add(id, c.reg.bounds.further)
+	return c.rest
+}
+
+func (c *Collector) newGroup(id groupID, o *Occurrence) *FindingGroup {
+	return &FindingGroup{
+		f: Finding{
+			Rule: c.rule.ID, Name: c.rule.Name, Severity: o.Severity, Client: id.client, Server: id.server, Subject: id.subject,
+			First: o.Time, Last: o.Time,
+		},
+		conns: map[int64]span{}, notes: map[string]bool{}, victims: map[string]int{}, commands: map[string]int{},
 	}
 }
 
-// Empty reports whether nothing has been reported.
-func (r *Reporter) Empty() bool { return len(r.order) == 0 }
-
-// fingerprint names a finding so that a second recording of the same fault has the same name: no port, no time.
-func fingerprint(rule string, id groupID) string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%s", rule, addrText(id.client), addrText(id.server.Addr()), id.subject))
-	return rule + "-" + hex.EncodeToString(h[:6])
-}
-
-func addrText(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
+// all returns the groups in the order in which they appeared, the row for further ones last.
+func (c *Collector) all() []*FindingGroup {
+	if c.rest == nil {
+		return c.order
 	}
-	return a.String()
+	return append(c.order[:len(c.order):len(c.order)], c.rest)
 }
 
-// findings completes what was collected.
-func (r *Reporter) findings() []Finding {
-	out := make([]Finding, 0, len(r.order))
-	for _, c := range r.order {
-		r.run.tale.seen(c.f.Fingerprint, c.conns)
-		out = append(out, r.finding(c))
-	}
-	return out
+// EvidenceBound returns a limit of what the rule keeps beside its groups: beyond it a fault may go unnoticed. It is named
+// after the rule: "RS201 lost connections".
+func (c *Collector) EvidenceBound(limit int, name, hides string) *bound.Bound {
+	return c.reg.o.Bounds.New(bound.Bound{Name: c.rule.ID + " " + name, Limit: limit, Hides: hides, Loses: bound.Evidence})
 }
 
-// finding completes one of them.
-func (r *Reporter) finding(c *collected) Finding {
-	f := c.f
-	f.Connections = len(c.conns) + c.more
-	f.Victims, f.Commands = tallies(c.vics), tallies(c.cmds)
-	if c.resumed {
+// DetailBound returns a limit beyond which findings say less.
+func (c *Collector) DetailBound(limit int, name, hides string) *bound.Bound {
+	return c.reg.o.Bounds.New(bound.Bound{Name: c.rule.ID + " " + name, Limit: limit, Hides: hides, Loses: bound.Detail})
+}
+
+// finding completes a group. Where a text panics, which counts as a failure of the rule, the finding has the rule's
+// summary for a title.
+func (c *Collector) finding(g *FindingGroup) Finding {
+	f := g.finding()
+	if g.more != nil {
+		f.More = g.more.size()
+		f.Title = fmt.Sprintf("and %s: %s", g.more, c.rule.Summary)
+		f.Remedy = fmt.Sprintf("A rule keeps %d findings apart. These are counted together: choose some with --client or --server to see which they are.",
+			c.reg.bounds.findings.Limit)
 		return f
 	}
-	f.Title = ""
-	if r.Title != nil {
-		f.Title = r.Title(&f)
-	}
+	t := c.textsOf(g)
+	c.reg.guarded(func() { f.Title = t.title(&f) })
 	if f.Title == "" {
-		f.Title = r.d.Summary
+		f.Title = c.rule.Summary
 	}
-	if r.Remedy != nil {
-		f.Remedy = r.Remedy(&f)
-	}
-	if r.Notes != nil {
-		f.Notes = slices.Clip(f.Notes)
-		for _, n := range r.Notes(&f) {
-			if !c.known[n] { // an earlier run may have noted the same
-				f.Notes = append(f.Notes, n)
-			}
-		}
-	}
+	c.reg.guarded(func() { f.Remedy = t.remedy(&f) })
+	c.reg.guarded(func() { f.Notes = append(f.Notes, t.notes(&f)...) })
 	return f
-}
-
-func tallies(m map[string]int) []Tally {
-	t := make([]Tally, 0, len(m))
-	for k, n := range m {
-		t = append(t, Tally{k, n})
-	}
-	slices.SortFunc(t, func(a, b Tally) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Label, b.Label))
-	})
-	return t
-}
-
-// Filter returns a tshark display filter for the packets between two ends.
-func (r *Run) Filter(client, server netip.AddrPort) string {
-	if !client.IsValid() {
-		return ""
-	}
-	field := "ip.addr"
-	if client.Addr().Is6() && !client.Addr().Is4In6() {
-		field = "ipv6.addr"
-	}
-	if client.Port() == 0 {
-		return fmt.Sprintf("%s==%s", field, client.Addr())
-	}
-	if !server.IsValid() {
-		return fmt.Sprintf("%s==%s && tcp.port==%d", field, client.Addr(), client.Port())
-	}
-	return fmt.Sprintf("%s==%s && tcp.port==%d && tcp.port==%d", field, client.Addr(), client.Port(), server.Port())
 }

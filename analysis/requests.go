@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // batchGap is the longest pause inside one write of several commands.
@@ -70,7 +71,7 @@ func (s *Paired) newCommand(req *resp.Request, seg *reassembly.Segment, start *s
 	s.commands++
 	ex := s.shared.newExchange()
 	ex.Session, ex.Index = s, s.commands
-	cmd, key, keyed := resp.Describe(req, &ex.Call)
+	cmd, key, keyed := commands.Describe(req, &ex.Call)
 	ex.Command = cmd
 	if cmd == nil {
 		ex.Name.Set(req.Args[0].Bytes, req.Args[0].Len)
@@ -119,7 +120,7 @@ func (s *Paired) sent(ex *Exchange, req *resp.Request, start *segmentMark) {
 		ex.hello = protocolAsked(req)
 	}
 	if s.shared.ShowValues {
-		_, ex.secretReply = resp.Secrets(req)
+		_, ex.secretReply = commands.Secrets(req)
 	}
 	s.mode.request(v, req, ex)
 	ex.totalDue = ex.due

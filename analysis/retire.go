@@ -8,7 +8,7 @@ func (r *Run) retire(s *Session) {
 	if d := s.reader.desync; d != nil {
 		d.Session, d.Open = &s.reader, false
 		r.judging.kept -= len(d.Abandoned)
-		r.tale.desynced(r, d)
+		r.lostPlace(d)
 		r.reportDesync(s)
 	}
 	r.parted(s.summary())

@@ -20,8 +20,9 @@ type Run struct {
 	clients  *registry
 	judging  *judging
 	topology *Topology
+	earlier  []*Stall // of the runs that this one resumes
 	links    *Registry
-	tale     tale
+	register *Register
 	sessions pool[Session]
 	live     int // sessions in use
 	summary  Summary
@@ -29,10 +30,6 @@ type Run struct {
 	rows     rows
 	output   output
 	ticked   capture.Time // of a live run
-	speaking *Desync      // being told of
-	news     bool         // some finding changed
-	turns    int64        // reports of desynced connections so far
-	rules    reports
 	forRules bool
 }
 
@@ -48,10 +45,9 @@ type output struct {
 
 // rows are the lines of the conns command.
 type rows struct {
-	keep  bool
-	all   []*ConnSummary
-	last  ConnSummary        // emitted last, where rows are not kept
-	marks map[int64][]string // rules by connection
+	keep bool
+	all  []*ConnSummary
+	last ConnSummary // emitted last, where rows are not kept
 }
 
 // Summary counts what a run has seen.
@@ -100,6 +96,7 @@ func NewRun(o *Options) *Run {
 		StallMin: p.duration("rs401.stall_min"), AskFollow: p.duration("rs306.follow_window"), Lossy: r.o.Drops > 0,
 		Emit: func(e *Redirected) { r.emit(e) },
 	}, &r.bounds)
+	r.register = r.newRegister()
 	return r
 }
 
@@ -185,13 +182,9 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 	}
 	s := r.sessions.get()
 	r.live++
-	s.begin(r, seg.Conn)
+	s.begin(r, seg)
 	s.topo.Begin(r.topology, &s.Paired)
-	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	seg.Conn.Tag = s
-	if !s.roleKnown {
-		s.roles.decide(&s.Paired, seg)
-	}
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
 		r.clients.reopened(&s.Paired, seg.Time)
 		s.topo.Connecting(seg.Time)
@@ -225,7 +218,7 @@ func (r *Run) emit(e Event) {
 func (r *Run) Summary() Summary {
 	s := r.summary
 	s.Abandoned += r.judging.abandoned
-	s.Unsaid += r.judging.suppressed
+	s.Unsaid += r.judging.suppressed + r.register.Suppressed()
 	for _, b := range r.bounds.Reached() {
 		if b.Loses == bound.Evidence {
 			s.Capped += b.Hits
@@ -262,30 +255,20 @@ func (r *Run) ended(s *Session) {
 	r.emit(&Ended{s})
 }
 
-// marked notes that a rule has something to say of a connection.
-func (r *Run) marked(conn int64, rule string) {
-	if !r.rows.keep || conn == 0 {
-		return
-	}
-	if r.rows.marks == nil {
-		r.rows.marks = map[int64][]string{}
-	}
-	if !slices.Contains(r.rows.marks[conn], rule) {
-		r.rows.marks[conn] = append(r.rows.marks[conn], rule)
-	}
-}
-
 // ForRules says, before the events begin, that Detect is all that they are for: commands, replies and exchanges that no
 // rule can ask for are not told. It saves a tenth of the time on small commands.
 func (r *Run) ForRules() { r.forRules = true }
 
 // KeepConns asks for Conns, before the events begin.
-func (r *Run) KeepConns() { r.rows.keep = true }
+func (r *Run) KeepConns() {
+	r.rows.keep = true
+	r.register.KeepMarks()
+}
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
 	for _, c := range r.rows.all {
-		c.Findings = slices.Sorted(slices.Values(r.rows.marks[c.ID]))
+		c.Findings = r.register.Marks(c.ID)
 		if c.group != nil {
 			c.complete(r)
 		}

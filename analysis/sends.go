@@ -2,6 +2,9 @@ package analysis
 
 import "time"
 
+// prompt is how soon after a reply a reader that was waiting for it goes on.
+const prompt = 10 * time.Millisecond
+
 // continues reports whether a command belongs to the same write as the one before it.
 func (s *clientConn) continues(ex *Exchange, start *segmentMark) bool {
 	p := &s.prev

@@ -147,7 +147,8 @@ var basisNames = [...]string{"", "bytes", "port", "syn"}
 func (b Basis) String() string { return basisNames[b] }
 
 // Begin makes s the pairing of a connection whose first segment is there. The memory of its queues is used again.
-func (s *Paired) Begin(shared *Shared, sink Sink, c *reassembly.Conn) {
+func (s *Paired) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
+	c := seg.Conn
 	pending, log, calls := s.pending, s.log, s.block.calls
 	pending.clear()
 	log.clear()
@@ -156,6 +157,8 @@ func (s *Paired) Begin(shared *Shared, sink Sink, c *reassembly.Conn) {
 	s.pending, s.log = pending, log
 	s.block.calls = calls[:0]
 	s.ackSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
+	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
+	s.roles.decide(s, seg)
 }
 
 // role returns which role a side plays.

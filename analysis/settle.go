@@ -48,13 +48,6 @@ func (s *readerConn) holdsBlock() bool {
 	return s.Paired.block.open && s.Paired.block.queued <= maxQueued && !s.over && !s.forced && s.log.len() < maxSessionLog/2
 }
 
-// known reports whether what the population has shown of its patience will hardly change any more: a fixed read timeout
-// or cancellation, often seen, or nobody who ever gave up.
-func (p *Population) known() bool {
-	ts := p.estimate()
-	return ts.N == 0 || ts.fixed() && ts.Values[0].N >= 3*p.parameters.TimeoutSamples || ts.Cancelled && ts.N >= 50
-}
-
 // relieve judges all sessions that wait by what is known so far: the evidence kept for them has reached its bound. What
 // their groups show later comes too late for them; that is counted where a group has shown anything at all. One call
 // frees most of what is kept, so that its cost spreads over as many commands.

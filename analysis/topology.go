@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // followWindow is how soon after a redirect a client goes where it points.
@@ -38,8 +39,8 @@ type Topology struct {
 
 	slotNodes, maps int // nodes that have slots, that have given a map
 
-	askingCommand, clientCommand, pauseCommand *resp.Command
-	mapCommands                                [resp.ClusterNodes + 1]*resp.Command // by form
+	askingCommand, clientCommand, pauseCommand *commands.Command
+	mapCommands                                [resp.ClusterNodes + 1]*commands.Command // by form
 }
 
 // NewTopology begins a run. Its limits become a part of bounds.
@@ -53,7 +54,7 @@ func NewTopology(o ClusterOptions, bounds *bound.Set) *Topology {
 	t := &Topology{
 		o: o, limits: newClusterLimits(bounds), nodes: map[netip.AddrPort]*node{}, views: map[netip.Addr]*clusterView{}, seed: maphash.MakeSeed(),
 		askingCommand: commandNamed("ASKING"), clientCommand: commandNamed("CLIENT"), pauseCommand: commandNamed("CLIENT", "PAUSE", "0"),
-		mapCommands: [...]*resp.Command{
+		mapCommands: [...]*commands.Command{
 			resp.ClusterSlots:  commandNamed("CLUSTER", "SLOTS"),
 			resp.ClusterShards: commandNamed("CLUSTER", "SHARDS"),
 			resp.ClusterNodes:  commandNamed("CLUSTER", "NODES"),
@@ -65,16 +66,16 @@ func NewTopology(o ClusterOptions, bounds *bound.Set) *Topology {
 	return t
 }
 
-func commandNamed(words ...string) *resp.Command {
+func commandNamed(words ...string) *commands.Command {
 	req := resp.Request{NArgs: len(words)}
 	for _, w := range words {
 		req.Args = append(req.Args, resp.Arg{Bytes: []byte(w), Len: len(w)})
 	}
-	return resp.Lookup(&req)
+	return commands.Lookup(&req)
 }
 
 // formOf returns the slot map that a command asks for, if it does.
-func (t *Topology) formOf(cmd *resp.Command) resp.SlotMapForm {
+func (t *Topology) formOf(cmd *commands.Command) resp.SlotMapForm {
 	for form := resp.ClusterSlots; form <= resp.ClusterNodes; form++ {
 		if cmd == t.mapCommands[form] {
 			return form

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+
+	"github.com/respsniff/respsniff/capture/tcpdump"
 )
 
 // formatText is FileInfo.Format of what tcpdump prints with -x, -xx, -X or -XX.
@@ -28,7 +30,7 @@ const noBytes = "no packet bytes in this text: repeat tcpdump with -X, or better
 type textReader struct {
 	w     *window
 	in    *origin
-	times textTimes
+	times *tcpdump.Times
 	links textLinks
 
 	frame   int64
@@ -39,11 +41,11 @@ type textReader struct {
 	open    bool   // a header line or hex has begun a packet
 	counted bool   // it has a frame number: its header line is one that only tcpdump prints, or hex has come
 	data    []byte // its bytes
-	row     [hexLineBytes]byte
+	row     [tcpdump.HexLineBytes]byte
 	time    Time
 	gap     bool // a hex line is missing: later ones have no place
 	snap    int  // largest number of bytes that a shortened packet has
-	head    header
+	head    tcpdump.Header
 
 	lastWhole bool // the line before had its newline
 	cutAt     error
@@ -52,7 +54,7 @@ type textReader struct {
 
 func newTextReader(w *window, in *origin, o Options) *textReader {
 	r := &textReader{w: w, in: in, lastWhole: true}
-	r.times = newTextTimes(in.info, o)
+	r.times = tcpdump.NewTimes(o.Location, o.Date, in.info.note)
 	return r
 }
 
@@ -62,11 +64,11 @@ func (r *textReader) next(p *Packet) error {
 		if err != nil {
 			return r.finish(p, err)
 		}
-		offset, count, isHex := hexLine(line, &r.row)
-		var head header
+		offset, count, isHex := tcpdump.HexLine(line, &r.row)
+		var head tcpdump.Header
 		isHead := false
 		if !isHex {
-			head, isHead = r.times.header(line)
+			head, isHead = r.times.Header(line)
 		}
 		switch {
 		case isHex && offset == 0 && len(r.data) > 0, isHead && len(r.data) > 0:
@@ -99,14 +101,14 @@ func (r *textReader) next(p *Packet) error {
 }
 
 // header begins a packet. One before it without hex is only counted.
-func (r *textReader) header(h header) error {
+func (r *textReader) header(h tcpdump.Header) error {
 	r.drop()
-	if h.sure && r.packets == 0 && r.bare >= maxBare {
+	if h.Sure && r.packets == 0 && r.bare >= maxBare {
 		return r.refuse()
 	}
-	r.open, r.counted, r.head, r.gap = true, h.sure, h, false
-	if h.sure {
-		r.time = r.times.resolve(h, r.w.buf[r.w.r:r.w.w])
+	r.open, r.counted, r.head, r.gap = true, h.Sure, h, false
+	if h.Sure {
+		r.time = TimeOf(r.times.Resolve(h, r.w.buf[r.w.r:r.w.w]))
 		r.frame++
 	}
 	return nil
@@ -124,13 +126,13 @@ func (r *textReader) drop() {
 func (r *textReader) hex(offset int, b []byte) {
 	if !r.open {
 		// Only the hex of a packet was pasted: it keeps the time of the one before.
-		r.open, r.counted, r.head = true, true, header{}
+		r.open, r.counted, r.head = true, true, tcpdump.Header{}
 		r.frame++
 		r.in.info.note("hex without a packet line: it has the time of the packet before")
 	}
 	if !r.counted {
 		// Only the hex shows that this line was no log line of another program.
-		r.time = r.times.resolve(r.head, nil)
+		r.time = TimeOf(r.times.Resolve(r.head, nil))
 		r.frame++
 		r.counted = true
 	}
@@ -186,7 +188,7 @@ func (r *textReader) finish(p *Packet, err error) error {
 		had, shortened, whole := len(r.data), r.snap, !r.gap
 		r.deliver(p)
 		// A dump that was shortened with -s ends every long packet at the same length, hardly ever at the end of a row.
-		if r.cutAt == nil && (!r.lastWhole || had%hexLineBytes == 0) && whole && p.Length > had && had != shortened && r.packets > 1 {
+		if r.cutAt == nil && (!r.lastWhole || had%tcpdump.HexLineBytes == 0) && whole && p.Length > had && had != shortened && r.packets > 1 {
 			r.cutAt = &FormatError{File: r.in.info.Name, Frame: r.frame, Offset: r.w.offset(), Cut: true,
 				Inflated: r.in.info.Compression != "",
 				Msg:      fmt.Sprintf("text is cut off: %d of %d bytes of the packet are there", had, p.Length)}

@@ -1,10 +1,16 @@
 package reassembly
 
-// Stats counts what an Assembler has met: what the capture held, hid and lost.
+// Stats counts what an Assembler has seen: what the capture has, hides and lacks.
 type Stats struct {
-	Packets  int64 // packets taken in
-	Segments int64 // segments handed out, final ones not counted
-	Conns    int64 // TCP connections opened
+	PacketStats
+	FragmentStats
+	ConnStats
+	StreamStats
+}
+
+// PacketStats counts what the packets were, layer by layer.
+type PacketStats struct {
+	Packets int64 // packets taken in
 
 	IPv4, IPv6  int64 // TCP packets by the IP version next to TCP
 	NonIP       int64 // ARP, STP, LLDP and the like
@@ -13,23 +19,37 @@ type Stats struct {
 	Undecodable [Faults]int64
 	Tunnels     [Tunnels]int64
 
+	Truncated int64 // packets that the snapshot length cut
+	SnapLen   int   // captured bytes of the longest of them, 0 if none
+}
+
+// FragmentStats counts IP fragments.
+type FragmentStats struct {
 	FragmentsIn      int64 // IP fragments seen
 	FragmentsJoined  int64 // packets put together from fragments
 	FragmentsDropped int64 // packets given up: overlap, cut payload, timeout or a bound reached
+}
 
-	Truncated int64 // packets that the snapshot length cut
-	SnapLen   int   // captured bytes of the longest of them, 0 if none
+// ConnStats counts connections, and packets that did not follow the order of theirs.
+type ConnStats struct {
+	Conns   int64 // TCP connections opened
+	Evicted int64 // connections that ended with EndEvicted
 
-	Duplicates   int64 // exact copies dropped (SPAN, `-i any`)
+	Duplicates  int64 // exact copies dropped (SPAN, `-i any`)
+	Backwards   int64 // frames more than ReorderWindow earlier than one before them
+	ClockSteps  int64 // steps of the clock by more than an hour, either way
+	OutOfWindow int64 // packets whose sequence number fits no window of their connection; their payload is dropped
+	AfterEnd    int64 // late packets of connections whose End had been handed out; dropped
+}
+
+// StreamStats counts the bytes of the streams, and the holes in them.
+type StreamStats struct {
+	Segments int64 // segments handed out, final ones not counted
+
 	Reordered    int64 // segments captured after later bytes of their direction: reordering or retransmission after loss
-	Backwards    int64 // frames more than ReorderWindow earlier than one before them
-	ClockSteps   int64 // steps of the clock by more than an hour, either way
-	OutOfWindow  int64 // packets whose sequence number fits no window of their connection; their payload is dropped
-	AfterEnd     int64 // late packets of connections whose End had been handed out; dropped
 	LostBytes    int64 // stream bytes never captured
 	Holes        int64 // runs of such bytes
 	CutBytes     int64 // stream bytes beyond the snapshot length
-	Evicted      int64 // connections that ended with EndEvicted
 	HoleCaps     int64 // times a hole was closed early because a bound on queued packets or bytes was reached
 	Buffered     int   // bytes queued behind holes now
 	PeakBuffered int   // the most there were
@@ -58,7 +78,7 @@ func (f Fault) String() string {
 		"short TCP header", "bad TCP header", "bad tunnel header", "layers nested too deep", "?"}[min(f, Faults)]
 }
 
-// Tunnel is a kind of encapsulation met on the way to TCP.
+// Tunnel is a kind of encapsulation between the link layer and TCP.
 type Tunnel uint8
 
 // Encapsulations.

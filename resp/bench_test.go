@@ -66,22 +66,6 @@ func BenchmarkReplies(b *testing.B) {
 	b.Run("value1MB", func(b *testing.B) { benchReplies(b, []byte("$1048576\r\n"+strings.Repeat("v", 1<<20)+"\r\n"), mss) })
 }
 
-func BenchmarkLookup(b *testing.B) {
-	req := one(b, "SET key:000000012345 v NX\n")
-	b.Run("lookup", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			Lookup(req)
-		}
-	})
-	b.Run("summarise", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			Summarise(req)
-		}
-	})
-}
-
 // TestSteadyStateAllocatesNothing holds for whole and for split values alike.
 func TestSteadyStateAllocatesNothing(t *testing.T) {
 	requests := repeatRequest(32, "SET", "key:000000012345", strings.Repeat("v", 200))

@@ -1,13 +1,16 @@
-package resp
+package resp_test
 
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/respsniff/respsniff/internal/testcap"
+	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // wire is one connection of a capture: the segments of each direction in sequence order.
@@ -122,8 +125,8 @@ func TestCapturedReplies(t *testing.T) {
 					t.Errorf("%s: no connection from port %d", c.Name, c.Port)
 					continue
 				}
-				var d ReplyDecoder
-				var rep Reply
+				var d resp.ReplyDecoder
+				var rep resp.Reply
 				replies, pushes := 0, 0
 				wantReplies, wantPushes := c.Replies, c.Pushes
 				if x, ok := exceptions[c.Name]; ok {
@@ -133,16 +136,16 @@ func TestCapturedReplies(t *testing.T) {
 					d.Feed(p, 0)
 					for {
 						err := d.Next(&rep)
-						if err == ErrShort {
+						if err == resp.ErrShort {
 							break
 						}
 						if err != nil || rep.LostBefore != 0 || rep.Resynced || rep.OddLine {
-							t.Fatalf("%s: %v %s", c.Name, err, rep.show())
+							t.Fatalf("%s: %v %+v", c.Name, err, rep)
 						}
-						if rep.Kind == Push || rep.Attr {
+						if rep.Kind == resp.Push || rep.Attr {
 							pushes++ // the clients counted attributes as pushes too
 						}
-						if rep.Kind != Push {
+						if rep.Kind != resp.Push {
 							replies++
 						}
 					}
@@ -167,31 +170,31 @@ func TestCapturedPairsAreAllowed(t *testing.T) {
 		"01f_jedis262_timeouts_only", "02d_redispy455_asyncio_fixed", "04_sentinel",
 	} {
 		for _, w := range connections(t, name+".pcap") {
-			var rd RequestDecoder
-			var pd ReplyDecoder
-			var req Request
-			var rep Reply
-			var calls []Call
+			var rd resp.RequestDecoder
+			var pd resp.ReplyDecoder
+			var req resp.Request
+			var rep resp.Reply
+			var calls []commands.Call
 			var lines []string
 			simple := true
 			for _, p := range w.segments[0] {
 				rd.Feed(p, 0)
-				for err := rd.Next(&req); err != ErrShort; err = rd.Next(&req) {
+				for err := rd.Next(&req); err != resp.ErrShort; err = rd.Next(&req) {
 					if err != nil {
 						break
 					}
 					if len(calls) == 0 && req.NArgs == 1 && len(req.Name()) > 20 {
 						simple = false
 					}
-					cmd := Lookup(&req)
+					cmd := commands.Lookup(&req)
 					if cmd == nil {
 						unknown[string(req.Name())]++
 					}
-					if cmd.Is(ManyReplies) || cmd != nil && (cmd.Name == "CLIENT|REPLY" || cmd.Name == "REPLCONF") {
+					if cmd.Is(commands.ManyReplies) || cmd != nil && (cmd.Name == "CLIENT|REPLY" || cmd.Name == "REPLCONF") {
 						simple = false
 					}
-					calls = append(calls, Summarise(&req))
-					lines = append(lines, req.show())
+					calls = append(calls, commands.Summarise(&req))
+					lines = append(lines, fmt.Sprintf("%s of %d arguments", req.Name(), req.NArgs))
 				}
 			}
 			if !simple {
@@ -200,17 +203,17 @@ func TestCapturedPairsAreAllowed(t *testing.T) {
 			i := 0
 			for _, p := range w.segments[1] {
 				pd.Feed(p, 0)
-				for err := pd.Next(&rep); err != ErrShort; err = pd.Next(&rep) {
+				for err := pd.Next(&rep); err != resp.ErrShort; err = pd.Next(&rep) {
 					if err != nil {
 						t.Fatalf("%s port %d: %v", name, w.port, err)
 					}
-					if rep.Kind == Push || i >= len(calls) {
+					if rep.Kind == resp.Push || i >= len(calls) {
 						continue
 					}
-					queued := rep.Kind == Simple && string(rep.Text) == "QUEUED"
-					protocol := rep.Kind == Error && strings.HasPrefix(string(rep.Text), "ERR Protocol error")
+					queued := rep.Kind == resp.Simple && string(rep.Text) == "QUEUED"
+					protocol := rep.Kind == resp.Error && strings.HasPrefix(string(rep.Text), "ERR Protocol error")
 					if ok, why := calls[i].Allows(&rep); !ok && !queued && !protocol {
-						t.Errorf("%s port %d: %s\n<- %s\n%s", name, w.port, lines[i], rep.show(), why)
+						t.Errorf("%s port %d: %s\n<- %+v\n%s", name, w.port, lines[i], rep, why)
 					}
 					i++
 					pairs++

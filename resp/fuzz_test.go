@@ -90,7 +90,7 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
-// FuzzInline: what is split is what quoting it again says, and looking a request up and judging replies never panics.
+// FuzzInline: what is split is what quoting it again says.
 func FuzzInline(f *testing.F) {
 	f.Add([]byte(`SET "a\x00b" 'c\'d' e"f g"`))
 	f.Add([]byte("XREAD BLOCK 0 STREAMS a 0"))
@@ -104,14 +104,6 @@ func FuzzInline(f *testing.F) {
 		d.Feed(append(line[:len(line):len(line)], '\r', '\n'), 0)
 		if d.Next(&req) != nil {
 			return
-		}
-		c := Lookup(&req)
-		c.Keys(&req, func(a Arg) bool { Slot(a.Bytes); return true })
-		c.BlockTimeout(&req)
-		Secrets(&req)
-		call := Summarise(&req)
-		for _, r := range []Reply{{Kind: Bulk, N: 3, Text: []byte("abc")}, {Kind: Error, Text: line}, {Kind: Array, N: 2}, {Kind: Simple, Text: line}} {
-			call.Allows(&r)
 		}
 		if req.NArgs > MaxArgs {
 			return

@@ -112,8 +112,8 @@ func unescape(c byte) byte {
 	return c
 }
 
-// equalFold compares ASCII text with an upper-case word.
-func equalFold(b []byte, upper string) bool {
+// EqualFold compares ASCII text with an upper-case word.
+func EqualFold(b []byte, upper string) bool {
 	if len(b) != len(upper) {
 		return false
 	}

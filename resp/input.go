@@ -39,6 +39,23 @@ func (in *input) feed(p []byte, unseen int, open bool) {
 	}
 }
 
+// settled reports whether all that was fed has been read, up to a boundary beyond doubt.
+func (in *input) settled() bool {
+	return in.pos == len(in.p) && in.unseen == 0 && !in.lost && !in.doubt && in.framed == in.offset()
+}
+
+// take is what feed does for a segment that is read whole, from a settled state to a settled state.
+func (in *input) take(p []byte) {
+	n := int64(len(p))
+	in.base += int64(in.pos) + n
+	in.p, in.pos, in.framed = nil, 0, in.base
+	if n > int64(in.longest) {
+		in.longest = int32(min(n, 1<<30))
+	}
+	in.full = in.fullSized(in.last)
+	in.last = n
+}
+
 // rest returns the unread bytes of the segment.
 func (in *input) rest() []byte { return in.p[in.pos:] }
 

@@ -38,29 +38,6 @@ func (k Kind) Aggregate() bool {
 	return k == Array || k == Map || k == Set || k == Push
 }
 
-// phrase is the kind in the words of a sentence.
-func (k Kind) phrase() string {
-	switch k {
-	case Simple:
-		return "a simple string"
-	case Error:
-		return "an error"
-	case Integer:
-		return "an integer"
-	case Bulk:
-		return "a bulk string"
-	case Bignum:
-		return "a big number"
-	case Verbatim:
-		return "a verbatim string"
-	case Array:
-		return "an array"
-	case Null:
-		return "null"
-	}
-	return "a " + k.String()
-}
-
 // KindSet is a set of kinds.
 type KindSet uint16
 

@@ -11,7 +11,7 @@ const (
 )
 
 // header reads an unsigned decimal and its CRLF at the start of b. used is 0 where b does not begin with a whole one of
-// at most 12 digits; parseInt then decides.
+// at most 12 digits; ParseInt then decides.
 func header(b []byte) (n int64, used int) {
 	i := 0
 	for ; i < len(b) && i < 12; i++ {
@@ -43,8 +43,8 @@ func short(b uint32) (n int64, used int) {
 	return 0, 0
 }
 
-// parseInt reads a decimal as string2ll of Redis does: no leading zeros, no plus sign, no spaces, 64 bits.
-func parseInt(b []byte) (int64, bool) {
+// ParseInt reads a decimal as string2ll of Redis does: no leading zeros, no plus sign, no spaces, 64 bits.
+func ParseInt(b []byte) (int64, bool) {
 	neg := len(b) > 0 && b[0] == '-'
 	if neg {
 		b = b[1:]
@@ -74,7 +74,7 @@ func parsePlus(line []byte) (int64, bool) {
 	if len(line) < 2 || line[0] != '+' || line[1] == '-' {
 		return 0, false
 	}
-	return parseInt(line[1:])
+	return ParseInt(line[1:])
 }
 
 // isDouble checks the text of a double by its characters: digits, sign, point, exponent, inf, nan.

@@ -49,7 +49,7 @@ func ParseRedirect(line []byte) (Redirect, bool) {
 	if !ok {
 		return Redirect{}, false
 	}
-	n, ok := parseInt(slot)
+	n, ok := ParseInt(slot)
 	if !ok || n < 0 || n >= Slots {
 		return Redirect{}, false
 	}
@@ -62,7 +62,7 @@ func ParseRedirect(line []byte) (Redirect, bool) {
 	if colon < 0 {
 		return Redirect{}, false
 	}
-	port, ok := parseInt(addr[colon+1:])
+	port, ok := ParseInt(addr[colon+1:])
 	if !ok || port < 0 || port > 65535 {
 		return Redirect{}, false
 	}

@@ -171,9 +171,10 @@ func (d *ReplyDecoder) run(rep *Reply) error {
 		switch st.phase {
 		case repMarker:
 			if d.in.lost {
-				if !d.seek(b, v) {
+				if !d.in.seekReply(b) {
 					return ErrShort
 				}
+				v.Resynced = true
 				b = d.in.rest()
 			}
 			if len(b) == 0 {
@@ -200,7 +201,7 @@ func (d *ReplyDecoder) run(rep *Reply) error {
 					return d.fault(st.at, "expected ';', got "+quoteByte(b[0]))
 				}
 			}
-			if n, used := d.quick(b, &st); used > 0 {
+			if n, used := st.quick(b); used > 0 {
 				d.in.pos += used
 				if whole, err := d.counted(rep, v, &st, n); whole || err != nil {
 					return err
@@ -231,12 +232,12 @@ func (d *ReplyDecoder) run(rep *Reply) error {
 				return d.badBody(&st, b)
 			}
 			d.in.pos += int(st.left)
-			d.setText(v, &st, b[:max(st.left-2, 0)])
+			v.setText(&st, b[:max(st.left-2, 0)], d.part != nil)
 			if st.chunk {
 				st.phase, st.line, st.cr, st.left = repChunk, 0, false, 0
 				continue
 			}
-			if d.closeValue(v, &st) {
+			if v.closeValue(&st) {
 				return d.finish(rep, v)
 			}
 		}

@@ -11,6 +11,19 @@ const maxQuick = 64
 // minReply is the length of the shortest reply that readReply takes, ":0" and CRLF.
 const minReply = 4
 
+// Single is Feed and Next for the usual segment: it takes p if it is exactly one reply and the stream is known to stand
+// at a boundary. Else it returns false and has done nothing. It takes simple strings, integers, bulk strings and nulls
+// only.
+func (d *ReplyDecoder) Single(p []byte, rep *Reply) bool {
+	if len(p) == 0 || d.part != nil || !d.in.settled() || readReply(p, 0, rep) != uint(len(p)) {
+		return false
+	}
+	rep.Start, rep.LostBefore, rep.Doubtful = d.in.offset(), 0, false
+	d.in.take(p)
+	rep.End = d.in.base
+	return true
+}
+
 // usual takes a reply that lies whole in the segment, as nearly all do. Where it returns false nothing has been consumed.
 func (d *ReplyDecoder) usual(rep *Reply) bool {
 	if d.in.lost {
@@ -101,7 +114,7 @@ func statusLine(b []byte) []byte {
 }
 
 // quick reads a line that is a plain count or length, the common case.
-func (d *ReplyDecoder) quick(b []byte, st *replyState) (n int64, used int) {
+func (st *replyState) quick(b []byte) (n int64, used int) {
 	if st.line != 0 || len(b) == 0 || b[0] != '$' && b[0] != '*' && b[0] != '%' && b[0] != '~' && b[0] != '>' {
 		return 0, 0
 	}

@@ -53,6 +53,19 @@ func (r *Request) Name() []byte {
 	return r.Args[0].Bytes
 }
 
+// Arg returns argument i, the name being 0, if it is one that is kept.
+func (r *Request) Arg(i int) (Arg, bool) {
+	switch {
+	case i < 0 || i >= r.NArgs:
+		return Arg{}, false
+	case i < len(r.Args):
+		return r.Args[i], true
+	case i == r.NArgs-1:
+		return r.Last, true
+	}
+	return Arg{}, false
+}
+
 // Size returns the length of the request on the wire in bytes.
 func (r *Request) Size() int64 { return r.End - r.Start }
 

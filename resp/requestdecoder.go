@@ -78,14 +78,13 @@ func (d *RequestDecoder) Partial() (start int64, ok bool) {
 	return d.part.req.Start, true
 }
 
-// PartialSecret returns the stream offset at which an incomplete request began, if one is open that may hold a secret,
-// as far as its name says.
-func (d *RequestDecoder) PartialSecret() (start int64, ok bool) {
+// PartialName returns the name of the incomplete request, if one is open: empty while the name is incomplete. It is
+// borrowed until the next call of Feed.
+func (d *RequestDecoder) PartialName() (name []byte, ok bool) {
 	if d.part == nil {
-		return 0, false
+		return nil, false
 	}
-	req := &d.part.req
-	return req.Start, len(req.Args) == 0 || namesSecret(req.Args[0].Bytes)
+	return d.part.req.Name(), true
 }
 
 // Next fills req with the next request. It returns nil, ErrShort when all bytes fed are consumed, or a *SyntaxError, after
@@ -141,8 +140,11 @@ func (d *RequestDecoder) run(req *Request) error {
 		b := d.in.rest()
 		switch st.phase {
 		case reqStart:
-			if d.in.lost && !d.seek(b, v) {
-				return ErrShort
+			if d.in.lost {
+				if !d.in.seekRequest(b) {
+					return ErrShort
+				}
+				v.Resynced = true
 			}
 			if b = d.in.rest(); len(b) == 0 {
 				return ErrShort

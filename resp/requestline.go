@@ -8,6 +8,18 @@ import (
 // minBulk is the length of the shortest bulk string, "$0" and two CRLF.
 const minBulk = 6
 
+// Single is Feed and Next for the usual segment: it takes p if it is exactly one request and the stream is known to stand
+// at a boundary. Else it returns false and has done nothing.
+func (d *RequestDecoder) Single(p []byte, req *Request) bool {
+	if len(p) == 0 || d.part != nil || !d.in.settled() || readRequest(p, 0, req) != uint(len(p)) {
+		return false
+	}
+	req.Start, req.LostBefore, req.Doubtful = d.in.offset(), 0, false
+	d.in.take(p)
+	req.End = d.in.base
+	return true
+}
+
 // usual takes a request that lies whole in the segment, as nearly all do. Where it returns false nothing has been consumed.
 func (d *RequestDecoder) usual(req *Request) bool {
 	if d.in.lost {
@@ -66,7 +78,7 @@ func readRequest(p []byte, i uint, req *Request) (end uint) {
 		i = end + 2
 	}
 	name := args[0].Bytes
-	if len(name) == 4 && equalFold(name, "POST") || len(name) == 5 && equalFold(name, "HOST:") {
+	if len(name) == 4 && EqualFold(name, "POST") || len(name) == 5 && EqualFold(name, "HOST:") {
 		return 0
 	}
 	req.Last = args[len(args)-1]
@@ -114,7 +126,7 @@ func (d *RequestDecoder) number(b []byte, st *requestState) (int64, error) {
 	if d.part != nil {
 		d.part.line = d.part.line[:0]
 	}
-	n, ok := parseInt(line[1:end])
+	n, ok := ParseInt(line[1:end])
 	switch {
 	case st.phase == reqCount && (!ok || n > maxMultibulk):
 		return 0, errBadCount

@@ -89,7 +89,7 @@ func (d *RequestDecoder) finish(req, v *Request) error {
 		q.req = Request{Args: old.Args[:0], buf: old.buf[:0]}
 		req.part = q
 	}
-	if name := req.Name(); equalFold(name, "POST") || equalFold(name, "HOST:") {
+	if name := req.Name(); EqualFold(name, "POST") || EqualFold(name, "HOST:") {
 		d.in.lost = true
 		return &SyntaxError{Offset: req.Start, Msg: "possible cross protocol attack: " + string(name), Fault: CrossProtocol}
 	}

@@ -21,27 +21,25 @@ const (
 	saneBulk  = 512 << 20
 )
 
-// seek looks for the next request in b, the unread rest of the segment, and moves there, or consumes b.
-func (d *RequestDecoder) seek(b []byte, v *Request) bool {
-	if d.in.pos == 0 {
+// seekRequest looks for the next request in b, the unread rest of the segment, and moves there, or consumes b.
+func (in *input) seekRequest(b []byte) bool {
+	if in.pos == 0 {
 		if ok, _ := requestsAt(b, false); ok {
-			d.in.found()
-			v.Resynced = true
+			in.found()
 			return true
 		}
 	}
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte("\r\n*"))
 		if i < 0 {
-			d.in.pos = len(d.in.p)
+			in.pos = len(in.p)
 			return false
 		}
 		at += i + 2
 		ok, walked := requestsAt(b[at:], true)
 		if ok {
-			d.in.pos += at
-			d.in.found()
-			v.Resynced = true
+			in.pos += at
+			in.found()
 			return true
 		}
 		at += max(walked-2, 0)
@@ -108,16 +106,15 @@ func isName(b []byte) bool {
 	return len(b) > 0
 }
 
-// seek looks for the next reply in b, the unread rest of the segment, and moves there, or consumes b.
-func (d *ReplyDecoder) seek(b []byte, v *Reply) bool {
-	if d.in.pos == 0 && !d.in.full {
+// seekReply looks for the next reply in b, the unread rest of the segment, and moves there, or consumes b.
+func (in *input) seekReply(b []byte) bool {
+	if in.pos == 0 && !in.full {
 		if ok, _ := repliesAt(b, false); ok {
-			d.in.found()
-			v.Resynced = true
+			in.found()
 			return true
 		}
 	}
-	for at := 0; !d.in.full && !opensAggregate(b); {
+	for at := 0; !in.full && !opensAggregate(b); {
 		i := bytes.Index(b[at:], []byte("\r\n"))
 		if i < 0 {
 			break
@@ -131,14 +128,13 @@ func (d *ReplyDecoder) seek(b []byte, v *Reply) bool {
 		}
 		ok, walked := repliesAt(b[at:], true)
 		if ok {
-			d.in.pos += at
-			d.in.found()
-			v.Resynced = true
+			in.pos += at
+			in.found()
 			return true
 		}
 		at += max(walked-2, 0)
 	}
-	d.in.pos = len(d.in.p)
+	in.pos = len(in.p)
 	return false
 }
 
@@ -212,15 +208,15 @@ func saneLine(marker byte, line []byte) (n int64, ok bool) {
 		class := ErrorClass(line)
 		return 0, len(class) > 1 && class[0] >= 'A' && class[0] <= 'Z' && isText(line)
 	case ':':
-		return parseInt(line)
+		return ParseInt(line)
 	case '$', '*':
-		n, ok = parseInt(line)
+		n, ok = ParseInt(line)
 		return n, ok && n >= -1 && n <= saneBulk && (marker == '$' || n <= saneCount)
 	case '=', '!':
-		n, ok = parseInt(line)
+		n, ok = ParseInt(line)
 		return n, ok && n >= 0 && n <= saneBulk
 	case '~', '%', '|', '>':
-		n, ok = parseInt(line)
+		n, ok = ParseInt(line)
 		return n, ok && n >= 0 && n <= saneCount
 	case '_':
 		return 0, len(line) == 0

@@ -197,7 +197,7 @@ func (p *slotMapParser) lines(text []byte) {
 		if colon < 0 {
 			continue
 		}
-		number, ok := parseInt(place[colon+1:])
+		number, ok := ParseInt(place[colon+1:])
 		if !ok {
 			continue
 		}
@@ -207,8 +207,8 @@ func (p *slotMapParser) lines(text []byte) {
 			if !isRange {
 				to = from
 			}
-			first, ok := parseInt(from) // not of "[93->-id]", a slot on its way
-			last, ok2 := parseInt(to)
+			first, ok := ParseInt(from) // not of "[93->-id]", a slot on its way
+			last, ok2 := ParseInt(to)
 			if ok && ok2 {
 				n.Slots = p.give(n.Slots, first, last)
 			}

@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"strconv"
 	"unicode"
 	"unicode/utf8"
 )
@@ -101,5 +100,3 @@ func visible(r rune) bool {
 	}
 	return true
 }
-
-func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -55,7 +55,7 @@ func (p *values) next() value {
 		p.b = rest
 		return value{}
 	}
-	n, ok := parseInt(word)
+	n, ok := ParseInt(word)
 	switch {
 	case !ok:
 		p.fail("no number")

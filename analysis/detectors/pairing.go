@@ -19,14 +19,9 @@ func ofSession(s *analysis.Session, o analysis.Occurrence) analysis.Occurrence {
 	return o
 }
 
-// told is a command as evidence names it: "GET k (command 3, frame 12)".
-func told(r *analysis.Run, ex *analysis.Exchange) string {
-	return fmt.Sprintf("%s (command %d, frame %d)", spoken(r, ex), ex.Index, ex.Frame)
-}
-
-// spoken is a command with its key.
-func spoken(r *analysis.Run, ex *analysis.Exchange) string {
-	return strings.TrimSpace(ex.CommandName() + " " + r.Key(ex))
+// cited is a command as evidence names it: "GET k (command 3, frame 12)".
+func cited(r *analysis.Run, ex *analysis.Exchange) string {
+	return fmt.Sprintf("%s (command %d, frame %d)", named(r, ex), ex.Index, ex.Frame)
 }
 
 // wireFact says where a reply stands in the stream and what the server's kernel had by then.
@@ -36,7 +31,7 @@ func wireFact(in *analysis.ReplyInfo) string {
 }
 
 // certain is the confidence of a fact of the wire: proven where nothing is missing from the connection, else less, and
-// no more than possible where too little was seen of it to know that it is Redis.
+// possible at most where too little was seen of it to know that it is Redis.
 func certain(s *analysis.Session) (c analysis.Confidence, weakened bool) {
 	switch {
 	case s.Certain():
@@ -55,7 +50,7 @@ func list(r *analysis.Run, commands []*analysis.Exchange, last string) string {
 			names = append(names, "others")
 			break
 		}
-		names = append(names, told(r, ex))
+		names = append(names, cited(r, ex))
 	}
 	if n := len(names); n > 1 {
 		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
@@ -69,7 +64,7 @@ func misfits(r *analysis.Run, a *analysis.Alignment) []string {
 	for i := range a.Misfits {
 		m := &a.Misfits[i]
 		facts = append(facts, fmt.Sprintf("the reply whose turn it was for %s is %s (frame %d): %s",
-			told(r, &m.Command), r.Describe(&m.Command, &m.Reply), m.Reply.Frame, m.Why))
+			cited(r, &m.Command), r.Describe(&m.Command, &m.Reply), m.Reply.Frame, m.Why))
 	}
 	return facts
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
@@ -27,10 +28,7 @@ type sample struct {
 func samples(t *testing.T) []sample {
 	t.Helper()
 	var all []sample
-	for i, path := range scenarios(t) {
-		if raced && i%9 != 0 {
-			continue
-		}
+	for _, path := range scenarios(t) {
 		s := load(t, path)
 		name := filepath.Base(filepath.Dir(path)) + "/" + strings.TrimSuffix(filepath.Base(path), ".txt")
 		all = append(all, sample{name, collect(t, s.Packets(), 0), optionsOf(t, s)})
@@ -131,26 +129,40 @@ func TestNothingLost(t *testing.T) {
 		"null":           {scenario.Relink("null")},
 		"raw":            {scenario.Relink("raw")},
 	}
-	for _, s := range samples(t) {
-		clean := inspect(t, replay(s.packets), s.o)
-		for _, name := range slices.Sorted(maps.Keys(damages)) {
-			base := verdicts(clean, name)
-			o := s.o
-			if name == "reordered" && s.name == "rs114/fires_p12_two_threads" {
-				continue // fewer of the writes can be told from resent ones
+	for i, s := range samples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			clean := inspect(t, replay(s.packets), s.o)
+			for _, name := range share(damages, i) {
+				if name == "reordered" && s.name == "rs114/fires_p12_two_threads" {
+					continue // fewer of the writes can be told from resent ones
+				}
+				if name == "resegmented" && s.name == "rs104/fires_article_b" {
+					continue // the stream is joined at a reply that is cut in two: it may stay unread
+				}
+				if name == "IPv6" && len(s.o.ReadTimeouts)+len(s.o.Policies) > 0 {
+					continue // given for an address
+				}
+				base := verdicts(clean, name)
+				got := verdicts(inspect(t, replay(scenario.Apply(s.packets, damages[name]...)), s.o), name)
+				if !maps.Equal(base, got) {
+					t.Errorf("%s: found %v, undamaged %v", name, got, base)
+				}
 			}
-			if name == "resegmented" && s.name == "rs104/fires_article_b" {
-				continue // the stream is joined at a reply that is cut in two: it may stay unread
-			}
-			if name == "IPv6" && len(o.ReadTimeouts)+len(o.Policies) > 0 {
-				continue // given for an address
-			}
-			got := verdicts(inspect(t, replay(scenario.Apply(s.packets, damages[name]...)), o), name)
-			if !maps.Equal(base, got) {
-				t.Errorf("%s, %s: found %v, undamaged %v", s.name, name, got, base)
-			}
+		})
+	}
+}
+
+// share returns the names of the damages that the numbered sample is to get: every fourth, from another one on with each
+// sample, or all of them in an exhaustive run.
+func share[D any](damages map[string]D, number int) (names []string) {
+	step := exhaustive.Step(4)
+	for i, name := range slices.Sorted(maps.Keys(damages)) {
+		if (i+number)%step == 0 {
+			names = append(names, name)
 		}
 	}
+	return names
 }
 
 // TestLoss loses packets: findings may vanish, but nothing new may be said with certainty.
@@ -167,11 +179,14 @@ func TestLoss(t *testing.T) {
 	damages["client side only"] = scenario.OneSide(scenario.Client)
 	damages["server side only"] = scenario.OneSide(scenario.Server)
 	damages["server's vantage"] = scenario.ShiftVantage(2 * time.Millisecond)
-	for _, s := range samples(t) {
-		base := sure(inspect(t, replay(s.packets), s.o))
-		for _, name := range slices.Sorted(maps.Keys(damages)) {
-			checkSure(t, s, base, name, scenario.Apply(s.packets, damages[name]))
-		}
+	for i, s := range samples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			base := sure(inspect(t, replay(s.packets), s.o))
+			for _, name := range share(damages, i) {
+				checkSure(t, s, base, name, scenario.Apply(s.packets, damages[name]))
+			}
+		})
 	}
 }
 
@@ -183,7 +198,7 @@ func checkSure(t *testing.T, s sample, base map[string]bool, name string, packet
 		if !base[rule] {
 			for _, f := range r.findings {
 				if f.Rule == rule {
-					t.Errorf("%s, %s: new %s %s %s: %s", s.name, name, f.Rule, f.Severity, f.Confidence, f.Title)
+					t.Errorf("%s: new %s %s %s: %s", name, f.Rule, f.Severity, f.Confidence, f.Title)
 					ok = false
 					break
 				}
@@ -193,36 +208,51 @@ func checkSure(t *testing.T, s sample, base map[string]bool, name string, packet
 	return ok
 }
 
-// exhaustive is the largest capture of which every packet is dropped in turn.
-const exhaustive = 500
+// longestDropped is the longest capture of which single packets are dropped in turn.
+const longestDropped = 500
 
-// TestEachPacketLost drops every single packet in turn, and starts the capture at every single packet.
+// TestEachPacketLost drops every single packet in turn, and starts the capture at every single packet: at every 37th of
+// all captures in a row, unless the run is exhaustive.
 func TestEachPacketLost(t *testing.T) {
-	step := 1
-	if testing.Short() || raced {
-		step = 23
-	}
+	step := exhaustive.Step(37)
+	first := 0 // packet of the next capture
 	for _, s := range samples(t) {
-		if len(s.packets) > exhaustive {
+		if len(s.packets) > longestDropped {
 			continue
 		}
-		base := sure(inspect(t, replay(s.packets), s.o))
-		if s.name == "01a_small.pcap" {
-			base["RS104"] = true // from the middle on, its dirty connections are what RS104 names
+		from := first
+		for first < len(s.packets) {
+			first += step
 		}
-		if s.name == "rs114/fires_p13_fork_quit" {
-			base["RS206"] = true // without the packet of QUIT, what follows is a write after the server's close, and no more
+		first -= len(s.packets)
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			dropEach(t, s, from, step)
+		})
+	}
+}
+
+// dropEach drops every packet of the step in turn, and starts the capture there.
+func dropEach(t *testing.T, s sample, from, step int) {
+	if from >= len(s.packets) {
+		return
+	}
+	base := sure(inspect(t, replay(s.packets), s.o))
+	if s.name == "01a_small.pcap" {
+		base["RS104"] = true // from the middle on, its dirty connections are what RS104 names
+	}
+	if s.name == "rs114/fires_p13_fork_quit" {
+		base["RS206"] = true // without the packet of QUIT, what follows is a write after the server's close, and no more
+	}
+	for n := from; n < len(s.packets); n += step {
+		ok := checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
+		// Two threads look like reads from memory once the library's name is lost, and a node of which the capture shows
+		// nothing but a refusal is out of reach.
+		if s.name != "rs114/fires_p12_two_threads" && s.name != "rs304/silent_node_down" {
+			ok = checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n))) && ok
 		}
-		for n := 0; n < len(s.packets); n += step {
-			ok := checkSure(t, s, base, fmt.Sprintf("packet %d lost", n+1), scenario.Apply(s.packets, scenario.DropOne(n)))
-			// Two threads look like reads from memory once the library's name is lost, and a node of which the capture shows
-			// nothing but a refusal is out of reach.
-			if s.name != "rs114/fires_p12_two_threads" && s.name != "rs304/silent_node_down" {
-				ok = checkSure(t, s, base, fmt.Sprintf("from packet %d on", n+1), scenario.Apply(s.packets, scenario.StartAt(n))) && ok
-			}
-			if !ok {
-				break // one line a capture is enough
-			}
+		if !ok {
+			break // one line a capture is enough
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // hiding makes an occurrence of something that the capture hides of a connection. All of a rule's are one finding: they
-// speak of the capture, not of a client.
+// are about the capture, not about a client.
 func hiding(s *analysis.Session, level analysis.Severity) analysis.Occurrence {
 	return analysis.Occurrence{
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: s.First, Last: s.Last, AnyClient: true, AnyServer: true,
@@ -17,7 +17,7 @@ func hiding(s *analysis.Session, level analysis.Severity) analysis.Occurrence {
 	}
 }
 
-// ofCapture makes an occurrence that speaks of the capture as a whole.
+// ofCapture makes an occurrence about the capture as a whole.
 func ofCapture(r *analysis.Run, level analysis.Severity) analysis.Occurrence {
 	s := r.Summary()
 	return analysis.Occurrence{

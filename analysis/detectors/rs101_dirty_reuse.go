@@ -11,6 +11,16 @@ func DirtyReuse() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS101", Name: "dirty-reuse", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a command was written while the reply to an earlier one was still owed",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
+			{Rules: []string{"RS401"}, Share: analysis.StalledWait, Otherwise: true},
+			{Rules: []string{"RS402"}, Share: analysis.SameConnection},
+		},
+		Step: analysis.StepText{
+			One:         "1 connection was used again with a reply owed",
+			Many:        "%d connections were used again with a reply owed",
+			Connections: true, Shows: analysis.ShowsReuse,
+		},
 		Params: []analysis.Param{
 			{Name: "min_gap", Default: "max(20ms, 5 x median latency)", Meaning: "shortest silence before the command, where the policy was only learned"},
 		},

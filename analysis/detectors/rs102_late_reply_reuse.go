@@ -11,6 +11,15 @@ func LateReplyReuse() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS102", Name: "late-reply-reuse", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a reply came after its caller had given up, and the connection was used again",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
+			{Rules: []string{"RS401"}, Share: analysis.StalledWait, Otherwise: true},
+		},
+		Step: analysis.StepText{
+			One:         "1 connection was used again after a reply that came too late",
+			Many:        "%d connections were used again after a reply that came too late",
+			Connections: true, Shows: analysis.ShowsReuse,
+		},
 		Params: []analysis.Param{
 			{Name: "slack", Default: "max(10ms, 3 %)", Meaning: "how much later than the read timeout a reply must come"},
 			{Name: "min_timeout_samples", Default: "3", Meaning: "waits that must have ended at the same length"},

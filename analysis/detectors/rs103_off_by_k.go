@@ -12,6 +12,14 @@ func OffByK() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS103", Name: "off-by-k", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "callers got the answers to earlier commands of their connection",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS101", "RS102", "RS104", "RS110", "RS113", "RS114", "RS115", "RS107", "RS108", "RS406", "RS408"}, Share: analysis.SameConnection},
+		},
+		Step: analysis.StepText{
+			One:   "1 caller got another command's reply",
+			Many:  "%d callers got another command's reply",
+			Shows: analysis.ShowsMisread,
+		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s got the answer to an earlier command, on %s",
@@ -27,6 +35,7 @@ func OffByK() *analysis.Detector {
 				}
 				o := occurrence(d)
 				o.Severity, o.Confidence, o.Count = analysis.Critical, d.Strongest, d.NVictims
+				o.Time = d.Victims[0].Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() analysis.Example { return victims(r.Run(), d) }
 				r.Add(o)

@@ -11,6 +11,11 @@ func StaleBufferRead() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS104", Name: "stale-buffer-read", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a caller was answered from the client's memory: the connection was behind before the capture reached it",
+		Step: analysis.StepText{
+			One:         "1 connection was already behind",
+			Many:        "%d connections were already behind",
+			Connections: true, Shows: analysis.ShowsReuse,
+		},
 		Params: []analysis.Param{
 			{Name: "bound", Default: "one round trip, or T/10 without cancellation", Meaning: "two commands closer than this, with no byte between, were not waited for"},
 		},
@@ -28,7 +33,7 @@ func StaleBufferRead() *analysis.Detector {
 					return
 				}
 				o := occurrence(d)
-				o.Severity, o.Confidence, o.Count, o.Time = analysis.Critical, d.StaleLevel, d.StaleReads, d.Stale[0].Second.Time
+				o.Severity, o.Confidence, o.Count, o.Time = analysis.Critical, d.StaleLevel, d.StaleReads, d.Stale[0].First.Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() analysis.Example { return staleEvidence(r.Run(), d) }
 				o.Notes = []string{

@@ -12,6 +12,10 @@ func ImpossibleReply() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS105", Name: "impossible-reply", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "replies came in another order than their commands",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS103"}, Share: analysis.SameConnection},
+		},
+		Step: analysis.StepText{One: "1 reply could not answer its command", Many: "%d replies could not answer their commands"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s cannot answer the commands whose turn it was; in another order they fit", plural(f.Count, "reply", "replies"))

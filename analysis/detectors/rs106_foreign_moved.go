@@ -16,6 +16,15 @@ func ForeignMoved() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS106", Name: "foreign-moved", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a redirect was taken for a command whose key is in another slot",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS407"}, Share: analysis.SameConnection},
+			{Rules: []string{"RS103"}, Share: analysis.SameConnection, Otherwise: true},
+			{Rules: []string{"RS101", "RS102", "RS104"}, Share: analysis.SameConnection, Otherwise: true},
+		},
+		Step: analysis.StepText{
+			One:  "1 redirect was taken for a key that it is not about",
+			Many: "%d redirects were taken for keys that they are not about",
+		},
 		Params: []analysis.Param{
 			{Name: "follow_window", Default: "2s", Meaning: "how soon a client that follows a redirect does so"},
 		},
@@ -64,7 +73,7 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 		return
 	}
 	w.recent[w.next%maxRedirects] = redirected{
-		a.Session.Client.Addr(), a.Session.Server, slot, a.Exchange.Time, a.Exchange.Frame, spoken(w.r.Run(), a.Exchange),
+		a.Session.Client.Addr(), a.Session.Server, slot, a.Exchange.Time, a.Exchange.Frame, named(w.r.Run(), a.Exchange),
 	}
 	w.next++
 }
@@ -143,7 +152,7 @@ func (w *foreignMoves) wire(s *analysis.Session, ex *analysis.Exchange, in *anal
 		Evidence: func() analysis.Example {
 			return analysis.Example{File: run.File(in.File), Frames: frames(ex.Frame, in.Frame), Facts: []string{
 				notThatSlot(to.Slot, slot, run.Key(ex)),
-				fmt.Sprintf("%s is the reply whose turn it was for %s", run.Describe(ex, in), told(run, ex)),
+				fmt.Sprintf("%s is the reply whose turn it was for %s", run.Describe(ex, in), cited(run, ex)),
 				wireFact(in),
 			}}
 		},

@@ -12,6 +12,7 @@ func UnsolicitedReply() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS107", Name: "unsolicited-reply", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "the server sent a reply that no command asked for",
+		Step:    analysis.StepText{One: "1 reply came that nobody asked for", Many: "%d replies came that nobody asked for"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "reply was sent that no command asked for", "replies were sent that no command asked for")
@@ -31,7 +32,7 @@ func UnsolicitedReply() *analysis.Detector {
 				in := *o.Info
 				before := "no command was answered before"
 				if o.Exchange != nil {
-					before = fmt.Sprintf("the last command answered before was %s", told(run, o.Exchange))
+					before = fmt.Sprintf("the last command answered before was %s", cited(run, o.Exchange))
 				}
 				n := s.Commands()
 				text := run.Describe(&analysis.Exchange{}, &in)
@@ -49,7 +50,7 @@ func UnsolicitedReply() *analysis.Detector {
 	}
 }
 
-// doubleRedirect recognises what RS407 tells of: the same error twice, for one command.
+// doubleRedirect recognises what RS407 reports: the same error twice, for one command.
 func doubleRedirect(o *analysis.Oddity) bool {
 	ex := o.Exchange
 	if ex == nil || o.Reply == nil || o.Reply.Kind != resp.Error || !ex.Served || ex.Serves.Kind != resp.Error {

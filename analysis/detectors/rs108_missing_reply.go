@@ -11,6 +11,7 @@ func MissingReply() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS108", Name: "missing-reply", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "the server never answered a command, but answered later ones",
+		Step:    analysis.StepText{One: "1 command got no reply", Many: "%d commands got no reply"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "command", "commands") + " got no reply, though later ones did"
@@ -45,7 +46,7 @@ func addSkip(r *analysis.Reporter, a *analysis.Alignment, severity analysis.Seve
 		Evidence: func() analysis.Example {
 			facts := []string{fmt.Sprintf("%s got no reply", list(run, a.Skipped, "or"))}
 			if a.Live != nil {
-				facts = append(facts, fmt.Sprintf("%s, which stands behind, did: the server was alive", told(run, a.Live)))
+				facts = append(facts, fmt.Sprintf("%s, which stands behind, did: the server was alive", cited(run, a.Live)))
 			}
 			if ex.AckedFrame > 0 {
 				facts = append(facts, fmt.Sprintf("the server's kernel had it (frame %d)", ex.AckedFrame))

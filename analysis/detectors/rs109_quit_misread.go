@@ -11,6 +11,11 @@ func QuitMisread() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS109", Name: "quit-misread", Severity: analysis.Low, Since: "0.1.0",
 		Summary: "QUIT's reader got the late reply to an earlier command; the connection was closed right after",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
+			{Rules: []string{"RS401"}, Share: analysis.StalledWait, Otherwise: true},
+		},
+		Step: analysis.StepText{One: "1 late reply was read by QUIT (harmless)", Many: "%d late replies were read by QUIT (harmless)"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s read the late reply to an earlier command in QUIT's place, and closed", plural(f.Count, "connection", "connections"))

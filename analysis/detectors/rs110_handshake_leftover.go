@@ -11,6 +11,14 @@ func HandshakeLeftover() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS110", Name: "handshake-leftover", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "replies to connection set-up commands were still unread when the first user command was sent",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS401"}, Share: analysis.StalledWait},
+		},
+		Step: analysis.StepText{
+			One:         "1 connection kept replies of its set-up",
+			Many:        "%d connections kept replies of their set-up",
+			Connections: true, Shows: analysis.ShowsReuse,
+		},
 		Params: []analysis.Param{
 			{Name: "gap", Default: "100ms", Meaning: "silence after the set-up that shows that its replies were given up, where the library may write ahead"},
 		},

@@ -15,6 +15,10 @@ func TornTransaction() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS111", Name: "torn-transaction", Severity: analysis.High, Since: "0.1.0",
 		Summary: "a MULTI block was split: part of it ran outside the transaction",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS307"}, Share: analysis.SameTime},
+		},
+		Step: analysis.StepText{One: "1 transaction was torn", Many: "%d transactions were torn"},
 		Params: []analysis.Param{
 			{Name: "replay_window", Default: "30s", Meaning: "how long after a connection died inside MULTI an EXEC without MULTI belongs to it"},
 		},
@@ -120,7 +124,7 @@ func (w *tornBlocks) report(a *analysis.Answered, conf analysis.Confidence, fact
 		Evidence: func() analysis.Example {
 			return analysis.Example{
 				File: run.File(ex.File), Frames: frames(ex.Frame, ex.Serves.Frame),
-				Facts: append([]string{fmt.Sprintf("%s was answered with %q", told(run, ex), text)}, facts...),
+				Facts: append([]string{fmt.Sprintf("%s was answered with %q", cited(run, ex), text)}, facts...),
 			}
 		},
 	}))

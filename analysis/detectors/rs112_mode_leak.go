@@ -47,7 +47,7 @@ func (w *modeLeaks) refused(a *analysis.Answered) {
 	if ex.Idle() < 100*time.Millisecond {
 		conf = analysis.Likely
 	}
-	w.add(a.Session, ex, conf, fmt.Sprintf("%s was answered with %q", told(run, ex), text),
+	w.add(a.Session, ex, conf, fmt.Sprintf("%s was answered with %q", cited(run, ex), text),
 		fmt.Sprintf("the connection was still subscribed to %s, and had sent nothing for %s", plural(n, "channel", "channels"), seconds(ex.Idle())))
 }
 
@@ -57,7 +57,7 @@ func (w *modeLeaks) stale(o *analysis.Oddity) {
 		return
 	}
 	run, ex := w.r.Run(), o.Exchange
-	fact := fmt.Sprintf("%s was sent %s after the command before, on a connection left inside %s", told(run, ex), seconds(o.Gap), o.Text)
+	fact := fmt.Sprintf("%s was sent %s after the command before, on a connection left inside %s", cited(run, ex), seconds(o.Gap), o.Text)
 	if o.Info != nil {
 		w.add(analysis.SessionOf(o.Session), ex, analysis.Likely, fact,
 			fmt.Sprintf("the server answered %s (frame %d): the probe of the connection's next user was queued", run.Describe(ex, o.Info), o.Info.Frame))

@@ -11,6 +11,7 @@ func TornWrite() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS113", Name: "torn-write", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a command was cut off and another one written behind it",
+		Step:    analysis.StepText{One: "1 write was torn", Many: "%d writes were torn"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "command was", "commands were") + " cut off in mid-write and followed by another; the server takes that for data"

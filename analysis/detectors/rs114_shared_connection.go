@@ -11,6 +11,11 @@ func SharedConnection() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS114", Name: "shared-connection", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "two independent writers use one lockstep connection",
+		Step: analysis.StepText{
+			One:         "1 connection was shared by two writers",
+			Many:        "%d connections were shared by two writers",
+			Connections: true,
+		},
 		Params: []analysis.Param{
 			{Name: "min_events", Default: "3", Meaning: "writes into the time of another's reply, without a silence before"},
 		},

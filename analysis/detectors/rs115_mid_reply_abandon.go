@@ -11,6 +11,10 @@ func MidReplyAbandon() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS115", Name: "mid-reply-abandon", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a command was written when the previous reply had arrived only in part",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS210", "RS211"}, Share: analysis.SameEnds},
+		},
+		Step: analysis.StepText{One: "1 reply was left half read", Many: "%d replies were left half read", Shows: analysis.ShowsReuse},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "reply was", "replies were") + " abandoned half-way; the rest is parsed as the next one"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // BlockingTimeout is RS116: the client gave up on a blocking command before the time that it had asked to block for.
@@ -17,7 +18,10 @@ func BlockingTimeout() *analysis.Detector {
 			{Name: "min_events", Default: "2", Meaning: "waits of equal length that tell a timeout from a client that shuts down; one is enough where an element was lost"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &blockWatch{r: r, least: r.Number("min_events"), seen: map[string][]blockWait{}}
+			w := &blockWatch{
+				r: r, least: r.Number("min_events"), seen: map[string][]blockWait{},
+				clients: r.EvidenceBound(maxBlockGroups, "clients that gave up blocking commands", "blocking commands that further clients gave up"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s given up before its own timeout", was(f.Count, "blocking command"))
 			}
@@ -30,14 +34,18 @@ func BlockingTimeout() *analysis.Detector {
 	}
 }
 
-// maxBlockGroups bounds the clients that are watched.
-const maxBlockGroups = 1024
+const (
+	maxBlockGroups = 1024 // clients that are watched
+	maxBlockWaits  = 64   // the latest waits of a client, in which the next one finds its like
+)
 
 // blockWatch collects blocking commands that were given up, until enough of equal length or a lost element say why.
 type blockWatch struct {
 	r     *analysis.Reporter
 	least int // of equal length
 	seen  map[string][]blockWait
+	// clients bounds seen.
+	clients *bound.Bound
 }
 
 type blockWait struct {
@@ -84,8 +92,11 @@ func (w *blockWatch) see(b *analysis.BlockGivenUp) {
 		return
 	}
 	list2 := w.seen[key]
-	if len(w.seen) >= maxBlockGroups && list2 == nil || len(list2) >= 64 {
+	if list2 == nil && !w.clients.Admits(len(w.seen)) {
 		return
+	}
+	if len(list2) == maxBlockWaits {
+		list2 = append(list2[:0], list2[1:]...)
 	}
 	n := blockWait{gap: b.Gap, end: ex.EndTime.Add(b.Gap), o: o, conn: s.ID, index: ex.Index}
 	var alike []*blockWait

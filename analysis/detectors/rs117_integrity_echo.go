@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // IntegrityEcho is RS117: a client's own consistency check failed. The token that it had the server repeat came back
@@ -12,8 +13,15 @@ func IntegrityEcho() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS117", Name: "integrity-echo", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "an ECHO got another text back than it sent",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS103"}, Share: analysis.SameConnection},
+		},
+		Step: analysis.StepText{One: "1 consistency check of the client failed", Many: "%d consistency checks of the client failed"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &echoes{r: r, open: map[int64]*echo{}}
+			w := &echoes{
+				r: r, open: map[int64]*echo{},
+				bound: r.EvidenceBound(maxEchoes, "open connections with a changed token", "changed tokens on further connections"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "ECHO", "ECHOs") + " got another text back than it sent"
 			}
@@ -33,6 +41,7 @@ const maxEchoes = 256
 type echoes struct {
 	r     *analysis.Reporter
 	open  map[int64]*echo
+	bound *bound.Bound // of open
 	order []int64
 }
 
@@ -44,13 +53,13 @@ type echo struct {
 
 func (w *echoes) odd(a *analysis.Answered) {
 	name := a.Exchange.CommandName()
-	if !a.Foreign || name != "ECHO" && name != "PING" || w.open[a.Session.ID] != nil || len(w.open) >= maxEchoes {
+	if !a.Foreign || name != "ECHO" && name != "PING" || w.open[a.Session.ID] != nil || !w.bound.Admits(len(w.open)) {
 		return
 	}
 	run := w.r.Run()
 	conf, weak := certain(a.Session)
 	e := &echo{ex: *a.Exchange, facts: []string{
-		fmt.Sprintf("%s got %s back (frame %d): %s", told(run, a.Exchange), run.Describe(a.Exchange, &a.Exchange.Serves), a.Exchange.Serves.Frame, a.Contradiction),
+		fmt.Sprintf("%s got %s back (frame %d): %s", cited(run, a.Exchange), run.Describe(a.Exchange, &a.Exchange.Serves), a.Exchange.Serves.Frame, a.Contradiction),
 		wireFact(&a.Exchange.Serves),
 		"no other pairing of the replies fits: the text itself is wrong",
 	}}

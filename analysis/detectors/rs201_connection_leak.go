@@ -7,7 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
-	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // ConnectionLeak is RS201: connections that a program took from its pool and lost.
@@ -15,16 +15,23 @@ func ConnectionLeak() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS201", Name: "connection-leak", Severity: analysis.High, Since: "0.1.0",
 		Summary: "a connection was taken from its pool and never given back",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS103", "RS106"}, Share: analysis.SameConnection},
+			{Rules: []string{"RS101", "RS102", "RS104"}, Share: analysis.SameConnection, Otherwise: true},
+		},
+		Step: analysis.StepText{One: "1 connection was lost to its pool", Many: "%d connections were lost to their pools", Connections: true},
 		Params: []analysis.Param{
 			{Name: "close_wait", Default: "30s", Meaning: "how long a connection must lie unused, its server having closed it"},
 			{Name: "periods", Default: "2", Meaning: "periods of the pool's timer that a connection must have missed while others did not"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &leaks{r: r, suspects: newSuspects(r.Run().Bounds())}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s taken from the pool and never given back", was(f.Count, "connection"))
-			}
-			r.Remedy = w.remedy
+			w.lastUse = analysis.Keep(r.Collector, analysis.Texts[string]{
+				Title: func(f *analysis.Finding, _ *string) string {
+					return fmt.Sprintf("%s taken from the pool and never given back", was(f.Count, "connection"))
+				},
+				Remedy: leakRemedy,
+			})
 			return analysis.Hooks{Ended: w.ended, Desync: w.desync, Finish: w.finish}
 		},
 	}
@@ -42,7 +49,7 @@ const (
 type leaks struct {
 	r        *analysis.Reporter
 	suspects *suspects
-	lastOf   map[string]string // by server: the last thing on a lost connection
+	lastUse  analysis.Facts[string] // the last thing on one of a group's lost connections
 }
 
 // ended keeps connections that the client left open. One that was reset is no suspect before a foreign reply was read on
@@ -100,7 +107,7 @@ func abandonable(s *analysis.Session) bool {
 
 // mayBlock reports whether a command of this name waits for an event.
 func mayBlock(name string) bool {
-	for c := range resp.Commands() {
+	for c := range commands.Commands() {
 		if c.String() == name {
 			return c.MayBlock()
 		}
@@ -121,16 +128,12 @@ func (w *leaks) finish(run *analysis.Run) {
 			o.Confidence = o.Confidence.Down()
 		}
 		o.Last = end
-		if w.lastOf == nil {
-			w.lastOf = map[string]string{}
-		}
 		reply := l.lastReply
 		if l.poisoned {
 			reply = l.got
 		}
-		w.lastOf[o.Server.String()] = l.lastName + " -> " + reply
 		o.Evidence = func() analysis.Example { return l.example(run, facts) }
-		w.r.Add(o)
+		*w.lastUse.Add(o) = l.lastName + " -> " + reply
 	}
 }
 
@@ -202,10 +205,10 @@ func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 		every(period), seconds(end.Sub(f.LastClient)))}
 }
 
-func (w *leaks) remedy(f *analysis.Finding) string {
+func leakRemedy(f *analysis.Finding, lastUse *string) string {
 	last := ""
-	if t := w.lastOf[f.Server.String()]; t != "" {
-		last = " The last thing on one of them was " + t + "; an exception there skipped the return."
+	if *lastUse != "" {
+		last = " The last thing on one of them was " + *lastUse + "; an exception there skipped the return."
 	}
 	jedis := ""
 	if f.Library == "jedis" || f.Library == "" {

@@ -14,29 +14,29 @@ func PoolLeak() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS202", Name: "pool-leak", Severity: analysis.High, Since: "0.1.0",
 		Summary: "several pools live on one client that carry no data",
+		Step:    analysis.StepText{One: "1 pool was leaked", Many: "pools were leaked"},
 		Params: []analysis.Param{
 			{Name: "cluster_width", Default: "50ms", Meaning: "how far from its rhythm a pool's timer may be; pools made within it count as one"},
 			{Name: "min_periods", Default: "3", Meaning: "periods of the timer that each of three pools must span"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			periods := map[string]*analysis.Link{}
-			r.Title = func(f *analysis.Finding) string {
-				if l := periods[f.Fingerprint]; l != nil && l.Pools().Chains > f.Count {
-					return fmt.Sprintf("between %d and %d pools live on %s that carry no data", f.Count, l.Pools().Chains, f.Client)
-				}
-				return fmt.Sprintf("at least %d pools live on %s that carry no data", f.Count, f.Client)
-			}
-			r.Remedy = func(f *analysis.Finding) string {
-				step := ""
-				if l := periods[f.Fingerprint]; l != nil {
-					if d, _ := growth(l.Pools()); d > 0 {
-						step = " every " + hundredths(d)
+			groups := analysis.Keep(r.Collector, analysis.Texts[poolGrowth]{
+				Title: func(f *analysis.Finding, g *poolGrowth) string {
+					if g.chains > f.Count {
+						return fmt.Sprintf("between %d and %d pools live on %s that carry no data", f.Count, g.chains, f.Client)
 					}
-				}
-				return "A new pool is created" + step + " and never closed. Each keeps its evictor thread and min-idle connections for ever. " +
-					"Create one pool per server and call close() or destroy() on any other; for a liveness probe open a single plain " +
-					"connection. Set minIdle to 0 for probes."
-			}
+					return fmt.Sprintf("at least %d pools live on %s that carry no data", f.Count, f.Client)
+				},
+				Remedy: func(_ *analysis.Finding, g *poolGrowth) string {
+					step := ""
+					if g.step > 0 {
+						step = " every " + hundredths(g.step)
+					}
+					return "A new pool is created" + step + " and never closed. Each keeps its evictor thread and min-idle connections for ever. " +
+						"Create one pool per server and call close() or destroy() on any other; for a liveness probe open a single plain " +
+						"connection. Set minIdle to 0 for probes."
+				},
+			})
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
 				for _, l := range run.Links() {
 					p := l.Pools()
@@ -44,19 +44,25 @@ func PoolLeak() *analysis.Detector {
 					if n == 0 {
 						continue
 					}
-					o := poolLeak(run, l, p, n)
-					r.Add(o)
-					periods[r.Fingerprint(o)] = l
+					g := groups.Add(poolLeak(run, l, p, n))
+					g.chains = p.Chains
+					g.step, _ = growth(p)
 				}
 			}}
 		},
 	}
 }
 
+// poolGrowth is what the texts say of one client's pools.
+type poolGrowth struct {
+	chains int           // at most so many pools
+	step   time.Duration // from one pool to the next; 0: not steady
+}
+
 // poolLeak makes the occurrence of one client's leaked pools.
 func poolLeak(run *analysis.Run, l *analysis.Link, p *analysis.Pools, n int) analysis.Occurrence {
 	o := analysis.Occurrence{
-		Client: netipPort(l), Server: l.Server, Severity: analysis.High, Confidence: analysis.Likely, Count: n,
+		Client: netipPort(l), Server: l.Server, Severity: analysis.High, Confidence: analysis.Likely, Count: n, Standing: true,
 	}
 	longest := 0
 	for i := range p.Clusters {

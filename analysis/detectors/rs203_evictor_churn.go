@@ -13,26 +13,32 @@ func EvictorChurn() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS203", Name: "evictor-churn", Severity: analysis.Low, Since: "0.1.0",
 		Summary: "idle connections are closed and opened anew at a fixed period, without having been used",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS202"}, Share: analysis.SameEnds},
+		},
+		Step: analysis.StepText{
+			One:  "idle connections were closed and opened once",
+			Many: "idle connections were closed and opened again %d times",
+		},
 		Params: []analysis.Param{
 			{Name: "min_times", Default: "3", Meaning: "how often unused connections must have been replaced"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			idle := map[string]time.Duration{}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("idle connections of %s were closed and opened anew %d times, every %s", f.Client, f.Count, every(idle[f.Fingerprint]))
-			}
-			r.Remedy = func(f *analysis.Finding) string {
-				return fmt.Sprintf("minIdle > 0 with minEvictableIdle of %s or less: lower minIdle to 0, or disable idle eviction (-1) and keep testWhileIdle.",
-					every(idle[f.Fingerprint]))
-			}
+			groups := analysis.Keep(r.Collector, analysis.Texts[time.Duration]{
+				Title: func(f *analysis.Finding, idle *time.Duration) string {
+					return fmt.Sprintf("idle connections of %s were closed and opened anew %d times, every %s", f.Client, f.Count, every(*idle))
+				},
+				Remedy: func(_ *analysis.Finding, idle *time.Duration) string {
+					return fmt.Sprintf("minIdle > 0 with minEvictableIdle of %s or less: lower minIdle to 0, or disable idle eviction (-1) and keep testWhileIdle.",
+						every(*idle))
+				},
+			})
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
 				for _, l := range run.Links() {
 					o, period := churn(run, l, r.Number("min_times"))
-					if o.Count == 0 {
-						continue
+					if o.Count > 0 {
+						*groups.Add(o) = period
 					}
-					r.Add(o)
-					idle[r.Fingerprint(o)] = period
 				}
 			}}
 		},

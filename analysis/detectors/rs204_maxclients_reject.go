@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -18,13 +19,23 @@ func MaxclientsReject() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS204", Name: "maxclients-reject", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "the server refused connections: max number of clients reached",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS202", "RS201"}, Share: analysis.SameServer},
+		},
+		Step: analysis.StepText{One: "1 new connection was refused", Many: "%d new connections were refused"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &refusals{r: r, open: map[int64]turnedAway{}, servers: map[netip.AddrPort]*fullServer{}}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s was at its limit of clients: %s refused", f.Server, was(w.total(f.Server), "connection"))
+			w := &refusals{
+				r: r, open: map[int64]turnedAway{}, servers: map[netip.AddrPort]*fullServer{},
+				refused: r.EvidenceBound(maxRefused, "refused connections", "further refused connections"),
+				full:    r.EvidenceBound(maxFullServers, "servers at their limit", "further servers that refuse connections"),
 			}
-			r.Remedy = w.remedy
-			r.Notes = w.notes
+			w.groups = analysis.Keep(r.Collector, analysis.Texts[fullServer]{
+				Title: func(f *analysis.Finding, s *fullServer) string {
+					return fmt.Sprintf("%s was at its limit of clients: %s refused", f.Server, was(s.refused, "connection"))
+				},
+				Remedy: w.remedy,
+				Notes:  w.notes,
+			})
 			return analysis.Hooks{Oddity: w.odd, Ended: w.ended, Finish: w.finish}
 		},
 	}
@@ -44,6 +55,9 @@ type refusals struct {
 	r       *analysis.Reporter
 	open    map[int64]turnedAway // refused connections that are not yet over
 	servers map[netip.AddrPort]*fullServer
+	groups  analysis.Facts[fullServer]
+
+	refused, full *bound.Bound // of open and of servers
 }
 
 // turnedAway is one connection turned away.
@@ -61,6 +75,7 @@ type fullServer struct {
 	first                      analysis.Occurrence // the first refusal, reported if no caller read one
 	holders                    []holder
 	held                       int
+	reported                   bool // what is counted here is the group's own
 }
 
 // holder is a client and the connections it held when the server was full.
@@ -74,11 +89,11 @@ func (w *refusals) odd(o *analysis.Oddity) {
 		return
 	}
 	s := o.Session
-	if len(w.open) >= maxRefused || w.servers[s.Server] == nil && len(w.servers) >= maxFullServers {
+	f := w.servers[s.Server]
+	if !w.refused.Admits(len(w.open)) || f == nil && !w.full.Admits(len(w.servers)) {
 		return
 	}
 	w.open[s.ID] = turnedAway{o.Frame, o.File, o.Time, o.Info.K, resp.TextOf(o.Info.Text.Raw()).Short(60)}
-	f := w.servers[s.Server]
 	if f == nil {
 		f = &fullServer{}
 		w.servers[s.Server] = f
@@ -130,7 +145,21 @@ func (w *refusals) ended(e *analysis.Ended) {
 		return
 	}
 	f.read++
-	w.r.Add(o)
+	w.add(f, o)
+}
+
+// add reports a refusal of a server. From the first one on the group has what is counted of the server.
+func (w *refusals) add(f *fullServer, o analysis.Occurrence) {
+	kept := w.groups.Add(o)
+	if f.reported {
+		return
+	}
+	kept.refused, kept.read, kept.unused, kept.cut = kept.refused+f.refused, kept.read+f.read, kept.unused+f.unused, kept.cut+f.cut
+	if kept.holders == nil {
+		kept.holders, kept.held = f.holders, f.held
+	}
+	kept.reported = true
+	w.servers[o.Server] = kept
 }
 
 func (w *refusals) occurrence(s *analysis.Session, x turnedAway) analysis.Occurrence {
@@ -170,23 +199,12 @@ func (w *refusals) finish(*analysis.Run) {
 	for _, s := range slices.SortedFunc(mapsKeys(w.servers), netip.AddrPort.Compare) {
 		if f := w.servers[s]; f.read == 0 && f.first.Evidence != nil {
 			f.first.Count = f.refused
-			w.r.Add(f.first)
+			w.add(f, f.first)
 		}
 	}
 }
 
-func (w *refusals) total(server netip.AddrPort) int {
-	if f := w.servers[server]; f != nil {
-		return f.refused
-	}
-	return 0
-}
-
-func (w *refusals) notes(f *analysis.Finding) []string {
-	s := w.servers[f.Server]
-	if s == nil {
-		return nil
-	}
+func (w *refusals) notes(f *analysis.Finding, s *fullServer) []string {
 	notes := []string{fmt.Sprintf("%s refused in all; %d times a caller read the refusal as the answer to its command",
 		was(s.refused, "connection"), s.read)}
 	if s.unused+s.cut > 0 {
@@ -200,9 +218,9 @@ func (w *refusals) notes(f *analysis.Finding) []string {
 	return notes
 }
 
-func (w *refusals) remedy(f *analysis.Finding) string {
+func (w *refusals) remedy(f *analysis.Finding, s *fullServer) string {
 	text := "The server is at maxclients. "
-	if s := w.servers[f.Server]; s != nil && len(s.holders) > 0 {
+	if len(s.holders) > 0 {
 		var list []string
 		for _, h := range s.holders {
 			list = append(list, fmt.Sprintf("%s %d", h.client, h.open))

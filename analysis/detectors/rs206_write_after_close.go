@@ -12,33 +12,34 @@ func WriteAfterClose() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS206", Name: "write-after-close", Severity: analysis.Medium, Since: "0.1.0",
 		Summary: "a command was written into a connection that the server had closed, and was reset",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS204"}, Share: analysis.SameEnds},
+		},
+		Step: analysis.StepText{One: "1 command was written into a closed connection", Many: "%d commands were written into closed connections"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &lateWrites{r: r, causes: map[string]map[string]int{}, timeouts: map[string]map[int]int{}}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s written into connections that the server had closed", was(f.Count, "command"))
-			}
-			r.Remedy = w.remedy
-			r.Notes = w.notes
+			w := &lateWrites{r: r}
+			w.groups = analysis.Keep(r.Collector, analysis.Texts[closings]{
+				Title: func(f *analysis.Finding, _ *closings) string {
+					return fmt.Sprintf("%s written into connections that the server had closed", was(f.Count, "command"))
+				},
+				Remedy: func(_ *analysis.Finding, c *closings) string { return c.remedy() },
+				Notes:  func(f *analysis.Finding, c *closings) []string { return c.notes(f) },
+			})
 			return analysis.Hooks{Control: w.control}
 		},
 	}
 }
 
-// Causes for which a server closes a connection.
-const (
-	causeFull  = "maxclients"
-	causeIdle  = "idle"
-	causeOther = "other"
-)
-
-// maxLateGroups bounds the groups of which causes are counted.
-const maxLateGroups = 1 << 11
-
 // lateWrites collects writes that met a reset.
 type lateWrites struct {
-	r        *analysis.Reporter
-	causes   map[string]map[string]int // by fingerprint
-	timeouts map[string]map[int]int    // settings of `timeout` that fit, in seconds, by fingerprint
+	r      *analysis.Reporter
+	groups analysis.Facts[closings]
+}
+
+// closings counts why the server had closed the connections of one group.
+type closings struct {
+	full, idle, other int
+	timeouts          map[int]int // settings of `timeout` that fit, in seconds
 }
 
 func (w *lateWrites) control(c *analysis.Control) {
@@ -60,24 +61,14 @@ func (w *lateWrites) control(c *analysis.Control) {
 	if o.Weakened || sides[0].Cut > 0 || s.Start == reassembly.MidStream && s.Commands() <= 1 {
 		o.Confidence = analysis.Possible // a QUIT may be among what was lost, cut off, or sent before the capture began
 	}
-	id := w.r.Fingerprint(o)
-	if w.causes[id] == nil && len(w.causes) >= maxLateGroups {
-		id = "" // the groups beyond the bound share their counts
-	}
-	if w.causes[id] == nil {
-		w.causes[id], w.timeouts[id] = map[string]int{}, map[int]int{}
-	}
-	cause, why := causeOther, "why the server closed does not show here (failover, CLIENT KILL, restart)"
+	why := "why the server closed does not show here (failover, CLIENT KILL, restart)"
 	idle := f.ServerTimeout()
 	switch {
 	case s.RejectedAtAccept():
-		cause, why = causeFull, "the server was at maxclients and had refused the connection (RS204)"
+		why = "the server was at maxclients and had refused the connection (RS204)"
 	case idle > 0:
-		cause = causeIdle
 		why = fmt.Sprintf("the server closed after %s of silence, in the second that its setting `timeout %d` gives", seconds(f.IdleAtFIN), idle)
-		w.timeouts[id][idle]++
 	}
-	w.causes[id][cause]++
 	name := "data"
 	if ex := s.LastExchange(); ex != nil {
 		name = ex.CommandName()
@@ -100,31 +91,45 @@ func (w *lateWrites) control(c *analysis.Control) {
 			},
 		}
 	}
-	w.r.Add(o)
+	w.groups.Add(o).count(s.RejectedAtAccept(), idle)
 }
 
-func (w *lateWrites) notes(f *analysis.Finding) []string {
-	c := w.causes[f.Fingerprint]
+// count adds a connection that the server closed because it was full, or after so many seconds of silence.
+func (c *closings) count(full bool, idle int) {
+	switch {
+	case full:
+		c.full++
+	case idle > 0:
+		c.idle++
+		if c.timeouts == nil {
+			c.timeouts = map[int]int{}
+		}
+		c.timeouts[idle]++
+	default:
+		c.other++
+	}
+}
+
+func (c *closings) notes(f *analysis.Finding) []string {
 	notes := []string{fmt.Sprintf("counted are writes that the capture shows: the first on each closed connection. Every further write there fails inside "+
 		"the client (EPIPE, \"Broken pipe\", \"Connection reset\") and sends no packet, so the program's log has more than these %d", f.Count)}
-	if n := c[causeFull]; n > 0 {
-		notes = append(notes, fmt.Sprintf("%d of them on connections that the server had refused at maxclients (RS204)", n))
+	if c.full > 0 {
+		notes = append(notes, fmt.Sprintf("%d of them on connections that the server had refused at maxclients (RS204)", c.full))
 	}
 	return notes
 }
 
-func (w *lateWrites) remedy(f *analysis.Finding) string {
-	c := w.causes[f.Fingerprint]
+func (c *closings) remedy() string {
 	switch {
-	case c[causeIdle] >= max(c[causeFull], c[causeOther], 1):
+	case c.idle >= max(c.full, c.other, 1):
 		best, most := 0, 0
-		for t, n := range w.timeouts[f.Fingerprint] {
+		for t, n := range c.timeouts {
 			if n > most || n == most && t < best {
 				best, most = t, n
 			}
 		}
 		return fmt.Sprintf("The server's timeout is %d s: set testWhileIdle or a keep-alive PING below it, or the server's `timeout` to 0.", best)
-	case c[causeFull] >= max(c[causeOther], 1):
+	case c.full >= max(c.other, 1):
 		return "The server is at maxclients and closes each new connection at once; the next write meets the closed socket. See RS204."
 	}
 	return "The server closed these connections and the client did not notice. Test connections before use (testOnBorrow, testWhileIdle), and see " +

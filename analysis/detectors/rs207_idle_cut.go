@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // IdleCut is RS207: a device on the path that forgets connections after some time of silence.
@@ -17,15 +18,16 @@ func IdleCut() *analysis.Detector {
 			{Name: "min_cuts", Default: "2", Meaning: "connections that must have died after the same silence, to within 5 %"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &cuts{r: r, links: map[*analysis.Link]*silences{}, after: map[string]time.Duration{}}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s dead after %s of silence", was(f.Count, "connection"), every(w.after[f.Fingerprint].Round(time.Second)))
-			}
-			r.Remedy = func(f *analysis.Finding) string {
-				x := w.after[f.Fingerprint]
-				return fmt.Sprintf("A device between client and server drops idle connections after at most %s%s. Set tcp-keepalive or a PING on idle "+
-					"connections below half of that.", every(x.Round(time.Second)), cutter(x))
-			}
+			w := &cuts{r: r, links: map[*analysis.Link]*silences{}, bound: r.EvidenceBound(maxCuts, "dead connections", "further connections that a silence cut")}
+			w.after = analysis.Keep(r.Collector, analysis.Texts[time.Duration]{
+				Title: func(f *analysis.Finding, idle *time.Duration) string {
+					return fmt.Sprintf("%s dead after %s of silence", was(f.Count, "connection"), every(idle.Round(time.Second)))
+				},
+				Remedy: func(_ *analysis.Finding, idle *time.Duration) string {
+					return fmt.Sprintf("A device between client and server drops idle connections after at most %s%s. Set tcp-keepalive or a PING on idle "+
+						"connections below half of that.", every(idle.Round(time.Second)), cutter(*idle))
+				},
+			})
 			return analysis.Hooks{Ended: w.ended, Finish: w.finish}
 		},
 	}
@@ -42,8 +44,9 @@ type cuts struct {
 	r     *analysis.Reporter
 	links map[*analysis.Link]*silences
 	order []*analysis.Link
-	kept  int                      // dead connections remembered
-	after map[string]time.Duration // by fingerprint
+	kept  int // dead connections remembered
+	bound *bound.Bound
+	after analysis.Facts[time.Duration] // the shortest silence that cut
 }
 
 // silences is what the connections of one link survived and what not.
@@ -79,7 +82,7 @@ func (w *cuts) ended(e *analysis.Ended) {
 		w.order = append(w.order, link)
 	}
 	l.survived = max(l.survived, f.Survived)
-	if !f.IdleWrite.Seen() || f.ServerFIN.Seen() || !f.ServerRST.Seen() && f.Repeats < cutRepeats || w.kept >= maxCuts {
+	if !f.IdleWrite.Seen() || f.ServerFIN.Seen() || !f.ServerRST.Seen() && f.Repeats < cutRepeats || !w.bound.Admits(w.kept) {
 		return
 	}
 	w.kept++
@@ -120,8 +123,7 @@ func (w *cuts) finish(run *analysis.Run) {
 				o.Confidence = o.Confidence.Down()
 			}
 			o.Evidence = func() analysis.Example { return c.example(run, l.survived) }
-			w.r.Add(o)
-			w.after[w.r.Fingerprint(o)] = same[0].idle
+			*w.after.Add(o) = same[0].idle
 		}
 	}
 }

@@ -12,19 +12,24 @@ func ReadTimeout() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS210", Name: "read-timeout", Severity: analysis.Medium, Since: "0.1.0",
 		Summary: "reads timed out: clients went on without the reply after their read timeout",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS401"}, Share: analysis.StalledWait},
+			{Rules: []string{"RS402"}, Share: analysis.SameConnection},
+		},
+		Step: analysis.StepText{One: "1 read timed out", Many: "%d reads timed out", Shows: analysis.ShowsWait},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := newWaits(r)
-			by := map[string]*handled{}
-			r.Title = func(f *analysis.Finding) string {
-				h := by[f.Fingerprint]
-				after := ""
-				if h.timeout != nil {
-					after = " after " + ms(h.timeout.T)
-				}
-				return fmt.Sprintf("%s timed out%s", plural(f.Count, "read", "reads"), after)
-			}
-			r.Remedy = func(f *analysis.Finding) string { return timeoutRemedy(f, by[f.Fingerprint]) }
-			r.Notes = func(f *analysis.Finding) []string { return timeoutNotes(by[f.Fingerprint]) }
+			groups := analysis.Keep(r.Collector, analysis.Texts[handled]{
+				Title: func(f *analysis.Finding, h *handled) string {
+					after := ""
+					if h.timeout != nil {
+						after = " after " + ms(h.timeout.T)
+					}
+					return fmt.Sprintf("%s timed out%s", plural(f.Count, "read", "reads"), after)
+				},
+				Remedy: timeoutRemedy,
+				Notes:  func(_ *analysis.Finding, h *handled) []string { return h.notes() },
+			})
 			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					t, level := timedOut(run, x)
@@ -33,18 +38,8 @@ func ReadTimeout() *analysis.Detector {
 					}
 					o := x.occurrence(run)
 					o.Confidence = level
-					o.Evidence = func() analysis.Example {
-						e := x.example(run)
-						e.Facts = append(e.Facts, timer(t, x.gap))
-						return e
-					}
-					r.Add(o)
-					id := r.Fingerprint(o)
-					h := by[id]
-					if h == nil {
-						h = &handled{}
-						by[id] = h
-					}
+					o.Evidence = x.evidence(run, func() string { return timer(t, x.gap) })
+					h := groups.Add(o)
 					if h.timeout == nil {
 						h.timeout = t
 					}
@@ -53,15 +48,6 @@ func ReadTimeout() *analysis.Detector {
 			}}
 		},
 	}
-}
-
-// occurrence completes who waited, by what is known at the end of the run.
-func (x *wait) occurrence(run *analysis.Run) analysis.Occurrence {
-	o := x.who
-	o.Library = x.group.Population().Lib().Name
-	o.Policy = run.StanceOf(x.group).Policy.String()
-	o.Commands = map[string]int{x.name: 1}
-	return o
 }
 
 // early is how much sooner than the 5th percentile of a timer's samples it may have fired.
@@ -78,7 +64,7 @@ func timedOut(run *analysis.Run, x *wait) (t *analysis.Timeout, level analysis.C
 	if st.Confidence == analysis.Unsaid && x.how == analysis.GaveUpReuse {
 		return nil, analysis.Unsaid // it may be a pipeline
 	}
-	if d, ok := run.GivenTimeout(x.who.Client.Addr()); ok {
+	if d, ok := run.GivenTimeout(x.client.Addr()); ok {
 		if x.gap < d-early {
 			return nil, analysis.Unsaid
 		}
@@ -155,8 +141,4 @@ func timeoutRemedy(f *analysis.Finding, h *handled) string {
 			"and close connections after a timeout.", h.reused)
 	}
 	return text + "The client handled this correctly: it closed the connection each time. Find why replies are late."
-}
-
-func timeoutNotes(h *handled) []string {
-	return []string{"what the clients did: " + h.actions()}
 }

@@ -97,7 +97,7 @@ func TestPoolRulesOnCaptures(t *testing.T) {
 			"RS206": {1, analysis.Proven, []string{"maxclients"}},
 		},
 		"seed1_article.pcap": {
-			"RS210": {1, analysis.Likely, []string{"consistent with the Jedis default 2 s", "in 107 us", "2.252263 s", "the server process stood still, not the network"}},
+			"RS210": {1, analysis.Likely, []string{"consistent with the Jedis default 2 s", "in 107 us", "2.252263 s", "the server process stalled, not the network"}},
 			"RS201": {1, analysis.Strong, []string{"FIN at 01:17:27.574951", "CLOSE_WAIT", "no client FIN", "`timeout 60`", "frame 14 is a keep-alive probe, no data"}},
 		},
 		"01f_jedis262_timeouts_only.pcap": {"RS210": {3, analysis.Likely, []string{"QUIT"}}},
@@ -190,7 +190,7 @@ func TestArticleTimeout(t *testing.T) {
 	if len(list) != 1 || list[0].Count != 1 || list[0].Confidence != analysis.Likely {
 		t.Fatalf("%d findings, want one that is likely: %+v", len(list), list)
 	}
-	for _, text := range []string{"waited 2.002272 s", "consistent with the Jedis default 2 s", "in 107 us", "2.252263 s after that", "the server process stood still, not the network"} {
+	for _, text := range []string{"waited 2.002272 s", "consistent with the Jedis default 2 s", "in 107 us", "2.252263 s after that", "the server process stalled, not the network"} {
 		if !strings.Contains(says(list[0]), text) {
 			t.Errorf("not said: %q in\n%s", text, says(list[0]))
 		}

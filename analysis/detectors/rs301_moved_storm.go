@@ -21,28 +21,29 @@ func MovedStorm() *analysis.Detector {
 			{Name: "min", Default: "20", Meaning: "how many redirects it takes"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			never := map[netip.Addr]bool{}
 			least, share := r.Number("min"), r.Share("share")
 			lasts := r.Duration("stale_after") // a map that is refreshed at all is right again by then
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s keeps an old slot map: %s", f.Client, plural(f.Count, "needless redirect", "needless redirects"))
-			}
-			r.Remedy = func(f *analysis.Finding) string {
-				how := "refreshes it and ignores the result"
-				if never[f.Client] {
-					how = "never refreshes it"
-				}
-				return "The client keeps an old slot map: it " + how + ". Enable periodic or adaptive refresh of the topology. Each such " +
-					"command costs a second round trip."
-			}
+			neverRefreshes := analysis.Keep(r.Collector, analysis.Texts[bool]{
+				Title: func(f *analysis.Finding, _ *bool) string {
+					return fmt.Sprintf("%s keeps an old slot map: %s", f.Client, plural(f.Count, "needless redirect", "needless redirects"))
+				},
+				Remedy: func(_ *analysis.Finding, stays *bool) string {
+					how := "refreshes it and ignores the result"
+					if *stays {
+						how = "never refreshes it"
+					}
+					return "The client keeps an old slot map: it " + how + ". Enable periodic or adaptive refresh of the topology. Each such " +
+						"command costs a second round trip."
+				},
+			})
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
 				for _, st := range run.Topology().MovedStorms() {
 					n := st.Stale()
 					if n < least || float64(n) <= float64(st.Keyed)*share || st.Last.Sub(st.First) < lasts || st.Direct*stormDirect > n {
 						continue
 					}
-					never[st.Client] = never[st.Client] || st.Unrefreshed > st.Ignored
-					r.Add(storm(run, st))
+					stays := neverRefreshes.Add(storm(run, st))
+					*stays = *stays || st.Unrefreshed > st.Ignored
 				}
 			}}
 		},

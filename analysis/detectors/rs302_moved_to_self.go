@@ -7,6 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -18,11 +19,16 @@ func MovedToSelf() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS302", Name: "moved-to-self", Severity: analysis.High, Since: "0.1.0",
 		Summary: "MOVED points back to the node that sent it, or two nodes point at each other",
+		Step:    analysis.StepText{One: "1 redirect pointed back to its node", Many: "%d redirects pointed back to their nodes"},
 		Params: []analysis.Param{
 			{Name: "pong_window", Default: "5s", Meaning: "how far apart two MOVED may be that point at each other's node"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &selfMoves{r: r, window: r.Duration("pong_window"), last: map[keyID]hop{}}
+			w := &selfMoves{
+				r: r, window: r.Duration("pong_window"), last: map[keyID]hop{},
+				slots:  r.EvidenceBound(maxPointers, "redirected slots of clients", "nodes that point at each other for further slots"),
+				atOnce: r.EvidenceBound(maxPointers, "redirects back and forth", "further redirects back and forth"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s sends clients back to itself: %s", f.Server, plural(f.Count, "MOVED", "times MOVED"))
 			}
@@ -37,11 +43,12 @@ func MovedToSelf() *analysis.Detector {
 
 // selfMoves looks for redirects that lead nowhere.
 type selfMoves struct {
-	r      *analysis.Reporter
-	window time.Duration // how far apart two MOVED may be that point at each other's node
-	last   map[keyID]hop // the latest MOVED of each client and slot
-	pongs  []pong        // what is said at the end, at most maxPointers
-	from   capture.Time  // when the first redirect was understood: what nodes serve is known from then on
+	r             *analysis.Reporter
+	window        time.Duration // how far apart two MOVED may be that point at each other's node
+	last          map[keyID]hop // the latest MOVED of each client and slot
+	pongs         []pong        // what is reported at the end, at most maxPointers
+	slots, atOnce *bound.Bound  // of last and of pongs
+	from          capture.Time  // when the first redirect was understood: what nodes serve is known from then on
 }
 
 func (w *selfMoves) see(e *analysis.Redirected) {
@@ -62,8 +69,8 @@ func (w *selfMoves) see(e *analysis.Redirected) {
 	if p, ok := w.last[id]; ok && p.from == now.to && p.to == now.from && p.at < now.at && now.at.Sub(p.at) < w.window && e.LastData < p.at && !e.NoAsking {
 		w.report(e, fmt.Sprintf("%s, and %s, with no data for the slot in between", &p, &now), &p)
 	}
-	if len(w.last) >= maxPointers {
-		clear(w.last)
+	if _, known := w.last[id]; !known && !w.slots.Admits(len(w.last)) {
+		clear(w.last) // those of now are worth more
 	}
 	w.last[id] = now
 }
@@ -91,7 +98,7 @@ func (w *selfMoves) report(e *analysis.Redirected, how string, other *hop) {
 		w.r.Add(o)
 		return
 	}
-	if len(w.pongs) >= maxPointers {
+	if !w.atOnce.Admits(len(w.pongs)) {
 		return
 	}
 	x := redirectExample(run, e, how)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // maxRedirecting bounds the nodes of which it is remembered whether they name hosts.
@@ -16,26 +17,17 @@ func MovedEmptyHost() *analysis.Detector {
 		ID: "RS303", Name: "moved-empty-host", Severity: analysis.High, Since: "0.1.0",
 		Summary: "a redirect names no host: it is empty or a question mark",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &nameless{r: r, nodes: map[netip.AddrPort]*naming{}}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s redirects without naming a host: %s", f.Server, plural(f.Count, "time", "times"))
+			w := &nameless{
+				r: r, nodes: map[netip.AddrPort]*naming{},
+				bound: r.DetailBound(maxRedirecting, "redirecting nodes", "whether further nodes name hosts"),
 			}
-			r.Notes = w.notes
-			r.Remedy = func(f *analysis.Finding) string {
-				without, with := w.count()
-				switch {
-				case w.nodes[f.Server].question:
-					return "The node has no host name to announce although it is told to prefer one: set cluster-announce-hostname, or " +
-						"cluster-preferred-endpoint-type ip."
-				case with > 0:
-					return "This node has lost its own address, the others have theirs: set cluster-announce-ip or cluster-announce-hostname on it."
-				case without > 1:
-					return "All nodes do it: cluster-preferred-endpoint-type is unknown-endpoint. That is meant for proxies and address translation; " +
-						"the client must use the host that it asked again, with the port given."
-				}
-				return "If all nodes do this, cluster-preferred-endpoint-type is unknown-endpoint and the client must use the host that it asked again. " +
-					"If only this one does, it has lost its own address: set cluster-announce-ip or cluster-announce-hostname."
-			}
+			w.groups = analysis.Keep(r.Collector, analysis.Texts[*naming]{
+				Title: func(f *analysis.Finding, _ **naming) string {
+					return fmt.Sprintf("%s redirects without naming a host: %s", f.Server, plural(f.Count, "time", "times"))
+				},
+				Remedy: func(_ *analysis.Finding, n **naming) string { return w.remedy(*n) },
+				Notes:  func(_ *analysis.Finding, n **naming) []string { return w.notes(*n) },
+			})
 			return analysis.Hooks{Redirect: w.see}
 		},
 	}
@@ -43,8 +35,10 @@ func MovedEmptyHost() *analysis.Detector {
 
 // nameless counts which nodes name hosts in their redirects.
 type nameless struct {
-	r     *analysis.Reporter
-	nodes map[netip.AddrPort]*naming
+	r      *analysis.Reporter
+	nodes  map[netip.AddrPort]*naming
+	bound  *bound.Bound            // of nodes
+	groups analysis.Facts[*naming] // of the group's node
 }
 
 // naming is how one node redirects.
@@ -56,11 +50,10 @@ type naming struct {
 func (w *nameless) see(e *analysis.Redirected) {
 	n := w.nodes[e.Session.Server]
 	if n == nil {
-		if len(w.nodes) >= maxRedirecting {
-			return
-		}
 		n = &naming{}
-		w.nodes[e.Session.Server] = n
+		if w.bound.Admits(len(w.nodes)) {
+			w.nodes[e.Session.Server] = n
+		}
 	}
 	if e.How != analysis.SameHost && e.How != analysis.Placeholder {
 		n.with++
@@ -76,7 +69,23 @@ func (w *nameless) see(e *analysis.Redirected) {
 		}
 		return redirectExample(w.r.Run(), e, how)
 	}
-	w.r.Add(o)
+	*w.groups.Add(o) = n
+}
+
+func (w *nameless) remedy(n *naming) string {
+	without, with := w.count()
+	switch {
+	case n.question:
+		return "The node has no host name to announce although it is set to prefer one: set cluster-announce-hostname, or " +
+			"cluster-preferred-endpoint-type ip."
+	case with > 0:
+		return "This node has lost its own address, the others have theirs: set cluster-announce-ip or cluster-announce-hostname on it."
+	case without > 1:
+		return "All nodes do it: cluster-preferred-endpoint-type is unknown-endpoint. That is meant for proxies and address translation; " +
+			"the client must use the host that it asked again, with the port given."
+	}
+	return "If all nodes do this, cluster-preferred-endpoint-type is unknown-endpoint and the client must use the host that it asked again. " +
+		"If only this one does, it has lost its own address: set cluster-announce-ip or cluster-announce-hostname."
 }
 
 // count returns how many nodes redirect without a host, and how many name one.
@@ -91,10 +100,10 @@ func (w *nameless) count() (without, with int) {
 	return without, with
 }
 
-func (w *nameless) notes(f *analysis.Finding) []string {
+func (w *nameless) notes(n *naming) []string {
 	without, with := w.count()
 	notes := []string{fmt.Sprintf("of %s that redirected clients in this capture, %d left out the host", plural(without+with, "node", "nodes"), without)}
-	if n := w.nodes[f.Server]; n != nil && n.with > 0 {
+	if n.with > 0 {
 		notes = append(notes, fmt.Sprintf("this node named a host %s", plural(n.with, "time", "times")))
 	}
 	return notes

@@ -9,6 +9,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -27,7 +28,12 @@ func MovedUnreachable() *analysis.Detector {
 			{Name: "connect_wait", Default: "3s", Meaning: "how long a connection to the target may take"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &targets{r: r, wait: r.Duration("connect_wait"), known: map[targetKey]*target{}, attempts: map[int64]*target{}, used: map[netip.AddrPort]bool{}}
+			w := &targets{
+				r: r, wait: r.Duration("connect_wait"), known: map[targetKey]*target{}, attempts: map[int64]*target{}, used: map[netip.AddrPort]bool{},
+				targets: r.EvidenceBound(maxTargets, "targets of redirects", "redirects to further targets"),
+				tries:   r.EvidenceBound(maxAttempts, "connections to targets of redirects", "what became of further connections"),
+				ends:    r.DetailBound(maxTargets, "ends of connections from before the capture", "which further addresses are in use: redirects to them are possible faults at most"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, plural(f.Count, "redirect", "redirects"))
 			}
@@ -67,11 +73,12 @@ type target struct {
 
 // targets follows redirects to their ends.
 type targets struct {
-	r        *analysis.Reporter
-	wait     time.Duration // how long a connection to a redirect's target may take
-	known    map[targetKey]*target
-	attempts map[int64]*target       // by connection
-	used     map[netip.AddrPort]bool // ends of connections that were open when the capture began, at most maxTargets
+	r                    *analysis.Reporter
+	wait                 time.Duration // how long a connection to a redirect's target may take
+	known                map[targetKey]*target
+	attempts             map[int64]*target       // by connection
+	used                 map[netip.AddrPort]bool // ends of connections that were open when the capture began
+	targets, tries, ends *bound.Bound            // of the three
 }
 
 func (w *targets) see(e *analysis.Redirected) {
@@ -81,7 +88,7 @@ func (w *targets) see(e *analysis.Redirected) {
 	key := targetKey{e.Session.Client.Addr(), e.Target}
 	t := w.known[key]
 	if t == nil {
-		if len(w.known) >= maxTargets {
+		if !w.targets.Admits(len(w.known)) {
 			return
 		}
 		ex := e.Exchange
@@ -96,8 +103,12 @@ func (w *targets) see(e *analysis.Redirected) {
 
 // opened takes a connection to a target.
 func (w *targets) opened(o *analysis.Opened) {
-	if o.Segment.Flags&reassembly.SYN == 0 && len(w.used) < maxTargets {
-		w.used[o.Session.Server], w.used[o.Session.Client] = true, true // which is which may not be known yet
+	if o.Segment.Flags&reassembly.SYN == 0 {
+		for _, end := range []netip.AddrPort{o.Session.Server, o.Session.Client} { // which is which may not be known yet
+			if w.used[end] || w.ends.Admits(len(w.used)) {
+				w.used[end] = true
+			}
+		}
 	}
 	t := w.known[targetKey{o.Session.Client.Addr(), o.Session.Server}]
 	if t == nil || t.answered {
@@ -107,7 +118,7 @@ func (w *targets) opened(o *analysis.Opened) {
 		t.answered = true // in use already
 		return
 	}
-	if len(w.attempts) < maxAttempts {
+	if w.tries.Admits(len(w.attempts)) {
 		w.attempts[o.Session.ID] = t
 		t.tries++
 	}
@@ -175,6 +186,9 @@ func (w *targets) finish(r *analysis.Run) {
 func (w *targets) report(t *target, level analysis.Confidence, class string) {
 	if t.weakened {
 		level = level.Down()
+	}
+	if w.ends.Hits > 0 {
+		level = min(level, analysis.Possible) // the target may be in use: not all ends are remembered
 	}
 	w.r.Add(analysis.Occurrence{
 		Client: t.client, Server: t.key.addr, Conn: t.conn, Time: t.at, Count: t.redirects, Severity: analysis.High, Confidence: level, Weakened: t.weakened,

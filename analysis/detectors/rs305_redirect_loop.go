@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // What makes redirects a loop.
@@ -20,11 +21,18 @@ func RedirectLoop() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS305", Name: "redirect-loop", Severity: analysis.High, Since: "0.1.0",
 		Summary: "one key is redirected from node to node and never served",
+		CausedBy: []analysis.Cause{
+			{Rules: []string{"RS302"}, Share: analysis.SameClient},
+		},
+		Step: analysis.StepText{One: "1 redirect led in a circle", Many: "%d redirects led in a circle"},
 		Params: []analysis.Param{
 			{Name: "loop_window", Default: "5s", Meaning: "longest time from one redirect to the next"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &loops{r: r, window: r.Duration("loop_window"), chains: map[keyID]*chain{}}
+			w := &loops{
+				r: r, window: r.Duration("loop_window"), chains: map[keyID]*chain{},
+				bound: r.EvidenceBound(maxChains, "redirected keys", "loops of further keys"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("nodes disagree on a slot: %s of %s led in a circle", plural(f.Count, "redirect", "redirects"), f.Client)
 			}
@@ -45,6 +53,7 @@ type loops struct {
 	r      *analysis.Reporter
 	window time.Duration // between one redirect and the next
 	chains map[keyID]*chain
+	bound  *bound.Bound // of chains
 }
 
 // chain is redirects of one key, each sent by the node that the one before had named.
@@ -61,8 +70,8 @@ func (w *loops) see(e *analysis.Redirected) {
 	now := hop{from: e.Session.Server, to: e.Target, at: ex.Serves.Time, frame: ex.Frame, reply: ex.Serves.Frame, conn: e.Session.ID, what: named(w.r.Run(), ex)}
 	c := w.chains[id]
 	if c == nil {
-		if len(w.chains) >= maxChains {
-			clear(w.chains)
+		if !w.bound.Admits(len(w.chains)) {
+			clear(w.chains) // those of now are worth more
 		}
 		c = &chain{}
 		w.chains[id] = c

@@ -10,13 +10,14 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 )
 
 // What makes errors the window of a failover.
 const (
 	maxRefusals = 64   // latest refusals that are looked at
-	maxHit      = 1024 // clients and servers that are told apart in one window
+	maxHit      = 1024 // clients, servers and commands that are counted one by one in one window
 )
 
 // FailoverWindow is RS307: a burst of the errors that a failover, a restart or a migration gives.
@@ -24,12 +25,16 @@ func FailoverWindow() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS307", Name: "failover-window", Severity: analysis.Medium, Since: "0.1.0",
 		Summary: "nodes refused commands as they do during a failover",
+		Step:    analysis.StepText{One: "a failover made 1 command fail", Many: "failovers made %d commands fail"},
 		Params: []analysis.Param{
 			{Name: "burst", Default: "3", Meaning: "refused writes that make a window"},
 			{Name: "within", Default: "5s", Meaning: "how close together, and how long a pause ends it"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &failovers{r: r, burst: r.Number("burst"), within: r.Duration("within")}
+			w := &failovers{
+				r: r, burst: r.Number("burst"), within: r.Duration("within"),
+				hit: r.DetailBound(maxHit, "clients, servers and commands of one failover", "how many more a failover hit"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("failover: %s refused between %s and %s", plural(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
 			}
@@ -63,6 +68,7 @@ type failovers struct {
 	r      *analysis.Reporter
 	burst  int           // writes refused …
 	within time.Duration // … in so long
+	hit    *bound.Bound
 	recent []refusal
 	open   *outage
 }
@@ -96,7 +102,7 @@ func (w *failovers) see(a *analysis.Answered) {
 		w.close()
 	}
 	if w.open != nil && (w.open.clients[f.client] > 0 || w.open.servers[f.server] > 0) {
-		w.open.add(f)
+		w.open.add(f, w.hit)
 		return
 	}
 	w.recent = slices.DeleteFunc(w.recent, func(o refusal) bool { return f.at.Sub(o.at) > w.within })
@@ -129,27 +135,27 @@ func (w *failovers) begin(f refusal, file int32) {
 	w.open = &outage{file: file, clients: map[netip.Addr]int{}, servers: map[netip.AddrPort]int{}, classes: map[string]int{}, commands: map[string]int{}}
 	for _, o := range w.recent {
 		if o.client == f.client || o.server == f.server {
-			w.open.add(o)
+			w.open.add(o, w.hit)
 		}
 	}
 	w.recent = w.recent[:0]
 }
 
-func (o *outage) add(f refusal) {
+func (o *outage) add(f refusal, hit *bound.Bound) {
 	o.n++
 	o.last = max(o.last, f.at)
 	o.weakened = o.weakened || f.weakened
 	if len(o.refusals) < maxRefusals {
 		o.refusals = append(o.refusals, f)
 	}
-	if len(o.clients) < maxHit || o.clients[f.client] > 0 {
+	if o.clients[f.client] > 0 || hit.Admits(len(o.clients)) {
 		o.clients[f.client]++
 	}
-	if len(o.servers) < maxHit || o.servers[f.server] > 0 {
+	if o.servers[f.server] > 0 || hit.Admits(len(o.servers)) {
 		o.servers[f.server]++
 	}
 	o.classes[f.class]++
-	if len(o.commands) < maxHit || o.commands[f.command] > 0 {
+	if o.commands[f.command] > 0 || hit.Admits(len(o.commands)) {
 		o.commands[f.command]++
 	}
 }

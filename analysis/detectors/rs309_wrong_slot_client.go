@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -29,18 +30,19 @@ func WrongSlotClient() *analysis.Detector {
 			{Name: "min", Default: "20", Meaning: "redirected keys that the wrong hash must explain"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &hashers{r: r, least: r.Number("min"), clients: map[netip.Addr]*hasher{}}
-			r.Title = func(f *analysis.Finding) string {
-				return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, plural(f.Count, "key went", "keys went"))
+			w := &hashers{
+				r: r, least: r.Number("min"), clients: map[netip.Addr]*hasher{},
+				bound: r.EvidenceBound(maxHashers, "clients with redirected keys", "whether further clients compute slots wrongly"),
 			}
-			r.Remedy = func(f *analysis.Finding) string {
-				kind := "of these keys"
-				if h := w.clients[f.Client]; h != nil && h.fault != nil {
-					kind = h.fault.keys
-				}
-				return "The client computes slots wrongly for keys " + kind + ". A slot is CRC-16/XMODEM of the text between the first { and the first } " +
-					"behind it, where that is not empty, else of the whole key, modulo 16384."
-			}
+			w.faults = analysis.Keep(r.Collector, analysis.Texts[wrongHash]{
+				Title: func(f *analysis.Finding, _ *wrongHash) string {
+					return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, plural(f.Count, "key went", "keys went"))
+				},
+				Remedy: func(_ *analysis.Finding, fault *wrongHash) string {
+					return "The client computes slots wrongly for keys " + fault.keys + ". A slot is CRC-16/XMODEM of the text between the first { and the first } " +
+						"behind it, where that is not empty, else of the whole key, modulo 16384."
+				},
+			})
 			return analysis.Hooks{Redirect: w.see, Finish: w.finish}
 		},
 	}
@@ -99,7 +101,6 @@ type hasher struct {
 	misses   []miss
 	n        int
 	weakened bool
-	fault    *wrongHash
 }
 
 // miss is a key that went to the wrong node.
@@ -118,6 +119,8 @@ type hashers struct {
 	r       *analysis.Reporter
 	least   int // redirected keys whose node a wrong hash must explain
 	clients map[netip.Addr]*hasher
+	bound   *bound.Bound              // of clients
+	faults  analysis.Facts[wrongHash] // of each client
 }
 
 func (w *hashers) see(e *analysis.Redirected) {
@@ -127,7 +130,7 @@ func (w *hashers) see(e *analysis.Redirected) {
 	}
 	h := w.clients[s.Client.Addr()]
 	if h == nil {
-		if len(w.clients) >= maxHashers {
+		if !w.bound.Admits(len(w.clients)) {
 			return
 		}
 		h = &hasher{}
@@ -177,13 +180,12 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 		if hit < w.least || hit*100 < tested*wrongPercent {
 			continue
 		}
-		h.fault = x
 		first, last := &h.misses[0], &h.misses[len(h.misses)-1]
 		level := analysis.Strong
 		if h.weakened {
 			level = level.Down()
 		}
-		w.r.Add(analysis.Occurrence{
+		*w.faults.Add(analysis.Occurrence{
 			Client: first.client, AnyServer: true, Time: first.at, Last: last.at, Count: h.n, Severity: analysis.Medium, Confidence: level, Weakened: h.weakened,
 			Evidence: func() analysis.Example {
 				e := analysis.Example{Conn: first.conn, Server: first.server, File: r.File(first.file)}
@@ -196,7 +198,7 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 				}
 				return e
 			},
-		})
+		}) = *x
 		return
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // maxShownWaiting bounds the connections that one example of a stall names.
@@ -16,25 +17,30 @@ const maxShownWaiting = 5
 func ServerStall() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS401", Name: "server-stall", Severity: analysis.Medium, Since: "0.1.0",
-		Summary: "a server's process stood still: its kernel acknowledged commands, and nobody was answered",
+		Summary: "a server's process stalled: its kernel acknowledged commands, and nobody was answered",
+		Step:    analysis.StepText{One: "a server stalled once", Many: "servers stalled %d times", Shows: analysis.ShowsStall},
 		Params: []analysis.Param{
 			{Name: "stall_min", Default: "100ms", Meaning: "shortest silence that counts"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &standstills{r: r, servers: map[netip.AddrPort]*standstill{}}
-			r.Title = func(f *analysis.Finding) string {
-				s := w.servers[f.Server]
-				if f.Count == 1 {
-					return fmt.Sprintf("the server process at %s stood still for %s", f.Server, seconds(s.longest.Duration()))
-				}
-				return fmt.Sprintf("the server process at %s stood still %d times, up to %s", f.Server, f.Count, seconds(s.longest.Duration()))
+			w := &stalls{
+				r: r, during: map[*analysis.Stall]int{},
+				bound: r.DetailBound(maxWaits, "waits without a reply", "how many more reads timed out because of a stall"),
 			}
-			r.Remedy = func(f *analysis.Finding) string {
-				s := w.servers[f.Server]
-				return fmt.Sprintf("The server process stood still for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
-					"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
-					seconds(s.longest.Duration()), at(s.longest.Start), plural(s.timeouts, "read", "reads"))
-			}
+			w.groups = analysis.Keep(r.Collector, analysis.Texts[stallsOfServer]{
+				Title: func(f *analysis.Finding, s *stallsOfServer) string {
+					if f.Count == 1 {
+						return fmt.Sprintf("the server process at %s stalled for %s", f.Server, seconds(s.longest))
+					}
+					return fmt.Sprintf("the server process at %s stalled %d times, up to %s", f.Server, f.Count, seconds(s.longest))
+				},
+				Remedy: func(_ *analysis.Finding, s *stallsOfServer) string {
+					return fmt.Sprintf("The server process stalled for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
+						"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
+						seconds(s.longest), at(s.start), plural(s.timeouts, "read", "reads"))
+				},
+				Step: stallStep,
+			})
 			return analysis.Hooks{Waited: w.waited, Finish: w.finish}
 		},
 	}
@@ -43,11 +49,13 @@ func ServerStall() *analysis.Detector {
 // maxWaits bounds the waits in vain that are laid beside the stalls.
 const maxWaits = 1 << 16
 
-// standstills reports the stalls that the run has found.
-type standstills struct {
-	r       *analysis.Reporter
-	servers map[netip.AddrPort]*standstill
-	waits   []waitSpan
+// stalls reports the stalls that the run has found.
+type stalls struct {
+	r      *analysis.Reporter
+	waits  []waitSpan
+	bound  *bound.Bound            // of waits
+	during map[*analysis.Stall]int // waits that ended in vain because of it
+	groups analysis.Facts[stallsOfServer]
 }
 
 // waitSpan is a wait without a reply.
@@ -56,35 +64,39 @@ type waitSpan struct {
 	from, to capture.Time
 }
 
-// standstill is what is said of all stalls of a server.
-type standstill struct {
-	longest  *analysis.Stall
+// stallsOfServer is what the texts say of all stalls of a server.
+type stallsOfServer struct {
+	longest  time.Duration
+	start    capture.Time // of the longest
 	timeouts int
-	during   map[*analysis.Stall]int
 }
 
-func (w *standstills) waited(e *analysis.WaitEnded) {
-	if len(w.waits) < maxWaits {
+// stallStep says how often and how long servers stalled.
+func stallStep(fs []*analysis.Finding, servers []*stallsOfServer, n int) string {
+	longest := time.Duration(0)
+	for _, s := range servers {
+		longest = max(longest, s.longest)
+	}
+	who := "the server " + fs[0].Server.String()
+	if len(fs) > 1 {
+		who = fmt.Sprintf("%d servers", len(fs))
+	}
+	if n == 1 {
+		return fmt.Sprintf("%s stalled for %.3f s", who, longest.Seconds())
+	}
+	return fmt.Sprintf("%s stalled %d times, up to %.3f s", who, n, longest.Seconds())
+}
+
+func (w *stalls) waited(e *analysis.WaitEnded) {
+	if w.bound.Admits(len(w.waits)) {
 		w.waits = append(w.waits, waitSpan{e.Session.Server, e.Time.Add(-e.Gap), e.Time})
 	}
 }
 
-func (w *standstills) finish(r *analysis.Run) {
-	for _, st := range r.Topology().Stalls() {
-		s := w.servers[st.Server]
-		if s == nil {
-			s = &standstill{longest: st, during: map[*analysis.Stall]int{}}
-			w.servers[st.Server] = s
-		}
-		if st.Duration() > s.longest.Duration() {
-			s.longest = st
-		}
-	}
+func (w *stalls) finish(r *analysis.Run) {
 	for _, x := range w.waits {
 		if st := r.Topology().StallBehind(x.server, x.from, x.to); st != nil {
-			s := w.servers[x.server]
-			s.timeouts++
-			s.during[st]++
+			w.during[st]++
 		}
 	}
 	for _, st := range r.Topology().Stalls() {
@@ -92,7 +104,7 @@ func (w *standstills) finish(r *analysis.Run) {
 	}
 }
 
-func (w *standstills) report(r *analysis.Run, st *analysis.Stall) {
+func (w *stalls) report(r *analysis.Run, st *analysis.Stall) {
 	level := analysis.Strong
 	if st.Open {
 		level = analysis.Likely
@@ -101,13 +113,17 @@ func (w *standstills) report(r *analysis.Run, st *analysis.Stall) {
 	if weakened {
 		level = level.Down()
 	}
-	w.r.Add(analysis.Occurrence{
+	s := w.groups.Add(analysis.Occurrence{
 		AnyClient: true, Client: st.First.Client, Server: st.Server, Time: st.Start, Last: st.End, Severity: analysis.Medium, Confidence: level, Weakened: weakened,
 		Evidence: func() analysis.Example { return w.evidence(r, st) },
 	})
+	s.timeouts += w.during[st]
+	if d := st.Duration(); d > s.longest {
+		s.longest, s.start = d, st.Start
+	}
 }
 
-func (w *standstills) evidence(r *analysis.Run, st *analysis.Stall) analysis.Example {
+func (w *stalls) evidence(r *analysis.Run, st *analysis.Stall) analysis.Example {
 	first := &st.First
 	e := analysis.Example{
 		Conn: first.Conn, Client: first.Client, Server: st.Server, Time: st.Start, File: r.File(st.File),
@@ -131,7 +147,7 @@ func (w *standstills) evidence(r *analysis.Run, st *analysis.Stall) analysis.Exa
 	if !st.Open {
 		e.Facts = append(e.Facts, fmt.Sprintf("then %s with replies in 10 ms", plural(st.Burst, "segment", "segments")))
 	}
-	if n := w.servers[st.Server].during[st]; n > 0 {
+	if n := w.during[st]; n > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("%s ended in vain because of it", plural(n, "wait", "waits")))
 	}
 	for i := range st.Waiting[:min(len(st.Waiting), maxShownWaiting)] {

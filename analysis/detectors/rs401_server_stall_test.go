@@ -7,7 +7,7 @@ import (
 
 // TestStallOfMany: the connections that waited are counted, all of them, though only the first are kept by name.
 func TestStallOfMany(t *testing.T) {
-	_, all := toldScenario(t, `
+	_, all := findingsOfScenario(t, `
 host app   10.0.0.1
 host redis 10.0.0.2
 repeat 300 { conn c{i} app:{42000+i} -> redis:6379 }

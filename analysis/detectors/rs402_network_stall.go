@@ -7,6 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 const (
@@ -16,8 +17,9 @@ const (
 	// maxResends bounds the retransmissions that are kept of one connection, and maxResending the connections.
 	maxResends   = 32
 	maxResending = 1 << 13
-	// maxFound bounds the commands that are kept until the end; further ones are counted.
-	maxFound = 1024
+	// maxFound bounds the commands that are kept until the end, maxFoundShown those with an example.
+	maxFound      = 1 << 14
+	maxFoundShown = 1024
 )
 
 // NetworkStall is RS402: commands that did not reach the server's kernel and were sent again.
@@ -25,11 +27,18 @@ func NetworkStall() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS402", Name: "network-stall", Severity: analysis.Medium, Since: "0.1.0",
 		Summary: "commands were not acknowledged by the server's kernel and were retransmitted",
+		Step:    analysis.StepText{One: "1 command reached the server late or never", Many: "%d commands reached the server late or never"},
 		Params: []analysis.Param{
 			{Name: "stall_min", Default: "200ms", Meaning: "how long a command must stay unacknowledged"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &resending{r: r, least: r.Duration("stall_min"), conns: map[int64]*resends{}}
+			w := &resending{
+				r: r, least: r.Duration("stall_min"), conns: map[int64]*resends{},
+				tracked: r.EvidenceBound(maxResending, "connections with retransmissions", "retransmissions on further connections"),
+				each:    r.DetailBound(maxResends, "retransmissions of one connection", "its further retransmissions"),
+				kept:    r.EvidenceBound(maxFound, "retransmitted commands", "further retransmitted commands"),
+				shown:   r.DetailBound(maxFoundShown, "retransmitted commands, in detail", "further examples"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("%s to %s reached the server's kernel late or never", plural(f.Count, "command", "commands"), f.Server)
 			}
@@ -64,7 +73,8 @@ type resending struct {
 	least time.Duration // that a command must stay without acknowledgement
 	conns map[int64]*resends
 	found []found
-	more  int // beyond maxFound
+
+	tracked, each, kept, shown *bound.Bound
 }
 
 // found is an occurrence that waits for the end of the capture.
@@ -81,13 +91,13 @@ func (w *resending) control(c *analysis.Control) {
 	}
 	x := w.conns[c.Session.ID]
 	if x == nil {
-		if len(w.conns) >= maxResending {
+		if !w.tracked.Admits(len(w.conns)) {
 			return
 		}
 		x = &resends{heard: c.Session.LastServerData()}
 		w.conns[c.Session.ID] = x
 	}
-	if len(x.list) < maxResends {
+	if w.each.Admits(len(x.list)) {
 		first := c.Session.Conn.Sides[seg.From].FirstSeq
 		x.list = append(x.list, resend{seg.RawSeq - first, uint32(seg.Repeated), seg.Time, seg.Frame})
 	}
@@ -122,12 +132,13 @@ func (w *resending) judge(ex *analysis.Exchange) {
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: ex.Time, Last: last.at, Severity: analysis.Medium, Confidence: analysis.Proven,
 		Commands: map[string]int{ex.CommandName(): 1},
 	}
-	if len(w.found) >= maxFound {
-		w.more++
+	if !w.kept.Admits(len(w.found)) {
 		return
 	}
-	example := w.evidence(ex, chain)
-	o.Evidence = func() analysis.Example { return example }
+	if w.shown.Admits(len(w.found)) {
+		example := w.evidence(ex, chain)
+		o.Evidence = func() analysis.Example { return example }
+	}
 	w.found = append(w.found, found{o, x, ex.Flags&analysis.AfterHole != 0 || s.Lossy()})
 }
 
@@ -154,7 +165,7 @@ func (w *resending) evidence(ex *analysis.Exchange, chain []resend) analysis.Exa
 		e.Facts = append(e.Facts, "the server's kernel never acknowledged it in this capture")
 	} else {
 		e.Frames = append(e.Frames, ex.AckedFrame)
-		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it after %s (frame %d); one that has a command acknowledges it within 40 ms even if the process stands still",
+		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it after %s (frame %d); one that has a command acknowledges it within 40 ms even if the process stalls",
 			seconds(ex.AckedTime.Sub(ex.EndTime)), ex.AckedFrame))
 		e.Ladder = append(e.Ladder, analysis.Step{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: rel(ex.End), What: "acknowledged", Mark: seconds(ex.AckedTime.Sub(ex.EndTime)) + " after the first transmission"})
 	}
@@ -167,9 +178,6 @@ func (w *resending) finish(r *analysis.Run) {
 		f := &w.found[i]
 		if f.weakened || f.conn.silent || r.Topology().Lossy(f.o.Server) {
 			f.o.Weakened, f.o.Confidence = true, analysis.Likely
-		}
-		if i == 0 {
-			f.o.Count = 1 + w.more
 		}
 		w.r.Add(f.o)
 	}

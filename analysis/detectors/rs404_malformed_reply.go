@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // MalformedReply is RS404: bytes of the server that are no RESP, though none is missing.
@@ -13,7 +15,10 @@ func MalformedReply() *analysis.Detector {
 		ID: "RS404", Name: "malformed-reply", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "the server sent bytes that are no reply",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &malformed{r: r, told: map[int64]bool{}}
+			w := &malformed{
+				r: r, reported: map[int64]bool{},
+				bound: r.EvidenceBound(maxMalformed, "connections with malformed replies", "malformed replies on further connections"),
+			}
 			r.Title = func(f *analysis.Finding) string {
 				return fmt.Sprintf("the server's bytes are no RESP at %s", plural(f.Count, "place", "places"))
 			}
@@ -27,21 +32,22 @@ func MalformedReply() *analysis.Detector {
 	}
 }
 
-// maxMalformed bounds the connections that are remembered to have been told of.
+// maxMalformed bounds the connections that are remembered to have been reported.
 const maxMalformed = 1 << 12
 
 type malformed struct {
-	r    *analysis.Reporter
-	told map[int64]bool
+	r        *analysis.Reporter
+	reported map[int64]bool
+	bound    *bound.Bound // of reported
 }
 
 // see takes the first such place of each connection: what follows it is a consequence.
 func (w *malformed) see(o *analysis.Oddity) {
 	s := o.Session
-	if o.What != analysis.BadReply || s.Lossy() || w.told[s.ID] || len(w.told) >= maxMalformed || s.Commands() == 0 {
+	if o.What != analysis.BadReply || s.Lossy() || w.reported[s.ID] || s.Commands() == 0 || !w.bound.Admits(len(w.reported)) {
 		return
 	}
-	w.told[s.ID] = true
+	w.reported[s.ID] = true
 	conf, weak := certain(analysis.SessionOf(s))
 	run := w.r.Run()
 	facts := []string{
@@ -49,7 +55,7 @@ func (w *malformed) see(o *analysis.Oddity) {
 		"no byte is missing from the capture: the sequence numbers are continuous",
 	}
 	if ex := s.LastExchange(); ex != nil && ex.Served && ex.Serves.Kind == resp.Error && ex.Serves.Frame == o.Frame {
-		facts = append(facts, fmt.Sprintf("the bytes follow an error in the same segment, that of %s: its text holds CR LF", told(run, ex)))
+		facts = append(facts, fmt.Sprintf("the bytes follow an error in the same segment, that of %s: its text holds CR LF", cited(run, ex)))
 	}
 	facts = append(facts, sampleFact(run, s.LastExchange(), o.Sample))
 	w.r.Add(ofSession(analysis.SessionOf(s), analysis.Occurrence{
@@ -66,7 +72,7 @@ const sampleWidth = 64
 // sampleFact shows the beginning of the segment, where values may be shown and the last command is none whose reply may
 // hold a secret.
 func sampleFact(run *analysis.Run, ex *analysis.Exchange, b []byte) string {
-	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(resp.Admin) || ex.Command.Is(resp.Container) {
+	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(commands.Admin) || ex.Command.Is(commands.Container) {
 		return fmt.Sprintf("the segment holds %d bytes; --show-values prints the first %d", len(b), sampleWidth)
 	}
 	return fmt.Sprintf("the segment begins %x", b[:min(len(b), sampleWidth)])

@@ -7,6 +7,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // What makes latencies those of a proxy that answers PING by itself.
@@ -94,13 +95,13 @@ func fromProxy(r *analysis.Run, a *analysis.Answered, p *proxyReply) analysis.Oc
 		Commands: map[string]int{ex.CommandName(): 1},
 		Notes:    []string{"the texts are those of " + p.who},
 	}
-	if ex.Command.Is(resp.Scripting) {
+	if ex.Command.Is(commands.Scripting) {
 		o.Confidence = analysis.Possible // a script may say anything
 	}
 	if ex.Flags&(analysis.Uncertain|analysis.AfterHole) != 0 {
 		o.Weakened, o.Confidence = true, o.Confidence.Down()
 	}
-	text := resp.TextOf([]byte(resp.HideRepeated(string(a.Reply.Text)))).Short(80)
+	text := resp.TextOf([]byte(commands.HideRepeated(string(a.Reply.Text)))).Short(80)
 	o.Evidence = func() analysis.Example {
 		return analysis.Example{
 			File: r.File(ex.Serves.File), Frames: frames(ex.Frame, ex.Serves.Frame),

@@ -11,6 +11,7 @@ func SwallowedAuth() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS406", Name: "swallowed-auth", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a failing AUTH behind another command got no reply",
+		Step:    analysis.StepText{One: "1 failing AUTH got no reply", Many: "%d failing AUTHs got no reply"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "AUTH", "AUTHs") + " behind another command got no reply; every reply since answers the command before"

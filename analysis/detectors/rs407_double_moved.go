@@ -11,6 +11,7 @@ func DoubleMoved() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS407", Name: "double-moved", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "a blocked command was answered twice with the same error",
+		Step:    analysis.StepText{One: "1 command got two redirects", Many: "%d commands got two redirects"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "blocked command was", "blocked commands were") + " answered twice with the same error"
@@ -33,7 +34,7 @@ func DoubleMoved() *analysis.Detector {
 					Time: o.Time, Severity: analysis.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() analysis.Example {
 						return analysis.Example{File: run.File(o.File), Frames: frames(ex.Frame, ex.Serves.Frame, o.Frame), Facts: []string{
-							fmt.Sprintf("%s, blocked for %s, was answered with %s (frame %d)", told(run, ex), seconds(ex.Serves.FirstTime.Sub(ex.EndTime)),
+							fmt.Sprintf("%s, blocked for %s, was answered with %s (frame %d)", cited(run, ex), seconds(ex.Serves.FirstTime.Sub(ex.EndTime)),
 								run.Describe(ex, &ex.Serves), ex.Serves.Frame),
 							fmt.Sprintf("the same error came again (frame %d), and no command was waiting for it", o.Frame),
 							wireFact(&in),

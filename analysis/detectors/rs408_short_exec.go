@@ -11,6 +11,7 @@ func ShortExec() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS408", Name: "short-exec", Severity: analysis.Critical, Since: "0.1.0",
 		Summary: "the server announced more elements than it wrote",
+		Step:    analysis.StepText{One: "1 EXEC was short", Many: "%d EXECs were short"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *analysis.Finding) string {
 				return plural(f.Count, "array is", "arrays are") + " shorter than announced; the replies to later commands fill it up"
@@ -25,7 +26,7 @@ func ShortExec() *analysis.Detector {
 				}
 				conf, weak := certain(analysis.SessionOf(o.Session))
 				run, ex, in := r.Run(), o.Exchange, *o.Info
-				first := fmt.Sprintf("the array that answers %s: %s (frame %d, seq [%d,%d))", told(run, ex), o.Text, in.Frame, rel(in.Start), rel(in.End))
+				first := fmt.Sprintf("the array that answers %s: %s (frame %d, seq [%d,%d))", cited(run, ex), o.Text, in.Frame, rel(in.Start), rel(in.End))
 				second := "the element is the reply to a command behind EXEC: an earlier element was not written"
 				if o.Gap > 0 {
 					second = fmt.Sprintf("there the server stopped for %s, with all its bytes delivered and room for more", seconds(o.Gap))

@@ -16,18 +16,27 @@ func CaptureLoss() *analysis.Detector {
 		Summary: "the capture lacks packets that were on the network",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &lossWatch{r: r}
-			r.Title, r.Notes = w.title, w.notes
-			r.Remedy = func(*analysis.Finding) string {
-				return "Capture again with a larger buffer (tcpdump -B 65536), a narrower filter and without --immediate-mode, on a host that is not busy."
-			}
+			w.sums = analysis.Keep(r.Collector, analysis.Texts[losses]{
+				Title: func(_ *analysis.Finding, l *losses) string { return l.title() },
+				Notes: w.notes,
+				Remedy: func(*analysis.Finding, *losses) string {
+					return "Capture again with a larger buffer (tcpdump -B 65536), a narrower filter and without --immediate-mode, on a host that is not busy."
+				},
+			})
 			return analysis.Hooks{Ended: w.ended, Finish: w.finish}
 		},
 	}
 }
 
-// lossWatch sums what is missing.
+// lossWatch looks for what is missing.
 type lossWatch struct {
-	r      *analysis.Reporter
+	r    *analysis.Reporter
+	sums analysis.Facts[losses]
+	sum  *losses // of the one finding; nil: none yet
+}
+
+// losses sums what is missing.
+type losses struct {
 	conns  int64 // with holes
 	holes  int64
 	bytes  int64
@@ -40,25 +49,23 @@ func (w *lossWatch) ended(e *analysis.Ended) {
 	s := e.Session
 	h := s.Hidden()
 	lost := h.Lost[0] + h.Lost[1]
-	w.silent += int64(h.Unechoed)
 	if lost == 0 && h.Unechoed == 0 {
 		return
 	}
 	level := analysis.Info
 	if lost > 0 {
 		level = analysis.Low
-		w.conns++
-		w.holes += int64(max(h.Holes, 1))
-		w.bytes += lost
 	}
-	w.report(s, level, h)
-}
-
-func (w *lossWatch) report(s *analysis.Session, level analysis.Severity, h analysis.Hidden) {
 	o := hiding(s, level)
 	o.Count = max(h.Holes, 1)
 	o.Evidence = func() analysis.Example { return lossExample(w.r.Run(), &h) }
-	w.r.Add(o)
+	w.sum = w.sums.Add(o)
+	w.sum.silent += int64(h.Unechoed)
+	if lost > 0 {
+		w.sum.conns++
+		w.sum.holes += int64(max(h.Holes, 1))
+		w.sum.bytes += lost
+	}
 }
 
 func lossExample(run *analysis.Run, h *analysis.Hidden) analysis.Example {
@@ -85,34 +92,36 @@ func lossExample(run *analysis.Run, h *analysis.Hidden) analysis.Example {
 
 func (w *lossWatch) finish(r *analysis.Run) {
 	q := r.Quality()
-	w.drops, w.read = q.Drops, q.Stats.Packets
-	if w.dropped() > 0 {
-		w.r.Add(ofCapture(r, analysis.Low))
+	if q.Drops.Kernel+q.Drops.Interface > 0 {
+		w.sum = w.sums.Add(ofCapture(r, analysis.Low))
+	}
+	if w.sum != nil {
+		w.sum.drops, w.sum.read = q.Drops, q.Stats.Packets
 	}
 }
 
-func (w *lossWatch) dropped() int64 { return w.drops.Kernel + w.drops.Interface }
+func (l *losses) dropped() int64 { return l.drops.Kernel + l.drops.Interface }
 
-func (w *lossWatch) title(*analysis.Finding) string {
+func (l *losses) title() string {
 	var parts []string
-	if n := w.dropped(); n > 0 {
-		all := w.drops.Received
+	if n := l.dropped(); n > 0 {
+		all := l.drops.Received
 		if all < n {
-			all = w.read + n
+			all = l.read + n
 		}
 		parts = append(parts, fmt.Sprintf("%s of %s packets (%s) are missing, as the capturing side counted", grouped(n), grouped(all), share(n, all)))
 	}
-	if w.bytes > 0 {
+	if l.bytes > 0 {
 		head := ""
 		if len(parts) == 0 {
-			head = fmt.Sprintf("at least %s missing: ", countedAre(w.holes, w.read))
+			head = fmt.Sprintf("at least %s missing: ", countedAre(l.holes, l.read))
 		}
-		parts = append(parts, fmt.Sprintf("%s%s of %s %s never captured", head, counted(w.bytes, "byte", "bytes"),
-			counted(w.conns, "connection", "connections"), wasOrWere(w.bytes)))
+		parts = append(parts, fmt.Sprintf("%s%s of %s %s never captured", head, counted(l.bytes, "byte", "bytes"),
+			counted(l.conns, "connection", "connections"), wasOrWere(l.bytes)))
 	}
-	if w.silent > 0 {
+	if l.silent > 0 {
 		parts = append(parts, fmt.Sprintf("%s without data %s missing, known from the timestamp that the peer echoed",
-			counted(w.silent, "packet", "packets"), isOrAre(int(w.silent))))
+			counted(l.silent, "packet", "packets"), isOrAre(int(l.silent))))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -140,8 +149,8 @@ func wasOrWere(n int64) string {
 	return "were"
 }
 
-func (w *lossWatch) notes(*analysis.Finding) []string {
-	if w.bytes == 0 && w.dropped() == 0 {
+func (w *lossWatch) notes(_ *analysis.Finding, l *losses) []string {
+	if l.bytes == 0 && l.dropped() == 0 {
 		return []string{"No stream byte is missing. Only RS402 is weakened: what acknowledged a command may be among the packets that are missing."}
 	}
 	return []string{gapNote(w.r.Run())}

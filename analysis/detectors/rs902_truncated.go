@@ -13,16 +13,25 @@ func Truncated() *analysis.Detector {
 		Summary: "the snapshot length cut packets",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &cutWatch{r: r}
-			r.Title, r.Notes = w.title, w.notes
-			r.Remedy = func(*analysis.Finding) string { return "Capture with -s 0." }
+			w.sums = analysis.Keep(r.Collector, analysis.Texts[cuttings]{
+				Title:  func(_ *analysis.Finding, c *cuttings) string { return c.title() },
+				Notes:  w.notes,
+				Remedy: func(*analysis.Finding, *cuttings) string { return "Capture with -s 0." },
+			})
 			return analysis.Hooks{Ended: w.ended, Finish: w.finish}
 		},
 	}
 }
 
-// cutWatch sums what lies beyond the snapshot length.
+// cutWatch looks for what lies beyond the snapshot length.
 type cutWatch struct {
-	r        *analysis.Reporter
+	r    *analysis.Reporter
+	sums analysis.Facts[cuttings]
+	sum  *cuttings // of the one finding; nil: none yet
+}
+
+// cuttings sums what lies beyond the snapshot length.
+type cuttings struct {
 	conns    int64
 	bytes    int64
 	values   int64 // requests and replies of the connections that are cut
@@ -37,15 +46,15 @@ func (w *cutWatch) ended(e *analysis.Ended) {
 	if cut == 0 {
 		return
 	}
-	w.conns++
-	w.bytes += cut
-	w.values += int64(s.Commands() + s.Replies())
-	w.searched += int64(h.Reframed)
 	level := analysis.Info
 	if h.Reframed > 0 || h.Unanchored > 0 {
 		level = analysis.Low
 	}
 	w.report(s, level, h)
+	w.sum.conns++
+	w.sum.bytes += cut
+	w.sum.values += int64(s.Commands() + s.Replies())
+	w.sum.searched += int64(h.Reframed)
 }
 
 func (w *cutWatch) report(s *analysis.Session, level analysis.Severity, h analysis.Hidden) {
@@ -60,28 +69,32 @@ func (w *cutWatch) report(s *analysis.Session, level analysis.Severity, h analys
 			},
 		}
 	}
-	w.r.Add(o)
+	w.sum = w.sums.Add(o)
 }
 
-func (w *cutWatch) finish(r *analysis.Run) { w.snaplen = r.Quality().Stats.SnapLen }
+func (w *cutWatch) finish(r *analysis.Run) {
+	if w.sum != nil {
+		w.sum.snaplen = r.Quality().Stats.SnapLen
+	}
+}
 
-func (w *cutWatch) title(*analysis.Finding) string {
+func (c *cuttings) title() string {
 	length := ""
-	if w.snaplen > 0 {
-		length = fmt.Sprintf("snapshot length %d: ", w.snaplen)
+	if c.snaplen > 0 {
+		length = fmt.Sprintf("snapshot length %d: ", c.snaplen)
 	}
 	kept := 100.0
-	if w.values > 0 {
+	if c.values > 0 {
 		// Rounded down: only what is whole is called so.
-		kept = float64(max(0, 1000*(w.values-w.searched)/w.values)) / 10
+		kept = float64(max(0, 1000*(c.values-c.searched)/c.values)) / 10
 	}
-	return fmt.Sprintf("%s%s of %s are cut, framing is kept for %.4g %%", length, counted(w.bytes, "byte", "bytes"),
-		counted(w.conns, "connection", "connections"), kept)
+	return fmt.Sprintf("%s%s of %s are cut, framing is kept for %.4g %%", length, counted(c.bytes, "byte", "bytes"),
+		counted(c.conns, "connection", "connections"), kept)
 }
 
-func (w *cutWatch) notes(*analysis.Finding) []string {
-	if w.searched == 0 {
-		return []string{"Lengths told where each value ends: pairing was not weakened; keys, errors and values beyond the cut are unknown (RS105, RS106, RS3xx)."}
+func (w *cutWatch) notes(_ *analysis.Finding, c *cuttings) []string {
+	if c.searched == 0 {
+		return []string{"Lengths showed where each value ends: pairing was not weakened; keys, errors and values beyond the cut are unknown (RS105, RS106, RS3xx)."}
 	}
 	return []string{"Where a boundary was searched, pairing is uncertain (RS102, RS103, RS105 to RS108, RS404). " + gapNote(w.r.Run())}
 }

@@ -14,23 +14,28 @@ func MidStream() *analysis.Detector {
 		Summary: "connections began before the capture",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &midWatch{r: r}
-			r.Title = w.title
-			r.Notes = func(*analysis.Finding) []string {
-				return []string{"An offset created earlier shows only as RS104; the handshake, in which libraries name themselves, is not seen."}
-			}
-			r.Remedy = func(*analysis.Finding) string {
-				return "Start the capture before the clients, or restart one client while it runs."
-			}
+			w.sums = analysis.Keep(r.Collector, analysis.Texts[midStreams]{
+				Title: func(_ *analysis.Finding, m *midStreams) string { return m.title() },
+				Notes: func(*analysis.Finding, *midStreams) []string {
+					return []string{"An offset created earlier shows only as RS104; the handshake, in which libraries name themselves, is not seen."}
+				},
+				Remedy: func(*analysis.Finding, *midStreams) string {
+					return "Start the capture before the clients, or restart one client while it runs."
+				},
+			})
 			return analysis.Hooks{Ended: w.ended}
 		},
 	}
 }
 
-// midWatch counts connections without a SYN.
+// midWatch looks for connections without a SYN.
 type midWatch struct {
-	r               *analysis.Reporter
-	conns, anchored int64
+	r    *analysis.Reporter
+	sums analysis.Facts[midStreams]
 }
+
+// midStreams counts them.
+type midStreams struct{ conns, anchored int64 }
 
 func (w *midWatch) ended(e *analysis.Ended) {
 	s := e.Session
@@ -38,10 +43,8 @@ func (w *midWatch) ended(e *analysis.Ended) {
 		return
 	}
 	h := s.Hidden()
-	w.conns++
 	how := "pairing was not anchored: it stays a guess"
 	if h.Anchored {
-		w.anchored++
 		how = "pairing was anchored"
 	}
 	if h.Unanchored > 0 {
@@ -55,10 +58,13 @@ func (w *midWatch) ended(e *analysis.Ended) {
 			Facts: []string{fmt.Sprintf("frame %d is its first packet, and no SYN", h.Frame), how},
 		}
 	}
-	w.r.Add(o)
+	m := w.sums.Add(o)
+	if m.conns++; h.Anchored {
+		m.anchored++
+	}
 }
 
-func (w *midWatch) title(*analysis.Finding) string {
+func (m *midStreams) title() string {
 	return fmt.Sprintf("%s began before the capture; pairing was anchored at %s of them",
-		counted(w.conns, "connection", "connections"), grouped(w.anchored))
+		counted(m.conns, "connection", "connections"), grouped(m.anchored))
 }

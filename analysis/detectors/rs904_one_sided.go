@@ -14,37 +14,37 @@ func OneSided() *analysis.Detector {
 		Summary: "one direction of connections was not captured",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &sideWatch{r: r}
-			r.Title = w.title
-			r.Notes = func(*analysis.Finding) []string {
-				if w.client == 0 {
-					return []string{"Without requests no command can be judged: all of RS1xx are silent."}
-				}
-				return []string{"ACK-based findings of the client's side remain valid (RS101); rules that need replies are silent (RS102 to RS108, RS3xx, RS4xx)."}
-			}
-			r.Remedy = func(*analysis.Finding) string {
-				return "Capture where both directions pass: on the client or the server itself, or on both ports of an asymmetric route."
-			}
+			w.sums = analysis.Keep(r.Collector, analysis.Texts[oneSides]{
+				Title: func(_ *analysis.Finding, n *oneSides) string { return n.title() },
+				Notes: func(_ *analysis.Finding, n *oneSides) []string {
+					if n.client == 0 {
+						return []string{"Without requests no command can be judged: all of RS1xx are silent."}
+					}
+					return []string{"ACK-based findings of the client's side remain valid (RS101); rules that need replies are silent (RS102 to RS108, RS3xx, RS4xx)."}
+				},
+				Remedy: func(*analysis.Finding, *oneSides) string {
+					return "Capture where both directions pass: on the client or the server itself, or on both ports of an asymmetric route."
+				},
+			})
 			return analysis.Hooks{Ended: w.ended}
 		},
 	}
 }
 
-// sideWatch counts connections of which one side was seen.
+// sideWatch looks for connections of which one side was seen.
 type sideWatch struct {
-	r              *analysis.Reporter
-	client, server int64 // only this side
+	r    *analysis.Reporter
+	sums analysis.Facts[oneSides]
 }
+
+// oneSides counts them, by the side that was seen.
+type oneSides struct{ client, server int64 }
 
 func (w *sideWatch) ended(e *analysis.Ended) {
 	s := e.Session
 	client, only := s.OnlySide()
 	if !only || !decoded(s) {
 		return
-	}
-	if client {
-		w.client++
-	} else {
-		w.server++
 	}
 	h := s.Hidden()
 	run := w.r.Run()
@@ -56,16 +56,20 @@ func (w *sideWatch) ended(e *analysis.Ended) {
 				counted(h.Bytes[0]+h.Bytes[1], "byte", "bytes"), sideName(client), sideName(!client))},
 		}
 	}
-	w.r.Add(o)
+	if n := w.sums.Add(o); client {
+		n.client++
+	} else {
+		n.server++
+	}
 }
 
-func (w *sideWatch) title(*analysis.Finding) string {
+func (n *oneSides) title() string {
 	var parts []string
-	if w.client > 0 {
-		parts = append(parts, "only the client's side of "+counted(w.client, "connection", "connections")+" was captured")
+	if n.client > 0 {
+		parts = append(parts, "only the client's side of "+counted(n.client, "connection", "connections")+" was captured")
 	}
-	if w.server > 0 {
-		parts = append(parts, "only the server's side of "+counted(w.server, "connection", "connections")+" was captured")
+	if n.server > 0 {
+		parts = append(parts, "only the server's side of "+counted(n.server, "connection", "connections")+" was captured")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -12,12 +12,11 @@ func Encrypted() *analysis.Detector {
 		ID: "RS906", Name: "encrypted", Severity: analysis.Info, Since: "0.1.0",
 		Summary: "connections are encrypted",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			conns := int64(0)
-			r.Title = func(*analysis.Finding) string {
-				if conns == 1 {
+			r.Title = func(f *analysis.Finding) string {
+				if f.Count == 1 {
 					return "1 connection is encrypted (TLS, not RESP): only connection-level checks were possible"
 				}
-				return grouped(conns) + " connections are encrypted (TLS, not RESP): only connection-level checks were possible"
+				return grouped(int64(f.Count)) + " connections are encrypted (TLS, not RESP): only connection-level checks were possible"
 			}
 			r.Notes = func(*analysis.Finding) []string {
 				return []string{"RS1xx, RS3xx and RS4xx saw nothing of them; RS2xx did."}
@@ -30,7 +29,6 @@ func Encrypted() *analysis.Detector {
 				if s.Kind != analysis.TLS {
 					return
 				}
-				conns++
 				o := hiding(s, analysis.Info)
 				o.Evidence = func() analysis.Example {
 					h := s.Hidden()

@@ -16,24 +16,31 @@ func Unparsed() *analysis.Detector {
 		Summary: "connections or bytes that are no Redis traffic",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &unparsedWatch{r: r}
-			r.Title = w.title
-			r.Notes = func(*analysis.Finding) []string {
-				if w.conns == 0 && w.places == 0 {
-					return nil
-				}
-				return []string{"No rule but RS2xx judged them."}
-			}
-			r.Remedy = func(*analysis.Finding) string {
-				return "If this should be Redis: give its port (--port), and look with 'respsniff dump --stage segments'. Else filter it out when capturing."
-			}
+			w.sums = analysis.Keep(r.Collector, analysis.Texts[unread]{
+				Title: func(_ *analysis.Finding, u *unread) string { return u.title() },
+				Notes: func(_ *analysis.Finding, u *unread) []string {
+					if u.conns == 0 && u.places == 0 {
+						return nil
+					}
+					return []string{"No rule but RS2xx judged them."}
+				},
+				Remedy: func(*analysis.Finding, *unread) string {
+					return "If this should be Redis: give its port (--port), and look with 'respsniff dump --stage segments'. Else filter it out when capturing."
+				},
+			})
 			return analysis.Hooks{Ended: w.ended, Oddity: w.odd, Finish: w.finish}
 		},
 	}
 }
 
-// unparsedWatch counts what could not be read.
+// unparsedWatch looks for what could not be read.
 type unparsedWatch struct {
-	r      *analysis.Reporter
+	r    *analysis.Reporter
+	sums analysis.Facts[unread]
+}
+
+// unread counts it.
+type unread struct {
 	conns  int64 // of another protocol
 	places int64 // in Redis connections
 	faults [reassembly.Faults]int64
@@ -44,7 +51,6 @@ func (w *unparsedWatch) ended(e *analysis.Ended) {
 	if s.Kind != analysis.Unparsed {
 		return
 	}
-	w.conns++
 	o := hiding(s, analysis.Info)
 	o.Evidence = func() analysis.Example {
 		h := s.Hidden()
@@ -54,14 +60,13 @@ func (w *unparsedWatch) ended(e *analysis.Ended) {
 				counted(h.Bytes[0], "byte", "bytes"), counted(h.Bytes[1], "byte", "bytes"))},
 		}
 	}
-	w.r.Add(o)
+	w.sums.Add(o).conns++
 }
 
 func (w *unparsedWatch) odd(e *analysis.Oddity) {
 	if e.What != analysis.BadRequest && e.What != analysis.BadReply {
 		return
 	}
-	w.places++
 	o := hiding(analysis.SessionOf(e.Session), analysis.Info)
 	o.Time, o.Last = e.Time, e.Time
 	o.Evidence = func() analysis.Example {
@@ -75,31 +80,34 @@ func (w *unparsedWatch) odd(e *analysis.Oddity) {
 				sideName(e.What == analysis.BadRequest), what, e.Text)},
 		}
 	}
-	w.r.Add(o)
+	w.sums.Add(o).places++
 }
 
 func (w *unparsedWatch) finish(r *analysis.Run) {
-	w.faults = r.Quality().Stats.Undecodable
+	faults := r.Quality().Stats.Undecodable
 	n := int64(0)
-	for _, f := range w.faults {
+	for _, f := range faults {
 		n += f
 	}
 	if n > 0 {
 		o := ofCapture(r, analysis.Info)
 		o.Count = int(n)
-		w.r.Add(o)
+		u := w.sums.Add(o)
+		for i, f := range faults {
+			u.faults[i] += f
+		}
 	}
 }
 
-func (w *unparsedWatch) title(*analysis.Finding) string {
+func (u *unread) title() string {
 	var parts []string
-	if w.conns > 0 {
-		parts = append(parts, counted(w.conns, "connection is", "connections are")+" no Redis traffic")
+	if u.conns > 0 {
+		parts = append(parts, counted(u.conns, "connection is", "connections are")+" no Redis traffic")
 	}
-	if w.places > 0 {
-		parts = append(parts, counted(w.places, "place", "places")+" in Redis connections could not be read")
+	if u.places > 0 {
+		parts = append(parts, counted(u.places, "place", "places")+" in Redis connections could not be read")
 	}
-	for fault, n := range w.faults {
+	for fault, n := range u.faults {
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%s could not be decoded (%s)", counted(n, "packet", "packets"), reassembly.Fault(fault)))
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,9 @@ type result struct {
 	conns    []*analysis.ConnSummary
 	summary  analysis.Summary
 }
+
+// rules are all of them, with their pages read once: they hold no state of a run.
+var rules = sync.OnceValue(detectors.All)
 
 // inspect runs every rule over packets.
 func inspect(tb testing.TB, packets iter.Seq2[capture.Packet, error], o analysis.Options) result {
@@ -53,7 +57,7 @@ func inspect(tb testing.TB, packets iter.Seq2[capture.Packet, error], o analysis
 			}
 		}
 	}
-	for f, err := range run.Detect(tap, detectors.All()) {
+	for f, err := range run.Detect(tap, rules()) {
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -2,21 +2,27 @@ package detectors
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
-// maxWaitsKept bounds the waits that one rule remembers until the client's habits are known; further ones are not told.
-const maxWaitsKept = 1 << 13
+// Bounds of the waits that one rule remembers until the client's habits are known.
+const (
+	maxWaitsKept  = 1 << 16
+	maxWaitsShown = 1 << 13 // of these, with what an example shows
+)
 
 // waits collects the callers that stopped waiting for a reply.
 type waits struct {
-	run  *analysis.Run
-	all  []*wait
-	open map[waitKey]*wait // not yet settled
+	run         *analysis.Run
+	all         []*wait
+	open        map[waitKey]*wait // not yet settled, and shown
+	kept, shown *bound.Bound
 }
 
 type waitKey struct {
@@ -26,16 +32,22 @@ type waitKey struct {
 
 // wait is one caller that went on without its reply.
 type wait struct {
-	who        analysis.Occurrence
-	group      *analysis.Group
-	how        analysis.GaveUp
-	gap        time.Duration
-	frame      int64 // of what the client did instead
-	at         capture.Time
+	conn           int64
+	client, server netip.AddrPort
+	group          *analysis.Group
+	how            analysis.GaveUp
+	gap            time.Duration
+	at             capture.Time // of what the client did instead
+	name           string       // of the command
+	sent           capture.Time // its last byte
+	*shownWait                  // nil beyond the bound
+}
+
+// shownWait is what an example shows of a wait.
+type shownWait struct {
+	frame      int64         // of what the client did instead
 	ask        analysis.Step // the command
-	name       string
 	file       int32
-	sent       capture.Time // its last byte
 	ackedAfter time.Duration
 	acked      analysis.Mark
 	served     bool
@@ -44,24 +56,48 @@ type wait struct {
 }
 
 func newWaits(r *analysis.Reporter) *waits {
-	return &waits{run: r.Run(), open: map[waitKey]*wait{}}
+	return &waits{
+		run: r.Run(), open: map[waitKey]*wait{},
+		kept:  r.EvidenceBound(maxWaitsKept, "waits without a reply", "further waits, and whether a read timed out"),
+		shown: r.DetailBound(maxWaitsShown, "waits without a reply, in detail", "further examples"),
+	}
 }
 
 // waited takes a caller that stopped waiting.
 func (w *waits) waited(e *analysis.WaitEnded) {
 	g := e.Session.Group()
-	if g == nil || len(w.all) >= maxWaitsKept || e.How == analysis.GaveUpClose && e.Session.OneSided() {
+	if g == nil || e.How == analysis.GaveUpClose && e.Session.OneSided() || !w.kept.Admits(len(w.all)) {
 		return
 	}
-	ex := e.Exchange
+	s, ex := e.Session, e.Exchange
 	x := &wait{
-		who: analysis.Occurrence{
-			Client: e.Session.Client, Server: e.Session.Server, Conn: e.Session.ID, Time: e.Time, Severity: analysis.Medium,
-		},
-		group: g, how: e.How, gap: e.Gap, frame: e.Frame, at: e.Time, ask: command(w.run, ex), name: ex.CommandName(), file: ex.File, sent: ex.EndTime,
+		conn: s.ID, client: s.Client, server: s.Server, group: g, how: e.How, gap: e.Gap, at: e.Time, name: ex.CommandName(), sent: ex.EndTime,
+	}
+	if w.shown.Admits(len(w.all)) {
+		x.shownWait = &shownWait{frame: e.Frame, ask: command(w.run, ex), file: ex.File}
+		w.open[waitKey{s.ID, ex.Index}] = x
 	}
 	w.all = append(w.all, x)
-	w.open[waitKey{e.Session.ID, ex.Index}] = x
+}
+
+// occurrence completes who waited, by what is known at the end of the run.
+func (x *wait) occurrence(run *analysis.Run) analysis.Occurrence {
+	return analysis.Occurrence{
+		Client: x.client, Server: x.server, Conn: x.conn, Time: x.at, Severity: analysis.Medium, Commands: map[string]int{x.name: 1},
+		Library: x.group.Population().Lib().Name, Policy: run.StanceOf(x.group).Policy.String(),
+	}
+}
+
+// evidence makes the example of a wait, with a further fact; nil beyond the bound.
+func (x *wait) evidence(run *analysis.Run, fact func() string) func() analysis.Example {
+	if x.shownWait == nil {
+		return nil
+	}
+	return func() analysis.Example {
+		e := x.example(run)
+		e.Facts = append(e.Facts, fact())
+		return e
+	}
 }
 
 // exchange completes a wait by the reply that came after all.
@@ -88,19 +124,19 @@ func (w *waits) exchange(ex *analysis.Exchange) {
 	}
 }
 
-// stoodStill reports whether a stall of the server covers at least half of the wait.
-func (x *wait) stoodStill(run *analysis.Run) *analysis.Stall {
-	st, covered := run.Topology().StallOverlap(x.who.Server, x.sent, x.at)
+// stall returns the stall of the server that covers at least half of the wait.
+func (x *wait) stall(run *analysis.Run) *analysis.Stall {
+	st, covered := run.Topology().StallOverlap(x.server, x.sent, x.at)
 	if covered*2 >= x.gap {
 		return st
 	}
 	return nil
 }
 
-// example tells a wait.
+// example shows a wait.
 func (x *wait) example(run *analysis.Run) analysis.Example {
 	e := analysis.Example{
-		Conn: x.who.Conn, Client: x.who.Client, Server: x.who.Server, File: run.File(x.file), Time: x.ask.Time,
+		Conn: x.conn, Client: x.client, Server: x.server, File: run.File(x.file), Time: x.ask.Time,
 		Frames: frames(x.ask.Frame, x.frame, x.reply.Frame), Ladder: []analysis.Step{x.ask},
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) waited %s for its reply, then the client %s (frame %d)",
@@ -121,7 +157,7 @@ func (x *wait) example(run *analysis.Run) analysis.Example {
 	switch {
 	case x.acked.Seen() && x.served && x.ackedAfter <= promptAck && x.replyAfter > x.ackedAfter:
 		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it in %s (frame %d), the reply came %s after that (frame %d): "+
-			"the server process stood still, not the network", micros(x.ackedAfter), x.acked.Frame, seconds(x.reply.Time.Sub(x.acked.Time)), x.reply.Frame))
+			"the server process stalled, not the network", micros(x.ackedAfter), x.acked.Frame, seconds(x.reply.Time.Sub(x.acked.Time)), x.reply.Frame))
 	case x.acked.Seen() && !x.served && x.ackedAfter <= promptAck:
 		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel acknowledged it in %s (frame %d): the network was not the cause; no reply was captured",
 			micros(x.ackedAfter), x.acked.Frame))
@@ -133,7 +169,7 @@ func (x *wait) example(run *analysis.Run) analysis.Example {
 	if x.served {
 		e.Ladder = append(e.Ladder, x.reply)
 	}
-	if st := x.stoodStill(run); st != nil {
+	if st := x.stall(run); st != nil {
 		e.Facts = append(e.Facts, fmt.Sprintf("it falls into a stall of the server of %s (RS401)", seconds(st.Duration())))
 	}
 	return e
@@ -177,13 +213,13 @@ func (h *handled) add(x *wait, run *analysis.Run) {
 	default:
 		h.reused++
 	}
-	if x.stoodStill(run) != nil {
+	if x.stall(run) != nil {
 		h.stalled++
 	}
 }
 
-// actions says how often the clients did what.
-func (h *handled) actions() string {
+// notes says how often the clients did what.
+func (h *handled) notes() []string {
 	var list []string
 	for _, a := range []struct {
 		n    int
@@ -193,5 +229,5 @@ func (h *handled) actions() string {
 			list = append(list, plural(a.n, "time", "times")+" "+a.what)
 		}
 	}
-	return strings.Join(list, ", ")
+	return []string{"what the clients did: " + strings.Join(list, ", ")}
 }

@@ -121,7 +121,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	}
 	doc.Quality.Weakened = slices.ContainsFunc(doc.Findings, func(f analysis.Finding) bool { return f.Weakened })
 	report.Rank(doc.Findings)
-	doc.Stories = p.run.Stories(doc.Findings)
+	doc.Incidents = p.run.Incidents(doc.Findings)
 	return doc, nil
 }
 
@@ -147,7 +147,7 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 		return nil, err
 	}
 	if len(doc.Suppressed) > 0 {
-		doc.Stories = p.run.Stories(doc.Findings)
+		doc.Incidents = p.run.Incidents(doc.Findings)
 	}
 	if recorder != nil {
 		doc.Series = recorder.Series(doc.Findings, p.run.Conns())

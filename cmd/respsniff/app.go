@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -99,6 +100,18 @@ func classify(c *cobra.Command) {
 			return &exitError{exitInternal, err}
 		}
 	}
+}
+
+// open opens a named file; "-" is standard input.
+func (a *app) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(a.stdin), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return f, nil
 }
 
 // log writes to stderr, as --quiet and --verbose ask.

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
@@ -97,7 +98,7 @@ func TestPairsAndConns(t *testing.T) {
 		t.Fatalf("%d rows, want one for each of 223 commands", len(lines))
 	}
 	for i, line := range lines {
-		var row report.ExchangeRow
+		var row rows.Exchange
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
 			t.Fatal(err)
 		}
@@ -113,13 +114,13 @@ func TestPairsAndConns(t *testing.T) {
 	}
 	var doc struct {
 		Complete  bool `json:"complete"`
-		Exchanges []report.ExchangeRow
+		Exchanges []rows.Exchange
 	}
 	if r := runApp(t, nil, "", "pairs", "-o", "json", bad); json.Unmarshal([]byte(r.out), &doc) != nil || !doc.Complete || len(doc.Exchanges) != 223 {
 		t.Errorf("json: %d rows, complete %v", len(doc.Exchanges), doc.Complete)
 	}
 	r = runApp(t, nil, "", "conns", "-o", "ndjson", bad)
-	var conn report.ConnRow
+	var conn rows.Conn
 	if err := json.Unmarshal([]byte(r.out), &conn); err != nil {
 		t.Fatalf("%v: %s", err, r.out)
 	}

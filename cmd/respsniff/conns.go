@@ -8,6 +8,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/rows"
 )
 
 func newConnsCommand(a *app) *cobra.Command {
@@ -55,7 +56,7 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		if len(f.Rules) > 0 && !slices.ContainsFunc(c.Findings, f.Rule) {
 			continue
 		}
-		if err := out.row(report.NewConnRow(c, p.mask)); err != nil {
+		if err := out.row(rows.NewConn(c, p.mask)); err != nil {
 			return err
 		}
 	}

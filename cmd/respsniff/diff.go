@@ -76,7 +76,7 @@ The exit code is 1 if a new finding has at least the severity of --fail-on.`,
 
 func (o *analyzeOptions) side(ctx context.Context, a *app, name string) (diffSide, error) {
 	if strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".ndjson") {
-		doc, err := a.readDocument(name)
+		doc, err := readDocument(a, name)
 		return diffSide{name: name, doc: doc}, err
 	}
 	var p *pipeline

@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -195,7 +196,7 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 }
 
 func exchangeLine(p *pipeline, e *analysis.Exchange) string {
-	row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
+	row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
 	line := fmt.Sprintf("%s conn=%d #%d %s frame=%d stream=[%d,%d) ack=%d batch=%d outstanding=%d owed=%d", row.Time, row.Conn,
 		row.Index, row.Command, row.Frame, e.Start, e.End, e.Ack, e.Batch, e.Outstanding, e.Owed)
 	if row.Key != nil {

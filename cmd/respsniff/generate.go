@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +34,7 @@ tests of respsniff are made of, and a way to show a fault in a bug report withou
 					return err
 				}
 			}
-			s, err := a.readScenario(args[0])
+			s, err := readScenario(a, args[0])
 			if err != nil {
 				return err
 			}
@@ -56,16 +55,12 @@ tests of respsniff are made of, and a way to show a fault in a bug report withou
 	return cmd
 }
 
-func (a *app) readScenario(name string) (*scenario.Scenario, error) {
-	in := a.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		defer f.Close()
-		in = f
+func readScenario(a *app, name string) (*scenario.Scenario, error) {
+	in, err := a.open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, maxScenario+1))
 	if err != nil {
 		return nil, unreadable(fmt.Errorf("%s: %w", name, err))

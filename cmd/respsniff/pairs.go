@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/rows"
 )
 
 var rowFormats = []report.Format{report.Text, report.JSON, report.NDJSON, report.CSV}
@@ -66,7 +67,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		if !f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 			continue
 		}
-		row := report.NewExchangeRow(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
+		row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
 		if long {
 			row.SetError(line, p.mask)
 		}
@@ -103,7 +104,7 @@ func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list stri
 	err = done(func() error {
 		var out rowWriters
 		for i, w := range ws {
-			one, err := report.NewRowWriter(w, o.output.outputs[i].format, list, report.Clock{Style: o.output.style, Zone: o.output.location})
+			one, err := rows.NewWriter(w, o.output.outputs[i].format, list, report.Clock{Style: o.output.style, Zone: o.output.location})
 			if err != nil {
 				return err
 			}
@@ -150,7 +151,7 @@ func (l errorLines) take(e *analysis.Exchange) (line string, ok bool) {
 }
 
 // rowWriters write the same rows to every output.
-type rowWriters []*report.RowWriter
+type rowWriters []*rows.Writer
 
 func (ws rowWriters) start(first capture.Time) {
 	for _, w := range ws {
@@ -158,7 +159,7 @@ func (ws rowWriters) start(first capture.Time) {
 	}
 }
 
-func (ws rowWriters) row(row report.Row) error {
+func (ws rowWriters) row(row rows.Row) error {
 	for _, w := range ws {
 		if err := w.Row(row); err != nil {
 			return unreadable(err)

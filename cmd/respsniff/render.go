@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +29,7 @@ is that of the saved run.`,
 			if err := verdict.check(); err != nil {
 				return err
 			}
-			doc, err := a.readDocument(args[0])
+			doc, err := readDocument(a, args[0])
 			if err != nil {
 				return err
 			}
@@ -51,16 +49,12 @@ is that of the saved run.`,
 }
 
 // readDocument reads a saved run.
-func (a *app) readDocument(name string) (*report.Document, error) {
-	var in io.Reader = a.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		defer f.Close()
-		in = f
+func readDocument(a *app, name string) (*report.Document, error) {
+	in, err := a.open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	doc, err := report.Read(in)
 	if err != nil {
 		return nil, unreadable(fmt.Errorf("%s: %w: 'analyze -o json' makes such a file", name, err))

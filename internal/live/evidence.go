@@ -45,7 +45,7 @@ type keeper struct {
 	name   func(capture.Packet) string
 	kept   func(file string, f *analysis.Finding) // a file was written; called in its goroutine
 	warn   func(string, ...any)
-	recent capture.Recent[netip.AddrPort]
+	recent recent[netip.AddrPort]
 	jobs   []*evidenceJob
 	last   map[string]capture.Time // latest file by fingerprint
 	begun  int
@@ -72,7 +72,7 @@ type evidenceJob struct {
 func startKeeper(o *EvidenceOptions, ports []uint16) *keeper {
 	k := &keeper{
 		o: o, ports: ports, last: map[string]capture.Time{}, writes: make(chan *evidenceJob, maxWrites), done: make(chan struct{}),
-		recent: capture.Recent[netip.AddrPort]{PerKey: o.Ring, Total: o.Ring * ringServers, Age: recentAge},
+		recent: recent[netip.AddrPort]{perKey: o.Ring, total: o.Ring * ringServers, age: recentAge},
 	}
 	go k.run()
 	return k
@@ -84,7 +84,7 @@ func (k *keeper) see(p *capture.Packet) {
 	if !from.IsValid() {
 		return
 	}
-	k.recent.Add(serverOf(from, to, k.ports), p)
+	k.recent.add(serverOf(from, to, k.ports), p)
 	for _, j := range k.jobs {
 		j.take(p, from, to, k.o.Size)
 	}
@@ -146,7 +146,7 @@ func (k *keeper) found(f *analysis.Finding) {
 	k.begun++
 	k.last[f.Fingerprint] = at
 	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []analysis.Finding{*f}}
-	for p := range k.recent.Packets(server, at.Add(-around)) {
+	for p := range k.recent.packets(server, at.Add(-around)) {
 		from, to := ends(&p)
 		j.take(&p, from, to, k.o.Size/2) // the other half is for what is still to come
 	}

@@ -138,7 +138,7 @@ func (l *run) end() (*report.Document, error) {
 	d.Findings = l.findings
 	d.Quality.Weakened = slices.ContainsFunc(d.Findings, func(f analysis.Finding) bool { return f.Weakened })
 	report.Rank(d.Findings)
-	d.Stories = l.analysis.Stories(d.Findings)
+	d.Incidents = l.analysis.Incidents(d.Findings)
 	l.measure()
 	l.o.Mask.Document(d)
 	return d, l.outputs.end(d)

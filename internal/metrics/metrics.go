@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // Bounds of the series.
@@ -68,7 +68,7 @@ type Metrics struct {
 
 type seriesKey struct {
 	server  netip.AddrPort
-	command *resp.Command
+	command *commands.Command
 }
 
 type familyKey struct{ server, family string }

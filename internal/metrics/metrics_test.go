@@ -18,9 +18,10 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
-func exchange(server string, command *resp.Command, took time.Duration) *analysis.Exchange {
+func exchange(server string, command *commands.Command, took time.Duration) *analysis.Exchange {
 	e := &analysis.Exchange{Session: &analysis.Paired{}, Served: true}
 	e.Session.Server, e.Command = netip.MustParseAddrPort(server), command
 	e.Serves.FirstTime = capture.Time(took)
@@ -28,7 +29,7 @@ func exchange(server string, command *resp.Command, took time.Duration) *analysi
 }
 
 // command looks a command up by its name and subcommand.
-func command(words ...string) *resp.Command {
+func command(words ...string) *commands.Command {
 	line := fmt.Sprintf("*%d\r\n", len(words)+2)
 	for _, w := range append(words, "a", "b") {
 		line += fmt.Sprintf("$%d\r\n%s\r\n", len(w), w)
@@ -39,7 +40,7 @@ func command(words ...string) *resp.Command {
 	if d.Next(&q) != nil {
 		return nil
 	}
-	return resp.Lookup(&q)
+	return commands.Lookup(&q)
 }
 
 // scrape asks as Prometheus does.

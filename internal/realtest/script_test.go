@@ -11,7 +11,7 @@ import (
 // invocations reads the list of commands that the command table's own test asks a server, one an inline request a line.
 func invocations(t *testing.T) (list [][]string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "resp", "internal", "gentable", "invocations.txt"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "resp", "commands", "internal", "gentable", "invocations.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // pair is what the analysis says of one command.
@@ -180,7 +181,7 @@ func (v *verdict) coversTable(t *testing.T) {
 			said[p.name] = true
 		}
 	}
-	for cmd := range resp.Commands() {
+	for cmd := range commands.Commands() {
 		name := cmd.String()
 		if why := unsaid[name]; said[name] == (why != "") {
 			t.Errorf("%s: said %v, reason for not saying it %q", name, said[name], why)

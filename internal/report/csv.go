@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// csvCell returns s so that a spreadsheet shows it and runs nothing: a cell that begins like a formula gets an
+// CSVCell returns s so that a spreadsheet shows it and runs nothing: a cell that begins like a formula gets an
 // apostrophe, the mark for text (OWASP, CSV injection). Negative numbers and the like are not made here, so any
 // leading sign is from the capture.
-func csvCell(s string) string {
+func CSVCell(s string) string {
 	s = Printable(s)
 	if t := strings.TrimLeft(s, " "); t != "" && strings.ContainsRune("=+-@|%", rune(t[0])) {
 		return "'" + s
@@ -40,7 +40,7 @@ func WriteCSV(w io.Writer, d *Document) error {
 			}
 		}
 		for j := range cells {
-			cells[j] = csvCell(cells[j])
+			cells[j] = CSVCell(cells[j])
 		}
 		if err := out.Write(cells); err != nil {
 			return err
@@ -64,3 +64,5 @@ func framesText(frames []int64) string {
 	}
 	return strings.Join(words, " ")
 }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -21,8 +21,8 @@ type Document struct {
 	Summary  Summary
 	// Findings are ranked, worst first. RS9xx speak of the capture itself.
 	Findings []analysis.Finding
-	// Stories tell the findings by cause, first cause first. Without them writers order the findings by their causes.
-	Stories []analysis.Story
+	// Incidents join the findings by cause, first cause first. Without them writers order the findings by their causes.
+	Incidents []analysis.Incident
 	// Suppressed are findings that a baseline accepts.
 	Suppressed []Suppressed
 	// Warnings are about the run: expired baseline entries, unreadable files, limits.

@@ -3,7 +3,7 @@ package report
 import (
 	"strings"
 
-	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // ErrorLine gives the first line of an error reply, escaped. What the server repeats of commands that carry secrets is
@@ -12,5 +12,5 @@ func ErrorLine(text string) string {
 	if i := strings.IndexAny(text, "\r\n"); i >= 0 {
 		text = text[:i]
 	}
-	return Printable(resp.HideRepeated(text))
+	return Printable(commands.HideRepeated(text))
 }

@@ -3,7 +3,7 @@ package report
 import (
 	"testing"
 
-	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 func TestErrorLine(t *testing.T) {
@@ -22,7 +22,7 @@ func TestErrorLine(t *testing.T) {
 		if got := ErrorLine(tc.in); got != tc.want {
 			t.Errorf("%q: %q, want %q", tc.in, got, tc.want)
 		}
-		if cut := ErrorLine(tc.in) != Printable(tc.in); cut != resp.RepeatsSecret(tc.in) && tc.want != "ERR first" {
+		if cut := ErrorLine(tc.in) != Printable(tc.in); cut != commands.RepeatsSecret(tc.in) && tc.want != "ERR first" {
 			t.Errorf("%q: repeats a secret: %t", tc.in, !cut)
 		}
 	}

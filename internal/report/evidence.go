@@ -132,7 +132,7 @@ func (t *textWriter) ladder(e *analysis.Example) {
 		s := &e.Ladder[i]
 		gap := ""
 		if before != 0 {
-			gap = "+" + briefGap(s.Time.Sub(before))
+			gap = "+" + BriefGap(s.Time.Sub(before))
 		}
 		arrow := "<- server"
 		if s.FromClient {

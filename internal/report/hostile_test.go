@@ -67,7 +67,7 @@ func hostileDocument(s string) *Document {
 			}
 		}
 	}
-	d.Stories = []analysis.Story{{Sentence: s, Conn: 412, Client: zone, Server: zone, Steps: []analysis.StoryStep{{
+	d.Incidents = []analysis.Incident{{Sentence: s, Conn: 412, Client: zone, Server: zone, Steps: []analysis.CauseStep{{
 		Rule: "RS101", Name: s, Findings: []string{s}, First: sampleStart, What: s, Example: s, Frames: []int64{7}, Time: sampleStart,
 	}}}}
 	d.Series = &Series{

@@ -124,7 +124,7 @@ func newPage(d *Document, o Options) *page {
 		}
 		p.Findings = append(p.Findings, h)
 	}
-	p.Stories, p.MoreStories = tellStories(d.Stories, o.Clock)
+	p.Stories, p.MoreStories = tellStories(d.Incidents, o.Clock)
 	p.Chain = newChain(Chain(shown), o.Clock)
 	for _, s := range d.Suppressed {
 		p.Suppressed = append(p.Suppressed, Printable(fmt.Sprintf("%s %s: %s (%s)", s.Rule, s.Fingerprint, s.Reason, s.Owner)))

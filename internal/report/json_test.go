@@ -102,9 +102,9 @@ func TestDocumentKeys(t *testing.T) {
 func TestReadBack(t *testing.T) {
 	want := sample()
 	want.Series = &Series{Open: []OpenSeries{{Client: "198.18.0.2", Points: []OpenPoint{{Time: Stamp(sampleStart), Open: 3}}}}}
-	want.Stories = []analysis.Story{{
+	want.Incidents = []analysis.Incident{{
 		Sentence: "a stall led to a dirty reuse", Conn: 412, Client: netip.MustParseAddrPort("198.18.0.2:47868"), Server: netip.MustParseAddrPort("198.18.0.11:14159"),
-		Steps: []analysis.StoryStep{{Rule: "RS401", Name: "server-stall", Findings: []string{"5a1100aa"}, First: sampleStart, Last: sampleStart + 1000, Count: 2, What: "w", Example: "e", Frames: []int64{7}, Time: sampleStart}},
+		Steps: []analysis.CauseStep{{Rule: "RS401", Name: "server-stall", Findings: []string{"5a1100aa"}, First: sampleStart, Last: sampleStart + 1000, Count: 2, What: "w", Example: "e", Frames: []int64{7}, Time: sampleStart}},
 	}}
 	want.Suppressed = []Suppressed{{Rule: "RS210", Fingerprint: "aa", Reason: "known", Owner: "ops", Until: "2027-01-01"}}
 	for name, write := range map[string]func(*bytes.Buffer) error{

@@ -128,7 +128,7 @@ func (m *markdownWriter) ladder(e *analysis.Example) {
 		}
 		gap := ""
 		if before != 0 {
-			gap = " +" + briefGap(s.Time.Sub(before))
+			gap = " +" + BriefGap(s.Time.Sub(before))
 		}
 		m.printf("  %s: frame %d%s %s\n", arrow, s.Frame, mermaid(gap), mermaid(s.What))
 		if s.Mark != "" {

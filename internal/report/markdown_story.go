@@ -4,7 +4,7 @@ import "github.com/respsniff/respsniff/analysis"
 
 // stories tells how findings led to one another, or lists the findings by cause where no story was made of them.
 func (m *markdownWriter) stories(d *Document, shown []*analysis.Finding) {
-	told, more := tellStories(d.Stories, m.clock)
+	told, more := tellStories(d.Incidents, m.clock)
 	links := Chain(shown)
 	if len(told) == 0 && len(links) < 2 {
 		return

@@ -40,6 +40,9 @@ func (m Mask) AddrPort(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(m.Addr(a.Addr()), a.Port())
 }
 
+// End is how an end of a connection is shown.
+func (m Mask) End(a netip.AddrPort) string { return addrPortText(m.AddrPort(a)) }
+
 // addressLike matches what may be an IPv4 or IPv6 address in a text; netip decides.
 var addressLike = regexp.MustCompile(`(?i)[0-9a-f:.]*[:.][0-9a-f:.]*`)
 
@@ -65,7 +68,7 @@ func (m Mask) Key(key []byte) string {
 	if m.Keys {
 		return analysis.MaskKey(key)
 	}
-	return Shorten(Printable(string(key)), keyWidth)
+	return Shorten(Printable(string(key)), KeyWidth)
 }
 
 // Document masks the addresses in d.
@@ -90,8 +93,8 @@ func (m Mask) Document(d *Document) {
 			m.example(&f.Examples[j])
 		}
 	}
-	for i := range d.Stories {
-		s := &d.Stories[i]
+	for i := range d.Incidents {
+		s := &d.Incidents[i]
 		s.Client, s.Server, s.Sentence = m.AddrPort(s.Client), m.AddrPort(s.Server), m.Text(s.Sentence)
 		for j := range s.Steps {
 			s.Steps[j].What, s.Steps[j].Example = m.Text(s.Steps[j].What), m.Text(s.Steps[j].Example)

@@ -29,8 +29,8 @@ func TestMaskHidesAddresses(t *testing.T) {
 		}
 		d.Tool.Version, d.Suppressed, d.Quality.LimitsReached = "", nil, nil
 		d.Input = nil
-		d.Stories[0].Client, d.Stories[0].Server = port, port
-		d.Stories[0].Steps[0].Name, d.Stories[0].Steps[0].Findings = "n", []string{"f"}
+		d.Incidents[0].Client, d.Incidents[0].Server = port, port
+		d.Incidents[0].Steps[0].Name, d.Incidents[0].Steps[0].Findings = "n", []string{"f"}
 		Mask{Addresses: true}.Document(d)
 		for _, format := range Formats {
 			var b bytes.Buffer

@@ -62,6 +62,9 @@ func hang(first, rest, s string, width int) string {
 	return b.String()
 }
 
+// HangBehind wraps a printable text at 100 columns behind a first indent and continues behind another.
+func HangBehind(first, rest, s string) string { return hang(first, rest, s, textWidth) }
+
 // Hang wraps a printable text at 100 columns behind a label; further lines stand under its text.
 func Hang(label, s string) string {
 	return hang(label, strings.Repeat(" ", runes(label)), s, textWidth)

@@ -158,7 +158,7 @@ func newSARIFResult(f *analysis.Finding, rule int, d *Document) sarifResult {
 		},
 	}
 	if f.Fingerprint != "" {
-		r.Fingerprints = map[string]string{"respsniff/v1": Printable(f.Fingerprint)}
+		r.Fingerprints = map[string]string{"respsniff/v2": Printable(f.Fingerprint)}
 	}
 	files := map[string]bool{}
 	for i := range f.Examples {

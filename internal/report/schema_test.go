@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +134,23 @@ func TestSchemaRefuses(t *testing.T) {
 			if compileSchema(t, schema).Validate(v) == nil {
 				t.Errorf("%s accepts %s", schema, text)
 			}
+		}
+	}
+}
+
+// TestRowsFollowTheSchema reads the golden rows of package rows, which this package knows nothing of.
+func TestRowsFollowTheSchema(t *testing.T) {
+	for list, row := range map[string]string{"exchanges": "exchange", "connections": "conn", "none": ""} {
+		text, err := os.ReadFile(filepath.Join("rows", "testdata", list+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		validate(t, "rows", bytes.Replace(text, []byte(`"none"`), []byte(`"exchanges"`), 1))
+		if text, err = os.ReadFile(filepath.Join("rows", "testdata", list+".ndjson")); err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			validate(t, row, line)
 		}
 	}
 }

@@ -146,3 +146,14 @@ func Gap(d time.Duration) string {
 	}
 	return sign + d.Round(time.Second).String()
 }
+
+// BriefGap is Gap with three digits, for columns.
+func BriefGap(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%dus", d/time.Microsecond)
+	case d < time.Second:
+		return fmt.Sprintf("%.1fms", float64(d)/1e6)
+	}
+	return fmt.Sprintf("%.3fs", d.Seconds())
+}

@@ -64,7 +64,7 @@ func newLadder(e *analysis.Example, c Clock) *ladderFigure {
 			r.Head = fmt.Sprintf("%d,%d %d,%d %d,%d", ladderRight, y, ladderRight-8, y-4, ladderRight-8, y+4)
 		}
 		if before != 0 {
-			r.Gap = "+" + briefGap(s.Time.Sub(before))
+			r.Gap = "+" + BriefGap(s.Time.Sub(before))
 		}
 		before = s.Time
 		f.Rungs = append(f.Rungs, r)
@@ -156,7 +156,7 @@ func (p *plotFigure) axes(from, to capture.Time, top int) {
 	span := to.Sub(from)
 	for i := range 5 {
 		d := span * time.Duration(i) / 4
-		p.XTicks = append(p.XTicks, tick{scale(float64(i), 0, 4, plotLeft, plotRight), "+" + briefGap(d)})
+		p.XTicks = append(p.XTicks, tick{scale(float64(i), 0, 4, plotLeft, plotRight), "+" + BriefGap(d)})
 	}
 	seen := -1
 	for i := range 5 {

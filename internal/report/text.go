@@ -181,7 +181,7 @@ func (t *textWriter) ranking(shown []*analysis.Finding, more int) {
 
 // chain prints how findings led to each other, first cause first.
 func (t *textWriter) chain(shown []*analysis.Finding) {
-	if len(t.d.Stories) > 0 {
+	if len(t.d.Incidents) > 0 {
 		t.stories()
 		return
 	}

@@ -3,7 +3,7 @@ package report
 // stories prints how findings led to one another: for each story its sentence, then its steps.
 func (t *textWriter) stories() {
 	t.print("\nThe story, first cause first\n")
-	told, more := tellStories(t.d.Stories, t.o.Clock)
+	told, more := tellStories(t.d.Incidents, t.o.Clock)
 	for i := range told {
 		t.story(&told[i])
 	}

@@ -12,13 +12,13 @@ import (
 
 func told() *Document {
 	d := &Document{Complete: true, Findings: []analysis.Finding{{Rule: "RS101", Name: "dirty-reuse", Title: "1 connection", Severity: analysis.High, Confidence: analysis.Strong}}}
-	step := func(rule, example string, frames ...int64) analysis.StoryStep {
-		return analysis.StoryStep{Rule: rule, What: rule + " happened", Example: example, Frames: frames, Time: sampleStart.Add(time.Second)}
+	step := func(rule, example string, frames ...int64) analysis.CauseStep {
+		return analysis.CauseStep{Rule: rule, What: rule + " happened", Example: example, Frames: frames, Time: sampleStart.Add(time.Second)}
 	}
-	d.Stories = []analysis.Story{{
+	d.Incidents = []analysis.Incident{{
 		Sentence: "The server 10.0.0.2:6379 stood still for 2.200 s, then 12 reads timed out.",
 		Conn:     7, Client: netip.MustParseAddrPort("10.0.0.1:42000"), Server: netip.MustParseAddrPort("10.0.0.2:6379"),
-		Steps: []analysis.StoryStep{
+		Steps: []analysis.CauseStep{
 			step("RS401", "10.0.0.2:6379 answered nobody", 4, 9), step("RS210", "GET a\x1b[31m had no reply", 4), step("RS201", ""),
 		},
 	}}
@@ -29,7 +29,7 @@ func TestStories(t *testing.T) {
 	var out bytes.Buffer
 	d := told()
 	for range maxStories + 1 {
-		d.Stories = append(d.Stories, analysis.Story{Sentence: "Another.", Steps: []analysis.StoryStep{{Rule: "RS210"}}})
+		d.Incidents = append(d.Incidents, analysis.Incident{Sentence: "Another.", Steps: []analysis.CauseStep{{Rule: "RS210"}}})
 	}
 	if err := WriteText(&out, d, Options{}); err != nil {
 		t.Fatal(err)

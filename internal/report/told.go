@@ -22,7 +22,7 @@ type toldStory struct {
 type toldStep struct{ Time, Rule, Name, What string }
 
 // tellStories words the first stories and counts the others.
-func tellStories(stories []analysis.Story, c Clock) (told []toldStory, more int) {
+func tellStories(stories []analysis.Incident, c Clock) (told []toldStory, more int) {
 	for i := range stories {
 		switch {
 		case len(stories[i].Steps) == 0:
@@ -35,7 +35,7 @@ func tellStories(stories []analysis.Story, c Clock) (told []toldStory, more int)
 	return told, more
 }
 
-func tellStory(s *analysis.Story, c Clock) toldStory {
+func tellStory(s *analysis.Incident, c Clock) toldStory {
 	told := toldStory{Sentence: Printable(s.Sentence)}
 	if s.Conn > 0 {
 		told.Place = fmt.Sprintf("As seen on connection %d, %s:", s.Conn, endpoints(s.Client, s.Server))

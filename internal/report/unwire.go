@@ -29,7 +29,7 @@ func (w *documentWire) document() (*Document, error) {
 		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Unsaid: s.Unsaid,
 	}
 	var err error
-	if d.Stories, err = unwireStories(w.Stories); err != nil {
+	if d.Incidents, err = unwireStories(w.Stories); err != nil {
 		return nil, err
 	}
 	if w.Findings != nil {
@@ -46,7 +46,7 @@ func (w *documentWire) document() (*Document, error) {
 
 func (w *findingWire) finding() (analysis.Finding, error) {
 	f := analysis.Finding{
-		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Library: w.Library, Policy: w.Policy,
+		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Subject: w.Subject, More: w.More, Library: w.Library, Policy: w.Policy,
 		First: moment(w.First), Last: moment(w.Last), Count: w.Count, Connections: w.Connections, Notes: w.Notes,
 		Weakened: w.Weakened, Causes: w.Causes, Remedy: w.Remedy, Victims: tallies(w.VictimsBy), Commands: tallies(w.CommandsBy),
 	}

@@ -66,6 +66,7 @@ type findingWire struct {
 	Fingerprint string        `json:"fingerprint"`
 	Client      string        `json:"client,omitempty"`
 	Server      string        `json:"server,omitempty"`
+	Subject     string        `json:"subject,omitempty"`
 	Library     string        `json:"library,omitempty"`
 	Policy      string        `json:"policy,omitempty"`
 	First       *Stamp        `json:"first,omitempty"`
@@ -78,6 +79,7 @@ type findingWire struct {
 	Notes       []string      `json:"notes,omitempty"`
 	Weakened    bool          `json:"weakened,omitempty"`
 	Causes      []string      `json:"causes,omitempty"`
+	More        int           `json:"more,omitempty"`
 	Remedy      string        `json:"remedy"`
 }
 
@@ -137,7 +139,7 @@ func (d *Document) wire() documentWire {
 	for _, x := range d.Suppressed {
 		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
 	}
-	w.Stories = wireStories(d.Stories)
+	w.Stories = wireStories(d.Incidents)
 	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
 	for i := range d.Input {
@@ -168,6 +170,7 @@ func wireFinding(f *analysis.Finding) findingWire {
 		Type: "finding", Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(),
 		Confidence: f.Confidence.String(), Number: f.Confidence.Number(), Title: Printable(f.Title),
 		Fingerprint: Printable(f.Fingerprint), Client: addrText(f.Client), Server: addrPortText(f.Server),
+		Subject: Printable(f.Subject), More: f.More,
 		Library: Printable(f.Library), Policy: Printable(f.Policy), First: stamp(f.First), Last: stamp(f.Last),
 		Count: f.Count, Connections: f.Connections, Notes: printables(f.Notes), Weakened: f.Weakened,
 		Causes: printables(f.Causes), Remedy: Printable(f.Remedy),

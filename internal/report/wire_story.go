@@ -28,7 +28,7 @@ type storyStepWire struct {
 	Time     *Stamp   `json:"time,omitempty"`
 }
 
-func wireStories(stories []analysis.Story) (out []storyWire) {
+func wireStories(stories []analysis.Incident) (out []storyWire) {
 	for i := range stories {
 		s := &stories[i]
 		w := storyWire{
@@ -47,10 +47,10 @@ func wireStories(stories []analysis.Story) (out []storyWire) {
 }
 
 // unwireStories is the inverse of wireStories.
-func unwireStories(wire []storyWire) (out []analysis.Story, err error) {
+func unwireStories(wire []storyWire) (out []analysis.Incident, err error) {
 	for i := range wire {
 		w := &wire[i]
-		s := analysis.Story{Sentence: w.Sentence, Conn: w.Conn}
+		s := analysis.Incident{Sentence: w.Sentence, Conn: w.Conn}
 		if s.Client, err = parseAddrPort(w.Client); err != nil {
 			return nil, fmt.Errorf("story %d: %w", i+1, err)
 		}
@@ -59,7 +59,7 @@ func unwireStories(wire []storyWire) (out []analysis.Story, err error) {
 		}
 		for j := range w.Steps {
 			x := &w.Steps[j]
-			s.Steps = append(s.Steps, analysis.StoryStep{
+			s.Steps = append(s.Steps, analysis.CauseStep{
 				Rule: x.Rule, Name: x.Name, Findings: x.Findings, First: moment(x.First), Last: moment(x.Last), Count: x.Count, What: x.What,
 				Example: x.Example, Frames: x.Frames, Time: moment(x.Time),
 			})

@@ -68,9 +68,9 @@ func (c Clock) document(d *Document) *Document {
 	for i := range own.Findings {
 		own.Findings[i] = c.Finding(own.Findings[i])
 	}
-	own.Stories = slices.Clone(d.Stories)
-	for i := range own.Stories {
-		s := &own.Stories[i]
+	own.Incidents = slices.Clone(d.Incidents)
+	for i := range own.Incidents {
+		s := &own.Incidents[i]
 		s.Steps = slices.Clone(s.Steps)
 		for j := range s.Steps {
 			s.Steps[j].Example = c.Sentence(s.Steps[j].Example, s.Steps[j].Time)

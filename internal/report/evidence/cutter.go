@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // maxSpans bounds the secrets remembered of one connection. Beyond it the rest of both streams is blanked.
@@ -126,7 +127,7 @@ func (c *Cutter) request(t *target, e *analysis.Sent) {
 		return
 	}
 	t.bases(e.Session.Conn)
-	args, reply := resp.Secrets(e.Request)
+	args, reply := commands.Secrets(e.Request)
 	if reply {
 		c.pending[exchangeID{e.Session.ID, e.Exchange.Index}] = true
 	}
@@ -189,7 +190,7 @@ func (c *Cutter) reply(s *analysis.Session, r *resp.Reply, info *analysis.ReplyI
 	}
 	t.bases(s.Conn)
 	t.skipped(fromServer, s, info.Start, info.End)
-	if holed(s) && info.Resynced || resp.SecretReply(r) || r.Kind == resp.Error && resp.RepeatsSecret(string(r.Text)) { // what seems a reply behind a hole may be an element of one
+	if holed(s) && info.Resynced || commands.SecretReply(r) || r.Kind == resp.Error && commands.RepeatsSecret(string(r.Text)) { // what seems a reply behind a hole may be an element of one
 		t.add(fromServer, info.Start, info.Bytes(), true)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -21,7 +20,9 @@ type Baseline struct {
 // Accepted is one known finding. Every entry says why it is accepted, by whom, and until when.
 type Accepted struct {
 	Fingerprint string `yaml:"fingerprint"`
-	Rule        string `yaml:"rule,omitempty"` // for readers
+	Rule        string `yaml:"rule,omitempty"`   // this and the next three for readers
+	Client      string `yaml:"client,omitempty"` // address; empty where no single one is concerned
+	Server      string `yaml:"server,omitempty"` // address and port
 	Title       string `yaml:"title,omitempty"`
 	Reason      string `yaml:"reason"`
 	Owner       string `yaml:"owner"`
@@ -72,10 +73,14 @@ func (b *Baseline) Write(w io.Writer) error {
 // finding is still there keep what they say; so do all of them where d is only part of what was found. old may be nil.
 func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner string, until time.Time) *Baseline {
 	b := &Baseline{}
-	kept := map[string]bool{}
+	kept, found := map[string]bool{}, prints(d.Findings)
 	if old != nil {
 		for _, a := range old.Accept {
-			if partial || slices.ContainsFunc(d.Findings, func(f analysis.Finding) bool { return f.Fingerprint == a.Fingerprint }) {
+			i := found.of(a.Fingerprint)
+			if i >= 0 && a.Fingerprint != d.Findings[i].Fingerprint {
+				a.take(&d.Findings[i]) // from now on with the server's port
+			}
+			if partial || i >= 0 {
 				b.Accept = append(b.Accept, a)
 				kept[a.Fingerprint] = true
 			}
@@ -87,30 +92,73 @@ func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner 
 			continue
 		}
 		kept[f.Fingerprint] = true
-		b.Accept = append(b.Accept, Accepted{
-			Fingerprint: f.Fingerprint, Rule: f.Rule, Title: report.Printable(f.Title), Reason: reason, Owner: owner, Until: until.Format(time.DateOnly),
-		})
+		a := Accepted{Reason: reason, Owner: owner, Until: until.Format(time.DateOnly)}
+		a.take(f)
+		b.Accept = append(b.Accept, a)
 	}
 	return b
 }
 
+// take names the finding that an entry accepts.
+func (a *Accepted) take(f *analysis.Finding) {
+	a.Fingerprint, a.Rule, a.Title, a.Client, a.Server = f.Fingerprint, f.Rule, report.Printable(f.Title), "", ""
+	if f.Client.IsValid() {
+		a.Client = f.Client.String()
+	}
+	if f.Server.IsValid() {
+		a.Server = f.Server.String()
+	}
+}
+
+// fingerprints finds findings by their fingerprint, or by the one that they had before it contained the server's port.
+type fingerprints struct{ now, former map[string]int }
+
+func prints(findings []analysis.Finding) fingerprints {
+	p := fingerprints{map[string]int{}, map[string]int{}}
+	for i, former := range analysis.FormerFingerprints(findings) {
+		p.now[findings[i].Fingerprint] = i
+		p.former[former] = i
+	}
+	return p
+}
+
+// of returns the index of a finding, -1 for none.
+func (p fingerprints) of(fingerprint string) int {
+	if i, ok := p.now[fingerprint]; ok {
+		return i
+	}
+	if i, ok := p.former[fingerprint]; ok {
+		return i
+	}
+	return -1
+}
+
 // Apply moves the accepted findings of d to d.Suppressed. It returns a warning for each entry that has expired, which
-// then accepts nothing, and for each that met no finding, unless d is only part of what was found.
+// then accepts nothing, for each from before fingerprints contained the server's port, and for each that met no finding,
+// unless d is only part of what was found.
 func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (warnings []string) {
 	day := today.Format(time.DateOnly)
-	entries := map[string]*Accepted{}
+	entries := map[int]*Accepted{} // by finding
 	met := map[string]bool{}
+	found := prints(d.Findings)
 	for i := range b.Accept {
-		entries[b.Accept[i].Fingerprint] = &b.Accept[i]
+		a := &b.Accept[i]
+		if at := found.of(a.Fingerprint); at >= 0 && (entries[at] == nil || d.Findings[at].Fingerprint == a.Fingerprint) {
+			entries[at] = a
+		}
 	}
 	var open []analysis.Finding
-	for _, f := range d.Findings {
-		a := entries[f.Fingerprint]
+	for i, f := range d.Findings {
+		a := entries[i]
 		if a == nil {
 			open = append(open, f)
 			continue
 		}
-		met[f.Fingerprint] = true
+		met[a.Fingerprint] = true
+		if a.Fingerprint != f.Fingerprint {
+			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s is from before fingerprints contained the server's port; it met %s, now %s: "+
+				"check it and write the baseline anew (owner %s)", a.Fingerprint, place(&f), f.Fingerprint, a.Owner))
+		}
 		if a.Until < day {
 			open = append(open, f)
 			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s %s expired on %s (owner %s)", f.Rule, a.Fingerprint, a.Until, a.Owner))
@@ -125,4 +173,16 @@ func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (war
 		}
 	}
 	return warnings
+}
+
+// place says whom a finding is about.
+func place(f *analysis.Finding) string {
+	text := f.Rule
+	if f.Client.IsValid() {
+		text += fmt.Sprintf(" of client %s", f.Client)
+	}
+	if f.Server.IsValid() {
+		text += fmt.Sprintf(" at server %s", f.Server)
+	}
+	return text
 }

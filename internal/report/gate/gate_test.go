@@ -2,6 +2,8 @@ package gate
 
 import (
 	"bytes"
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	_ "github.com/respsniff/respsniff/internal/testcap" // defines -update, which go test ./... passes to every package
 )
@@ -172,5 +175,56 @@ func TestCompare(t *testing.T) {
 	}
 	if !cmp.Equal(names(diff.Gone), []string{"c"}) || !cmp.Equal(names(diff.New), []string{"d"}) || len(diff.Changed) != 1 || diff.Changed[0].After.Count != 11 || diff.Same != 2 {
 		t.Errorf("%+v", diff)
+	}
+}
+
+// leaksOf are findings as of two servers on one host.
+func leaksOf(ports ...uint16) *report.Document {
+	d := &report.Document{}
+	for i, port := range ports {
+		d.Findings = append(d.Findings, analysis.Finding{
+			Rule: "RS201", Name: "connection-leak", Severity: analysis.High, Confidence: analysis.Strong, Title: "1 connection was lost",
+			Client: netip.MustParseAddr("10.0.0.1"), Server: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), port),
+			Fingerprint: fmt.Sprintf("RS201-of-port-%d", port), First: capture.Time(i + 1),
+		})
+	}
+	return d
+}
+
+// TestBaselineOfOneServer: what is accepted of one server does not accept the same fault of another on its host.
+func TestBaselineOfOneServer(t *testing.T) {
+	today := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	b := NewBaseline(leaksOf(6379), false, nil, "known", "ops", today)
+	if a := b.Accept[0]; a.Client != "10.0.0.1" || a.Server != "10.0.0.2:6379" || a.Rule != "RS201" {
+		t.Errorf("entry %+v, want it to say rule, client and server", a)
+	}
+	d := leaksOf(6380)
+	warnings := b.Apply(d, false, today)
+	if len(d.Findings) != 1 || len(d.Suppressed) != 0 || len(warnings) != 1 || !strings.Contains(warnings[0], "met no finding") {
+		t.Errorf("%d findings, suppressed %v, warnings %q", len(d.Findings), d.Suppressed, warnings)
+	}
+}
+
+// TestBaselineWithoutPorts: entries from before fingerprints had the server's port accept what they did, with a warning.
+func TestBaselineWithoutPorts(t *testing.T) {
+	today := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	old := func() *Baseline {
+		return &Baseline{Accept: []Accepted{{Fingerprint: "RS201-401dd92875ac", Rule: "RS201", Reason: "known", Owner: "ops", Until: "2027-02-28"}}}
+	}
+	d := leaksOf(6379, 6380)
+	warnings := old().Apply(d, false, today)
+	if len(d.Findings) != 1 || d.Findings[0].Server.Port() != 6380 {
+		t.Errorf("left: %+v, want the second, which was RS201-401dd92875ac-2", d.Findings)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "from before fingerprints contained the server's port") || !strings.Contains(warnings[0], "10.0.0.2:6379") {
+		t.Errorf("warnings %q", warnings)
+	}
+	anew := NewBaseline(leaksOf(6379), false, old(), "new", "me", today)
+	if len(anew.Accept) != 1 || anew.Accept[0].Fingerprint != "RS201-of-port-6379" || anew.Accept[0].Reason != "known" || anew.Accept[0].Server != "10.0.0.2:6379" {
+		t.Errorf("written anew: %+v", anew.Accept)
+	}
+	d = leaksOf(6379)
+	if w := anew.Apply(d, false, today); len(w) != 0 || len(d.Findings) != 0 {
+		t.Errorf("applied: %d findings, warnings %q", len(d.Findings), w)
 	}
 }

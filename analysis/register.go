@@ -1,0 +1,192 @@
+package analysis
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/respsniff/respsniff/internal/bound"
+)
+
+// Register keeps what all rules of one run report: a Collector a rule, whose occurrences become findings, and what ties
+// these by cause. It is used by one goroutine.
+type Register struct {
+	o          RegisterOptions
+	bounds     registerBounds
+	collectors []*Collector          // in the order in which the rules began
+	byRule     map[string]*Collector // the same
+	earlier    map[string]*Collector // of the run before this one, by rule, until the rule begins
+	weakened   map[string]bool       // rules with a gap in the window of an occurrence
+	marks      map[int64][]string    // rules by connection; nil: not asked for
+	suppressed int64                 // occurrences too weak to be a finding
+	reporting  reporting
+	changed    bool // some group of a live run
+	history    causeHistory
+}
+
+// RegisterOptions say how occurrences become findings.
+type RegisterOptions struct {
+	MaxExamples int               // a finding
+	Live        bool              // findings are asked for while the run goes on
+	Params      map[string]string // the rules' parameters, "rs101.min_gap"
+	Bounds      *bound.Set        // of the run; nil: of this register alone
+	// StallBehind finds the stall of a server that covers half or more of a wait; nil: none is known.
+	StallBehind StallBehind
+	// Failed takes what a rule's text panicked with.
+	Failed func(cause any)
+}
+
+// reporting says whose state is being reported: while an open connection's is, every occurrence of it replaces what its
+// last report added.
+type reporting struct {
+	conn   int64
+	open   bool
+	serial int64 // of the report
+}
+
+// registerBounds are the limits of what a register keeps.
+type registerBounds struct {
+	findings, further, conns, notes, labels, waits, outcomes *bound.Bound
+}
+
+func boundsOfRegister(set *bound.Set) registerBounds {
+	return registerBounds{
+		findings: set.New(bound.Bound{Name: "findings of one rule", Limit: 1000, Hides: "which further clients and servers are concerned: they share one row"}),
+		further:  set.New(bound.Bound{Name: "further clients of one rule", Limit: 1 << 16, Hides: "how many further clients there are: the number given is the least"}),
+		conns:    set.New(bound.Bound{Name: "connections of one finding", Limit: 1 << 16, Hides: "how many connections a finding is about: the number given is the least"}),
+		notes:    set.New(bound.Bound{Name: "notes of one finding", Limit: 8, Hides: "further notes"}),
+		labels:   set.New(bound.Bound{Name: "command names of one finding", Limit: 1 << 10, Hides: "which further commands are concerned: they are counted as " + otherLabels}),
+		waits:    set.New(bound.Bound{Name: "waits remembered for causes", Limit: 1 << 14, Hides: "which further findings follow from a stall"}),
+		outcomes: set.New(bound.Bound{Name: "desynchronised connections remembered for causes", Limit: 1 << 12, Hides: "further connections to show an incident on"}),
+	}
+}
+
+// NewRegister makes the register of one run.
+func NewRegister(o RegisterOptions) *Register {
+	if o.Bounds == nil {
+		o.Bounds = new(bound.Set)
+	}
+	return &Register{o: o, bounds: boundsOfRegister(o.Bounds), byRule: map[string]*Collector{}, weakened: map[string]bool{}}
+}
+
+// maxTakenConns bounds the numbers of connections that are taken over from an earlier run, of all groups.
+const maxTakenConns = 1 << 18
+
+// Resume makes g, for which no rule has begun, continue the register of an earlier run of the same traffic that is over.
+// Groups go on with their counts, connections, victims, notes, examples, causes and what rules keep of them; findings
+// come again, complete. The numbers of connections must go on where the earlier run ended. Those of more than
+// maxTakenConns are only counted.
+func (g *Register) Resume(before *Register) {
+	g.earlier = before.byRule
+	taken := 0
+	for _, c := range before.collectors {
+		for _, x := range c.all() {
+			if taken += len(x.conns); taken > maxTakenConns {
+				x.closed += len(x.conns)
+				clear(x.conns)
+			}
+		}
+	}
+	g.history = before.history
+	g.weakened = maps.Clone(before.weakened)
+}
+
+// Begin returns what a rule writes to, one a rule.
+func (g *Register) Begin(rule Rule) *Collector {
+	c := &Collector{rule: rule, reg: g, groups: map[groupID]*FindingGroup{}}
+	if was := g.earlier[rule.ID]; was != nil {
+		c.groups, c.order, c.rest = was.groups, was.order, was.rest
+		for _, x := range c.all() {
+			x.live.open = nil // those connections are not followed any more: what they added stays
+		}
+	}
+	g.collectors = append(g.collectors, c)
+	g.byRule[rule.ID] = c
+	return c
+}
+
+// Report calls emit, in which the rules report the present state of one connection. Where the connection is open, the
+// next report of it replaces what this one adds to findings.
+func (g *Register) Report(conn int64, open bool, emit func()) {
+	serial := g.reporting.serial + 1
+	g.reporting = reporting{conn, open, serial}
+	defer func() { g.reporting = reporting{serial: serial} }()
+	emit()
+}
+
+// KeepMarks asks for Marks, before the events begin.
+func (g *Register) KeepMarks() { g.marks = map[int64][]string{} }
+
+// Marks returns the rules that reported something of a connection, in order.
+func (g *Register) Marks(conn int64) []string { return slices.Sorted(slices.Values(g.marks[conn])) }
+
+func (g *Register) mark(conn int64, rule string) {
+	if g.marks != nil && conn != 0 && !slices.Contains(g.marks[conn], rule) {
+		g.marks[conn] = append(g.marks[conn], rule)
+	}
+}
+
+// Suppressed returns how many occurrences were too weak to be reported.
+func (g *Register) Suppressed() int64 { return g.suppressed }
+
+// Weakened returns the rules, in order, with an occurrence that has a gap of the capture in its window.
+func (g *Register) Weakened() []string { return slices.Sorted(maps.Keys(g.weakened)) }
+
+// Findings completes what all rules found, worst first, with what caused what.
+func (g *Register) Findings() []Finding {
+	var all []Finding
+	for _, c := range g.collectors {
+		for _, x := range c.all() {
+			all = append(all, c.finding(x))
+		}
+	}
+	SortFindings(all)
+	g.guarded(func() { g.relate(all) })
+	return all
+}
+
+// liveSure is the least confidence of a finding that is reported early.
+const liveSure = Likely
+
+// Early yields, of a live run, the findings that are new since the last call, have become surer, worse or twice as
+// frequent. It is false when yield wants no more.
+func (g *Register) Early(yield func(Finding) bool) bool {
+	if !g.changed {
+		return true
+	}
+	g.changed = false
+	for _, c := range g.collectors {
+		for _, x := range c.all() {
+			if !x.news() {
+				continue
+			}
+			f := c.finding(x)
+			if f.Early = true; !yield(f) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// group returns the group that a finding was made of; nil where it is of another run.
+func (g *Register) group(f *Finding) *FindingGroup {
+	c := g.byRule[f.Rule]
+	if c == nil || f.More > 0 {
+		return nil
+	}
+	return c.groups[groupID{f.Client, f.Server, f.Subject}]
+}
+
+// guarded calls what a rule's texts are made by. It is false after a panic, which counts as a failure of the rule.
+func (g *Register) guarded(f func()) (done bool) {
+	defer func() {
+		if done {
+			return
+		}
+		if cause := recover(); cause != nil && g.o.Failed != nil {
+			g.o.Failed(cause)
+		}
+	}()
+	f()
+	return true
+}

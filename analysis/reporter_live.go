@@ -1,0 +1,85 @@
+package analysis
+
+import "slices"
+
+// liveGroup is what a live run remembers of a group.
+type liveGroup struct {
+	open     map[int64]*contribution // of open connections
+	reported reported
+	changed  bool
+}
+
+// contribution is what the latest report of an open connection has added to a group. One report may add several
+// occurrences.
+type contribution struct {
+	serial            int64
+	count             int
+	victims, commands map[string]int
+}
+
+// reported is how a finding was when it was last reported early.
+type reported struct {
+	severity   Severity
+	confidence Confidence
+	count      int
+}
+
+// replace takes back what an earlier report of the connection had added, before o takes its place. It returns where to note
+// what o adds; nil where nothing will replace it.
+func (g *FindingGroup) replace(reg *Register, o *Occurrence) *contribution {
+	if !reg.o.Live {
+		return nil
+	}
+	g.live.changed, reg.changed = true, true
+	r := &reg.reporting
+	if o.Conn == 0 || o.Conn != r.conn {
+		return nil
+	}
+	now := g.live.open[o.Conn]
+	if now != nil && now.serial != r.serial {
+		g.takeBack(now)
+		delete(g.live.open, o.Conn)
+		now = nil
+	}
+	if !r.open {
+		return nil // the last report: nothing replaces it
+	}
+	if now == nil {
+		now = &contribution{serial: r.serial, victims: map[string]int{}, commands: map[string]int{}}
+		if g.live.open == nil {
+			g.live.open = map[int64]*contribution{}
+		}
+		g.live.open[o.Conn] = now
+	}
+	return now
+}
+
+// takeBack removes what one report has added: its counts and examples.
+func (g *FindingGroup) takeBack(was *contribution) {
+	g.f.Count -= was.count
+	subtract(g.victims, was.victims)
+	subtract(g.commands, was.commands)
+	g.examples = slices.DeleteFunc(g.examples, func(e ranked) bool { return e.serial == was.serial })
+}
+
+func subtract(from, what map[string]int) {
+	for k, n := range what {
+		if from[k] -= n; from[k] <= 0 {
+			delete(from, k)
+		}
+	}
+}
+
+// news reports whether there is something new to report of a group, and takes it for reported.
+func (g *FindingGroup) news() bool {
+	if !g.live.changed {
+		return false
+	}
+	g.live.changed = false
+	f, was := &g.f, g.live.reported
+	if f.Confidence < liveSure || f.Severity <= was.severity && f.Confidence <= was.confidence && f.Count < 2*was.count {
+		return false
+	}
+	g.live.reported = reported{f.Severity, f.Confidence, f.Count}
+	return true
+}

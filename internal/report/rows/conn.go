@@ -1,0 +1,111 @@
+package rows
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// Conn is one row of the conns command.
+type Conn struct {
+	Type          string       `json:"type"` // "conn"
+	Conn          int64        `json:"conn"`
+	Client        string       `json:"client"`
+	Server        string       `json:"server"`
+	First         report.Stamp `json:"first"`
+	Last          report.Stamp `json:"last"`
+	Start         string       `json:"start"`
+	End           string       `json:"end"`
+	Protocol      string       `json:"protocol,omitempty"`
+	RoleBy        string       `json:"role_by,omitempty"`
+	Commands      int          `json:"commands"`
+	Replies       int          `json:"replies"`
+	Policy        string       `json:"policy"`
+	Library       string       `json:"library,omitempty"`
+	Version       string       `json:"version,omitempty"`
+	ReadTimeoutMS *float64     `json:"read_timeout_ms,omitempty"` // nil: not known
+	Dirty         bool         `json:"dirty"`
+	Behind        int          `json:"behind"`
+	LostBytes     int64        `json:"lost_bytes"`
+	Findings      []string     `json:"findings"`
+}
+
+// NewConn makes a row of a connection's summary.
+func NewConn(c *analysis.ConnSummary, mask report.Mask) *Conn {
+	row := &Conn{
+		Type: "conn", Conn: c.ID, Client: mask.End(c.Client), Server: mask.End(c.Server),
+		First: report.Stamp(c.First), Last: report.Stamp(c.Last), Start: c.Start, End: c.End, Protocol: c.Protocol, RoleBy: c.RoleBy,
+		Commands: c.Commands, Replies: c.Replies, Policy: c.Policy, Library: report.Printable(c.Library),
+		Version: report.Printable(c.Version), Dirty: c.Dirty, Behind: c.Behind, LostBytes: c.LostBytes,
+		Findings: findings(c.Findings),
+	}
+	if c.ReadTimeout > 0 {
+		ms := float64(c.ReadTimeout.Round(10*time.Microsecond)) / 1e6
+		row.ReadTimeoutMS = &ms
+	}
+	return row
+}
+
+func (*Conn) columns() []string {
+	return []string{"conn", "client", "server", "first", "last", "start", "end", "protocol", "role_by", "commands", "replies",
+		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings"}
+}
+
+func (r *Conn) cells() []string {
+	return []string{itoa(r.Conn), r.Client, r.Server, r.First.String(), r.Last.String(), r.Start, r.End, r.Protocol, r.RoleBy,
+		strconv.Itoa(r.Commands), strconv.Itoa(r.Replies), r.Policy, r.Library, r.Version, r.timeout(),
+		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " ")}
+}
+
+func (r *Conn) timeout() string {
+	if r.ReadTimeoutMS == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*r.ReadTimeoutMS, 'f', -1, 64)
+}
+
+func (r *Conn) heading(c report.Clock) string {
+	return fmt.Sprintf("%5s %-21s %-21s %-8s %6s %6s %-9s %s\n%s%s", "CONN", "CLIENT", "SERVER", "ENDS", "CMDS", "REPL", "POLICY", "LIBRARY", strings.Repeat(" ", continued), timeHead(c, r.moment()))
+}
+
+func (r *Conn) moment() capture.Time { return capture.Time(r.First) }
+
+// line has the figures on a first line, and what is remarkable on a second one.
+func (r *Conn) line(c report.Clock, before capture.Time) string {
+	notes := []string{c.Short(r.moment(), before), "for " + report.Gap(capture.Time(r.Last).Sub(capture.Time(r.First)))}
+	if r.Protocol != "" && r.Protocol != "resp" {
+		notes = append(notes, r.Protocol)
+	}
+	if r.ReadTimeoutMS != nil {
+		notes = append(notes, "T="+r.timeout()+" ms")
+	}
+	if r.Dirty {
+		notes = append(notes, "DIRTY")
+	}
+	if r.Behind > 0 {
+		notes = append(notes, fmt.Sprintf("behind=%d", r.Behind))
+	}
+	if r.LostBytes > 0 {
+		notes = append(notes, fmt.Sprintf("lost=%d B", r.LostBytes))
+	}
+	notes = append(notes, r.Findings...)
+	indent := strings.Repeat(" ", continued)
+	start := strings.TrimSuffix(r.Start, "stream")
+	row := fmt.Sprintf("%5d %-21s %-21s %-8s %6d %6d %-9s %s", r.Conn, r.Client, r.Server, start+"-"+r.End, r.Commands, r.Replies,
+		r.Policy, report.Shorten(strings.TrimSpace(r.Library+" "+r.Version), 14))
+	return strings.TrimRight(row, " ") + "\n" + report.HangBehind(indent, indent, strings.Join(notes, " "))
+}
+
+// findings copies the IDs of rules, for a list that is never null in JSON.
+func findings(ids []string) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = report.Printable(id)
+	}
+	return list
+}

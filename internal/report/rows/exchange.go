@@ -1,0 +1,224 @@
+package rows
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// Exchange is one row of the pairs command: a command, the reply that the server meant for it, and the reply that
+// its caller got.
+type Exchange struct {
+	Type        string       `json:"type"` // "exchange"
+	Conn        int64        `json:"conn"`
+	Client      string       `json:"client"`
+	Server      string       `json:"server"`
+	Index       int          `json:"index"`
+	Command     string       `json:"command"`
+	Key         *string      `json:"key,omitempty"`
+	File        string       `json:"file,omitempty"`
+	Frame       int64        `json:"frame"`
+	Time        report.Stamp `json:"time"`
+	Outstanding int          `json:"outstanding"`
+	Flags       []string     `json:"flags,omitempty"` // see flagWords
+	Exec        *Exec        `json:"exec,omitempty"`  // of a queued command, whose own reply is QUEUED
+	Serves      *Serves      `json:"serves"`          // nil: no reply was seen
+	Believes    *Believes    `json:"believes"`        // nil: the caller got no reply
+}
+
+// Serves is the reply that the server meant for a command.
+type Serves struct {
+	Index int          `json:"index"`
+	Frame int64        `json:"frame"`
+	Time  report.Stamp `json:"time"`
+	Kind  string       `json:"kind"`
+	Bytes int64        `json:"bytes"`
+	Error string       `json:"error,omitempty"` // first line of an error, without its marker
+	Value string       `json:"value,omitempty"` // only with --show-values: the reply in words, never a secret
+}
+
+// Exec is the element of EXEC's array that answers a queued command.
+type Exec struct {
+	Element  int    `json:"element"` // from 1
+	Kind     string `json:"kind"`
+	Bytes    int64  `json:"bytes,omitempty"`    // declared length of a bulk or verbatim string
+	Elements int64  `json:"elements,omitempty"` // declared count of an aggregate, pairs of a map
+}
+
+// newExec returns nil for a command that no element answers.
+func newExec(v analysis.ExecView) *Exec {
+	if v.Element == 0 {
+		return nil
+	}
+	x := &Exec{Element: v.Element, Kind: v.Kind.String()}
+	switch {
+	case v.Kind == resp.Bulk || v.Kind == resp.Verbatim:
+		x.Bytes = v.N
+	case v.Kind.Aggregate():
+		x.Elements = v.N
+	}
+	return x
+}
+
+// text is the element in two words: rows are short.
+func (x *Exec) text() string { return fmt.Sprintf("EXEC[%d] %s", x.Element, x.Kind) }
+
+// Believes says whose reply the caller of a command got.
+type Believes struct {
+	Index      int    `json:"index"`
+	Confidence string `json:"confidence"`
+}
+
+// flagWords name what a row says about a command beyond its pairing.
+var flagWords = [...]struct {
+	flag analysis.ExchangeFlags
+	word string
+}{
+	{analysis.NoReplyDue, "no-reply-due"},
+	{analysis.Blocks, "blocks"},
+	{analysis.Queued, "queued"},
+	{analysis.InHandshake, "handshake"},
+	{analysis.AfterHole, "after-hole"},
+	{analysis.Uncertain, "uncertain"},
+	{analysis.NotAwaited, "control"},
+	{analysis.Pushed, "pushed"},
+	{analysis.Subscribing, "subscribing"},
+}
+
+// NewExchange copies what the row needs from e, which may be reused afterwards.
+func NewExchange(e *analysis.Exchange, conn int64, client, server netip.AddrPort, file string, mask report.Mask) *Exchange {
+	row := &Exchange{
+		Type: "exchange", Conn: conn, Client: mask.End(client), Server: mask.End(server), Index: e.Index,
+		Command: report.CommandName(e), File: report.Printable(file), Frame: e.Frame, Time: report.Stamp(e.Time), Outstanding: e.Outstanding,
+	}
+	if e.HasKey {
+		key := mask.Key(e.Key.Raw())
+		if !mask.Keys && !e.Key.Whole() {
+			key = report.Shorten(strings.TrimSuffix(key, "...")+"...", report.KeyWidth)
+		}
+		row.Key = &key
+	}
+	for _, f := range flagWords {
+		if e.Flags&f.flag != 0 {
+			row.Flags = append(row.Flags, f.word)
+		}
+	}
+	row.Exec = newExec(e.Exec)
+	if e.Served {
+		row.Serves = newServes(e.Index, &e.Serves)
+		row.Serves.Error = mask.Text(row.Serves.Error)
+	}
+	if e.Belief.Index != 0 {
+		row.Believes = &Believes{Index: e.Belief.Index, Confidence: max(e.Belief.Confidence, analysis.Possible).String()}
+	}
+	return row
+}
+
+func newServes(index int, r *analysis.ReplyInfo) *Serves {
+	s := &Serves{Index: index, Frame: r.Frame, Time: report.Stamp(r.Time), Kind: r.Kind.String(), Bytes: r.Bytes()}
+	if s.Kind == "error" {
+		s.Error = report.ErrorLine(string(r.Text.Raw()))
+		if !r.Text.Whole() {
+			s.Error += "..."
+		}
+	}
+	return s
+}
+
+// SetError gives the row the whole text of its error, of which the analysis keeps the beginning only.
+func (row *Exchange) SetError(text string, mask report.Mask) {
+	row.Serves.Error = mask.Text(report.ErrorLine(text))
+}
+
+func (*Exchange) columns() []string {
+	return []string{"conn", "client", "server", "index", "command", "key", "file", "frame", "time", "outstanding", "flags",
+		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence", "exec_element", "exec_kind"}
+}
+
+func (r *Exchange) cells() []string {
+	cells := []string{itoa(r.Conn), r.Client, r.Server, strconv.Itoa(r.Index), r.Command, r.key(), r.File, itoa(r.Frame),
+		r.Time.String(), strconv.Itoa(r.Outstanding), strings.Join(r.Flags, " ")}
+	if s := r.Serves; s != nil {
+		cells = append(cells, strconv.Itoa(s.Index), itoa(s.Frame), s.Time.String(), s.Kind, itoa(s.Bytes), s.Error)
+	} else {
+		cells = append(cells, "", "", "", "", "", "")
+	}
+	if b := r.Believes; b != nil {
+		cells = append(cells, strconv.Itoa(b.Index), b.Confidence)
+	} else {
+		cells = append(cells, "", "")
+	}
+	if x := r.Exec; x != nil {
+		return append(cells, strconv.Itoa(x.Element), x.Kind)
+	}
+	return append(cells, "", "")
+}
+
+func (r *Exchange) key() string {
+	if r.Key == nil {
+		return ""
+	}
+	return *r.Key
+}
+
+func (r *Exchange) heading(c report.Clock) string {
+	return fmt.Sprintf("%5s %5s %-15s %-26s %6s %-22s %s", "CONN", "INDEX", timeHead(c, r.moment()), "COMMAND", "FRAME", "SERVES", "BELIEVES")
+}
+
+func (r *Exchange) moment() capture.Time { return capture.Time(r.Time) }
+
+// line shows a command and its key in one column.
+func (r *Exchange) line(c report.Clock, before capture.Time) string {
+	what := r.Command
+	if r.Key != nil {
+		what += " " + *r.Key
+	}
+	serves := "none seen"
+	switch {
+	case r.Serves != nil && r.Exec != nil:
+		serves = r.Exec.text()
+	case r.Serves != nil && r.Serves.Error != "":
+		serves = "-" + report.Shorten(r.Serves.Error, 13)
+	case r.Serves != nil:
+		serves = fmt.Sprintf("%s %d B", r.Serves.Kind, r.Serves.Bytes)
+		if r.Serves.Value != "" {
+			serves = report.Shorten(r.Serves.Value, 14)
+		}
+	case slices.Contains(r.Flags, "no-reply-due"):
+		serves = "none due"
+	}
+	if r.Serves != nil {
+		serves += " +" + report.BriefGap(capture.Time(r.Serves.Time).Sub(capture.Time(r.Time)))
+	}
+	believes := "no reply"
+	switch {
+	case r.Believes != nil && r.Serves != nil && r.Believes.Index == r.Serves.Index:
+		believes = "="
+	case r.Believes != nil:
+		believes = fmt.Sprintf("#%d %s", r.Believes.Index, r.Believes.Confidence)
+	}
+	var notes []string
+	if r.Outstanding > 0 {
+		notes = append(notes, fmt.Sprintf("out=%d", r.Outstanding))
+	}
+	for _, f := range r.Flags {
+		if f != "handshake" && f != "no-reply-due" {
+			notes = append(notes, f)
+		}
+	}
+	tail := believes
+	if len(notes) > 0 {
+		tail += " (" + strings.Join(notes, ", ") + ")"
+	}
+	row := fmt.Sprintf("%5d %5d %-15s %-26s %6d %-22s ", r.Conn, r.Index, c.Short(r.moment(), before), report.Shorten(what, 26), r.Frame, serves)
+	return report.HangBehind(row, strings.Repeat(" ", continued), tail)
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
