@@ -86,7 +86,7 @@ func (b *backlog) beyond(s Side, place int64) []milestone {
 	return b.acks[s]
 }
 
-// shift moves everything that is told in places of side s's stream by -by.
+// shift moves every offset in side s's stream by -by.
 func (b *backlog) shift(s Side, by int64) {
 	for w := b.head; w != nil; w = w.next {
 		if w.seg.From == s {

@@ -19,8 +19,8 @@ type packetClock struct {
 // notStarted is a time that none is behind.
 const notStarted = math.MaxInt64
 
-// follow is the short way of advance for a time a little after the latest: 10 instructions for nearly every packet. It
-// reports false, having done nothing, for any other.
+// follow is the early return of advance for a time a little after the latest, as nearly every packet has. It reports
+// false, having changed nothing, for any other.
 func (c *packetClock) follow(t capture.Time) bool {
 	passed := uint64(t) - uint64(c.latest)
 	if t <= c.latest || passed > uint64(clockStep) {

@@ -6,7 +6,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// maxLayers bounds the headers, tunnels included, that a packet may wear before TCP.
+// maxLayers bounds the headers, tunnels included, that a packet may have before TCP.
 const maxLayers = 24
 
 // layer says what the bytes that come next are.

@@ -87,7 +87,7 @@ func (a *Assembler) forget(f *flow) {
 	a.flows.give(f)
 }
 
-// reopen tells whether p, sent by side s, begins another connection between the ends of f.
+// reopen reports whether p, sent by side s, begins another connection between the ends of f.
 func (a *Assembler) reopen(f *flow, s Side, p *packet, t capture.Time) bool {
 	h, peer := &f.half[s], &f.half[s.Other()]
 	sides := &f.conn.Sides

@@ -11,7 +11,7 @@ type half struct {
 	next  int64 // first place not handed out
 	high  int64 // end of the highest bytes captured, handed out or queued
 	acked int64 // highest place the peer acknowledged
-	lost  int64 // bytes given up directly before next, to be told with the next segment
+	lost  int64 // bytes given up directly before next, to be reported as Missing with the next segment
 
 	highTime capture.Time // of the segment that ends at high
 	highTS   uint32

@@ -11,7 +11,7 @@ import (
 
 // Bounds of IP reassembly. TCP is hardly ever fragmented outside tunnels, so they are small.
 const (
-	maxFragmented    = 256              // packets in the making
+	maxFragmented    = 256              // incomplete packets
 	maxFragments     = 64               // fragments of one packet
 	maxFragmentBytes = 4 << 20          // held by all
 	fragmentTimeout  = 30 * time.Second // RFC 8200 section 4.5 allows 60, Linux takes 30 for IPv4
@@ -29,7 +29,7 @@ type fragmentKey struct {
 // span is a half-open range of bytes.
 type span struct{ from, to int }
 
-// fragmented is a packet in the making.
+// fragmented is an incomplete packet.
 type fragmented struct {
 	data  []byte
 	spans []span // captured so far, disjoint
@@ -110,13 +110,13 @@ func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint
 	return p.data[:p.total], p.proto, true
 }
 
-// holds tells an exact copy, which SPAN ports make, from an overlap.
+// holds reports whether a fragment is an exact copy, as SPAN ports make them, and not an overlap.
 func (p *fragmented) holds(from int, data []byte) bool {
 	to := from + len(data)
 	return slices.Contains(p.spans, span{from, to}) && bytes.Equal(p.data[from:to], data)
 }
 
-// add checks that a fragment fits those already held and notes it.
+// add checks that a fragment fits those captured before and records its range.
 func (p *fragmented) add(from int, more bool, data []byte, missing int) bool {
 	to := from + len(data)
 	if missing > 0 || to > maxIPPayload || len(p.spans) >= maxFragments || (more && len(data)%8 != 0) || len(data) == 0 {
@@ -170,7 +170,7 @@ func (f *fragments) dropOldest(stats *Stats) {
 	}
 }
 
-// begin adds a packet in the making.
+// begin adds an incomplete packet.
 func (f *fragments) begin(key fragmentKey, now capture.Time) *fragmented {
 	f.next++
 	p := &fragmented{total: -1, since: now, order: f.next}

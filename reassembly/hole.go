@@ -45,7 +45,7 @@ func (q *sequencer) patience(f *flow, s Side, w *waiting, place int64) (limit, d
 // giveUp closes the hole before place in side s's stream that w waits for, but not beyond limit.
 func (q *sequencer) giveUp(f *flow, s Side, w *waiting, place, limit int64) {
 	h, side := &f.half[s], &f.conn.Sides[s]
-	follows := false // the segment behind the hole comes out of the backlog next, and tells of it
+	follows := false // the segment behind the hole comes out of the backlog next, and reports the loss
 	if lowest := q.lowest(f.backlog, s); lowest != nil && lowest.seg.Offset <= place {
 		follows = (lowest == w || lowest.seg.Offset < place) && lowest.seg.Ack <= f.half[s.Other()].next
 		place = lowest.seg.Offset

@@ -10,14 +10,14 @@ import (
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
-// everything is all that an Assembler tells of packets, with the state of the connection after each segment. The long way
+// everything is all that an Assembler emits for packets, with the state of the connection after each segment. The general path
 // takes every packet through reopen, arrive and deliver.
-func everything(packets []capture.Packet, long bool) (lines []string, fast int) {
+func everything(packets []capture.Packet, general bool) (lines []string, fast int) {
 	a := New(Options{})
 	source := func(yield func(capture.Packet, error) bool) {
 		for _, p := range packets {
 			a.flows.all(func(f *flow) {
-				if long {
+				if general {
 					f.steady = false
 				} else if f.steady {
 					fast++
@@ -73,7 +73,7 @@ func mishaps(seed uint64) []capture.Packet {
 			p.snap = 3
 		}
 		if seed%3 == 2 {
-			p.id = 0 // so that only its time tells of a place
+			p.id = 0 // so that only its time shows its place
 		}
 		if seed%6 == 2 && p.ack > 20 && r.IntN(10) == 0 {
 			p.ack -= int64(r.IntN(20)) // an acknowledgement from before
@@ -83,15 +83,15 @@ func mishaps(seed uint64) []capture.Packet {
 	return build(kept, r.Uint32(), r.Uint32())
 }
 
-// The short way through inOrder tells what the long way tells: on talks with loss, disorder, copies, snapshots and scaled
+// The early return inOrder emits what the general path emits: on conversations with loss, disorder, copies, snapshots and scaled
 // windows, and on real captures.
-func TestInOrderIsTheLongWay(t *testing.T) {
+func TestInOrderIsTheGeneralPath(t *testing.T) {
 	fast := 0
 	for seed := range uint64(400) {
 		fast += compareWays(t, fmt.Sprintf("seed %d", seed), mishaps(seed))
 	}
 	if fast < 5000 {
-		t.Errorf("only %d packets might take the short way", fast)
+		t.Errorf("only %d packets might return early", fast)
 	}
 	for _, name := range []string{"01a_small.pcap", "04_large.pcap", "seed1_article.pcap", "04_goredis_pipeline.pcap"} {
 		packets := readPcap(t, testcap.Path(t, name))

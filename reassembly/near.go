@@ -4,8 +4,8 @@ package reassembly
 // spare.
 const nearBits = 9
 
-// near remembers the IPv4 flows met last, a place for each direction, direct-mapped. What it knows costs 25 instructions
-// where the table takes 85, 120 of 7041 a command: the ends need not be ordered, nor taken apart, and there is no probing.
+// near caches the IPv4 flows seen last, a place for each direction, direct-mapped. It is cheaper than the table: the ends
+// need not be ordered, nor taken apart, and there is no probing.
 type near [1 << nearBits]heading
 
 // route is the addresses and ports of an IPv4 packet as they stand in its headers.
@@ -18,7 +18,7 @@ type route struct {
 type heading struct {
 	addrs  uint64 // the route, not as one field, which would take 16 bytes
 	ports  uint32
-	larger Side // as packet.larger tells
+	larger Side // as packet.larger returns
 	flow   *flow
 }
 
@@ -35,7 +35,7 @@ func (n *near) find(p *packet) (*flow, Side) {
 	return h.flow, h.flow.flip ^ h.larger
 }
 
-// keep remembers that p is of f.
+// keep records that p belongs to f.
 func (n *near) keep(p *packet, f *flow) {
 	if p.src&hashed == 0 {
 		r := routeOf(p.src, p.dst)
@@ -43,7 +43,7 @@ func (n *near) keep(p *packet, f *flow) {
 	}
 }
 
-// forget gives up both directions of f.
+// forget drops both directions of f.
 func (n *near) forget(f *flow) {
 	for _, r := range [...]route{routeOf(f.pair.small, f.pair.large), routeOf(f.pair.large, f.pair.small)} {
 		if h := n.at(r); h.flow == f {

@@ -29,7 +29,7 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	// DefaultMaxConns holds the busiest fleet capture met so far, at 0.3 KiB a connection.
+	// DefaultMaxConns holds the busiest fleet capture seen so far, at 0.3 KiB a connection.
 	DefaultMaxConns = 1 << 18
 	// DefaultReorderWindow covers the disorder of multi-queue NICs, merged files and `-i any`; it is shorter than the
 	// smallest retransmission timeout in use (200 ms on Linux).
@@ -52,7 +52,7 @@ const (
 	oneSidedTimeout = time.Second
 	// linger is how long a closed connection waits for late packets before its End is handed out.
 	linger = time.Second
-	// maxEnded bounds the ended connections remembered so that their late packets do not open another one.
+	// maxEnded bounds the ended connections that are kept so that their late packets do not open another one.
 	maxEnded = 4096
 	// clockStep is the change of file time that is a clock set anew and no passing of time.
 	clockStep = time.Hour

@@ -67,7 +67,7 @@ func (q *sequencer) queue(f *flow) {
 //
 //  1. What is at the front in capture order goes out if nothing before it is missing.
 //  2. If bytes are missing and a segment further back has them, that one goes out first.
-//  3. If none has them and they were waited for long enough, they are given up, and Missing tells of it.
+//  3. If none has them and they were waited for long enough, they are given up and reported as Missing.
 //
 // With force nothing is waited for.
 func (q *sequencer) drain(f *flow, force bool) {

@@ -8,8 +8,8 @@ import (
 // rare decodes headers that few packets have with the decoders of gopacket that are sound, named one by one. Which are
 // not, and an input that shows it of each, is in docs/dependencies.md.
 //
-// Each has a parser of its own, which makes an error of a panic and ends behind the one header: what follows it is for
-// the walk to say, which counts and bounds the headers. A parser and its decoders are used again for the next packet.
+// Each has a parser of its own, which makes an error of a panic and ends behind the one header: the
+// walk decides what follows it, and counts and bounds the headers. A parser and its decoders are used again for the next packet.
 type rare struct {
 	llc       layers.LLC
 	snap      layers.SNAP
@@ -44,8 +44,8 @@ func newRare() *rare {
 		headerSNAP:     newParser(layers.LayerTypeLLC, &r.llc, last{&r.snap}),
 		headerLoopback: newParser(layers.LayerTypeLoopback, last{&r.loopback}),
 		headerVXLAN:    newParser(layers.LayerTypeVXLAN, last{&r.vxlan}),
-		// The decoder reads no more than next header and length, so that it fits each kind of extension header; but that of
-		// fragments, whose place it would pass over, is not among those that the walk hands it.
+		// The decoder reads only next header and length, so that it fits each kind of extension header but that of fragments,
+		// whose offset it would skip: the walk does not hand it those.
 		headerExtension: newParser(layers.LayerTypeIPv6HopByHop, last{&r.extension}),
 	}
 	return r

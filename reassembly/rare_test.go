@@ -45,7 +45,7 @@ func wrapped() map[string]capture.Packet {
 	return list
 }
 
-// walkOnce decodes one packet, which lies in a buffer that goes on with the byte behind, and tells what was read.
+// walkOnce decodes one packet, which lies in a buffer that goes on with the byte behind, and reports what was read.
 func walkOnce(d *decoder, p capture.Packet, behind byte) string {
 	buffer := make([]byte, len(p.Data)+64)
 	for i := range buffer {

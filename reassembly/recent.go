@@ -1,6 +1,6 @@
 package reassembly
 
-// The memory of packets is a table of 2^groupBits groups, each for some connection sides, of 2^slotBits packets. Copies
+// The packets kept are a table of 2^groupBits groups, each for some connection sides, of 2^slotBits packets. Copies
 // made by SPAN or `-i any` follow within a few packets of their side; small groups keep what a few busy connections
 // touch within the nearest caches.
 const (
@@ -9,7 +9,7 @@ const (
 	recentSize = 1 << (groupBits + slotBits)
 )
 
-// sighting is what is remembered of a packet, in 16 bytes: what 50 busy connections touch fits a first-level cache.
+// sighting is what is kept of a packet, in 16 bytes: what 50 busy connections touch fits a first-level cache.
 type sighting struct {
 	place  uint32 // hash of connection, side, sequence number and lengths
 	sample uint32 // of the payload first captured at this place
@@ -20,11 +20,11 @@ type sighting struct {
 // tick is the binary logarithm of the nanoseconds in a unit of sighting.time.
 const tick = 10
 
-// recent remembers the latest packets in a fixed, direct-mapped table; one overwritten is a copy taken for a
+// recent keeps the latest packets in a fixed, direct-mapped table; one overwritten is a copy taken for a
 // retransmission, which loses no bytes.
 type recent [recentSize]sighting
 
-// verdict is what a packet is against those remembered.
+// verdict is how a packet compares with those kept.
 type verdict uint8
 
 const (
@@ -33,7 +33,7 @@ const (
 	conflict         // the same place in the stream with other bytes
 )
 
-// see compares the packet at hand, of which Conn, From and Time are set, with those remembered and remembers it. ahead says
+// see compares the packet at hand, of which Conn, From and Time are set, with those kept and keeps it. ahead says
 // that its payload lies behind all that was captured, so that there is nothing to compare.
 func (r *recent) see(p *packet, ahead bool) (v verdict) {
 	key := p.RawSeq*2 + uint32(p.Flags&(SYN|FIN|RST))
@@ -63,9 +63,9 @@ func (r *recent) note(p *packet, content uint32) {
 	e.place, e.sample, e.header, e.time = p.place(from), content, p.fingerprint(), uint32(p.Time>>tick)
 }
 
-// Odd multipliers with as many ones as zeros, the primes of xxHash. A sum of products costs half of what folding does, 24 of
-// 7041 instructions a command; it tells what is compared here apart, because no two of the fields that differ between two
-// packets of a connection grow in step with these.
+// Odd multipliers with as many ones as zeros, the primes of xxHash. A sum of products costs half of what folding does, and
+// distinguishes what is compared here, because no two of the fields that differ between two packets of a connection grow
+// in step with these.
 const (
 	mix1 = 0x9e3779b1
 	mix2 = 0x85ebca77
@@ -73,7 +73,7 @@ const (
 	mix4 = 0x27d4eb2f
 )
 
-// at returns where a packet of a connection side is remembered.
+// at returns where a packet of a connection side is kept.
 func (r *recent) at(from, key uint32) *sighting {
 	group, slot := from*mix1>>(32-groupBits), key*mix2>>(32-slotBits)
 	return &r[(group<<slotBits|slot)%recentSize]

@@ -53,16 +53,16 @@ const NoAck = int64(-1) << 63
 // capture order, except that whatever waits for a hole to fill waits together with all that follows it on its
 // connection. It is borrowed: valid until the next one is asked for.
 //
-// A segment that is not Late never acknowledges a place beyond what was handed out before it, bytes told as Missing
+// A segment that is not Late never acknowledges a place beyond what was handed out before it, bytes reported as Missing
 // included. Where acknowledged bytes were never captured and none of their direction waits behind them, a segment that
-// no packet stands for tells of the loss: Length and Flags 0, Ack NoAck, From the side whose bytes are lost, Offset the
+// no packet stands for reports the loss: Length and Flags 0, Ack NoAck, From the side whose bytes are lost, Offset the
 // place behind them, and Time and Frame of the packet that acknowledged them, which follows. A packet whose middle had
 // been captured before comes as two segments of the same Frame.
 type Segment struct {
 	Conn  *Conn
 	From  Side
 	Flags Flags
-	// End, if not NotEnded, says that this is the last word on Conn and that there is no packet behind it: only Conn
+	// End, if not NotEnded, says that nothing follows on Conn and that there is no packet behind it: only Conn
 	// and Time are set. Time is that of the connection's last packet after FIN or RST, else the capture's time so far.
 	End End
 
@@ -70,8 +70,8 @@ type Segment struct {
 	Frame int64 // in its file
 	File  int32
 
-	// Offset is the place of the first new byte in the sender's stream: the end of all that was handed out or told as
-	// Missing, also where the packet lies before it (RawSeq tells). 0 is the byte after the SYN, or, where no SYN was
+	// Offset is the place of the first new byte in the sender's stream: the end of all that was handed out or reported
+	// as Missing, also where the packet lies before it (as RawSeq shows). 0 is the byte after the SYN, or, where no SYN was
 	// seen, the first byte or first acknowledged place that was; earlier places are negative. A FIN takes one place.
 	Offset int64
 	// Length counts the new bytes of this segment, from the IP header: the capture may hold fewer. 0 for a segment

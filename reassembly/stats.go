@@ -1,6 +1,6 @@
 package reassembly
 
-// Stats counts what an Assembler has met: what the capture held, hid and lost.
+// Stats counts what an Assembler has seen: what the capture has, hides and lacks.
 type Stats struct {
 	PacketStats
 	FragmentStats
@@ -78,7 +78,7 @@ func (f Fault) String() string {
 		"short TCP header", "bad TCP header", "bad tunnel header", "layers nested too deep", "?"}[min(f, Faults)]
 }
 
-// Tunnel is a kind of encapsulation met on the way to TCP.
+// Tunnel is a kind of encapsulation between the link layer and TCP.
 type Tunnel uint8
 
 // Encapsulations.

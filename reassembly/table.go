@@ -16,8 +16,8 @@ type table struct {
 	seed    uint64
 }
 
-// minTable leaves most places free on a capture of some hundred connections: with 100 in 256, each fourth search went on to
-// a second place, which no branch predictor foresees (2 ns a packet).
+// minTable leaves most places free on a capture of some hundred connections: with 100 in 256, each fourth search goes on to
+// a second place, which no branch predictor foresees.
 const minTable = 1024
 
 // hash is the place of a connection, and what is compared before the flow is touched. One step alone would spread
@@ -48,7 +48,7 @@ func (t *table) find(p *packet, ends *addresses) (*flow, Side) {
 }
 
 // find6 is find for IPv6, where equal endpoints prove nothing. It stands apart because a call in find's loop would make it
-// save registers: 20 of 7041 instructions a command.
+// save registers.
 func (t *table) find6(p *packet, ends *addresses) (*flow, Side) {
 	pair := p.pair()
 	hash := t.hash(pair)

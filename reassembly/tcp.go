@@ -154,14 +154,14 @@ func (a *Assembler) base(f *flow, s Side, seq uint32) {
 			f.forming = f.forming || f.half[s.Other()].syn
 		}
 	case !f.conn.Sides[s].Seen && !h.moved && p.Length > 0:
-		// Until now only the peer's ACK told of this side: bytes before that place are still new.
+		// Until now only the peer's ACK showed this side: bytes before that place are still new.
 		if off := f.offset(s, seq, 0); off < 0 && off > -maxWindow {
 			h.next, h.high = off, off
 		}
 	}
 	if peer := &f.half[s.Other()]; p.Flags&ACK != 0 && !peer.based {
 		f.rebase(s.Other(), p.RawAck)
-		if h.syn && p.Flags&(SYN|RST) == 0 { // the SYN-ACK, which would tell for certain, may stand behind in the file
+		if h.syn && p.Flags&(SYN|RST) == 0 { // the SYN-ACK, which would show it for certain, may stand behind in the file
 			f.forming = true
 		}
 	}
@@ -201,7 +201,7 @@ func (a *Assembler) adopt(f *flow, s Side) Side {
 	return s
 }
 
-// waits tells whether seg must wait, for which side's bytes, and up to which place: for those directly before its own,
+// waits reports whether seg must wait, for which side's bytes, and up to which place: for those directly before its own,
 // or for those of the peer that it acknowledges.
 func (f *flow) waits(seg *Segment) (s Side, place int64, waits bool) {
 	if s = seg.From; seg.Offset > f.half[s].next {

@@ -165,7 +165,7 @@ func TestConnections(t *testing.T) {
 			#2 a8 3+5 ack 0 missing 3 three
 			#2 b9 0+3 ack 8 +OK
 			#2 CAPTURE`},
-		{"port used again, the SYN lost: the SYN-ACK tells", hello(
+		{"port used again, the SYN lost: the SYN-ACK shows it", hello(
 			pk{ms: 3, from: "a", flags: ACK, seq: 0, data: "one"},
 			pk{ms: 9001, from: "b", flags: SYN | ACK, seq: 80000, ack: 70001},
 			pk{ms: 9002, from: "a", flags: ACK, seq: 70001, ack: 80001, data: "two"},

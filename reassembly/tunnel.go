@@ -19,7 +19,7 @@ const (
 	erspan3    = 12
 )
 
-// udp looks into the tunnels that are told by their destination port.
+// udp looks into the tunnels that are recognised by their destination port.
 func (d *decoder) udp(data []byte) (layer, []byte) {
 	if len(data) < udpHeader {
 		d.stats.NonTCP++

@@ -16,7 +16,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// notUsed is a decoder of gopacket that is not used, though the header that it is for is met here.
+// notUsed is a decoder of gopacket that is not used, though the header that it is for is decoded here.
 type notUsed struct {
 	name   string // as in docs/dependencies.md
 	decode func(data []byte) (payload []byte, err error)

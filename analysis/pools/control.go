@@ -49,7 +49,9 @@ func (f *ConnFacts) syn(s *pairing.Session, seg *reassembly.Segment) {
 	f.SYN = markOf(seg)
 	f.payloadAt = seg.Time
 	f.join(s)
-	f.mayReplace(seg.Time)
+	if f.link != nil {
+		f.timer.replaces = f.link.closes.before(seg.Time)
+	}
 	f.timer.pending = pendingTick{at: seg.Time, frame: seg.Frame, kind: TickOpen}
 	f.timer.idle = false
 }

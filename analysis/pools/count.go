@@ -42,6 +42,10 @@ func (f *ConnFacts) close(at capture.Time) {
 	if f.owed == CallerWaits {
 		f.owe(ReplyOwed, at)
 	}
+	if f.Quit {
+		f.link.ClosedByQuit++
+	}
+	f.endTick(at)
 	f.link.recordClose(f, at)
 }
 

@@ -30,27 +30,20 @@ type load struct {
 	promptAt  int64        // prompt replies of the server by then
 }
 
-// wait takes a change in the number of connections whose callers wait.
-func (l *Link) wait(by int, at capture.Time) {
-	l.endExhaustion(at)
-	if l.load.waiting += by; l.load.waiting >= l.Open && l.Open >= minExhausted {
-		l.load.fullSince, l.load.fullOpen, l.load.promptAt = at, l.Open, l.peer.prompt
+// wait takes a change in the number of connections whose callers wait. open is how many are open, prompt what the server
+// has answered promptly so far.
+func (w *load) wait(by, open int, prompt int64, at capture.Time) {
+	if w.waiting += by; w.waiting >= open && open >= minExhausted {
+		w.fullSince, w.fullOpen, w.promptAt = at, open, prompt
 	}
 }
 
-// endExhaustion ends a time in which every connection owed a reply, if there is one.
-func (l *Link) endExhaustion(at capture.Time) {
-	if l.load.fullSince != 0 {
-		l.recordExhaustion(at)
-	}
-}
+// full reports whether every connection owes a reply.
+func (w *load) full() bool { return w.fullSince != 0 }
 
-func (l *Link) recordExhaustion(at capture.Time) {
-	e := Exhaustion{l.load.fullSince, at, l.load.fullOpen, l.peer.prompt - l.load.promptAt}
-	l.load.fullSince = 0
-	if r := l.registry; at.Sub(e.From) >= exhaustionFloor &&
-		r.limits.exhausted.Admits(len(l.Exhausted)) && r.limits.allExhausted.Admits(r.kept.exhausted) {
-		r.kept.exhausted++
-		l.Exhausted = append(l.Exhausted, e)
-	}
+// end ends the time in which every connection owed a reply.
+func (w *load) end(prompt int64, at capture.Time) Exhaustion {
+	e := Exhaustion{w.fullSince, at, w.fullOpen, prompt - w.promptAt}
+	w.fullSince = 0
+	return e
 }

@@ -59,6 +59,28 @@ func (l *Link) shut(at capture.Time) {
 	l.Timeline.add(at, l.Open)
 }
 
+// wait takes a change in the number of connections whose callers wait.
+func (l *Link) wait(by int, at capture.Time) {
+	l.endExhaustion(at)
+	l.load.wait(by, l.Open, l.peer.prompt, at)
+}
+
+// endExhaustion ends a time in which every connection owed a reply, if there is one.
+func (l *Link) endExhaustion(at capture.Time) {
+	if l.load.full() {
+		l.exhausted(at)
+	}
+}
+
+func (l *Link) exhausted(at capture.Time) {
+	e := l.load.end(l.peer.prompt, at)
+	if r := l.registry; e.To.Sub(e.From) >= exhaustionFloor &&
+		r.limits.exhausted.Admits(len(l.Exhausted)) && r.limits.allExhausted.Admits(r.kept.exhausted) {
+		r.kept.exhausted++
+		l.Exhausted = append(l.Exhausted, e)
+	}
+}
+
 // failed takes a connection that never came into being.
 func (l *Link) failed(f *ConnFacts, at capture.Time) {
 	o := FailedOpen{SYN: f.SYN, Refused: f.Refused.Seen(), SYNs: f.SYNs}

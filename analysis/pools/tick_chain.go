@@ -1,6 +1,9 @@
 package pools
 
-import "github.com/respsniff/respsniff/capture"
+import (
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
+)
 
 // recentClose is a connection that has just been closed.
 type recentClose struct {
@@ -17,68 +20,66 @@ type closeRing struct {
 	next   int
 }
 
-// recordClose notes a close, so that the connection which replaces this one is known.
-func (l *Link) recordClose(f *ConnFacts, at capture.Time) {
-	if f.Quit {
-		l.ClosedByQuit++
-	}
-	f.endTick(at)
-	e := &l.closes.latest[l.closes.next%len(l.closes.latest)]
-	l.closes.next++
-	if e.chain > 0 && at.Sub(e.at) <= replaceWithin {
-		l.registry.limits.closes.Hits++ // its successor may be still to come
-	}
-	*e = recentClose{at: at, conn: f.conn, chain: f.timer.chain, idle: !f.Data && at.Sub(f.SYN.Time) >= tickSilence, mark: f.ClientRST}
-	switch {
-	case f.ClientFIN.Seen():
-		e.mark = f.ClientFIN
-	case f.ClientRST.Seen():
-	case f.ServerRST.Seen():
-		e.mark = f.ServerRST
-	default:
-		e.mark = f.ServerFIN // after QUIT
-	}
+// add records a close and reports whether one that a new connection may still replace gave way to it.
+func (r *closeRing) add(c recentClose) (lost bool) {
+	e := &r.latest[r.next%len(r.latest)]
+	r.next++
+	lost = e.chain > 0 && c.at.Sub(e.at) <= replaceWithin
+	*e = c
+	return lost
 }
 
-// mayReplace looks whether a new connection may replace one that has just been closed. Whether it does shows when it
-// turns out to be idle too.
-func (f *ConnFacts) mayReplace(at capture.Time) {
-	if f.link == nil {
-		return
-	}
-	for i := range f.link.closes.latest {
-		e := &f.link.closes.latest[i]
-		if d := at.Sub(e.at); e.chain > 0 && d >= 0 && d <= replaceWithin && e.at >= f.timer.replaces.at {
-			f.timer.replaces = *e
+// before returns the latest close of a connection of a chain that one opened at a time may replace; its chain is 0 if
+// there is none. Whether it does shows when it turns out to be idle too.
+func (r *closeRing) before(at capture.Time) (found recentClose) {
+	for i := range r.latest {
+		e := &r.latest[i]
+		if d := at.Sub(e.at); e.chain > 0 && d >= 0 && d <= replaceWithin && e.at >= found.at {
+			found = *e
 		}
 	}
+	return found
 }
 
-// inChain puts a connection with its first tick into the chain of the connection that it replaces, or into one of its
-// own. It is false where no further chain is kept.
-func (f *ConnFacts) inChain(at capture.Time) bool {
-	if f.timer.chain > 0 {
-		return true
+// mark returns the packet that closed the connection.
+func (c *Closing) mark() Mark {
+	switch {
+	case c.ClientFIN.Seen():
+		return c.ClientFIN
+	case c.ClientRST.Seen():
+		return c.ClientRST
+	case c.ServerRST.Seen():
+		return c.ServerRST
 	}
-	l, e := f.link, &f.timer.replaces
+	return c.ServerFIN // after QUIT
+}
+
+// recordClose notes a close, so that the connection which replaces this one is known.
+func (l *Link) recordClose(f *ConnFacts, at capture.Time) {
+	idle := !f.Data && at.Sub(f.SYN.Time) >= tickSilence
+	if l.closes.add(recentClose{at: at, conn: f.conn, chain: f.timer.chain, idle: idle, mark: f.Closing.mark()}) {
+		l.registry.limits.closes.Hits++ // its successor may be still to come
+	}
+}
+
+// chainOf returns 1 + the index of the chain for a connection with its first tick: that of the connection that it
+// replaces, or one of its own. It is 0 where no further chain is kept.
+func (l *Link) chainOf(f *ConnFacts, at capture.Time) int {
+	r, e := l.registry, &f.timer.replaces
 	if e.chain > 0 && !f.Data && l.Chains[e.chain-1].Conn == e.conn {
-		f.joinChain(e)
-		return true
+		l.Chains[e.chain-1].join(f, e, r.limits.churns)
+		return e.chain
 	}
-	r := l.registry
 	if !r.limits.chains.Admits(len(l.Chains)) || !r.limits.allChains.Admits(r.kept.chains) {
-		return false
+		return 0
 	}
 	r.kept.chains++
 	l.Chains = append(l.Chains, Chain{Conns: 1, First: at, Data: f.Data, Conn: f.conn})
-	f.timer.chain = len(l.Chains)
-	return true
+	return len(l.Chains)
 }
 
-// joinChain makes the connection the successor of the one that it replaces.
-func (f *ConnFacts) joinChain(e *recentClose) {
-	f.timer.chain = e.chain
-	c := &f.link.Chains[e.chain-1]
+// join makes a connection the successor of the one that it replaces. gaps bounds what is kept of the times between.
+func (c *Chain) join(f *ConnFacts, e *recentClose, gaps *bound.Bound) {
 	c.Conns++
 	c.Conn = f.conn
 	if !e.idle {
@@ -86,7 +87,7 @@ func (f *ConnFacts) joinChain(e *recentClose) {
 	}
 	if c.Churns++; c.Churns == 1 {
 		c.ChurnFirst = f.SYN.Time
-	} else if f.registry.limits.churns.Admits(len(c.ChurnGaps)) {
+	} else if gaps.Admits(len(c.ChurnGaps)) {
 		c.ChurnGaps = append(c.ChurnGaps, f.SYN.Time.Sub(c.ChurnLast))
 	}
 	c.ChurnLast, c.Close, c.SYN = f.SYN.Time, e.mark, f.SYN

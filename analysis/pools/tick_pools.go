@@ -51,7 +51,7 @@ func (l *Link) Pools() *Pools {
 	r := l.registry
 	start, end := r.span()
 	if was := l.pools; was == nil || was.until != end {
-		l.pools = l.countPools(r.width, start, end)
+		l.pools = countPools(l, r.width, start, end)
 		if was == nil {
 			was = &Pools{}
 		}
@@ -70,7 +70,7 @@ func (l *Link) Pools() *Pools {
 //  3. Ticks of one chain of connections stay together: a timer with a fixed delay that was held up once keeps its new
 //     phase.
 //  4. Each cluster is at least one pool. Pools made within the width of one another merge.
-func (l *Link) countPools(width time.Duration, start, end capture.Time) *Pools {
+func countPools(l *Link, width time.Duration, start, end capture.Time) *Pools {
 	p := &Pools{until: end}
 	for i := range l.Chains {
 		p.Replaced += l.Chains[i].Churns

@@ -22,7 +22,7 @@ func (l *Link) Probing() (probes []FailedOpen, period time.Duration) {
 			return probes, p.Period
 		}
 	}
-	return l.repeating(width)
+	return repeating(l.Failed, width)
 }
 
 // minPeriods is how often a timer must have been seen before its rhythm is believed.
@@ -30,11 +30,11 @@ const minPeriods = 3
 
 // repeating looks for the shortest period with which failed attempts follow one another: nine of ten must have a
 // successor one period later, over at least three periods.
-func (l *Link) repeating(width time.Duration) ([]FailedOpen, time.Duration) {
-	if len(l.Failed) <= minPeriods {
+func repeating(failed []FailedOpen, width time.Duration) ([]FailedOpen, time.Duration) {
+	if len(failed) <= minPeriods {
 		return nil, 0
 	}
-	f := slices.Clone(l.Failed)
+	f := slices.Clone(failed)
 	slices.SortFunc(f, func(a, b FailedOpen) int { return cmp.Compare(a.SYN.Time, b.SYN.Time) })
 	last := f[len(f)-1].SYN.Time
 	for _, second := range f[1:] {

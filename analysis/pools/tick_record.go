@@ -127,8 +127,13 @@ func (f *ConnFacts) confirm() {
 
 func (f *ConnFacts) record(t pendingTick) {
 	l := f.link
-	if l == nil || !f.inChain(t.at) {
+	if l == nil {
 		return
+	}
+	if f.timer.chain == 0 {
+		if f.timer.chain = l.chainOf(f, t.at); f.timer.chain == 0 {
+			return
+		}
 	}
 	c := &l.Chains[f.timer.chain-1]
 	c.Ticks++

@@ -74,7 +74,7 @@ func sweep(t *testing.T, path string) {
 		Input    []struct{ Format string }
 	}
 	if r.out == "" {
-		t.Logf("no report: %s", strings.TrimSpace(r.errout)) // no capture, said so
+		t.Logf("no report: %s", strings.TrimSpace(r.errout)) // no capture, and an error that says so
 		return
 	}
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil {
@@ -105,7 +105,7 @@ func capinfos(path string) (packets int64, ok bool) {
 	return n, err == nil
 }
 
-// watched runs the program and tells the most heap it had, sampled. It is not finished if it takes longer than limit;
+// watched runs the program and returns the most heap it had, sampled. It is not finished if it takes longer than limit;
 // it then goes on beside the test.
 func watched(limit time.Duration, args ...string) (r result, peak uint64, finished bool) {
 	runtime.GC()

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Bounds of the server: it answers a scraper, and no stranger can hold it up.
+// Bounds of the server: it answers a scraper, and no other client can block it.
 const (
 	headerTime  = 5 * time.Second
 	answerTime  = 30 * time.Second

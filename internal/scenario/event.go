@@ -11,7 +11,7 @@ type event struct {
 	at    time.Duration
 	rank  eventRank
 	order int64
-	t     *talkers
+	t     *kernels
 	side  side
 	act   *action // eventAction, and what caused eventSegment
 	off   int     // eventSegment: place in act.payload

@@ -35,14 +35,14 @@ type sentSegment struct {
 	flags   uint8
 }
 
-// talkers is the two kernels of a connection.
-type talkers struct {
+// kernels is the two kernels of a connection.
+type kernels struct {
 	conn *connection
 	ends [2]endpoint
 }
 
-func newTalkers(c *connection) *talkers {
-	t := &talkers{conn: c}
+func newKernels(c *connection) *kernels {
+	t := &kernels{conn: c}
 	for i := range t.ends {
 		e := &t.ends[i]
 		e.isn = c.isn[i]

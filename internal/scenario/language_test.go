@@ -38,7 +38,7 @@ func TestErrorsCarryTheirLine(t *testing.T) {
 		{"bad repeat", head + "repeat 3 quickly { c1 > PING }", "2: repeat: quickly has no value"},
 		{"bad want", head + "c1 > PING # want RS10", "2: want: \"RS10\" is not a rule"},
 		{"bad want word", head + "c1 > PING # want RS101 surely", "2: want: unknown word"},
-		{"want of a stranger", head + "c1 > PING # want RS101 conn=c7", "2: connection \"c7\""},
+		{"want of an unknown connection", head + "c1 > PING # want RS101 conn=c7", "2: connection \"c7\""},
 		{"belief of a command never sent", head + "c1 > PING\nbelieves c1 2 <- 1", "3: c1 has no such command"},
 		{"bad allow", "allow 101", "1: \"101\" is not a rule"},
 		{"reply to a FIN", head + "c1 > FIN => +OK", "2: => needs a request"},

@@ -20,9 +20,9 @@ type wire struct {
 }
 
 func (w *wire) run() {
-	all := make([]*talkers, len(w.s.conns))
+	all := make([]*kernels, len(w.s.conns))
 	for i, c := range w.s.conns {
-		all[i] = newTalkers(c)
+		all[i] = newKernels(c)
 		if c.used && !c.synSeen && !c.midstream {
 			syn := newAction(c, client)
 			syn.kind = actSYN
