@@ -143,7 +143,7 @@ func TestCloseEndsInflating(t *testing.T) {
 			break
 		}
 	}
-	for wait := time.Millisecond; runtime.NumGoroutine() > before && wait < time.Second; wait *= 2 {
+	for wait := time.Millisecond; runtime.NumGoroutine() > before && wait < 30*time.Second; wait *= 2 {
 		time.Sleep(wait)
 	}
 	if now := runtime.NumGoroutine(); now > before {

@@ -79,6 +79,9 @@ func TestLiveLoopback(t *testing.T) {
 	}
 }
 
+// slack is how far times of packets may be from those of a machine that did nothing else: a wrong unit or zone is farther.
+const slack = time.Minute
+
 // loopback captures a conversation and holds what is captured against what was sent.
 func loopback(t *testing.T, r *trial.Trial, device string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,7 +94,7 @@ func loopback(t *testing.T, r *trial.Trial, device string) {
 		Interfaces: []string{device}, Filter: capture.LiveFilter{Ports: []uint16{port}}, Buffer: 4 << 20, Tick: 20 * time.Millisecond,
 	})
 	const messages = 500
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	sent := make(chan struct{})
 	go func() {
@@ -117,21 +120,21 @@ func loopback(t *testing.T, r *trial.Trial, device string) {
 				if quiet.IsZero() {
 					quiet = time.Now()
 				}
-				if time.Since(quiet) > 300*time.Millisecond {
+				if wait := time.Since(quiet); wait > 10*time.Second || len(seen) == 2*messages && ticks >= 5 && wait > 300*time.Millisecond {
 					cancel()
 				}
 			default:
 			}
 			continue
 		}
-		if p.Time < latest && ticks > 0 && latest.Sub(p.Time) > 50*time.Millisecond {
+		if ticks > 0 && latest.Sub(p.Time) > slack {
 			t.Errorf("a packet of %v after %v", p.Time.Std(), latest.Std())
 		}
 		latest = max(latest, p.Time)
 		if frames++; p.Frame != frames {
 			t.Fatalf("frame %d, want %d", p.Frame, frames)
 		}
-		if d := time.Since(p.Time.Std()); d < -time.Second || d > 10*time.Second {
+		if d := time.Since(p.Time.Std()); d.Abs() > slack {
 			t.Errorf("frame %d is %v old", p.Frame, d)
 		}
 		if i := bytes.Index(p.Data, []byte("message ")); i >= 0 {
@@ -175,7 +178,7 @@ func TestLiveSnaplenCuts(t *testing.T) {
 		var talking sync.WaitGroup
 		talking.Go(func() { talk(t, l, 3) })
 		defer talking.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for p, err := range live.Packets(ctx) {
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/exhaustive"
 )
 
 // wrapped are packets of one TCP segment behind the headers of packages that nest: what rare decodes, and its neighbours.
@@ -65,9 +66,9 @@ func walkOnce(d *decoder, p capture.Packet, behind byte) string {
 // TestMutatedHeaders changes and cuts nested headers. Nothing panics, and what lies behind a packet in memory, the next
 // packet mostly, decides nothing.
 func TestMutatedHeaders(t *testing.T) {
-	n := 1500
-	if testing.Short() {
-		n = 150
+	n := 500
+	if exhaustive.On() {
+		n = 10_000
 	}
 	r := rand.New(rand.NewPCG(13, 10))
 	numbers := []uint16{0x0800, 0x86dd, 0x8100, 0x8847, 0x8864, 0x6558, 0x880b, 0x88be, 0x22eb, 0, 0x5ff, 4789, 6081, 2152}

@@ -5,15 +5,29 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// redisServer starts a server on a free loopback port.
+// redis is a server on a loopback port.
+type redis struct {
+	*os.Process
+	port int
+}
+
+// redisServer starts a server and returns its port.
 func redisServer(t *testing.T) int {
+	t.Helper()
+	return startRedis(t).port
+}
+
+// startRedis starts a server on a free loopback port.
+func startRedis(t *testing.T) *redis {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -33,15 +47,24 @@ func redisServer(t *testing.T) int {
 		_ = cmd.Process.Kill() // it may be over
 		_ = cmd.Wait()
 	})
-	for range 200 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+	if !eventually(func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
 			c.Close()
-			return port
 		}
-		time.Sleep(25 * time.Millisecond)
+		return err == nil
+	}) {
+		t.Fatal("redis-server does not listen")
 	}
-	t.Fatal("redis-server does not listen")
-	return 0
+	return &redis{cmd.Process, port}
+}
+
+// signal stops the server, or lets it go on.
+func (r *redis) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := r.Signal(s); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // caller is a Redis client with one connection, which it goes on using after a timeout.
@@ -62,14 +85,25 @@ func dialCaller(t *testing.T, port int) *caller {
 
 // call sends a command and reads whatever reply comes next, for at most wait.
 func (c *caller) call(wait time.Duration, args ...string) (string, error) {
+	if err := c.send(args...); err != nil {
+		return "", err
+	}
+	return c.read(wait)
+}
+
+// send writes a command.
+func (c *caller) send(args ...string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(args))
 	for _, a := range args {
 		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
 	}
-	if _, err := io.WriteString(c, b.String()); err != nil {
-		return "", err
-	}
+	_, err := io.WriteString(c, b.String())
+	return err
+}
+
+// read takes whatever reply comes next, for at most wait.
+func (c *caller) read(wait time.Duration) (string, error) {
 	if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return "", err
 	}
@@ -83,21 +117,20 @@ func (c *caller) call(wait time.Duration, args ...string) (string, error) {
 
 func (c *caller) must(t *testing.T, args ...string) string {
 	t.Helper()
-	s, err := c.call(5*time.Second, args...)
+	s, err := c.call(patience, args...)
 	if err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}
 	return s
 }
 
-// goDirty works for a while, lets a command time out while the server is paused, and goes on with the connection. It
-// returns when it wrote the command that made the connection dirty.
-func goDirty(t *testing.T, port int) time.Time {
+// goDirty works for a while, lets a command time out while the server is stopped, and goes on with the connection. The
+// late reply comes when the next command is on its way.
+func goDirty(t *testing.T, server *redis) {
 	t.Helper()
-	control := dialCaller(t, port)
 	var pool []*caller
 	for i := range 4 {
-		c := dialCaller(t, port)
+		c := dialCaller(t, server.port)
 		pool = append(pool, c)
 		c.must(t, "SET", fmt.Sprint("key", i), fmt.Sprint("value", i))
 	}
@@ -108,18 +141,21 @@ func goDirty(t *testing.T, port int) time.Time {
 			}
 		}
 	}
-	control.must(t, "CLIENT", "PAUSE", "700")
+	server.signal(t, syscall.SIGSTOP)
 	victim := pool[0]
 	if got, err := victim.call(300*time.Millisecond, "GET", "key1"); err == nil {
-		t.Fatalf("the server answered %q although it was paused", got)
+		t.Fatalf("the server answered %q although it was stopped", got)
 	}
-	act := time.Now()
-	if got, err := victim.call(3*time.Second, "GET", "key0"); err != nil || got != "value1" {
+	if err := victim.send("GET", "key0"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(400 * time.Millisecond) // the reply is late by more than a little
+	server.signal(t, syscall.SIGCONT)
+	if got, err := victim.read(patience); err != nil || got != "value1" {
 		t.Fatalf("the client did not read the late reply: %q %v", got, err)
 	}
 	for range 5 {
 		victim.must(t, "GET", "key2")
 		time.Sleep(20 * time.Millisecond)
 	}
-	return act
 }

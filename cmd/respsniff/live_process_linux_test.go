@@ -39,6 +39,20 @@ func (l *logged) String() string {
 	return l.b.String()
 }
 
+// patience is how long a test waits for what the program or a server does in an instant, on a machine that is busy or
+// stands still for a while. Nothing is held against it but what hangs.
+const patience = time.Minute
+
+// eventually asks now and then whether something has come about, and reports whether it did.
+func eventually(done func() bool) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
+		if done() {
+			return true
+		}
+	}
+	return done()
+}
+
 // startLive begins to capture and waits until it does.
 func startLive(t *testing.T, program string, stdout io.Writer, args ...string) *livePart {
 	t.Helper()
@@ -65,14 +79,10 @@ func startLive(t *testing.T, program string, stdout io.Writer, args ...string) *
 		_ = l.cmd.Process.Kill() // it may be over
 		_ = l.cmd.Wait()
 	})
-	for range 400 {
-		if strings.Contains(l.log.String(), "capturing on") {
-			return l
-		}
-		time.Sleep(25 * time.Millisecond)
+	if !eventually(func() bool { return strings.Contains(l.log.String(), "capturing on") }) {
+		t.Fatalf("live does not begin: %s", l.log)
 	}
-	t.Fatalf("live does not begin: %s", l.log)
-	return nil
+	return l
 }
 
 // stop interrupts it and returns its exit code.
@@ -98,7 +108,7 @@ func (l *livePart) wait(t *testing.T) int {
 			t.Fatal(err)
 		}
 		return l.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("live does not end: %s", l.log)
 		return -1
 	}
@@ -118,9 +128,9 @@ type liveRow struct {
 }
 
 // next waits for a line that is wanted.
-func (l *livePart) next(t *testing.T, within time.Duration, wanted func(liveRow) bool) (liveRow, bool) {
+func (l *livePart) next(t *testing.T, wanted func(liveRow) bool) (liveRow, bool) {
 	t.Helper()
-	timeout := time.After(within)
+	timeout := time.After(patience)
 	for {
 		select {
 		case line, ok := <-l.lines:

@@ -9,8 +9,49 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 )
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// metric asks a running program for one of its figures.
+func metric(t *testing.T, address, name string) float64 {
+	t.Helper()
+	r, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(b)
+	if m == nil {
+		t.Fatalf("no %s in %s", name, b)
+	}
+	v, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// caughtUp waits until a running program has analysed so many commands, or knows of packets that it cannot get any more.
+func caughtUp(t *testing.T, address string, commands float64) bool {
+	t.Helper()
+	return eventually(func() bool {
+		return metric(t, address, "respsniff_commands_total") >= commands || metric(t, address, "respsniff_kernel_dropped_packets_total") > 0
+	})
+}
 
 // liveShortSoak is scripts/soak.sh in a few seconds: load again and again leaves neither memory nor goroutines behind.
 func liveShortSoak(t *testing.T, program string) {
@@ -19,45 +60,19 @@ func liveShortSoak(t *testing.T, program string) {
 		t.Skip("no redis-benchmark here")
 	}
 	port := redisServer(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	address := freeAddress(t)
 	l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--metrics", address, "-B", "32", "--evidence", t.TempDir())
-	figure := func(name string) float64 {
-		r, err := http.Get("http://" + address + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Body.Close()
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(b)
-		if m == nil {
-			t.Fatalf("no %s in %s", name, b)
-		}
-		v, err := strconv.ParseFloat(string(m[1]), 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
 	var memory, goroutines []float64
 	const rounds = 8
 	for range rounds {
 		if out, err := exec.Command(bench, "-p", strconv.Itoa(port), "-q", "-n", "15000", "-t", "set").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		memory = append(memory, figure("process_resident_memory_bytes"))
-		goroutines = append(goroutines, figure("go_goroutines"))
+		memory = append(memory, metric(t, address, "process_resident_memory_bytes"))
+		goroutines = append(goroutines, metric(t, address, "go_goroutines"))
 	}
-	time.Sleep(1500 * time.Millisecond) // figures are updated once a second
-	if n, lost := figure("respsniff_commands_total"), figure("respsniff_kernel_dropped_packets_total"); n < rounds*15000 && lost == 0 {
-		t.Errorf("%v commands in the metrics", n)
+	if !caughtUp(t, address, rounds*15000) {
+		t.Errorf("%v commands in the metrics", metric(t, address, "respsniff_commands_total"))
 	}
 	if most := slices.Max(goroutines[rounds/2:]); most > goroutines[0]+3 {
 		t.Errorf("goroutines: %v", goroutines)

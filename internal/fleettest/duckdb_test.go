@@ -17,7 +17,7 @@ const duckdbPackage = "@duckdb/node-api@1.5.6-r.1"
 
 const (
 	installTimeout = 3 * time.Minute
-	runTimeout     = time.Minute
+	runTimeout     = 5 * time.Minute
 )
 
 // result is what one text of SQL gave, each value as DuckDB prints it.

@@ -129,7 +129,7 @@ func TestRecordScript(t *testing.T) {
 		server.Process.Kill()
 		server.Wait()
 	}()
-	for range 100 {
+	for range 1200 {
 		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			c.Close()
 			break

@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "rewrite what README.md and docs show of the program")
 
 // runTimeout bounds one command of a page.
-const runTimeout = time.Minute
+const runTimeout = 5 * time.Minute
 
 // page is a Markdown file whose generated parts are compared, or rewritten.
 type page struct {

@@ -12,13 +12,15 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/respsniff/respsniff/internal/trial"
 )
 
 // kernelBuffer is tcpdump's, in KiB: room for what a test sends while tcpdump does not get the processor.
 const kernelBuffer = 65536
 
 // probePatience is how long tcpdump may take to write a packet to its file.
-const probePatience = 30 * time.Second
+const probePatience = 2 * time.Minute
 
 // recording is a tcpdump of the ports of some servers on loopback. Datagrams to a port of its own mark where it begins and ends,
 // so that no packet of a conversation between the marks is missing because tcpdump had not begun, or had not written it.
@@ -105,8 +107,9 @@ func (r *recording) tail() ([]byte, error) {
 
 var droppedByKernel = regexp.MustCompile(`(\d+) packets? dropped by kernel`)
 
-// stop ends the recording and returns its file, and how many packets the kernel could not hand to tcpdump.
-func (r *recording) stop(t *testing.T) (path string, dropped int) {
+// stop ends the recording and returns its file. It is not whole, and shows nothing, if the kernel could not hand all packets
+// to tcpdump.
+func (r *recording) stop(t *testing.T, attempt *trial.Trial) (path string, whole bool) {
 	t.Helper()
 	r.passes(t, "the recording ends here")
 	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -119,9 +122,12 @@ func (r *recording) stop(t *testing.T) (path string, dropped int) {
 	if m == nil {
 		t.Fatalf("tcpdump does not say what it dropped: %s", &r.log)
 	}
-	dropped, err := strconv.Atoi(string(m[1]))
+	dropped, err := strconv.ParseInt(string(m[1]), 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.path, dropped
+	if attempt.Dropped = dropped; dropped > 0 {
+		attempt.Errorf("the recording is not whole")
+	}
+	return r.path, dropped == 0
 }

@@ -85,7 +85,7 @@ func start(t *testing.T, conf string, args ...string) *server {
 		_ = s.cmd.Process.Kill() // SHUTDOWN may have ended it
 		_ = s.cmd.Wait()
 	})
-	for range 400 {
+	for range 2400 {
 		if c, err := net.Dial("tcp", s.addr()); err == nil {
 			if err := c.Close(); err != nil {
 				t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // readPatience is how long a caller waits for a reply that is due. No command of these tests takes long.
-const readPatience = 30 * time.Second
+const readPatience = 2 * time.Minute
 
 // headSize is how much of a reply's text is kept: as much as analysis.Snippet keeps.
 const headSize = 64

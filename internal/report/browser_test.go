@@ -40,7 +40,7 @@ func TestBrowser(t *testing.T) {
 		}
 		for _, size := range []string{"360,800", "1200,900"} {
 			picture := filepath.Join(dir, name+size+".png")
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 			cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
 				"--user-data-dir="+filepath.Join(dir, "profile"), "--window-size="+size, "--screenshot="+picture, "file://"+page)
 			out, err := cmd.CombinedOutput()

@@ -143,7 +143,7 @@ func (c *client) do(line []byte) *resp.Request {
 		if err != resp.ErrShort {
 			c.t.Fatalf("%q: %v", line, err)
 		}
-		c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		c.conn.SetReadDeadline(time.Now().Add(time.Minute))
 		p := make([]byte, 1<<16)
 		n, err := c.conn.Read(p)
 		if err != nil {
@@ -187,7 +187,7 @@ func startServer(t *testing.T) *client {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	for range 200 {
+	for range 3000 {
 		if conn, err := net.Dial("unix", dir+"/s"); err == nil {
 			t.Cleanup(func() { conn.Close() })
 			return &client{t: t, conn: conn}
