@@ -21,7 +21,7 @@ type FormatError struct {
 	File   string // name as in FileInfo
 	Frame  int64  // number of the frame at which reading failed; 0 if it failed before or outside the packets
 	Offset int64  // bytes from the start of the file, of the uncompressed stream if Inflated
-	// Inflated tells that the file was compressed, so that Offset is not a position in the file itself.
+	// Inflated: the file was compressed, so that Offset is not a position in the file itself.
 	Inflated bool
 	Cut      bool // the input ended inside a record, see ErrCut
 	Msg      string

@@ -15,7 +15,7 @@ import (
 )
 
 // walk reads hostile input and checks what always holds: it ends, packets lie within bounds and are numbered upwards,
-// errors say where.
+// errors have a position.
 func walk(t *testing.T, data []byte, wrap func(io.Reader) io.Reader) (packets int64, errs []error) {
 	t.Helper()
 	s, err := capture.Open([]string{"-"}, capture.Options{Stdin: wrap(bytes.NewReader(data)), MaxDecompressed: 1 << 22})
@@ -49,7 +49,7 @@ func checkError(t *testing.T, err error) {
 	t.Helper()
 	var f *capture.FormatError
 	if !errors.As(err, &f) || f.File != "-" || f.Offset < 0 || f.Msg == "" {
-		t.Fatalf("error %#v does not say where", err)
+		t.Fatalf("error %#v has no position", err)
 	}
 }
 

@@ -36,7 +36,7 @@ var (
 	ErrUnsupported = errors.New("not in this build")
 )
 
-// LiveOptions say what to capture. The zero value captures IP on all interfaces.
+// LiveOptions are what to capture. The zero value captures IP on all interfaces.
 type LiveOptions struct {
 	// Interfaces are names, or AnyInterface; none is AnyInterface.
 	Interfaces []string
@@ -75,7 +75,7 @@ type liveBackend interface {
 }
 
 // OpenLive begins to capture: packets wait in the kernel's ring until Packets is called. It needs the right to, which
-// can be given up as soon as OpenLive has returned. Errors tell the interface; errors.Is tells ErrRights,
+// can be given up as soon as OpenLive has returned. Errors name the interface; errors.Is finds ErrRights,
 // ErrUnsupported and fs.ErrNotExist apart.
 func OpenLive(o LiveOptions) (*Live, error) {
 	if len(o.Interfaces) == 0 {

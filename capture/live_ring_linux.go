@@ -27,7 +27,7 @@ const (
 	arphrdLoopback = 772
 )
 
-// linkOf tells how the packets of an interface begin: with an Ethernet header, or, as all others are captured, with
+// linkOf returns how the packets of an interface begin: with an Ethernet header, or, as all others are captured, with
 // their IP header.
 func linkOf(name string) LinkType {
 	if t, err := hardwareType(name); err == nil && (t == arphrdEther || t == arphrdLoopback) {
@@ -108,7 +108,7 @@ func (b *rings) run(ctx context.Context, tick time.Duration, yield func(*Packet)
 			ticked = now
 			latest = max(latest, TimeOf(now.Add(-lag)))
 			if b.waiting() {
-				continue // packets that wait say what time it is
+				continue // waiting packets show what time it is
 			}
 			if p = (Packet{Time: latest}); !yield(&p) {
 				return nil
@@ -136,7 +136,7 @@ func (b *rings) waiting() bool {
 }
 
 // poll sleeps until a block is full or timed out. It reports interfaces that went away, and fails without any left; it
-// is false when nobody wants to know.
+// is false when the caller has stopped.
 func (b *rings) poll(polls []unix.PollFd, tick time.Duration, fail func(error) bool) (bool, error) {
 	alive := 0
 	for i, r := range b.list {

@@ -138,7 +138,7 @@ func loopback(t *testing.T, r *trial.Trial, device string) {
 			t.Errorf("frame %d is %v old", p.Frame, d)
 		}
 		if i := bytes.Index(p.Data, []byte("message ")); i >= 0 {
-			// The source port tells the two directions apart.
+			// The source port separates the two directions.
 			ports := p.Data[i-32:]
 			seen[fmt.Sprint(binary.BigEndian.Uint16(ports) == port, string(p.Data[i:]))]++
 		}

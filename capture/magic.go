@@ -90,7 +90,7 @@ func newReader(w *window, in *origin, o Options) (reader, error) {
 	return newTextReader(w, in, o), nil
 }
 
-// isText tells whether b could be the start of UTF-8 text; a rune cut at the end counts as whole.
+// isText reports whether b could be the start of UTF-8 text; a rune cut at the end counts as whole.
 func isText(b []byte) bool {
 	for len(b) > 0 {
 		c, n := utf8.DecodeRune(b)

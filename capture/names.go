@@ -155,7 +155,7 @@ func (in *input) probe(o Options, alone bool) {
 }
 
 // start gives the open stream standing at its first packet, opening the input again if need be. Errors before that
-// packet are reported with fail, which tells whether to go on.
+// packet are reported with fail, which returns whether to go on.
 func (in *input) start(o Options, fail func(error) bool) (*stream, bool) {
 	for _, err := range in.held {
 		if !fail(err) {

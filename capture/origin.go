@@ -10,7 +10,7 @@ import (
 // origin names the input in errors and collects its FileInfo.
 type origin struct {
 	info *FileInfo
-	// packetDrops sums the drop counts that packets carry. They tell of the same losses as interface statistics, so
+	// packetDrops sums the drop counts that packets carry. They count the same losses as interface statistics, so
 	// the two are never added.
 	packetDrops int64
 }

@@ -48,7 +48,7 @@ const (
 	lengthsUnsure
 )
 
-// isPcap tells whether b starts with the magic of a classic pcap.
+// isPcap reports whether b starts with the magic of a classic pcap.
 func isPcap(b []byte) bool {
 	if len(b) < 4 {
 		return false

@@ -86,7 +86,7 @@ func TestPcapSwappedLengths(t *testing.T) {
 }
 
 // TestCutEverywhere cuts a file of each kind after every byte: what is whole before the cut is delivered, a cut between
-// records is a clean end, and any other one is said, with the frame and the offset at which it stands.
+// records is a clean end, and any other one is reported, with the frame and the offset at which it stands.
 func TestCutEverywhere(t *testing.T) {
 	le := ng{binary.LittleEndian}
 	for _, tt := range []struct {

@@ -59,7 +59,7 @@ func (r *ngReader) next(p *Packet) error {
 	return io.EOF
 }
 
-// block reads one block and tells whether it held a packet.
+// block reads one block and reports whether it was a packet.
 func (r *ngReader) block(p *Packet) (bool, error) {
 	h := r.w.buf[r.w.r:r.w.w]
 	if len(h) < blockOverhead {

@@ -24,7 +24,7 @@ type Options struct {
 	Stdin io.Reader
 	// MaxDecompressed bounds the bytes that one compressed file may unfold to; 0 is DefaultMaxDecompressed.
 	MaxDecompressed int64
-	// Location is the zone of times in tcpdump text, which does not say it; nil is UTC.
+	// Location is the zone of times in tcpdump text, which does not give it; nil is UTC.
 	Location *time.Location
 	// Date is the day of times in tcpdump text without one; the zero value is 1970-01-01, which FileInfo.Notes then says.
 	Date time.Time
@@ -42,7 +42,7 @@ type Source struct {
 // Several are one capture in time order, whatever their names.
 //
 // An input that cannot be read is not the end of it: its error is in Files and is yielded by Packets. Open fails only
-// if no input can be read. Errors are *FormatError; errors.Is tells ErrCut, ErrNotCapture, ErrLimit and fs.ErrNotExist
+// if no input can be read. Errors are *FormatError; errors.Is finds ErrCut, ErrNotCapture, ErrLimit and fs.ErrNotExist
 // apart. A pipe is waited for until its first bytes come.
 func Open(names []string, o Options) (*Source, error) {
 	if len(names) == 0 {
@@ -133,7 +133,7 @@ func (s *Source) Packets() iter.Seq2[Packet, error] {
 	}
 }
 
-// batchPackets is how many packets a batch has at most: few enough that what is told of them (4.6 KB) stays in the
+// batchPackets is how many packets a batch has at most: few enough that what is reported of them (4.6 KB) stays in the
 // nearest cache.
 const batchPackets = 64
 

@@ -100,7 +100,7 @@ func TestMergeProperty(t *testing.T) {
 	}
 }
 
-// TestManyOverlappingFiles: more files than may be open at once are all read, and what that does is said.
+// TestManyOverlappingFiles: more files than may be open at once are all read, and that is reported.
 func TestManyOverlappingFiles(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 40 {
@@ -121,7 +121,7 @@ func TestManyOverlappingFiles(t *testing.T) {
 	}
 }
 
-// TestErrorsBesidePackets: one bad input does not hide the others, and each is said once.
+// TestErrorsBesidePackets: one bad input does not hide the others, and each is reported once.
 func TestErrorsBesidePackets(t *testing.T) {
 	dir := t.TempDir()
 	cut := smallPcap(10, 20)
@@ -140,7 +140,7 @@ func TestErrorsBesidePackets(t *testing.T) {
 	}
 }
 
-// TestErrorBeforeFirstPacket: files are looked at twice, their errors are said once.
+// TestErrorBeforeFirstPacket: files are looked at twice, their errors are reported once.
 func TestErrorBeforeFirstPacket(t *testing.T) {
 	dir := t.TempDir()
 	n := ng{binary.BigEndian}

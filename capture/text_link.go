@@ -2,7 +2,7 @@ package capture
 
 import "encoding/binary"
 
-// textLinks finds out where the hex of a dump begins, which the text does not say: at the IP header (-x, -X) or at the
+// textLinks finds out where the hex of a dump begins, which the text does not give: at the IP header (-x, -X) or at the
 // link header (-xx, -XX). The first packet that only one reading fits decides for the file.
 type textLinks struct {
 	link    LinkType
@@ -34,7 +34,7 @@ func (t *textLinks) judge(data []byte) (LinkType, int) {
 	return t.link, wireLength(t.link, data)
 }
 
-// guessLink tells the link type, and whether no other fits. Raw IP is proven by the checksum of its header, since a MAC
+// guessLink returns the link type, and whether no other fits. Raw IP is proven by the checksum of its header, since a MAC
 // address may begin with 45 00 too.
 func guessLink(data []byte) (link LinkType, sure bool) {
 	if validIPv4(data) {
@@ -84,7 +84,7 @@ const (
 	etherQinQ = 0x88a8
 )
 
-// validIPv4 tells whether data starts with an IPv4 header with a right checksum (RFC 791).
+// validIPv4 reports whether data starts with an IPv4 header with a right checksum (RFC 791).
 func validIPv4(data []byte) bool {
 	if len(data) < 20 || data[0]>>4 != 4 {
 		return false
@@ -103,7 +103,7 @@ func validIPv4(data []byte) bool {
 	return sum == 0xffff
 }
 
-// wireLength is the length that the IP header tells, with the link header; 0 if there is none.
+// wireLength is the length that the IP header gives, with the link header; 0 if there is none.
 func wireLength(link LinkType, data []byte) int {
 	at := 0
 	switch link {

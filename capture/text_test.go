@@ -39,7 +39,7 @@ func collect(t testing.TB, o capture.Options, names ...string) ([]capture.Packet
 // shanghai is the zone in which the texts were printed.
 var shanghai = time.FixedZone("CST", 8*3600)
 
-// asText gives what a dump with hex tells of packets: without options -xx or -XX the link header is missing.
+// asText gives what a dump with hex shows of packets: without options -xx or -XX the link header is missing.
 func asText(packets []capture.Packet, withLink bool) []capture.Packet {
 	out := make([]capture.Packet, len(packets))
 	for i, p := range packets {

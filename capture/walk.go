@@ -2,7 +2,7 @@ package capture
 
 import "encoding/binary"
 
-// walker is a reader with a short way for what nearly every packet is.
+// walker is a reader with a fast path for what nearly every packet is.
 type walker interface {
 	// walk appends to batch, up to its capacity, the packets that follow as long as they are plain and lie whole in the
 	// window. It leaves any other to next, and does what stream.advance does for each. The first packet of a stream is

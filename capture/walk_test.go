@@ -49,7 +49,7 @@ func listBatches(t *testing.T, r io.Reader) (lines []string) {
 	return append(lines, fmt.Sprintf("%+v", s.Files()))
 }
 
-// Packets that lie whole in the window are read a short way. Where each read gives one byte none does: both ways agree on
+// Packets that lie whole in the window take the fast path. Where each read gives one byte none does: both paths agree on
 // sound and on damaged files.
 func TestWalkIsNext(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
@@ -72,7 +72,7 @@ func TestWalkIsNext(t *testing.T) {
 				t.Fatalf("round %d: %d and %d lines", round, len(short), len(long))
 			}
 			if batches := listBatches(t, bytes.NewReader(data)); !slices.Equal(short, batches) {
-				t.Fatalf("round %d: batches tell otherwise: %d and %d lines", round, len(batches), len(short))
+				t.Fatalf("round %d: batches differ: %d and %d lines", round, len(batches), len(short))
 			}
 			if round == 1 && len(short) < 10 {
 				t.Fatal(short)

@@ -31,7 +31,7 @@ type Writer struct {
 	err        error
 }
 
-// interfaceKey tells interfaces of different inputs apart.
+// interfaceKey identifies an interface of an input.
 type interfaceKey struct {
 	file, number int32
 	link         LinkType

@@ -39,7 +39,7 @@ func TestEviction(t *testing.T) {
 	}
 }
 
-// A flood of closed connections leaves a bounded number behind, also where time stands still.
+// A flood of closed connections leaves a bounded number behind, also where time does not advance.
 func TestEndedAreForgotten(t *testing.T) {
 	a := New(Options{})
 	packets := func(yield func(capture.Packet, error) bool) {

@@ -64,7 +64,7 @@ const (
 	farOff = 1 << 20
 	// farIdle is the silence after which data that is farOff on a closed connection opens another one.
 	farIdle = 2 * time.Second
-	// farOffLive and farIdleLive are the same for an open connection, where loss can explain much.
+	// farOffLive and farIdleLive are the same for an open connection, where loss can be the reason of much.
 	farOffLive  = 16 << 20
 	farIdleLive = 5 * time.Second
 )

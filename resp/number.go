@@ -27,10 +27,10 @@ func header(b []byte) (n int64, used int) {
 	return n, i + 2
 }
 
-// short reads what header reads where that is one or two digits and CRLF, as nearly always; b holds the first four bytes,
+// short reads what header reads, where that is one or two digits and CRLF, as nearly always; b holds the first four bytes,
 // the first one lowest. used counts the type byte before them too, and is 0 for anything else. It is inlined: taking
 // "0\r\n" and "00\r\n" off leaves the digits, and more than them where a byte is no digit or the line does not end there,
-// so that one comparison tells both.
+// so that one comparison checks both.
 func short(b uint32) (n int64, used int) {
 	const crlf = '\r' | '\n'<<8
 	if one := b&0xffffff - ('0' | crlf<<8); one <= 9 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// FuzzPieces: the short ways, Next's and Single, and the general one give the same values and errors, with the same marks, and leave
+// FuzzPieces: the fast paths, Next's and Single, and the general path give the same values, errors and marks, and leave
 // the decoder in the same state, whatever the bytes, the segments and the holes.
 func FuzzPieces(f *testing.F) {
 	seeds(f)
@@ -116,7 +116,7 @@ func samePieces(t *testing.T, b []byte, r *rand.Rand, longest int) {
 	}
 }
 
-// slowNext is Next without its short way.
+// slowNext is Next without its fast path.
 func slowNext(in *input, whole bool, pieces func() error) error {
 	if whole && in.pos == len(in.p) && in.unseen == 0 {
 		in.done()

@@ -2,7 +2,7 @@ package resp
 
 import "bytes"
 
-// RedirectKind tells the two redirections of Redis cluster apart.
+// RedirectKind is which of the two redirections of Redis cluster it is.
 type RedirectKind uint8
 
 // Redirections.
@@ -27,7 +27,7 @@ type Redirect struct {
 	Kind RedirectKind
 	Slot uint16
 	// Host is an address or name, an IPv6 address without brackets. It is empty for "the host you asked" and "?" where
-	// the node was told to announce a host name and has none.
+	// the node is configured to announce a host name and has none.
 	Host []byte
 	Port uint16
 }

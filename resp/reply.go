@@ -22,7 +22,7 @@ const (
 type Reply struct {
 	Start, End int64 // stream offsets: the reply, attributes included, is [Start, End)
 	Kind       Kind
-	Marker     byte // the type byte as sent: '$' and '*' tell the null bulk string and null array apart
+	Marker     byte // the type byte as sent: it separates the null bulk string '$' from the null array '*'
 	// N is the value of an integer, 1 or 0 for a boolean, the declared length in bytes of a bulk, verbatim or bulk
 	// error string, the declared count of an aggregate (pairs for a map), -1 for null, and 0 else. For streamed types
 	// it is what came in the end.

@@ -244,7 +244,7 @@ func (d *ReplyDecoder) run(rep *Reply) error {
 	}
 }
 
-// badEnd says whether the CRLF behind a string, as far as b holds it, is anything else. left counts from b[0].
+// badEnd reports whether the CRLF behind a string, as far as b contains it, is anything else. left counts from b[0].
 func badEnd(b []byte, left int64) bool {
 	n := int64(len(b))
 	if n == 0 {

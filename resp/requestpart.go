@@ -29,7 +29,7 @@ func (d *RequestDecoder) argument(b []byte, st *requestState) Arg {
 	return a
 }
 
-// keep appends bytes of the current argument to what is kept of it.
+// keep appends bytes of the current argument to what is stored of it.
 func (q *requestPart) keep(body []byte, st *requestState) {
 	if st.cut || st.index >= MaxArgs && st.index != q.req.NArgs-1 {
 		return

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text is text that a stranger wrote: a key, a value, an error line. It cannot be printed raw by accident: String
+// Text is untrusted text from the wire: a key, a value, an error line. It cannot be printed raw by accident: String
 // escapes, and only a writer that escapes for its own format asks for Raw. The bytes are borrowed from whatever they
 // were made of.
 type Text struct{ b []byte }

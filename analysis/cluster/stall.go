@@ -79,7 +79,7 @@ func (t *Topology) Finish() {
 	})
 }
 
-// inherit takes over the stalls that an earlier run knew of, of its own and of those before it, which it returns: they are
+// Inherit takes over the stalls that an earlier run knew of, of its own and of those before it, which it returns: they are
 // causes, and Stalls does not return them again.
 func (t *Topology) Inherit(before *Topology, earlier []*Stall) []*Stall {
 	all := slices.Concat(earlier, before.stalls.all)

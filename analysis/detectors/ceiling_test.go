@@ -7,7 +7,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
-// ceilings are the scenarios in which something is to be said, but not too surely.
+// ceilings are the scenarios in which something is to be reported, but not too surely.
 var ceilings = []struct {
 	scenario string
 	rules    []string
@@ -18,7 +18,7 @@ var ceilings = []struct {
 	{"rs102/fires_neighbour_waits_longer", []string{"RS102", "RS103"}, pairing.Possible},
 }
 
-// TestCeilings looks that what rests on an assumption is not said more surely than it.
+// TestCeilings looks that what rests on an assumption is not reported more surely than it.
 func TestCeilings(t *testing.T) {
 	for _, c := range ceilings {
 		s := load(t, filepath.Join("../../testdata/scenarios", c.scenario+".txt"))

@@ -30,7 +30,7 @@ func TestCutCapturesSayNothingNew(t *testing.T) {
 	}
 }
 
-// strongRules are the rules with a finding that is strong or surer, but for those that speak of the capture.
+// strongRules are the rules with a finding that is strong or surer, but for those that concern the capture.
 func strongRules(r result) map[string]bool {
 	rules := map[string]bool{}
 	for _, f := range r.findings {

@@ -12,12 +12,12 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// TestForRulesFindsTheSame: a run that does not tell what no rule asks for finds what the others find.
+// TestForRulesFindsTheSame: a run that does not emit what no rule asks for finds what the others find.
 func TestForRulesFindsTheSame(t *testing.T) {
 	for _, path := range scenarios(t) {
 		s := load(t, path)
-		var told [2]string
-		for i := range told {
+		var found [2]string
+		for i := range found {
 			run := analysis.NewRun(new(optionsOf(t, s)))
 			events := 0
 			if i == 1 {
@@ -50,13 +50,13 @@ func TestForRulesFindsTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			told[i] = string(text)
+			found[i] = string(text)
 			if commands := run.Summary().Commands; i == 1 && commands > 1000 && events > int(commands)/2 {
 				t.Errorf("%s: %d events for %d commands", filepath.Base(path), events, commands)
 			}
 		}
-		if told[0] != told[1] {
-			t.Errorf("%s:\n%s\nfor rules alone:\n%s", filepath.Base(path), told[0], told[1])
+		if found[0] != found[1] {
+			t.Errorf("%s:\n%s\nfor rules alone:\n%s", filepath.Base(path), found[0], found[1])
 		}
 	}
 }

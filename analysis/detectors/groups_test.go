@@ -21,8 +21,8 @@ conn w app:40000 -> redis:6379
 repeat 210 every 2ms { w > GET warm{i} => $v{i} }
 `
 
-// TestTwoServersOnOneHost: the client closes after each timeout of 6379, and uses the connection again on 6380. What is said
-// of one is not said of the other.
+// TestTwoServersOnOneHost: the client closes after each timeout of 6379, and uses the connection again on 6380. What is reported
+// of one is not reported of the other.
 func TestTwoServersOnOneHost(t *testing.T) {
 	_, all := findingsOfScenario(t, warm+`
 conn w2 app:40001 -> redis:6380

@@ -201,7 +201,7 @@ func TestIncidentOfJedis(t *testing.T) {
 	}
 }
 
-// quiet lists the captures with what of the topology and server rules may be said of them.
+// quiet lists the captures with what of the topology and server rules may be reported of them.
 var quiet = map[string][]string{
 	"01a_jedis262_buggy_T300.pcap": {"RS401"}, "01c_jedis262_fixed_T300.pcap": {"RS401"}, "01f_jedis262_timeouts_only.pcap": {"RS401"},
 	"02a_redispy451_asyncio_cancel.pcap": {"RS401"}, "02d_redispy455_asyncio_fixed.pcap": {"RS401"}, "03a_jedispool_leak_4s.pcap": {"RS401"},

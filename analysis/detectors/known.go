@@ -34,10 +34,10 @@ func versionFacts(lib client.Library) []string {
 	}
 	for _, k := range knownFaults {
 		if k.library == lib.Name && compareVersions(lib.Version, k.from) >= 0 && compareVersions(lib.Version, k.until) < 0 {
-			return []string{fmt.Sprintf("the client says it is %s %s, in which %s; fixed in %s", lib.Name, lib.Version, k.what, k.until)}
+			return []string{fmt.Sprintf("the client calls itself %s %s, in which %s; fixed in %s", lib.Name, lib.Version, k.what, k.until)}
 		}
 	}
-	return []string{fmt.Sprintf("the client says it is %s %s, of which no such fault is known: look at the code around it", lib.Name, lib.Version)}
+	return []string{fmt.Sprintf("the client calls itself %s %s, of which no such fault is known: look at the code around it", lib.Name, lib.Version)}
 }
 
 // compareVersions compares dotted numbers; what is no number counts as 0.

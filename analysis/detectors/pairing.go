@@ -11,7 +11,7 @@ import (
 
 // Helpers of the rules about what the server sent in reply to what: RS105 to RS108, RS111 to RS117, RS403 to RS408.
 
-// ofSession fills in whom an occurrence concerns.
+// ofSession fills in which client, server and library an occurrence concerns.
 func ofSession(s *analysis.Session, o incident.Occurrence) incident.Occurrence {
 	o.Client, o.Server, o.Conn = s.Client, s.Server, s.ID
 	if p := s.Population(); p != nil {

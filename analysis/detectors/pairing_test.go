@@ -31,7 +31,7 @@ func captured(tb testing.TB, name string, o analysis.Options) result {
 	return inspect(tb, src.Packets(), o)
 }
 
-// TestPhantomMoved finds the redirects that the clients of 01a say they took although their node owned the key: those
+// TestPhantomMoved finds the redirects that the clients of 01a logged although their node owned the key: those
 // and no others.
 func TestPhantomMoved(t *testing.T) {
 	for _, name := range []string{"01a_small", "01a_jedis262_buggy_T300"} {
@@ -94,7 +94,7 @@ func TestHealthyServers(t *testing.T) {
 }
 
 // TestSwallowedAuth is the laboratory's run of failing AUTHs against Redis 7.2.6: three are swallowed, the transactions
-// come out short, and nothing is said of the connection where AUTH stood first.
+// come out short, and nothing is reported of the connection where AUTH stood first.
 func TestSwallowedAuth(t *testing.T) {
 	r := captured(t, "lab_a1.pcap", analysis.Options{})
 	counts := map[string]int{}
@@ -112,7 +112,7 @@ func TestSwallowedAuth(t *testing.T) {
 	}
 }
 
-// TestNoise feeds random bytes in both directions: nothing may be said above "possible".
+// TestNoise feeds random bytes in both directions: nothing may be reported above "possible".
 func TestNoise(t *testing.T) {
 	alphabets := []string{"", "*$+-:\r\n0123456789GETPING", "*1\r\n$3\r\nGET\r\n+OK\r\n-ERR x\r\n:1\r\n"}
 	for seed := range uint64(200) {

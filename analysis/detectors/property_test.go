@@ -99,7 +99,7 @@ func verdicts(r result, name string) map[string]string {
 	return m
 }
 
-// sure lists the rules that speak at strong or proven.
+// sure lists the rules that report at strong or proven.
 func sure(r result) map[string]bool {
 	m := map[string]bool{}
 	for _, f := range r.findings {
@@ -137,7 +137,7 @@ func TestNothingLost(t *testing.T) {
 			clean := inspect(t, replay(s.packets), s.o)
 			for _, name := range share(damages, i) {
 				if name == "reordered" && s.name == "rs114/fires_p12_two_threads" {
-					continue // fewer of the writes can be told from resent ones
+					continue // fewer of the writes can be distinguished from resent ones
 				}
 				if name == "resegmented" && s.name == "rs104/fires_article_b" {
 					continue // the stream is joined at a reply that is cut in two: it may stay unread
@@ -167,7 +167,7 @@ func share[D any](damages map[string]D, number int) (names []string) {
 	return names
 }
 
-// TestLoss loses packets: findings may vanish, but nothing new may be said with certainty.
+// TestLoss loses packets: findings may vanish, but nothing new may be reported with certainty.
 func TestLoss(t *testing.T) {
 	damages := map[string]scenario.Damage{"bursts": scenario.DropBursts(0.05, 8, 9)}
 	for seed := range uint64(3) {

@@ -110,7 +110,7 @@ func TestKernelDrops(t *testing.T) {
 	}
 }
 
-// TestLossNamesWhatItWeakened: findings marked as weakened are named by RS901, and loss is always said.
+// TestLossNamesWhatItWeakened: findings marked as weakened are named by RS901, and loss is always reported.
 func TestLossNamesWhatItWeakened(t *testing.T) {
 	whole := packetsOf(t, "01a_small.pcap")
 	for seed := range uint64(10) {
@@ -131,7 +131,7 @@ func TestLossNamesWhatItWeakened(t *testing.T) {
 			}
 		}
 		if asm.Stats().LostBytes > 0 && !lost {
-			t.Errorf("seed %d: %d bytes lost, not said", seed, asm.Stats().LostBytes)
+			t.Errorf("seed %d: %d bytes lost, not reported", seed, asm.Stats().LostBytes)
 		}
 		for rule := range weak {
 			if !strings.Contains(notes, rule) {

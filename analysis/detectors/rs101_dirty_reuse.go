@@ -65,7 +65,7 @@ func why(d *reader.Desync, a *reader.Abandonment) []string {
 	var facts []string
 	switch d.Stance.Basis {
 	case client.BasisGiven:
-		facts = append(facts, "no pipeline: --policy says that this client waits for each reply")
+		facts = append(facts, "no pipeline: by --policy this client waits for each reply")
 	case client.BasisNamed:
 		facts = append(facts, fmt.Sprintf("no pipeline: the client calls itself %s, which waits for each reply", d.Library.Name))
 	case client.BasisGuessed:
@@ -78,7 +78,7 @@ func why(d *reader.Desync, a *reader.Abandonment) []string {
 			facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply", d.Stance.Sends))
 			break
 		}
-		facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply; accused from a silence of %s on",
+		facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply; reported from a silence of %s on",
 			d.Stance.Sends, ms(a.Learned)))
 	default:
 		facts = append(facts, fmt.Sprintf("whether this client is supposed to pipeline is not known: %d sends are too few to learn from", d.Stance.Sends))

@@ -24,7 +24,7 @@ func ImpossibleReply() *analysis.Detector {
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The server, or a proxy in between, left out, added or reordered replies. Redis itself answers in order: look at what stands " +
-					"between (a proxy, a pooler, a server that only speaks its protocol). Do not pipeline the commands named until it is fixed."
+					"between (a proxy, a pooler, a server that only implements its protocol). Do not pipeline the commands named until it is fixed."
 			}
 			return analysis.Hooks{Aligned: func(a *pairing.Alignment) {
 				if !a.Resolved || !a.Swapped || a.NMisfits < 2 && !a.Foreign {

@@ -66,7 +66,7 @@ type redirected struct {
 	what   string
 }
 
-// redirected remembers which node sent whom away.
+// redirected remembers which node redirected which client.
 func (w *foreignMoves) redirected(a *analysis.Answered) {
 	if _, ok := resp.ParseRedirect(a.Reply.Text); !ok {
 		return

@@ -23,7 +23,7 @@ func MissingReply() *analysis.Detector {
 					"the connection. A proxy that merges two errors into one line (twemproxy#404), and a server that drops a reply, look like this."
 			}
 			return analysis.Hooks{Aligned: func(a *pairing.Alignment) {
-				if !a.Resolved || a.Skips == 0 || swallowed(a) || a.Live == nil {
+				if !a.Resolved || a.Skips == 0 || authsOnly(a) || a.Live == nil {
 					return
 				}
 				addSkip(r, a, incident.Critical)
@@ -55,7 +55,7 @@ func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Sever
 			}
 			facts = append(append(facts, misfits(run, a)...),
 				"left out, and with it every reply moved to the next command, everything fits; no other pairing does as well",
-				"neither CLIENT REPLY nor lost packets explain it")
+				"neither CLIENT REPLY nor lost packets are the reason")
 			return incident.Example{File: run.File(ex.File), Frames: framesOf(a, ex.Frame), Facts: append(facts, more...)}
 		},
 	}))

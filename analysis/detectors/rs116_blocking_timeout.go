@@ -18,7 +18,7 @@ func BlockingTimeout() *analysis.Detector {
 		ID: "RS116", Name: "blocking-timeout", Severity: incident.High, Since: "0.1.0",
 		Summary: "the client gave up on a blocking command before that command's own timeout",
 		Params: []incident.Param{
-			{Name: "min_events", Default: "2", Meaning: "waits of equal length that tell a timeout from a client that shuts down; one is enough where an element was lost"},
+			{Name: "min_events", Default: "2", Meaning: "waits of equal length that separate a timeout from a client that shuts down; one is enough where an element was lost"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &blockWatch{
@@ -42,7 +42,7 @@ const (
 	maxBlockWaits  = 64   // the latest waits of a client, in which the next one finds its like
 )
 
-// blockWatch collects blocking commands that were given up, until enough of equal length or a lost element say why.
+// blockWatch collects blocking commands that were given up, until enough of equal length or a lost element show why.
 type blockWatch struct {
 	r     *analysis.Reporter
 	least int // of equal length

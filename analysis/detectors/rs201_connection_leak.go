@@ -55,8 +55,8 @@ type leaks struct {
 	lastUse  incident.Facts[string] // the last thing on one of a group's lost connections
 }
 
-// ended keeps connections that the client left open. One that was reset is no suspect before a foreign reply was read on
-// it, which desync tells.
+// ended stores connections that the client left open. One that was reset is no suspect before a foreign reply was read on
+// it, which desync shows.
 func (w *leaks) ended(e *analysis.Ended) {
 	s := e.Session
 	ex := s.LastExchange()

@@ -56,7 +56,7 @@ func PoolLeak() *analysis.Detector {
 	}
 }
 
-// poolGrowth is what the texts say of one client's pools.
+// poolGrowth is what the texts report of one client's pools.
 type poolGrowth struct {
 	chains int           // at most so many pools
 	step   time.Duration // from one pool to the next; 0: not steady

@@ -27,7 +27,7 @@ func MaxclientsReject() *analysis.Detector {
 		Step: incident.StepText{One: "1 new connection was refused", Many: "%d new connections were refused"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &refusals{
-				r: r, open: map[int64]turnedAway{}, servers: map[netip.AddrPort]*fullServer{},
+				r: r, open: map[int64]rejection{}, servers: map[netip.AddrPort]*fullServer{},
 				refused: r.EvidenceBound(maxRefused, "refused connections", "further refused connections"),
 				full:    r.EvidenceBound(maxFullServers, "servers at their limit", "further servers that refuse connections"),
 			}
@@ -43,10 +43,10 @@ func MaxclientsReject() *analysis.Detector {
 	}
 }
 
-// holdersShown is how many of the clients that hold the connections are named.
+// holdersShown is how many of the clients with the most connections are named.
 const holdersShown = 10
 
-// Bounds of what is kept of refused connections.
+// Bounds of what is stored of refused connections.
 const (
 	maxRefused     = 1 << 14 // that are not yet over
 	maxFullServers = 1 << 10
@@ -55,15 +55,15 @@ const (
 // refusals collects connections that a full server rejected.
 type refusals struct {
 	r       *analysis.Reporter
-	open    map[int64]turnedAway // refused connections that are not yet over
+	open    map[int64]rejection // refused connections that are not yet over
 	servers map[netip.AddrPort]*fullServer
 	groups  incident.Facts[fullServer]
 
 	refused, full *bound.Bound // of open and of servers
 }
 
-// turnedAway is one connection turned away.
-type turnedAway struct {
+// rejection is one connection refused by the server.
+type rejection struct {
 	frame int64
 	file  int32
 	time  capture.Time
@@ -80,7 +80,7 @@ type fullServer struct {
 	reported                   bool // what is counted here is the group's own
 }
 
-// holder is a client and the connections it held when the server was full.
+// holder is a client and the connections it had when the server was full.
 type holder struct {
 	client netip.Addr
 	open   int
@@ -95,7 +95,7 @@ func (w *refusals) odd(o *pairing.Oddity) {
 	if !w.refused.Admits(len(w.open)) || f == nil && !w.full.Admits(len(w.servers)) {
 		return
 	}
-	w.open[s.ID] = turnedAway{o.Frame, o.File, o.Time, o.Info.K, resp.TextOf(o.Info.Text.Raw()).Short(60)}
+	w.open[s.ID] = rejection{o.Frame, o.File, o.Time, o.Info.K, resp.TextOf(o.Info.Text.Raw()).Short(60)}
 	if f == nil {
 		f = &fullServer{}
 		w.servers[s.Server] = f
@@ -106,7 +106,7 @@ func (w *refusals) odd(o *pairing.Oddity) {
 	}
 }
 
-// count keeps who held the server's connections when the first was refused: later ones may wait in the kernel's backlog.
+// count notes which clients had the server's connections when the first was refused: later ones may wait in the kernel's backlog.
 func (f *fullServer) count(run *analysis.Run, server netip.AddrPort, refused netip.Addr) {
 	var now []holder
 	held := 0
@@ -164,7 +164,7 @@ func (w *refusals) add(f *fullServer, o incident.Occurrence) {
 	w.servers[o.Server] = kept
 }
 
-func (w *refusals) occurrence(s *analysis.Session, x turnedAway) incident.Occurrence {
+func (w *refusals) occurrence(s *analysis.Session, x rejection) incident.Occurrence {
 	ex := s.LastExchange()
 	run := w.r.Run()
 	late := s.Facts().Late.Seen()

@@ -33,7 +33,7 @@ func WriteAfterClose() *analysis.Detector {
 	}
 }
 
-// lateWrites collects writes that met a reset.
+// lateWrites collects writes that were answered by a reset.
 type lateWrites struct {
 	r      *analysis.Reporter
 	groups incident.Facts[closings]

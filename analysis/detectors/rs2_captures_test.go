@@ -51,7 +51,7 @@ func surest(list []incident.Finding) (c pairing.Confidence) {
 	return c
 }
 
-// says returns all that a finding tells, for a search in it.
+// says returns all texts of a finding, for a search in them.
 func says(f incident.Finding) string {
 	var b strings.Builder
 	b.WriteString(f.Title + "\n" + f.Remedy + "\n" + strings.Join(f.Notes, "\n"))
@@ -73,7 +73,7 @@ func truth(t *testing.T, name string, into any) {
 	}
 }
 
-// TestPoolRulesOnCaptures holds the rules on pools and connections against what the captures' notes say: findings of a
+// TestPoolRulesOnCaptures compares the rules on pools and connections with the captures' notes: findings of a
 // rule, how often, how sure, and words that must be there.
 func TestPoolRulesOnCaptures(t *testing.T) {
 	type want struct {
@@ -165,7 +165,7 @@ func TestLeakedConnections(t *testing.T) {
 }
 
 // TestRefusalAnswersNoCommand holds the pairing against a real refusal, which followed MGET by 9 us, and by
-// its ACK number answers nothing. Where the server's kernel had acknowledged the command, the text alone tells.
+// its ACK number answers nothing. Where the server's kernel had acknowledged the command, only the text shows it.
 func TestRefusalAnswersNoCommand(t *testing.T) {
 	r := inspectCapture(t, "lab_s1.pcap")
 	for _, port := range []uint16{59732, 59746} {

@@ -36,7 +36,7 @@ func MovedToSelf() *analysis.Detector {
 				return fmt.Sprintf("%s sends clients back to itself: %s", f.Server, plural(f.Count, "MOVED", "times MOVED"))
 			}
 			r.Remedy = func(*incident.Finding) string {
-				return "The node says that the slot is at its own address: the endpoint is a shared name or behind address translation, or the slot " +
+				return "The node gives its own address for the slot: the endpoint is a shared name or behind address translation, or the slot " +
 					"map is in the middle of a failover. Reconnect and resolve the name again; do not retry on the same connection."
 			}
 			return analysis.Hooks{Redirect: w.see, Finish: w.finish}

@@ -30,7 +30,7 @@ func WrongSlotClient() *analysis.Detector {
 		ID: "RS309", Name: "wrong-slot-client", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a client computes the slots of keys wrongly",
 		Params: []incident.Param{
-			{Name: "min", Default: "20", Meaning: "redirected keys that the wrong hash must explain"},
+			{Name: "min", Default: "20", Meaning: "redirected keys whose node the wrong hash must give"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &hashers{
@@ -99,7 +99,7 @@ func tagged(key []byte) []byte {
 	return tag
 }
 
-// hasher is what is kept of one client.
+// hasher is what is stored of one client.
 type hasher struct {
 	misses   []miss
 	n        int
@@ -117,10 +117,10 @@ type miss struct {
 	at             capture.Time
 }
 
-// hashers looks for what explains where clients send their keys.
+// hashers looks for a wrong hash by which clients choose their nodes.
 type hashers struct {
 	r       *analysis.Reporter
-	least   int // redirected keys whose node a wrong hash must explain
+	least   int // redirected keys whose node a wrong hash must give
 	clients map[netip.Addr]*hasher
 	bound   *bound.Bound              // of clients
 	faults  incident.Facts[wrongHash] // of each client
@@ -168,7 +168,7 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 			m := &h.misses[j]
 			slot := x.slot(m.key)
 			if slot == resp.Slot(m.key) {
-				tested++ // this hash would have been right: it does not explain the miss
+				tested++ // this hash would have been right: it is not the reason of the miss
 				continue
 			}
 			owner := r.Topology().SlotOwner(client, slot)

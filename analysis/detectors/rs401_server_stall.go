@@ -67,7 +67,7 @@ type waitSpan struct {
 	from, to capture.Time
 }
 
-// stallsOfServer is what the texts say of all stalls of a server.
+// stallsOfServer is what the texts report of all stalls of a server.
 type stallsOfServer struct {
 	longest  time.Duration
 	start    capture.Time // of the longest

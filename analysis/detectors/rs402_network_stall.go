@@ -16,10 +16,10 @@ const (
 	// idleCut is the idle time before a command that is never acknowledged from which on something on the way has
 	// most likely forgotten the connection (RS207).
 	idleCut = 60 * time.Second
-	// maxResends bounds the retransmissions that are kept of one connection, and maxResending the connections.
+	// maxResends bounds the retransmissions that are stored of one connection, and maxResending the connections.
 	maxResends   = 32
 	maxResending = 1 << 13
-	// maxFound bounds the commands that are kept until the end, maxFoundShown those with an example.
+	// maxFound bounds the commands that are stored until the end, maxFoundShown those with an example.
 	maxFound      = 1 << 14
 	maxFoundShown = 1024
 )

@@ -98,7 +98,7 @@ func fromProxy(r *analysis.Run, a *analysis.Answered, p *proxyReply) incident.Oc
 		Notes:    []string{"the texts are those of " + p.who},
 	}
 	if ex.Command.Is(commands.Scripting) {
-		o.Confidence = pairing.Possible // a script may say anything
+		o.Confidence = pairing.Possible // a script may return anything
 	}
 	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 {
 		o.Weakened, o.Confidence = true, o.Confidence.Down()

@@ -23,7 +23,7 @@ func SwallowedAuth() *analysis.Detector {
 					"its reply before anything else; fix the credentials."
 			}
 			return analysis.Hooks{Aligned: func(a *pairing.Alignment) {
-				if a.Resolved && swallowed(a) {
+				if a.Resolved && authsOnly(a) {
 					addSkip(r, a, incident.Critical, fmt.Sprintf("%s stood behind %s unanswered when it was sent",
 						a.Skipped[0].CommandName(), plural(a.Skipped[0].Outstanding, "command", "commands")))
 				}
@@ -32,8 +32,8 @@ func SwallowedAuth() *analysis.Detector {
 	}
 }
 
-// swallowed reports whether the only commands left without a reply are AUTH, or HELLO, that were not first.
-func swallowed(a *pairing.Alignment) bool {
+// authsOnly reports whether the only commands left without a reply are AUTH, or HELLO, that were not first.
+func authsOnly(a *pairing.Alignment) bool {
 	for _, ex := range a.Skipped {
 		if name := ex.CommandName(); ex.Outstanding == 0 || name != "AUTH" && name != "HELLO" {
 			return false

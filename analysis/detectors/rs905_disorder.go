@@ -7,7 +7,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 )
 
-// Disorder is RS905: frames further from their place in time than reordering explains, or a clock that was set.
+// Disorder is RS905: frames further from their place in time than reordering accounts for, or a clock that was set.
 func Disorder() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS905", Name: "disorder", Severity: incident.Info, Since: "0.1.0",

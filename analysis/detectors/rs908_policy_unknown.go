@@ -15,7 +15,7 @@ import (
 func PolicyUnknown() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS908", Name: "policy-unknown", Severity: incident.Info, Since: "0.1.0",
-		Summary: "nobody can say whether a client is supposed to pipeline",
+		Summary: "it is not known whether a client is supposed to pipeline",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("cannot tell whether %s is supposed to pipeline: %s it wrote on before a reply", f.Client, counted(int64(f.Count), "time", "times"))
@@ -44,7 +44,7 @@ func unjudged(run *analysis.Run, u *reader.Unjudged) incident.Occurrence {
 				File: run.File(u.File), Frames: frames(u.Given, u.Next),
 				Facts: []string{
 					fmt.Sprintf("%s (frame %d) had no reply when, %s later, the next command was written (frame %d)", u.Command, u.Given, seconds(u.Gap), u.Next),
-					fmt.Sprintf("%s of this client say too little: a library's name, a read timeout or more traffic would", counted(int64(u.Sends), "clean send", "clean sends")),
+					fmt.Sprintf("%s of this client are too few: a library's name, a read timeout or more traffic would", counted(int64(u.Sends), "clean send", "clean sends")),
 				},
 			}
 		},

@@ -21,14 +21,14 @@ func newSuspects(set *bound.Set) *suspects {
 	})}
 }
 
-// add keeps a connection. At twice the bound the least suspicious are dropped.
+// add stores a connection. At twice the bound the least suspicious are dropped.
 func (s *suspects) add(l *lost, now capture.Time) {
 	if s.byConn[l.conn] = l; len(s.byConn) >= 2*s.limit.Limit {
 		s.drop(now)
 	}
 }
 
-// drop keeps as many as the bound says. Those that may still be reported count as a hit.
+// drop leaves as many as the bound allows. Those that may still be reported count as a hit.
 func (s *suspects) drop(now capture.Time) {
 	all := make([]*lost, 0, len(s.byConn))
 	for _, l := range s.byConn {

@@ -2,7 +2,7 @@ package pairing
 
 // Costs of the moves of an alignment. A command that the server left out, and a reply that it added, are rare; a known
 // fault of servers is less so; two neighbours in the wrong order are rarer than either; a reply that cannot answer its
-// command is the last resort, and means that the table of commands is wrong about this server.
+// command is the last resort: the table of commands is wrong about this server.
 const (
 	CostSkip     = 6
 	costKnown    = 4
@@ -12,7 +12,7 @@ const (
 	costNever    = 1 << 20
 )
 
-// fit says what speaks for and against one reply answering one command.
+// Fit is the verdict on one reply as the answer of one command.
 type Fit uint8
 
 const (
@@ -34,15 +34,15 @@ const (
 	outcomeUnset
 )
 
-// puzzle is an alignment to be found: commands and replies in order, and how well each suits each.
-type Puzzle struct {
+// alignmentProblem is commands and replies in order, and how well each suits each: the alignment is to be found.
+type alignmentProblem struct {
 	Commands, Replies int
 	Fit               func(command, reply int) Fit
 	Known             func(command int) bool // servers are known to leave this one out
-	Quiet             bool                   // the server has said all that it will say
+	Quiet             bool                   // the server has sent all replies that it will send
 }
 
-// solution is the best alignment, or what the best ones have in common.
+// Solution is the best alignment, or what the best ones have in common.
 type Solution struct {
 	Cost     int
 	unique   bool
@@ -54,15 +54,15 @@ type Solution struct {
 	swapped  bool
 	fifo     int  // contradictions when each reply goes to the next command
 	hard     bool // one of them is by slot or echo
-	bad      bool // the best alignment still holds a contradiction
+	bad      bool // the best alignment still contains a contradiction
 }
 
-// solve finds the cheapest alignments by dynamic programming over (command, reply), O(commands × replies).
+// Solve finds the cheapest alignments by dynamic programming over (command, reply), O(commands × replies).
 //
 //  1. ahead[i][j] is the cost of the best way to (i, j), behind[i][j] that of the best way on from there.
 //  2. A move is on a best alignment if the cost up to it, its own and the cost behind it make the minimum.
-//  3. What a command got is certain if all such moves that consume it say the same.
-func (p *Puzzle) Solve() Solution {
+//  3. What a command got is certain if all such moves that consume it agree.
+func (p *alignmentProblem) Solve() Solution {
 	n, m := p.Commands, p.Replies
 	w := m + 1
 	ahead, behind := make([]int, (n+1)*w), make([]int, (n+1)*w)
@@ -164,7 +164,7 @@ func (p *Puzzle) Solve() Solution {
 }
 
 // countSkips returns how many commands are left without a reply, where only such moves cost anything.
-func (p *Puzzle) countSkips(s *Solution) int {
+func (p *alignmentProblem) countSkips(s *Solution) int {
 	cost := s.Cost
 	if p.Quiet && s.Commands[len(s.Commands)-1].Reply == OutcomePending {
 		return 0
@@ -185,7 +185,7 @@ func (p *Puzzle) countSkips(s *Solution) int {
 }
 
 // trailing is the cost of leaving the commands from i on without a reply.
-func (p *Puzzle) trailing(i int) int {
+func (p *alignmentProblem) trailing(i int) int {
 	if !p.Quiet {
 		return 0
 	}
@@ -193,7 +193,7 @@ func (p *Puzzle) trailing(i int) int {
 }
 
 // moves calls yield with each way on from (i, j).
-func (p *Puzzle) moves(i, j int, yield func(i2, j2, cost int, swap bool)) {
+func (p *alignmentProblem) moves(i, j int, yield func(i2, j2, cost int, swap bool)) {
 	n, m := p.Commands, p.Replies
 	if i < n && j < m {
 		switch p.Fit(i, j) {
@@ -221,28 +221,28 @@ func (p *Puzzle) moves(i, j int, yield func(i2, j2, cost int, swap bool)) {
 	}
 }
 
-// agreed reports whether the solution may be asserted: it is better than the plain pairing, and the contradictions
-// that it resolves are witnesses enough: two, or one by slot or echo, or one beside a known fault of servers, or one
-// beside a command that the plain pairing leaves without a reply for good, or a reply that it leaves without a command.
-func (s *Solution) Agreed(p *Puzzle) bool {
+// Agreed reports whether the solution may be asserted: it is better than the pairing in order, and it resolves enough
+// contradictions of that: two, or one by slot or echo, or one beside a known fault of servers, or one beside a command
+// that the pairing in order leaves without a reply for good, or a reply that it leaves without a command.
+func (s *Solution) Agreed(p *alignmentProblem) bool {
 	if s.bad {
 		return false
 	}
-	witnesses := s.fifo
+	resolved := s.fifo
 	if s.hard {
-		witnesses++
+		resolved++
 	}
 	for _, i := range s.skipped {
 		if p.Known(i) {
-			witnesses++
+			resolved++
 			break
 		}
 	}
 	if p.Quiet && p.Commands != p.Replies {
-		witnesses++
+		resolved++
 	}
-	return s.fifo > 0 && witnesses >= minWitness
+	return s.fifo > 0 && resolved >= minResolved
 }
 
-// minWitness is how many contradictions of the plain pairing another one must resolve.
-const minWitness = 2
+// minResolved is how many contradictions of the pairing in order another one must resolve.
+const minResolved = 2

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// letters makes a puzzle of words: a command is a letter, and the replies that fit it are the same letter in lower case.
-// 'X' takes anything, 'A' is a command that servers are known to leave out, '!' a reply that fits nothing.
-func letters(commands, replies string, quiet bool) *Puzzle {
-	return &Puzzle{
+// letters makes an alignment problem of words: a command is a letter, and the replies that fit it are the same letter in
+// lower case. 'X' takes anything, 'A' is a command that servers are known to leave out, '!' a reply that fits nothing.
+func letters(commands, replies string, quiet bool) *alignmentProblem {
+	return &alignmentProblem{
 		Commands: len(commands), Replies: len(replies), Quiet: quiet,
 		Fit: func(i, j int) Fit {
 			if commands[i] == 'X' || strings.ToLower(commands[i:i+1]) == replies[j:j+1] {
@@ -54,11 +54,11 @@ func TestAlignments(t *testing.T) {
 		{"GGI", "gi", true, "??1", true, 1, 0},     // one of two is left out
 		{"GI", "ggi", true, "?2", true, 0, 1},      // one of two is too many
 		{"GIGL", "ggil", true, "0213", true, 0, 0}, // neighbours exchanged
-		{"PAG", "pg", true, "0-1", true, 1, 0},     // a swallowed AUTH
+		{"PAG", "pg", true, "0-1", true, 1, 0},     // an AUTH left out
 		{"PAG", "pg", false, "0-1", true, 1, 0},    // … needs no silence
 		{"GI", "gg", true, "01", false, 0, 0},      // the table is wrong about one command
-		{"GGGG", "ggg", true, "????", false, 1, 0}, // nothing tells which
-		{"I", "g", false, ".", false, 0, 0},        // too early to tell
+		{"GGGG", "ggg", true, "????", false, 1, 0}, // nothing shows which
+		{"I", "g", false, ".", false, 0, 0},        // too early to decide
 		{"XI", "gi", true, "01", false, 0, 0},      // an unknown command takes anything
 	} {
 		p := letters(c.commands, c.replies, c.quiet)

@@ -8,7 +8,7 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// maxAnchor is how many commands that the capture does not hold may still wait for a reply where it begins.
+// maxAnchor is how many commands that the capture does not contain may still wait for a reply where it begins.
 const maxAnchor = 8
 
 // Shortest encodings of a command and of a reply: "*1\r\n$3\r\nGET\r\n" and "_\r\n". They bound how many were in a hole.
@@ -19,10 +19,10 @@ const (
 
 // Quiet points. A server that has all commands answers them at once, so one that was silent for a while and then
 // answers a new command promptly owes nothing older. One such point may be a coincidence with the end of a stall;
-// several that all say the same are none.
+// several at the same shift are not.
 const (
 	longQuiet    = time.Second          // alone enough
-	shortQuiet   = time.Millisecond     // the least that says anything
+	shortQuiet   = time.Millisecond     // the least that counts
 	promptReply  = 5 * time.Millisecond // an answer at once
 	votesNeeded  = 8
 	votesOfQuiet = 3 // of a silence of quietAfter or more; a shorter one has 1
@@ -37,10 +37,10 @@ type anchor struct {
 	first   int  // number of the first command that is in doubt
 	lo, hi  int  // possible shifts
 	closed  bool // no shift but these is possible
-	dead    [2*maxAnchor + maxHeld + 1]bool
+	dead    [2*maxAnchor + maxBuffered + 1]bool
 	voted   int
 	votes   int
-	quiet   bool // the next reply shows whether a quiet point holds
+	quiet   bool // the next reply shows whether a quiet point is one
 	weight  int
 	shift   int // that it stands for
 	command int64
@@ -53,8 +53,8 @@ type anchor struct {
 
 func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 
-// doubt says that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
-// and hi. closed says that no other shift is possible.
+// doubt takes that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
+// and hi. closed: no other shift is possible.
 func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 	if s.contradictory() {
 		s.open.resolve(s, false, true)
@@ -64,20 +64,20 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 		lo, hi = -maxAnchor, max(hi, s.open.anchor.hi)
 		s.open.guess(s)
 	}
-	if lo < -maxAnchor || hi > maxAnchor+maxHeld {
+	if lo < -maxAnchor || hi > maxAnchor+maxBuffered {
 		closed = false
 	}
 	if lo == 0 && hi == 0 && closed {
 		return
 	}
 	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxHeld), closed: closed}}
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxBuffered), closed: closed}}
 	for _, ex := range s.Pending.Rest() {
 		ex.Flags |= Uncertain | AfterHole
 	}
 }
 
-// doubtCommands says that n bytes of the client's stream before the command of the given number were lost, or were none.
+// doubtCommands takes that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
 func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 	unseen := n/minCommandBytes + 1
@@ -96,7 +96,7 @@ func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 	s.open = &unresolved{anchoring: true, anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
 }
 
-// doubtReplies says that n bytes of the server's stream were lost, or were no reply.
+// doubtReplies takes that n bytes of the server's stream were lost, or were no reply.
 func (d *doubts) doubtReplies(s *Session, n int64) {
 	hi := s.Pending.Len()
 	if !s.Unanchored() {
@@ -114,7 +114,7 @@ func (h *unresolved) beforeLoss(s *Session) bool {
 func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
-	h.keep(r, info)
+	h.add(r, info)
 	left, last := 0, 0
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
@@ -141,7 +141,7 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		h.anchorAt(s, h.anchor.turn)
 	default:
 		h.vote(s, info)
-		if s.open != nil && len(h.replies) >= maxHeld {
+		if s.open != nil && len(h.replies) >= maxBuffered {
 			h.guess(s)
 		}
 	}
@@ -214,7 +214,7 @@ func silenceAt(s *Session, now capture.Time) (time.Duration, bool) {
 	return now.Sub(last), true
 }
 
-// vote counts what the first reply after a quiet point says.
+// vote counts a quiet point for its shift if the first reply after it confirms it.
 func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	a := &h.anchor
 	if !a.quiet {
@@ -234,7 +234,7 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	}
 }
 
-// anchorAt ends the doubt: the replies held serve the commands at this shift.
+// anchorAt ends the doubt: the buffered replies serve the commands at this shift.
 func (h *unresolved) anchorAt(s *Session, shift int) {
 	h.place(s, shift, true)
 	s.open = nil
@@ -243,7 +243,7 @@ func (h *unresolved) anchorAt(s *Session, shift int) {
 	}
 }
 
-// guess gives up on what is held: it is paired at the likeliest shift and stays uncertain. The search goes on with what
+// guess gives up on what is buffered: it is paired at the likeliest shift and stays uncertain. The search goes on with what
 // follows.
 func (h *unresolved) guess(s *Session) {
 	a := &h.anchor
@@ -266,14 +266,14 @@ func (h *unresolved) guess(s *Session) {
 		s.open = nil
 		return
 	}
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxHeld)}}
+	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}
 }
 
 func abs(n int) int { return max(n, -n) }
 
-// place pairs the held replies at a shift.
+// place pairs the buffered replies at a shift.
 func (h *unresolved) place(s *Session, shift int, sure bool) {
-	s.open = &unresolved{anchoring: true} // nothing is kept back any more, and the pairing is still in doubt
+	s.open = &unresolved{anchoring: true} // nothing is buffered any more, and the pairing is still in doubt
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
 			s.dropPending()
@@ -296,7 +296,7 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 	}
 }
 
-// anchorAtRefusal ends the doubt where the server says that the client broke the protocol: it has answered all commands
+// anchorAtRefusal ends the doubt where the server reports a protocol error of the client: it has answered all commands
 // before that.
 func (h *unresolved) anchorAtRefusal(s *Session) {
 	n := 0

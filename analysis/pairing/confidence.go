@@ -1,15 +1,15 @@
 package pairing
 
-// Confidence says how surely a claim follows from the capture. The zero value is not printed.
+// Confidence is how surely a claim follows from the capture. The zero value is counted, not printed.
 type Confidence uint8
 
 // Confidence levels, least first.
 const (
-	Unsaid   Confidence = iota // below one half: counted in the summary only
-	Possible                   // two assumptions, a gap in the window, or the client's policy is unknown
-	Likely                     // one ordinary assumption that this capture does not test
-	Strong                     // one assumption that this capture tests
-	Proven                     // follows from captured bytes and sequence arithmetic
+	Suppressed Confidence = iota // below one half: counted in the summary only
+	Possible                     // two assumptions, a gap in the window, or the client's policy is unknown
+	Likely                       // one ordinary assumption that this capture does not test
+	Strong                       // one assumption that this capture tests
+	Proven                       // follows from captured bytes and sequence arithmetic
 )
 
 var confidenceNames = [...]string{"", "possible", "likely", "strong", "proven"}
@@ -37,3 +37,6 @@ func ParseConfidence(word string) (Confidence, bool) {
 	}
 	return 0, false
 }
+
+// Unsaid is the old name of Suppressed.
+const Unsaid = Suppressed

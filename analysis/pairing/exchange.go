@@ -15,7 +15,7 @@ type Event interface{ Event() }
 // Event marks a judged command as an event.
 func (*Exchange) Event() {}
 
-// ReplyInfo is what is kept of one reply.
+// ReplyInfo is what is stored of one reply.
 type ReplyInfo struct {
 	Start, End int64 // place in the server's stream
 	K          int64 // ACK number of its first byte's segment: how much of the client's stream the server's kernel had
@@ -36,14 +36,14 @@ func (r *ReplyInfo) IsError() bool { return r.Kind == resp.Error }
 // Bytes returns the length on the wire.
 func (r *ReplyInfo) Bytes() int64 { return r.End - r.Start }
 
-// Snippet is the beginning of a text from the wire, kept in place.
+// Snippet is the beginning of a text from the wire, stored in place.
 type Snippet struct {
 	buf  [64]byte
 	n    uint8
 	full int32
 }
 
-// Set keeps the beginning of b; length is that of the whole text.
+// Set stores the beginning of b; length is that of the whole text.
 func (s *Snippet) Set(b []byte, length int) {
 	s.n = uint8(copy(s.buf[:], b))
 	s.full = int32(min(length, 1<<31-1))
@@ -55,10 +55,10 @@ func (s *Snippet) Len() int { return int(s.full) }
 // Whole reports whether nothing was cut off.
 func (s *Snippet) Whole() bool { return int(s.n) == int(s.full) }
 
-// Raw returns the kept bytes, borrowed from s.
+// Raw returns the stored bytes, borrowed from s.
 func (s *Snippet) Raw() []byte { return s.buf[:s.n] }
 
-// Belief says whose reply a caller got.
+// Belief is whose reply a caller got, as the reader infers it.
 type Belief struct {
 	Index      int // the command whose reply it was; 0: none, the caller gave up
 	Confidence Confidence
@@ -86,11 +86,11 @@ type Exchange struct {
 	// Owed counts the replies owed before this command was written, as far as known.
 	Owed int
 
-	Refs          int8 // queues that hold it
+	Refs          int8 // queues that contain it
 	Contradiction string
 	Foreign       bool          // the contradiction is by slot or echo
 	idle          time.Duration // silence of the client before it
-	Beat          bool          // a clock may have written it, see beats
+	Beat          bool          // a timer may have written it, see package client
 	Caller        callerMarks
 }
 
@@ -147,10 +147,10 @@ type callerMarks struct {
 	Half       bool // a part of its reply was read and the rest left
 }
 
-// troubled reports whether a rule may want the exchange.
+// Troubled reports whether a rule may want the exchange.
 func (ex *Exchange) Troubled() bool { return ex.Flags&GivenUp != 0 || ex.Session.repeated }
 
-// waits reports whether the caller of a command waits for a reply.
+// Waits reports whether the caller of a command waits for a reply.
 func (ex *Exchange) Waits() bool { return ex.Flags&NoReplyDue == 0 && ex.totalDue > 0 }
 
 // Slot returns the cluster slot of the command's first key. ok is false where there is none or it was not captured whole.
@@ -183,7 +183,7 @@ const (
 	NotAwaited                            // QUIT, RESET, REPLCONF ACK and other commands that nobody waits for
 	Pushed                                // its confirmation came as a push
 	Subscribing                           // SUBSCRIBE and its family: many confirmations
-	GivenUp                               // its caller was seen to stop waiting: WaitEnded was told
+	GivenUp                               // its caller was seen to stop waiting: WaitEnded was emitted
 	AfterQuit                             // written behind QUIT
 	LeftOut                               // the server sent no reply to it, though one was due
 )

@@ -62,13 +62,13 @@ type echoes struct {
 	time    capture.Time
 }
 
-// hole takes a segment that says how many bytes are missing before it.
+// hole takes a segment before which bytes are missing.
 func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	h.Holes++
 	if h.First.Missing == 0 {
 		h.First = Hole{who == RoleClient, seg.Offset - seg.Missing, seg.Missing, seg.Frame, seg.File, seg.Time}
 	}
-	// What is missing carried timestamps too: the bytes are the better witness.
+	// What is missing carried timestamps too, and the bytes show the loss better.
 	h.clocks[RoleClient].waiting, h.clocks[RoleServer].waiting = false, false
 	h.clocks[who].known = false
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// Kind says what a connection carries.
+// Kind is what a connection carries.
 type Kind uint8
 
 // What a connection may carry.
 const (
-	Undecided   Kind = iota // no payload yet, or none that tells
+	Undecided   Kind = iota // no payload yet, or none that shows what it is
 	RESP                    // commands and replies
 	PubSub                  // RESP, mostly messages to a subscriber
 	Monitor                 // RESP, a MONITOR stream
@@ -32,7 +32,7 @@ func (k Kind) decoded() bool { return k == RESP || k == PubSub || k == Monitor }
 // begins like RESP before the connection is given up as something else.
 const undecidedLimit = 64
 
-// decide says which end is the client: by the SYN, else by the ports given, else by what the first payload looks
+// decide decides which end is the client: by the SYN, else by the ports given, else by what the first payload looks
 // like, the usual ports breaking ties.
 func (r *roles) decide(s *Session, seg *reassembly.Segment) {
 	c := s.Conn
@@ -61,7 +61,7 @@ func (r *roles) decide(s *Session, seg *reassembly.Segment) {
 			side = reassembly.B
 		}
 		s.setClient(side, NoBasis)
-		s.RoleKnown = false // a later payload may tell
+		s.RoleKnown = false // a later payload may decide
 	}
 }
 
@@ -78,7 +78,7 @@ const (
 	likeReply
 )
 
-// looksLike says whether a payload begins like a request or like a reply. An array whose first element is no command
+// looksLike reports whether a payload begins like a request or like a reply. An array whose first element is no command
 // name could be either.
 func looksLike(p []byte) likeness {
 	if len(p) == 0 {
@@ -124,7 +124,7 @@ func firstBulk(p []byte) ([]byte, bool) {
 	return body[:n], true
 }
 
-// decideKind says what the connection carries, from a payload.
+// decideKind decides from a payload what the connection carries.
 func (r *roles) decideKind(s *Session, who int, seg *reassembly.Segment) {
 	p := seg.Payload
 	if len(p) == 0 {
@@ -143,7 +143,7 @@ func (r *roles) decideKind(s *Session, who int, seg *reassembly.Segment) {
 			bytes.HasPrefix(p, []byte("-LOADING ")) || s.AckSeen[RoleServer] > 0 || seg.Ack > 0 {
 			s.Kind = RESP
 		} else {
-			s.Kind = Unparsed // some other protocol whose server speaks first
+			s.Kind = Unparsed // some other protocol whose server sends first
 		}
 	case s.Start == reassembly.MidStream && s.undecided < undecidedLimit:
 		s.undecided++

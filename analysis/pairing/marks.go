@@ -6,7 +6,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// segmentMark is a segment of the client in which a request begins.
+// SegmentMark is a segment of the client in which a request begins.
 type SegmentMark struct {
 	frame int64
 	time  capture.Time
@@ -26,7 +26,7 @@ type dataMark struct {
 	Seen bool
 }
 
-// closeMark is a role's FIN or RST.
+// CloseMark is a role's FIN or RST.
 type CloseMark struct {
 	Fin, Rst bool
 	Frame    int64

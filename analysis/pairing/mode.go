@@ -19,7 +19,7 @@ type mode struct {
 	kinds      [3]int
 }
 
-// verb is the part of a command's name that modes ask for.
+// Verb is the part of a command's name that modes ask for.
 type Verb uint8
 
 const (
@@ -124,7 +124,7 @@ func verbOf(cmd *commands.Command, req *resp.Request) Verb {
 	return verbsByName[strings.ToUpper(string(name))]
 }
 
-// request moves the mode by a command, and says what reply the command is due.
+// request moves the mode by a command, and sets what replies the command is due.
 func (m *mode) request(v Verb, req *resp.Request, ex *Exchange) {
 	if m.Ending == QuitSent {
 		ex.Flags |= NoReplyDue | AfterQuit

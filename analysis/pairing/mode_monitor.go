@@ -7,7 +7,7 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// monitorState says whether the server sends a line for each command that it carries out.
+// monitorState is whether the server sends a line for each command that it carries out.
 type monitorState uint8
 
 const (
@@ -19,7 +19,7 @@ const (
 
 func sentMonitor(m *mode, _ *resp.Request, ex *Exchange) {
 	if m.monitor == monitorAsked || m.monitor == monitorOn {
-		ex.Flags |= NoReplyDue // Redis ignores the second one without a word
+		ex.Flags |= NoReplyDue // Redis ignores the second one and sends no reply
 		return
 	}
 	m.monitor = monitorAsked
@@ -32,7 +32,7 @@ func servedMonitor(s *Session, _ *Exchange, r *resp.Reply) {
 	}
 }
 
-// watchMonitor looks for the next user of a connection that was given back as a MONITOR.
+// watchMonitor reports the next user of a connection that was returned to its pool as a MONITOR.
 func watchMonitor(s *Session, ex *Exchange) {
 	if s.Mode.monitor < monitorOn || ex.idle < staleIdle || ex.Verb == VerbQuit || ex.Verb == VerbReset || ex.Verb == verbMonitor {
 		return

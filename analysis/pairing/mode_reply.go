@@ -6,7 +6,7 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// replyState says whether the server answers.
+// replyState is whether the server answers.
 type replyState uint8
 
 const (
@@ -25,7 +25,7 @@ const (
 	replySkipNext
 )
 
-// sentClientReply takes CLIENT REPLY. Inside MULTI it is queued, and what it says counts from EXEC on.
+// sentClientReply takes CLIENT REPLY. Inside MULTI it is queued, and has its effect from EXEC on.
 func sentClientReply(m *mode, req *resp.Request, ex *Exchange) {
 	switch arg := req.Args[2].Bytes; {
 	case bytes.EqualFold(arg, []byte("OFF")):

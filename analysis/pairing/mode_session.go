@@ -6,13 +6,13 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// endingState says why the server reads nothing more.
+// endingState is why the server reads nothing more.
 type endingState uint8
 
 const (
 	notEnding endingState = iota
 	QuitSent              // QUIT was sent: nothing behind it is answered
-	refused               // the client sent what is no request, and the server said so: it closes
+	refused               // the client sent what is no request, and the server answered with a protocol error: it closes
 )
 
 func sentQuit(m *mode, _ *resp.Request, ex *Exchange) {

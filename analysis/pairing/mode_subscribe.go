@@ -8,7 +8,7 @@ func sentSubscribe(_ *mode, req *resp.Request, ex *Exchange) {
 }
 
 // isConfirmation recognises the reply that SUBSCRIBE and its family give for each channel. An array of another command
-// may look the same: only the command whose turn it is tells.
+// may look the same: only the oldest pending command decides between them.
 func isConfirmation(r *resp.Reply) bool { return confirmation(r) >= 0 }
 
 // isMessage recognises what a RESP2 subscriber gets.

@@ -15,10 +15,10 @@ type ExecView struct {
 	N       int64     // as resp.Reply.N
 }
 
-// maxQueued is how many commands of a transaction are tied to their elements; a decoder keeps no more of an array.
+// MaxQueued is how many commands of a transaction are tied to their elements; a decoder keeps no more of an array.
 const MaxQueued = resp.MaxElems
 
-// transaction is the MULTI block that the server has been told to queue.
+// transaction is the MULTI block that the server queues.
 type transaction struct {
 	Open   bool // MULTI was answered OK
 	whole  bool // and no reply of the block was uncertain
@@ -113,8 +113,8 @@ func (t *transaction) executed(s *Session, exec *Exchange, r *resp.Reply) (eleme
 // staleIdle is the pause after which a liveness probe in a mode that forbids it comes from a new user of the connection.
 const staleIdle = 100 * time.Millisecond
 
-// watchProbe looks for the next user of a connection that was given back inside MULTI: pools probe what they hand out,
-// and nobody probes inside a transaction of its own.
+// watchProbe reports the next user of a connection that was returned to its pool inside MULTI: pools probe what
+// they hand out, and nobody probes inside a transaction of its own.
 func (t *transaction) watchProbe(s *Session, ex *Exchange) {
 	if ex.Verb == VerbPing && ex.idle >= staleIdle {
 		info := ex.Serves

@@ -8,7 +8,7 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Oddity tells of something in the streams that is no exchange.
+// Oddity is something in the streams that is no exchange.
 type Oddity struct {
 	Session *Session
 	What    OddityKind
@@ -25,10 +25,10 @@ type Oddity struct {
 	Exchange *Exchange
 	Gap      time.Duration // of ShortReply, TornWrite and StaleMode: the silence before
 	From     int64         // of TornWrite: where the interrupted command begins
-	Refused  bool          // of TornWrite: the server said that it is a protocol error
+	Refused  bool          // of TornWrite: the server called it a protocol error
 }
 
-// OddityKind is what is odd.
+// OddityKind is the kind of an Oddity.
 type OddityKind uint8
 
 // Oddities.
@@ -42,7 +42,7 @@ const (
 	UnanchoredSeen                   // a reply that cannot be tied to a command after a loss or a start in mid-stream
 	ProtocolError                    // the server's answer to bytes that are no request; it closes then
 	ShortReply                       // an aggregate of which the server wrote fewer elements than it announced
-	StaleMode                        // a command sent, after a pause, in a mode that somebody else left behind
+	StaleMode                        // a command sent, after a pause, in a mode that another user of the connection left on
 	TornWrite                        // a command that begins, after a pause, where the bytes of another one are due
 )
 

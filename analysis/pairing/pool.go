@@ -1,6 +1,6 @@
 package pairing
 
-// pool hands out records and takes them back.
+// Pool hands out records and takes them back.
 type Pool[T any] struct {
 	free []*T
 	slab []T

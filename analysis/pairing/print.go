@@ -8,7 +8,7 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// Printer says what of commands and replies may be printed.
+// Printer prints commands and replies as far as the user allows.
 type Printer struct {
 	MaskKeys   bool // stable tokens instead of keys
 	ShowValues bool // values in evidence, never secrets
@@ -22,7 +22,7 @@ func (ex *Exchange) CommandName() string {
 	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(32))
 }
 
-// keyWidth is how much of a key is shown.
+// KeyWidth is how much of a key is shown.
 const KeyWidth = 64
 
 // Key returns the command's first key as it may be printed.
@@ -36,7 +36,7 @@ func (p Printer) Key(ex *Exchange) string {
 	return resp.TextOf(ex.Key.Raw()).Short(KeyWidth)
 }
 
-// Describe says what a reply is without giving a value away: errors and status lines whole, anything else by type and
+// Describe describes a reply without its value: errors and status lines whole, anything else by type and
 // size, unless values are to be shown.
 func (p Printer) Describe(ex *Exchange, in *ReplyInfo) string {
 	text := resp.TextOf(in.Text.Raw())

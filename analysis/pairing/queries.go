@@ -38,8 +38,8 @@ func (s *Session) OneSided() bool {
 	return !s.Conn.Sides[s.ClientSide.Other()].Seen
 }
 
-// Certain reports whether the pairing of this connection has held so far: no bytes are missing, and enough replies
-// answered their commands that what does not fit is a fault of the server's and not of reading it.
+// Certain reports whether the pairing of this connection is sound so far: no bytes are missing, and enough replies
+// answered their commands that what does not fit is a fault of the server and not of the decoding.
 func (s *Session) Certain() bool {
 	return !s.Unanchored() && !s.SeenHole() && !s.cut[RoleServer] && !s.cut[RoleClient] && s.badRequests == 0 && s.ReplyCount >= minReplies &&
 		s.ReplyCount > 4*s.contradictions
@@ -54,7 +54,7 @@ func (s *Session) InTransaction() (multi, queued int, ok bool) {
 	return s.Block.multi, s.Block.Queued, s.Block.Open
 }
 
-// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it speaks RESP2,
+// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it uses RESP2,
 // where that forbids other commands.
 func (s *Session) Subscribed() int {
 	if s.Mode.resp3 {
@@ -97,14 +97,14 @@ func (s *Session) OnlySide() (client, only bool) {
 }
 
 // OpenSecret returns, during Ended, where the request begins that the client had not finished, if it may hold a secret:
-// it was never told as Sent.
+// Sent was never called for it.
 func (s *Session) OpenSecret() (start int64, ok bool) {
 	start, ok = s.requests.Partial()
 	name, _ := s.requests.PartialName()
 	return start, ok && (len(name) == 0 || commands.NamesSecret(name))
 }
 
-// minReplies is how many replies must have fitted before bytes that do not are held against the server.
+// minReplies is how many replies must have fitted before bytes that do not count as a fault of the server.
 const minReplies = 2
 
 // lastReply returns when the last byte of the server arrived.

@@ -2,13 +2,13 @@ package pairing
 
 // Bounds of the commands that are kept until they are judged.
 const (
-	// maxSessionLog is how many commands of one connection may wait for judgement.
+	// MaxSessionLog is how many commands of one connection may wait for judgement.
 	MaxSessionLog = 1 << 13
-	// maxLog is how many may wait in all, at about 500 bytes each.
+	// MaxLog is how many may wait in all, at about 500 bytes each.
 	MaxLog = 1 << 14
 )
 
-// queue is a first-in-first-out list of exchanges whose memory is used again.
+// Queue is a first-in-first-out list of exchanges whose memory is used again.
 type Queue struct {
 	items []*Exchange
 	head  int
@@ -52,7 +52,7 @@ func (q *Queue) Pop() *Exchange {
 	return ex
 }
 
-// popLast takes the newest.
+// PopLast takes the newest.
 func (q *Queue) PopLast() *Exchange {
 	last := len(q.items) - 1
 	ex := q.items[last]

@@ -5,9 +5,9 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Shared is what the pairings of one run have in common: records that are used again, and what the user said.
+// Shared is what the pairings of one run have in common: records that are used again, and the user's options.
 type Shared struct {
-	Ports       map[uint16]bool // server ports, where no SYN tells the roles
+	Ports       map[uint16]bool // server ports, where no SYN shows the roles
 	ShowValues  bool
 	exchanges   Pool[Exchange]
 	InUse       int // exchanges in use
@@ -42,7 +42,7 @@ func (h *Shared) newExchange() *Exchange {
 	return ex
 }
 
-// release gives up one hold on an exchange; the last one returns it to the pool.
+// Release ends one use of an exchange by a queue; the last one returns it to the pool.
 func (h *Shared) Release(ex *Exchange) {
 	if ex.Refs--; ex.Refs <= 0 {
 		h.InUse--

@@ -80,7 +80,7 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// reply finds the command that a reply serves: the one whose turn it is, unless something contradicts.
+// reply finds the command that a reply serves: the oldest pending one, unless something contradicts.
 func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
@@ -97,7 +97,7 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	if isConfirmation(r) && s.confirms(r, info) {
 		return
 	}
-	if s.turnedAway(r) {
+	if s.rejected(r) {
 		s.accepted++
 		reportOdd(s, AtAccept, r, info)
 		return
@@ -110,7 +110,7 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.open.unanchored(s, r, info)
 		return
 	case s.contradictory():
-		s.open.keep(r, info)
+		s.open.add(r, info)
 		return
 	case s.Pending.Len() == 0:
 		s.unasked(r, info, seg)
@@ -338,8 +338,8 @@ func (s *Session) finishReplies(now capture.Time) {
 	}
 }
 
-// turnedAway reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
+// rejected reports whether a reply is the error that Redis sends only when it accepts a connection beyond maxclients
 // (src/networking.c, acceptCommonHandler). It answers no command, even if the server's kernel had one by then.
-func (s *Session) turnedAway(r *resp.Reply) bool {
+func (s *Session) rejected(r *resp.Reply) bool {
 	return s.ReplyCount == 0 && s.Start != reassembly.MidStream && r.Kind == resp.Error && bytes.HasPrefix(r.Text, []byte("ERR max number of clients"))
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// batchGap is the longest pause inside one write of several commands.
+// BatchGap is the longest pause inside one write of several commands.
 const BatchGap = time.Millisecond
 
-// suspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
+// SuspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
 // a second command before the reply means a pipeline or a multiplexer.
 const SuspectGap = 20 * time.Millisecond
 
@@ -157,7 +157,7 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 	}
 }
 
-// hidesMode reports whether the bytes of a request that the capture lacks may say that no reply is due.
+// hidesMode reports whether the bytes of a request that the capture lacks may have switched replies off.
 func hidesMode(req *resp.Request) bool {
 	name := req.Args[0]
 	if !name.Whole() {
@@ -181,9 +181,9 @@ func (s *Session) boundPending() {
 	s.Shared.outstanding.Hits++
 	switch {
 	case !s.Unanchored():
-		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxHeld, false)
+		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxBuffered, false)
 	case len(s.open.replies) > 0:
-		s.open.guess(s) // before the places that they are held for move
+		s.open.guess(s) // before the places that they are buffered for move
 	}
 	for s.Pending.Len() > limit {
 		s.dropPending()
@@ -202,13 +202,13 @@ func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
 	return s.batches
 }
 
-// sameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
+// SameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
 }
 
-// flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
+// Flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
 // one byte of the server became readable between the two writes.
 func Flat(p *tail, ex *Exchange) bool {
 	return p.Valid && p.end == ex.Start && p.Ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
@@ -217,7 +217,7 @@ func Flat(p *tail, ex *Exchange) bool {
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.
 const maxAwaited = 64
 
-// awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
+// Awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
 func (s *Session) Awaited() bool {
 	all := s.Pending.Rest()
 	if len(all) == 0 {

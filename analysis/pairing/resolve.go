@@ -8,20 +8,20 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Bounds of what is held back while it is open which command a reply serves.
+// Bounds of the reply buffer, which fills while it is open which command a reply serves.
 const (
-	// maxHeld is how many replies are held back at most; the alignment is quadratic in it.
-	maxHeld = 64
-	// maxHeldBatches is how many writes of the client may pass before a contradiction is given up as unexplained.
-	maxHeldBatches = 8
+	// maxBuffered is how many replies are buffered at most; the alignment is quadratic in it.
+	maxBuffered = 64
+	// maxBufferedBatches is how many writes of the client may pass before a contradiction is left unresolved.
+	maxBufferedBatches = 8
 	// maxLookBack is how many commands of the same batch that were already paired take part in an alignment.
 	maxLookBack = 16
 	// maxOutstanding is how many commands of one connection may wait for a reply. Beyond it the oldest are given up:
 	// replies are missing from the capture, or nobody sends any.
 	maxOutstanding = 1 << 13
-	// maxOutstandingEach is the same while more than 2*maxLog commands are kept in all.
+	// maxOutstandingEach is the same while more than 2*MaxLog commands are in use in all.
 	maxOutstandingEach = 1 << 8
-	// maxOutstandingFlood is the same while more than 4*maxLog are.
+	// maxOutstandingFlood is the same while more than 4*MaxLog are.
 	maxOutstandingFlood = 1 << 4
 )
 
@@ -29,23 +29,23 @@ const (
 // the microseconds that a command takes, and the round trip counted thrice.
 const quietAfter = 10 * time.Millisecond
 
-// keptReply is a reply whose command is not decided. It owns its memory.
-type keptReply struct {
+// bufferedReply is a reply whose command is not decided. It owns its memory.
+type bufferedReply struct {
 	reply resp.Reply
 	info  ReplyInfo
 }
 
-// unresolved is replies that are kept back while it is open which commands they serve.
+// unresolved is the reply buffer: replies of which it is open which commands they serve.
 type unresolved struct {
-	replies   []keptReply
+	replies   []bufferedReply
 	batches   int  // writes of the client since
 	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction
 	anchor    anchor
 }
 
-// keep copies a reply.
-func (h *unresolved) keep(r *resp.Reply, info *ReplyInfo) {
-	k := keptReply{info: *info}
+// add copies a reply into the buffer.
+func (h *unresolved) add(r *resp.Reply, info *ReplyInfo) {
+	k := bufferedReply{info: *info}
 	c := &k.reply
 	c.Start, c.End, c.Kind, c.Marker, c.N, c.Elements = r.Start, r.End, r.Kind, r.Marker, r.N, r.Elements
 	c.Streamed, c.Opaque, c.OddLine, c.Abandoned, c.TooDeep = r.Streamed, r.Opaque, r.OddLine, r.Abandoned, r.TooDeep
@@ -57,7 +57,7 @@ func (h *unresolved) keep(r *resp.Reply, info *ReplyInfo) {
 	h.replies = append(h.replies, k)
 }
 
-// fitOf judges one reply against one command, as far as type, shape, content and the server's kernel tell.
+// fitOf judges one reply against one command by type, shape, content, and what the server's kernel had received.
 func fitOf(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) (Fit, string) {
 	if info.K != reassembly.NoAck && info.K < ex.End {
 		return tooSoon, "the server did not have all of the command yet"
@@ -91,15 +91,15 @@ func isForeign(ex *Exchange, r *resp.Reply) bool {
 	return false
 }
 
-// contradicted begins to hold replies back: this one cannot serve the command whose turn it is.
+// contradicted begins to buffer replies: this one cannot serve the oldest pending command.
 func (d *doubts) contradicted(s *Session, r *resp.Reply, info *ReplyInfo) {
 	s.contradictions++
 	s.open = &unresolved{}
-	s.open.keep(r, info)
+	s.open.add(r, info)
 }
 
-// isQuiet reports whether the server has had all commands, and been silent, long enough for it to have said all that it
-// will say.
+// isQuiet reports whether the server has had all commands, and been silent, long enough for it to have sent
+// all replies that it will send.
 func isQuiet(s *Session, now capture.Time) bool {
 	if s.LastData[RoleServer].Seen && now.Sub(s.LastData[RoleServer].Time) < max(quietAfter, 3*s.MinRTT) {
 		return false
@@ -115,15 +115,15 @@ func isQuiet(s *Session, now capture.Time) bool {
 	return true
 }
 
-// resolve looks for the pairing that resolves the contradictions held, and releases the replies by it. While none is
-// certain it waits for more, unless it must decide now.
+// resolve looks for the pairing that resolves the contradictions in the buffer, and releases the replies by it. While
+// none is certain it waits for more, unless it must decide now.
 func (h *unresolved) resolve(s *Session, quiet, now bool) {
 	if s.Pending.Len() == 0 {
 		h.releaseInOrder(s, nil, false)
 		return
 	}
 	back := s.queues.lookBack(s)
-	commands := append(back, s.Pending.Rest()[:min(s.Pending.Len(), maxHeld)]...)
+	commands := append(back, s.Pending.Rest()[:min(s.Pending.Len(), maxBuffered)]...)
 	n := len(back)
 	earlier := make([]resp.Reply, n)
 	for i, ex := range back {
@@ -142,10 +142,10 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 			table[i*(n+len(h.replies))+j], _ = fitOf(s, ex, r, info)
 		}
 	}
-	p := Puzzle{
+	p := alignmentProblem{
 		Commands: len(commands), Replies: n + len(h.replies), Quiet: quiet || now,
 		Fit:   func(i, j int) Fit { return table[i*(n+len(h.replies))+j] },
-		Known: func(i int) bool { return swallowable(commands[i]) },
+		Known: func(i int) bool { return mayBeLeftOut(commands[i]) },
 	}
 	best := p.Solve()
 	if a := h.alignment(s, &best, commands, at, back); settles(s, &best, &p) {
@@ -153,7 +153,7 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 		h.release(s, &best, commands, n)
 		reportAlignment(s, a)
 		return
-	} else if !now && h.batches < maxHeldBatches && len(h.replies) < maxHeld {
+	} else if !now && h.batches < maxBufferedBatches && len(h.replies) < maxBuffered {
 		return
 	} else {
 		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
@@ -163,7 +163,7 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 }
 
 // settles reports whether the best alignment may be acted upon.
-func settles(s *Session, best *Solution, p *Puzzle) bool {
+func settles(s *Session, best *Solution, p *alignmentProblem) bool {
 	if !best.Agreed(p) {
 		return false
 	}
@@ -178,9 +178,9 @@ func settles(s *Session, best *Solution, p *Puzzle) bool {
 	return best.Skips+best.Extras > 0 && len(best.Commands) > 0 && !best.Commands[len(best.Commands)-1].Several
 }
 
-// swallowable knows the commands that servers are known to leave without a reply: an AUTH, or a HELLO with AUTH, that
+// mayBeLeftOut knows the commands that servers are known to leave without a reply: an AUTH, or a HELLO with AUTH, that
 // fails behind another command of the same write (redis/redis#15640).
-func swallowable(ex *Exchange) bool {
+func mayBeLeftOut(ex *Exchange) bool {
 	return (ex.Verb == VerbAuth || ex.Verb == VerbHello && ex.argc > 2) && ex.Outstanding > 0
 }
 
@@ -208,7 +208,7 @@ func (q *queues) lookBack(s *Session) []*Exchange {
 	return back
 }
 
-// release pairs what was held by an alignment.
+// release pairs the buffered replies by an alignment.
 func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, back int) {
 	s.open = nil
 	for i, ex := range commands {
@@ -221,7 +221,7 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 			continue
 		}
 		if s.Pending.Len() == 0 {
-			break // one of the replies said that what follows is a replication stream: nothing is paired any more
+			break // one of the replies began a replication stream: nothing is paired any more
 		}
 		s.Pending.Pop()
 		switch {
@@ -231,7 +231,7 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 		case o.Reply == OutcomeSkipped:
 			leaveOut(s, ex)
 		case o.Reply < back:
-			ex.Flags |= Uncertain // a reply that was told of already
+			ex.Flags |= Uncertain // a reply that was reported already
 			ex.LostReply = true
 		default:
 			k := &h.replies[o.Reply-back]
@@ -266,7 +266,7 @@ func leaveOut(s *Session, ex *Exchange) {
 	ex.totalDue, ex.due = 0, 0
 }
 
-// releaseInOrder gives each held reply to the next command, as Redis means it. Unless the order is beyond doubt, nothing
+// releaseInOrder gives each buffered reply to the next command, as Redis means it. Unless the order is beyond doubt, nothing
 // that took part is certain, and neither is what follows.
 func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 	s.open = nil
@@ -297,28 +297,28 @@ func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 	}
 }
 
-// Misfit is a reply that cannot answer the command whose turn it was.
+// Misfit is a reply that cannot answer the command next in order.
 type Misfit struct {
 	Command Exchange // a copy; Session is nil
 	Reply   ReplyInfo
 	Why     string // "GET never returns a simple string"
-	// Foreign says that a slot or an echoed text contradicts.
+	// Foreign: a slot or an echoed text contradicts.
 	Foreign bool
 }
 
-// Alignment tells that replies did not fit their commands in order, and what was made of it. It is valid during the
-// event only.
+// Alignment reports that replies did not fit their commands in order, and how that was resolved. It is valid during
+// the event only.
 type Alignment struct {
 	Session  *Session
-	Commands []*Exchange // those that took part, oldest first; those that were told of before included
-	Misfits  []Misfit    // the first maxMisfits of the plain pairing
+	Commands []*Exchange // those that took part, oldest first; those that were reported before included
+	Misfits  []Misfit    // the first maxMisfits of the pairing in order
 	NMisfits int
 	Resolved bool        // another pairing fits everything and was taken
 	Skips    int         // commands that the server left without a reply
 	Skipped  []*Exchange // which ones: more than Skips where several fit
 	Extra    int         // replies that no command asked for
 	Swapped  bool        // neighbours whose replies came in the other order
-	Foreign  bool        // a slot or an echoed text is among the witnesses
+	Foreign  bool        // a slot or an echoed text is among the contradictions
 	Live     *Exchange   // a command behind the skipped ones that was answered
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Paired is the pairing of one connection: its roles, its modes, the commands that wait for a reply, and those that are
+// Session is the pairing of one connection: its roles, its modes, the commands that wait for a reply, and those that are
 // not yet judged. It lives from the first packet of the connection until the last exchange of it has been emitted.
+// client.Conn and reader.Conn are what the rooms above know of the same connection.
 type Session struct {
 	Identity
 	Shared *Shared
@@ -30,7 +31,7 @@ type Session struct {
 	hidden hidden
 }
 
-// Identity says which connection it is.
+// Identity is which connection it is, and how it began and ended.
 type Identity struct {
 	Conn   *reassembly.Conn // nil after the connection's end; ID, Client and the rest below stay
 	ID     int64
@@ -45,11 +46,11 @@ type Identity struct {
 	Lost   [2]int64 // bytes never captured: what the client sent, what the server sent
 }
 
-// roles says which side is the client.
+// roles is which side is the client.
 type roles struct {
 	ClientSide reassembly.Side
 	RoleKnown  bool
-	undecided  int // payloads that did not say what the connection carries
+	undecided  int // payloads that did not show what the connection carries
 }
 
 // streams is where the two streams of bytes stand. Arrays are indexed by role.
@@ -95,20 +96,20 @@ type queues struct {
 
 // doubts is what is open about the pairing.
 type doubts struct {
-	unsureMode   bool // whether replies are due at all is not known: the capture lacks a part of a command that may say so
+	unsureMode   bool // whether replies are due at all is not known: part of a command that may switch them off was not captured
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
 	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
 	open         *unresolved // replies whose command is not decided; nil almost always
 }
 
-// unanchored reports whether it is open which command the next reply serves, since bytes were lost.
+// Unanchored reports whether it is open which command the next reply serves, since bytes were lost.
 func (d *doubts) Unanchored() bool { return d.open != nil && d.open.anchoring }
 
-// contradictory reports whether replies are kept back because one of them cannot serve its command.
+// contradictory reports whether replies are in the reply buffer because one of them cannot serve its command.
 func (d *doubts) contradictory() bool { return d.open != nil && !d.open.anchoring }
 
-// Sink is told what the pairing of a connection finds, in the order of the packets.
+// Sink takes what the pairing of a connection finds, in the order of the packets. The run implements it.
 type Sink interface {
 	// Describe is called with a command before it is numbered into a write: it may be a part of the connection's set-up.
 	Describe(v Verb, req *resp.Request, ex *Exchange)
@@ -130,7 +131,7 @@ const (
 	RoleServer = 1
 )
 
-// Basis says how something about a connection was decided.
+// Basis is how something about a connection was decided.
 type Basis uint8
 
 // Grounds for a decision, weakest first.
@@ -169,8 +170,8 @@ func (s *Session) setClient(side reassembly.Side, by Basis) {
 	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
 }
 
-// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges. plain is what
-// PlainSegment says of it.
+// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges. plain is the
+// result of PlainSegment for it.
 func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 	if !s.RoleKnown {
 		s.roles.decide(s, seg)
@@ -206,7 +207,7 @@ func (s *Session) Bytes(who int, seg *reassembly.Segment) bool {
 	return true
 }
 
-// Depart notes what a segment says beside its bytes, after these have been taken.
+// Depart notes the flags, the window and the ACK number of a segment, after its bytes have been taken.
 func (s *Session) Depart(who int, seg *reassembly.Segment, plain bool) {
 	if who == RoleClient && seg.Flags&reassembly.SYN == 0 {
 		s.closedWindow = seg.Window == 0
@@ -220,13 +221,13 @@ func (s *Session) Depart(who int, seg *reassembly.Segment, plain bool) {
 }
 
 // PlainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an
-// acknowledgement, and nothing else. Asking that once saves asking it in ten places.
+// acknowledgement, and nothing else. It is asked once a segment.
 func PlainSegment(seg *reassembly.Segment) bool {
 	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
 		seg.Length == len(seg.Payload)
 }
 
-// arrived takes what every segment tells.
+// arrived notes the time and the TCP timestamps of a segment.
 func (s *Session) arrived(who int, seg *reassembly.Segment) {
 	s.Last = seg.Time
 	if seg.HasTS {

@@ -12,8 +12,8 @@ import (
 const singleWrite = 16 << 10
 
 // short recognises an aggregate of which the server wrote fewer elements than it announced: it stopped between two
-// elements, the client had all of it and the server nothing more to say, and only after a further command, which the
-// server had by then, bytes came again. The decoder is told to end the aggregate there.
+// elements, the client had all of it and the server sent nothing more, and only after a further command, which the
+// server had by then, bytes came again. The decoder ends the aggregate there.
 func (p *replyProgress) short(s *Session, reply *resp.Reply, seg *reassembly.Segment) {
 	if s.Pending.Len() < 2 || seg.Missing > 0 || s.open != nil {
 		return

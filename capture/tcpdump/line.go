@@ -87,7 +87,7 @@ var linkWords = [][]byte{
 	[]byte("EAPOL"), []byte("Out "), []byte("In "), []byte("loopback"), []byte("CDPv"), []byte("IGMP"),
 }
 
-// packetWords tells whether b is what tcpdump prints behind the time of a packet.
+// packetWords reports whether b is what tcpdump prints behind the time of a packet.
 func packetWords(b []byte) bool {
 	if protocolWords(b) {
 		return true
@@ -108,7 +108,7 @@ func packetWords(b []byte) bool {
 // directions are tcpdump's words for the packet types of Linux cooked captures.
 var directions = []string{"In", "Out", "B", "M", "P", "?"}
 
-// protocolWords tells whether b begins with a protocol or, as -e prints, two MAC addresses.
+// protocolWords reports whether b begins with a protocol or, as -e prints, two MAC addresses.
 func protocolWords(b []byte) bool {
 	for _, w := range linkWords {
 		if bytes.HasPrefix(b, w) {
@@ -118,7 +118,7 @@ func protocolWords(b []byte) bool {
 	return isMAC(b) && bytes.HasPrefix(b[len("aa:bb:cc:dd:ee:ff"):], []byte(" > "))
 }
 
-// isMAC tells whether b starts with aa:bb:cc:dd:ee:ff.
+// isMAC reports whether b starts with aa:bb:cc:dd:ee:ff.
 func isMAC(b []byte) bool {
 	const size = 17
 	if len(b) < size {

@@ -27,7 +27,7 @@ func TestHexLine(t *testing.T) {
 	}
 }
 
-// Each text begins with its first packet; moments are in UTC, and what was assumed is said once.
+// Each text begins with its first packet; moments are in UTC, and what was assumed is reported once.
 func TestTimes(t *testing.T) {
 	for _, c := range []struct {
 		lines   []string

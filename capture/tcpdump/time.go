@@ -46,7 +46,7 @@ const (
 	sinceFirst                  // -ttttt
 )
 
-// NewTimes begins a text. loc is the zone of its times, which it does not say, and day the day of those without one; nil
+// NewTimes begins a text. loc is the zone of its times, which it does not give, and day the day of those without one; nil
 // is UTC and the zero day is 1970-01-01. note takes, in words, what had to be assumed.
 func NewTimes(loc *time.Location, day time.Time, note func(string)) *Times {
 	if loc == nil {
@@ -158,7 +158,7 @@ func onDay(day time.Time, clock time.Duration, loc *time.Location) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, s, ns, loc)
 }
 
-// guessRelative tells differences to the line before, which go up and down, from those to the first, which only grow.
+// guessRelative separates differences to the line before, which vary, from those to the first, which only grow.
 func guessRelative(ahead []byte) relativeTimes {
 	const enough = 4 // header lines that only grow
 	last, grown := time.Duration(-1), 0
@@ -262,7 +262,7 @@ func digits(b []byte) (int, []byte) {
 	return n, b[n:]
 }
 
-// number reads b, all of it decimal digits and no more than 18.
+// number reads b, all of it decimal digits and at most 18.
 func number(b []byte) (int64, bool) {
 	if n, _ := digits(b); n != len(b) || n == 0 || n > 18 {
 		return 0, false

@@ -276,7 +276,7 @@ func TestBaseline(t *testing.T) {
 		t.Errorf("a filter takes entries away: %v\n%s\n%s", err, before, after)
 	}
 	if r := runApp(t, nil, "", "analyze", bad, "--baseline", path, "-o", "json"); !strings.Contains(r.out, `"findings": []`) || strings.Contains(r.out, `"stories"`) {
-		t.Errorf("a story of accepted findings:\n%s", r.out)
+		t.Errorf("an incident of accepted findings:\n%s", r.out)
 	}
 	if r := runApp(t, nil, "", "analyze", "/no/such.pcap", "--baseline", "/no/such.yaml"); r.code != exitUsage {
 		t.Errorf("no baseline: exit code %d: %s", r.code, r.errout)

@@ -29,7 +29,7 @@ func newCutCommand(a *app) *cobra.Command {
 	var o cutOptions
 	cmd := &cobra.Command{
 		Use:   "cut FILE... (--finding FINGERPRINT | --conn NUMBER) -o OUT.pcapng",
-		Short: "Write the packets of a finding or a connection, with comments that say what they show",
+		Short: "Write the packets of a finding or a connection, with comments that describe what they show",
 		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on, or of
 connections by number, as pcapng: original times, and on the frames that matter a comment, which Wireshark shows.
 Passwords are overwritten, with their lengths kept, unless --raw is given. Everything else is as captured: keys and

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// inputFlags say what is read and what is already known about it.
+// inputFlags are what is read and what is already known about it.
 type inputFlags struct {
 	ports           []uint
 	readTimeouts    []string
@@ -33,7 +33,7 @@ type inputFlags struct {
 
 func (in *inputFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`; says which end is the server where the capture does not, and leaves out others; repeatable")
+	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`; decides which end is the server where the capture does not, and leaves out others; repeatable")
 	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "known read timeout, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
 	f.StringArrayVar(&in.policies, "policy", nil, "known policy, `[IP=]WORD`: lockstep, pipelines, multiplex or async; repeatable")
 	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")

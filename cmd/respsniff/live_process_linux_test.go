@@ -40,7 +40,7 @@ func (l *logged) String() string {
 }
 
 // patience is how long a test waits for what the program or a server does in an instant, on a machine that is busy or
-// stands still for a while. Nothing is held against it but what hangs.
+// stalls for a while. It fails only if the program hangs.
 const patience = time.Minute
 
 // eventually asks now and then whether something has come about, and reports whether it did.

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// outputFlags say what is written, where, and how people see it.
+// outputFlags are what is written, where, and how people see it.
 type outputFlags struct {
 	specs []string
 	force bool

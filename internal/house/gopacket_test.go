@@ -82,7 +82,7 @@ var linkedWhen = map[string]func(target) bool{
 	},
 }
 
-// gopacketSection is the part of docs/dependencies.md that tells of gopacket.
+// gopacketSection is the part of docs/dependencies.md about gopacket.
 func gopacketSection(t *testing.T) string {
 	t.Helper()
 	_, text, ok := strings.Cut(readPage(t, "docs/dependencies.md").text, "\n## gopacket\n")

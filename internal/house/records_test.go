@@ -22,12 +22,12 @@ func TestCapturesHaveProvenance(t *testing.T) {
 		there[name] = true
 		stem, _, _ := strings.Cut(name, ".")
 		if name != "README.md" && !strings.Contains(text, "`"+stem+".pcap`") {
-			t.Errorf("%s/README.md does not say where %s comes from", dir, name)
+			t.Errorf("%s/README.md has no position %s comes from", dir, name)
 		}
 	}
 	for _, m := range regexp.MustCompile("`(\\w+\\.pcap)`").FindAllStringSubmatch(text, -1) {
 		if !there[m[1]] {
-			t.Errorf("%s/README.md tells of %s, which is not there", dir, m[1])
+			t.Errorf("%s/README.md names %s, which is not there", dir, m[1])
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // larger collection of captures beside some checkouts.
 var elsewhere = regexp.MustCompile(`(?:^|[^\w./-])(/(?:work|root|home)/[\w.]*)|(\.\./shared\b)`)
 
-// knowsElsewhere are the files that look for that collection, and say so.
+// knowsElsewhere are the files that look for that collection.
 var knowsElsewhere = map[string]bool{
 	"CONTRIBUTING.md":             true,
 	"internal/testcap/testcap.go": true,

@@ -52,7 +52,7 @@ type Input struct {
 	Notes       []string
 }
 
-// Quality counts what the capture lost or hid. The RS9xx findings say what follows from it.
+// Quality counts what the capture lost or hid. The RS9xx findings report what follows from it.
 type Quality struct {
 	KernelDrops   int64    `json:"kernel_drops"`   // packets that the kernel dropped, as the file or --drops says
 	LostBytes     int64    `json:"lost_bytes"`     // stream bytes that were acknowledged and never captured
@@ -106,13 +106,13 @@ func (d *Document) unnamed() string {
 type Summary struct {
 	Packets     int64
 	Connections int64
-	Redis       int64 // connections that spoke RESP
+	Redis       int64 // connections that carried RESP
 	Commands    int64
 	Replies     int64
 	Clients     int64
 	Servers     int64
 	First, Last capture.Time
-	Unsaid      int64 // claims whose confidence is below one half: counted, not printed
+	Unsaid      int64 // claims suppressed, since their confidence is below one half: counted, not printed
 }
 
 // Duration returns the time that the capture spans.
@@ -127,7 +127,7 @@ type Suppressed struct {
 	Until       string `json:"until,omitempty"`
 }
 
-// Worst returns the highest severity among the findings that speak of the traffic, and false where there are none.
+// Worst returns the highest severity among the findings that concern the traffic, and false where there are none.
 func (d *Document) Worst() (incident.Severity, bool) {
 	worst, found := incident.Info, false
 	for i := range d.Findings {
@@ -148,7 +148,7 @@ func (d *Document) Reaches(s incident.Severity) bool {
 	return false
 }
 
-// IsQuality reports whether a rule speaks of the capture, not of the traffic.
+// IsQuality reports whether a rule concerns the capture, not of the traffic.
 func IsQuality(rule string) bool { return len(rule) == 5 && rule[:3] == "RS9" }
 
 // split parts the findings into those about the capture and those about the traffic, in order.

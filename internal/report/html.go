@@ -119,11 +119,11 @@ func newPage(d *Document, o Options) *page {
 	}
 	shown := traffic[:min(len(traffic), o.maxFindings())]
 	p.More = len(traffic) - len(shown)
-	told := map[string]bool{}
+	paged := map[string]bool{}
 	for i, f := range shown {
 		h := newHTMLFinding(i+1, f, t)
-		if o.Page != nil && !told[f.Rule] {
-			told[f.Rule] = true
+		if o.Page != nil && !paged[f.Rule] {
+			paged[f.Rule] = true
 			h.Page = printableLines(o.Page(f.Rule))
 		}
 		p.Findings = append(p.Findings, h)

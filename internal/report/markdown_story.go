@@ -2,7 +2,7 @@ package report
 
 import "github.com/respsniff/respsniff/analysis/incident"
 
-// stories tells how findings led to one another, or lists the findings by cause where no story was made of them.
+// stories shows how findings led to one another, or lists the findings by cause where no incident was made of them.
 func (m *markdownWriter) stories(d *Document, shown []*incident.Finding) {
 	told, more := tellStories(d.Incidents, m.clock)
 	links := Chain(shown)

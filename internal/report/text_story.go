@@ -1,6 +1,6 @@
 package report
 
-// stories prints how findings led to one another: for each story its sentence, then its steps.
+// stories prints how findings led to one another: for each incident its sentence, then its steps.
 func (t *textWriter) stories() {
 	t.print("\nThe story, first cause first\n")
 	told, more := tellStories(t.d.Incidents, t.o.Clock)

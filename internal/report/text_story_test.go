@@ -17,7 +17,7 @@ func told() *Document {
 		return incident.CauseStep{Rule: rule, What: rule + " happened", Example: example, Frames: frames, Time: sampleStart.Add(time.Second)}
 	}
 	d.Incidents = []incident.Incident{{
-		Sentence: "The server 10.0.0.2:6379 stood still for 2.200 s, then 12 reads timed out.",
+		Sentence: "The server 10.0.0.2:6379 stalled for 2.200 s, then 12 reads timed out.",
 		Conn:     7, Client: netip.MustParseAddrPort("10.0.0.1:42000"), Server: netip.MustParseAddrPort("10.0.0.2:6379"),
 		Steps: []incident.CauseStep{
 			step("RS401", "10.0.0.2:6379 answered nobody", 4, 9), step("RS210", "GET a\x1b[31m had no reply", 4), step("RS201", ""),
@@ -37,7 +37,7 @@ func TestStories(t *testing.T) {
 	}
 	text := out.String()
 	for _, want := range []string{
-		"The story, first cause first\n  * The server 10.0.0.2:6379 stood still", "As seen on connection 7, 10.0.0.1:42000 -> 10.0.0.2:6379:",
+		"The story, first cause first\n  * The server 10.0.0.2:6379 stalled", "As seen on connection 7, 10.0.0.1:42000 -> 10.0.0.2:6379:",
 		"RS401  10.0.0.2:6379 answered nobody (frames 4, 9)", "had no reply (frame 4)", "and 2 stories more",
 	} {
 		if !strings.Contains(text, want) {
@@ -66,11 +66,11 @@ func TestStoriesAreMasked(t *testing.T) {
 	}
 }
 
-// TestStoriesInPages holds the two formats that people read besides the text.
+// TestStoriesInPages checks the two formats that people read besides the text.
 func TestStoriesInPages(t *testing.T) {
 	for format, wants := range map[Format][]string{
-		HTML:     {"<h2>The story, first cause first</h2>", "<p>The server 10.0.0.2:6379 stood still", "10.0.0.2:6379 answered nobody (frames 4, 9)</td>"},
-		Markdown: {"## The story, first cause first\n\nThe server 10.0.0.2:6379 stood still", "answered nobody (frames 4, 9) |\n"},
+		HTML:     {"<h2>The story, first cause first</h2>", "<p>The server 10.0.0.2:6379 stalled", "10.0.0.2:6379 answered nobody (frames 4, 9)</td>"},
+		Markdown: {"## The story, first cause first\n\nThe server 10.0.0.2:6379 stalled", "answered nobody (frames 4, 9) |\n"},
 	} {
 		var out bytes.Buffer
 		if err := Write(&out, format, told(), Options{}); err != nil {

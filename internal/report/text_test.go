@@ -70,7 +70,7 @@ func TestTextClocks(t *testing.T) {
 	}
 }
 
-// TestUnnamed holds what is said of the capture where no finding names what it hides.
+// TestUnnamed checks what is reported of the capture where no finding names what it hides.
 func TestUnnamed(t *testing.T) {
 	for _, tc := range []struct {
 		d    Document

@@ -8,20 +8,20 @@ import (
 	"github.com/respsniff/respsniff/capture"
 )
 
-// maxStories bounds the stories that reports for people tell; the others are counted.
+// maxStories bounds the incidents that reports for people show; the others are counted.
 const maxStories = 3
 
-// toldStory is a story in printable words.
+// toldStory is an incident in printable words.
 type toldStory struct {
 	Sentence string
 	Place    string // the connection that the steps follow; empty where there is none
 	Steps    []toldStep
 }
 
-// toldStep is what one step of a story was on that connection, with the frames that show it.
+// toldStep is one step of an incident on its example connection, with the frames that show it.
 type toldStep struct{ Time, Rule, Name, What string }
 
-// tellStories words the first stories and counts the others.
+// tellStories makes the texts of the first incidents and counts the others.
 func tellStories(stories []incident.Incident, c Clock) (told []toldStory, more int) {
 	for i := range stories {
 		switch {

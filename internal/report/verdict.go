@@ -50,7 +50,7 @@ func Verdict(d *Document) (word, sentence string) {
 }
 
 // blamed returns the finding that the verdict names: the cause of top where it is as bad and as sure, so that a client whose
-// server stood still is not what the reader hears of first. A desync stays: whatever made the caller wait, the client
+// server stalled is not what the reader sees first. A desync stays: whatever made the caller wait, the client
 // put the connection back.
 func blamed(top *incident.Finding, traffic []*incident.Finding) *incident.Finding {
 	for range traffic { // as many steps as a chain of causes can have

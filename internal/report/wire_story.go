@@ -6,7 +6,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 )
 
-// storyWire is a story in JSON.
+// storyWire is an incident in JSON.
 type storyWire struct {
 	Sentence string          `json:"sentence"`
 	Conn     int64           `json:"conn,omitempty"`

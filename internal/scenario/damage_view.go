@@ -134,7 +134,7 @@ func mapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(b), a.Port())
 }
 
-// relinkIPv6 makes the link header say IPv6, whatever precedes its type field.
+// relinkIPv6 sets the link header to IPv6, whatever precedes its type field.
 func relinkIPv6(f *frame) {
 	h := slices.Clone(f.linkHeader)
 	switch f.link {

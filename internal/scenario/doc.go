@@ -1,6 +1,6 @@
 // Package scenario makes packets from a written conversation.
 //
-// A scenario is a text file of one statement a line. It says who talks to whom, what passes the capture point at which
+// A scenario is a text file of one statement a line. It has who talks to whom, what passes the capture point at which
 // time, and which findings that must cause. Everything below the conversation is made as a kernel would: handshakes,
 // sequence numbers, acknowledgements, timestamps, IP identifiers, checksums. A Damage then does to the packets, or to
 // those of any capture, what networks and captures do.

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite goldens and the measured parts of documents")
 
-// Golden holds a part of a document against what a test has measured. The part stands between the comments
+// Golden compares a part of a document with what a test has measured. The part stands between the comments
 // <!-- measured: NAME --> and <!-- end -->. With -update it is rewritten.
 func Golden(tb testing.TB, document, name, want string) {
 	tb.Helper()

@@ -15,7 +15,7 @@ type Call struct {
 	kinds2  resp.KindSet // allowed in RESP2
 	kinds3  resp.KindSet // and in RESP3
 	flags   callFlags
-	// Proto is the protocol version that the connection is known to speak, 2 or 3. 0, as Summarise leaves it, allows
+	// Proto is the protocol version that the connection is known to use, 2 or 3. 0, as Summarise leaves it, allows
 	// what either of them does.
 	Proto uint8
 }

@@ -36,7 +36,7 @@ func (c *Command) Keys(req *resp.Request, yield func(resp.Arg) bool) {
 	}
 }
 
-// KeyCount returns the number of keys of the request, as far as the arguments captured tell.
+// KeyCount returns the number of keys of the request, as far as the captured arguments show.
 func (c *Command) KeyCount(req *resp.Request) (n int) {
 	if c == nil {
 		return 0

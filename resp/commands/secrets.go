@@ -6,7 +6,7 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// Secrets says which arguments of the request hold passwords or keys, as a bit mask over their indexes (bit 63 stands for
+// Secrets returns which arguments of the request are passwords or keys, as a bit mask of their indexes (bit 63 stands for
 // index 63 and all beyond), and whether its reply may hold some. Such text is never to be printed.
 func Secrets(req *resp.Request) (args uint64, reply bool) {
 	if len(req.Args) < 2 {

@@ -37,7 +37,7 @@ const wordBits = 11
 
 // wordIndex finds commands and containers of minWord to maxWord letters with a multiplication, a load and a comparison. For
 // letters A to Z upperWord is exact: no other bytes but those of the two cases come out as them. No two names share a
-// place; if they did, the second would not be here and took the long way.
+// place; if they did, the second would not be here and was found by the full comparison.
 var wordIndex = indexWords(wordFactor)
 
 func indexWords(factor uint64) (slots [wordSlots]wordSlot) {

@@ -40,7 +40,7 @@ type place struct {
 type target struct {
 	client, server netip.AddrPort
 	first, last    capture.Time
-	told           [2]int64  // end of the last value told, by sender
+	reported       [2]int64  // end of the last value reported, by sender
 	base           [2]uint32 // raw sequence number of offset 0: of the client, of the server
 	spans          [2][]span // what to blank, by sender, in stream order
 }
@@ -202,10 +202,10 @@ const unlimited = 1<<31 - 1
 // skipped takes the next value of a side. Where the capture has holes, the bytes between two values are what a hole left
 // of one, which may be a password: they are blanked.
 func (t *target) skipped(side int, s *analysis.Session, start, end int64) {
-	if start > t.told[side] && holed(s) {
-		t.add(side, t.told[side], start-t.told[side], false)
+	if start > t.reported[side] && holed(s) {
+		t.add(side, t.reported[side], start-t.reported[side], false)
 	}
-	t.told[side] = max(t.told[side], end)
+	t.reported[side] = max(t.reported[side], end)
 }
 
 // holed reports whether bytes of the connection were not captured, or may not have been.
@@ -214,12 +214,12 @@ func holed(s *analysis.Session) bool {
 	return c == nil || c.Start == reassembly.MidStream || c.Sides[reassembly.A].Lost+c.Sides[reassembly.B].Lost > 0
 }
 
-// ended blanks what no value was told of to the end.
+// ended blanks everything behind the last value reported.
 func (t *target) ended(s *analysis.Session) {
 	t.bases(s.Conn)
 	if holed(s) {
-		t.add(fromClient, t.told[fromClient], unlimited, false)
-		t.add(fromServer, t.told[fromServer], unlimited, false)
+		t.add(fromClient, t.reported[fromClient], unlimited, false)
+		t.add(fromServer, t.reported[fromServer], unlimited, false)
 	} else if start, open := s.OpenSecret(); open {
 		t.add(fromClient, start, unlimited, true)
 	}
@@ -244,7 +244,7 @@ func (c *Cutter) Comment(file int32, frame int64, text string) {
 	}
 }
 
-// Found returns how many of the wanted connections the first pass met.
+// Found returns how many of the wanted connections the first pass saw.
 func (c *Cutter) Found() int { return len(c.conns) }
 
 // Cut decides about a packet of the second pass. Where keep is true, p belongs to a wanted connection; its data are a

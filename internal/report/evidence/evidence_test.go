@@ -134,7 +134,7 @@ conn c1 10.0.0.1:40001 -> 10.0.0.2:6379
 	}
 }
 
-// streamText is what both sides said, in order.
+// streamText is what both sides sent, in order.
 func streamText(t *testing.T, packets []capture.Packet) string {
 	t.Helper()
 	seq := func(yield func(capture.Packet, error) bool) {

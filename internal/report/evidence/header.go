@@ -20,7 +20,7 @@ const (
 )
 
 // headers finds the TCP headers in a packet, whatever lies below: every place where a consistent IPv4 or IPv6 header
-// with TCP behind it could begin. Payload bytes that look like one are told apart by their addresses, which the caller
+// with TCP behind it could begin. Payload bytes that look like one are recognised by their addresses, which the caller
 // compares with those of connections it knows.
 func headers(data []byte) []header {
 	var found []header

@@ -16,7 +16,7 @@ type Baseline struct {
 	Accept []Accepted `yaml:"accept"`
 }
 
-// Accepted is one known finding. Every entry says why it is accepted, by whom, and until when.
+// Accepted is one known finding. Every entry has the reason, who accepted it, and until when.
 type Accepted struct {
 	Fingerprint string `yaml:"fingerprint"`
 	Rule        string `yaml:"rule,omitempty"`   // this and the next three for readers
@@ -69,7 +69,7 @@ func (b *Baseline) Write(w io.Writer) error {
 }
 
 // NewBaseline accepts every finding of d but the RS9xx, with one reason, owner and last day. Entries of old whose
-// finding is still there keep what they say; so do all of them where d is only part of what was found. old may be nil.
+// finding is still there stay as they are; so do all of them where d is only part of what was found. old may be nil.
 func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner string, until time.Time) *Baseline {
 	b := &Baseline{}
 	kept, found := map[string]bool{}, prints(d.Findings)
@@ -133,7 +133,7 @@ func (p fingerprints) of(fingerprint string) int {
 }
 
 // Apply moves the accepted findings of d to d.Suppressed. It returns a warning for each entry that has expired, which
-// then accepts nothing, for each from before fingerprints contained the server's port, and for each that met no finding,
+// then accepts nothing, for each from before fingerprints contained the server's port, and for each that matches no finding,
 // unless d is only part of what was found.
 func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (warnings []string) {
 	day := today.Format(time.DateOnly)
@@ -174,7 +174,7 @@ func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (war
 	return warnings
 }
 
-// place says whom a finding is about.
+// place returns which client and server a finding is about.
 func place(f *incident.Finding) string {
 	text := f.Rule
 	if f.Client.IsValid() {

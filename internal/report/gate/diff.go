@@ -17,7 +17,7 @@ type Difference struct {
 // Change is a finding that both runs have, but not alike.
 type Change struct{ Before, After *incident.Finding }
 
-// Compare holds two runs against each other, finding by finding; the same fingerprint is the same finding.
+// Compare compares two runs, finding by finding; the same fingerprint is the same finding.
 func Compare(before, after *report.Document) *Difference {
 	diff := &Difference{}
 	old := map[string]*incident.Finding{}

@@ -1,3 +1,3 @@
-// Package gate decides whether a report is as expected: it holds a run against an expectation file, against a baseline
+// Package gate decides whether a report is as expected: it compares a run with an expectation file, against a baseline
 // of accepted findings, or against an earlier run.
 package gate

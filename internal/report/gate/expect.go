@@ -67,7 +67,7 @@ func (w *Want) check() error {
 	return nil
 }
 
-// Write writes the YAML form behind a comment that explains it.
+// Write writes the YAML form behind a comment that describes it.
 func (e *Expectation) Write(w io.Writer) error {
 	const head = `# What respsniff must find in the capture of the same name: see 'respsniff verify --help'.
 # want: rule, and optionally count, or min and max, conn, command, confidence (at least). forbid: rules that must not fire.
@@ -83,7 +83,7 @@ func (e *Expectation) Write(w io.Writer) error {
 	return err
 }
 
-// Expect makes the expectation that d fulfils exactly. RS9xx are left out: they speak of the recording, not of what was
+// Expect makes the expectation that d fulfils exactly. RS9xx are left out: they concern the recording, not of what was
 // recorded. Connection numbers are left out too, because another recording of the same run has others.
 func Expect(d *report.Document) *Expectation {
 	type sum struct {
@@ -114,7 +114,7 @@ type Result struct {
 // OK reports whether all is as expected.
 func (r *Result) OK() bool { return len(r.Missing) == 0 && len(r.Unexpected) == 0 }
 
-// Check holds d against e. Findings of rules that nobody wants count as unexpected from severity level on. onConn tells
+// Check compares d with e. Findings of rules that nobody wants count as unexpected from severity level on. onConn tells
 // which rules fired on a connection.
 func (e *Expectation) Check(d *report.Document, level incident.Severity, onConn func(conn int64) []string) Result {
 	var r Result

@@ -65,7 +65,7 @@ type Comparison struct {
 	Slower float64
 }
 
-// minSamples is the least number of times on both sides for which the normal approximation holds.
+// minSamples is the least number of times on both sides for which the normal approximation is valid.
 const minSamples = 20
 
 // Compare tests whether after tends to longer or shorter times than before; ok is false with too few of them.
