@@ -96,17 +96,18 @@ type Exchange struct {
 
 // Request is what was asked.
 type Request struct {
-	Call        commands.Call     // without the slot, which Slot gives
-	Command     *commands.Command // nil: not in the table
-	Name        Snippet           // as sent
-	Key         Snippet           // first key; Len 0 and !HasKey: none
-	HasKey      bool
-	Verb        Verb
-	hello       protocol // that a HELLO asks for
-	secretReply bool
-	argc        int
-	BlockFor    time.Duration
-	replyMode   replyEffect // of a CLIENT REPLY
+	Call         commands.Call     // without the slot, which Slot gives
+	Command      *commands.Command // nil: not in the table
+	Name         Snippet           // as sent
+	Key          Snippet           // first key; Len 0 and !HasKey: none
+	HasKey       bool
+	Verb         Verb
+	hello        protocol // that a HELLO asks for
+	secretReply  bool
+	argc         int
+	BlockFor     time.Duration
+	replyMode    replyEffect // of a CLIENT REPLY
+	armsDebugger bool        // SCRIPT DEBUG YES or SYNC
 }
 
 // Place is where and when a command was captured.

@@ -14,6 +14,7 @@ type mode struct {
 	multiIndex int // of the MULTI
 	replies    replyState
 	monitor    monitorState
+	debugger   debuggerState
 	Ending     endingState
 	Subs       int // channels, patterns and shard channels subscribed to, as the server counts them
 	kinds      [3]int
@@ -45,12 +46,14 @@ const (
 	VerbPublish
 	VerbEcho
 	verbWatch
+	verbScriptDebug
+	verbEval
 )
 
 // modeRule is a command that changes what is a reply, or what replies mean.
 type modeRule struct {
 	verb  Verb
-	names string // as they are sent, with spaces between
+	names string // of the commands with spaces between, a subcommand behind a bar: CLIENT|REPLY
 	// atOnce takes the command when it is sent. Servers carry it out also inside MULTI.
 	atOnce func(m *mode, req *resp.Request, ex *Exchange)
 	// sent takes the command when it is sent, unless it is queued.
@@ -70,7 +73,7 @@ var modeRules = [...]modeRule{
 	verbSubscribe:   {verb: verbSubscribe, names: "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE", sent: sentSubscribe},
 	verbUnsubscribe: {verb: verbUnsubscribe, names: "UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE", sent: sentSubscribe},
 	verbMonitor:     {verb: verbMonitor, names: "MONITOR", sent: sentMonitor, served: servedMonitor},
-	VerbClientReply: {verb: VerbClientReply, atOnce: sentClientReply}, // CLIENT REPLY, by verbOf
+	VerbClientReply: {verb: VerbClientReply, names: "CLIENT|REPLY", atOnce: sentClientReply},
 	VerbHello:       {verb: VerbHello, names: "HELLO", served: servedHello},
 	verbSync:        {verb: verbSync, names: "SYNC"},
 	verbPsync:       {verb: verbPsync, names: "PSYNC", served: servedPsync},
@@ -82,6 +85,8 @@ var modeRules = [...]modeRule{
 	VerbPing:        {verb: VerbPing, names: "PING"},
 	VerbPublish:     {verb: VerbPublish, names: "PUBLISH"},
 	VerbEcho:        {verb: VerbEcho, names: "ECHO"},
+	verbScriptDebug: {verb: verbScriptDebug, names: "SCRIPT|DEBUG", sent: sentScriptDebug, served: servedScriptDebug},
+	verbEval:        {verb: verbEval, names: "EVAL EVALSHA", served: servedEval},
 }
 
 // verbsByName has the names of modeRules.
@@ -98,7 +103,11 @@ var verbsByName = func() map[string]Verb {
 // verbsByID maps Command.ID to the verb, because a look-up by name for each command costs a twentieth of all time.
 var verbsByID = func() (table [commands.CommandIDs]Verb) {
 	for name, v := range verbsByName {
-		req := resp.Request{NArgs: 1, Args: []resp.Arg{{Bytes: []byte(name), Len: len(name)}}}
+		req := resp.Request{}
+		for word := range strings.SplitSeq(name, "|") {
+			req.Args = append(req.Args, resp.Arg{Bytes: []byte(word), Len: len(word)})
+		}
+		req.NArgs = len(req.Args)
 		if id := commands.Lookup(&req).ID(); id > 0 {
 			table[id] = v
 		}
@@ -109,13 +118,7 @@ var verbsByID = func() (table [commands.CommandIDs]Verb) {
 // verbOf classifies a request.
 func verbOf(cmd *commands.Command, req *resp.Request) Verb {
 	if id := cmd.ID(); id > 0 {
-		if v := verbsByID[id]; v != OtherVerb {
-			return v
-		}
-		if cmd.Name == "CLIENT|REPLY" && len(req.Args) == 3 {
-			return VerbClientReply
-		}
-		return OtherVerb
+		return verbsByID[id]
 	}
 	name := req.Name()
 	if len(name) > len("PUNSUBSCRIBE") {
@@ -130,7 +133,7 @@ func (m *mode) request(v Verb, req *resp.Request, ex *Exchange) {
 		ex.Flags |= NoReplyDue | AfterQuit
 	}
 	switch {
-	case m.Ending == refused || m.replies == repliesOff:
+	case m.Ending == refused || m.replies == repliesOff || m.debugger == debuggerEnded:
 		ex.Flags |= NoReplyDue
 	case m.replies == repliesSkipNext:
 		ex.Flags |= NoReplyDue
@@ -159,11 +162,15 @@ func (m *mode) answered(s *Session, ex *Exchange, r *resp.Reply) {
 	} else if served := modeRules[ex.Verb].served; served != nil {
 		served(s, ex, r)
 	}
+	s.Mode.debugger.answered(r)
 }
 
-// outOfBand reports whether a reply consumes no command: a push, a message to a RESP2 subscriber, a MONITOR line.
-func (m *mode) outOfBand(r *resp.Reply) bool {
+// outOfBand reports whether a reply consumes none of the pending commands: a push, a message to a RESP2 subscriber, a
+// MONITOR line, the result of a script behind the session that debugged it.
+func (m *mode) outOfBand(r *resp.Reply, pending int) bool {
 	switch {
+	case m.debugger.resultDue(pending):
+		return true
 	case r.Kind == resp.Push:
 		return !isConfirmation(r)
 	case m.monitor >= monitorOn && r.Kind == resp.Simple:

@@ -27,6 +27,9 @@ const (
 
 // sentClientReply takes CLIENT REPLY. Inside MULTI it is queued, and has its effect from EXEC on.
 func sentClientReply(m *mode, req *resp.Request, ex *Exchange) {
+	if len(req.Args) != 3 {
+		return // an error
+	}
 	switch arg := req.Args[2].Bytes; {
 	case bytes.EqualFold(arg, []byte("OFF")):
 		ex.replyMode = replyNowOff

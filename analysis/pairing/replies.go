@@ -89,7 +89,7 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	if r.PushInside {
 		reportOdd(s, PushInReply, r, info)
 	}
-	if s.Mode.outOfBand(r) || s.Unanchored() && s.joinsStream(r) {
+	if s.Mode.outOfBand(r, s.Pending.Len()) || s.Unanchored() && s.joinsStream(r) {
 		s.Pushes++
 		reportOdd(s, PushMessage, r, info)
 		return
