@@ -6,23 +6,26 @@ import "github.com/respsniff/respsniff/reassembly"
 // it a connection is taken up when its SYN is answered or sent again: a flood of SYNs costs nothing here.
 const maxHalfOpen = 1 << 15
 
+// admission decides which connections get a session.
+type admission struct{ live int } // sessions in use
+
 // unheld marks a connection that was counted and not taken up.
 type unheld struct{}
 
 // admits reports whether the segment of a connection that has no session is to get one, and counts the connection.
-func (r *Run) admits(seg *reassembly.Segment) bool {
+func (a *admission) admits(seg *reassembly.Segment, sum *Summary) bool {
 	switch seg.Conn.Tag.(type) {
 	case failed:
 		return false
 	case unheld:
-		r.summary.Unheld--
+		sum.Unheld--
 		return true
 	}
-	r.summary.Connections++
-	if r.live < maxHalfOpen || seg.Flags&(reassembly.SYN|reassembly.ACK) != reassembly.SYN || seg.Length > 0 {
+	sum.Connections++
+	if a.live < maxHalfOpen || seg.Flags&(reassembly.SYN|reassembly.ACK) != reassembly.SYN || seg.Length > 0 {
 		return true
 	}
-	r.summary.Unheld++
+	sum.Unheld++
 	seg.Conn.Tag = unheld{}
 	return false
 }

@@ -85,16 +85,36 @@ func (s *Session) close(seg *reassembly.Segment) {
 	s.facts.Finish(&s.Session, seg.Time)
 	c := s.Conn
 	s.Session.Close(seg)
-	s.run.ended(s)
+	s.ended()
 	s.reader.Closed()
 	s.Conn = nil
 	c.Tag = nil
 	if !s.reader.Waiting {
-		s.run.retire(s)
+		s.retire()
 	} else if s.Log.Len() == 0 {
 		s.run.judging.Unawait(&s.reader)
-		s.run.retire(s)
+		s.retire()
 	}
+}
+
+// ended counts a connection that is over.
+func (s *Session) ended() {
+	sum := &s.run.summary
+	switch s.Kind {
+	case pairing.TLS:
+		sum.Encrypted++
+	case pairing.Unparsed:
+		sum.Unparsed++
+	case pairing.Replication:
+		sum.Replication++
+	}
+	if s.caller.Group != nil {
+		s.caller.Group.Closed()
+	}
+	if _, only := s.OnlySide(); only {
+		sum.OneSided++
+	}
+	s.run.emit(&Ended{s})
 }
 
 // Describe follows the set-up of the connection.
@@ -104,7 +124,7 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
-	s.run.commandSent(s, ex, req)
+	s.command(ex, req)
 	if s.caller.Continues(ex, start) {
 		return
 	}
@@ -116,7 +136,34 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
-	s.run.served(s, ex, r)
+	s.answered(ex, r)
+}
+
+// command counts a command and hands it to the rooms that ask for no caller.
+func (s *Session) command(ex *pairing.Exchange, req *resp.Request) {
+	r := s.run
+	r.summary.Commands++
+	if s.CommandCount == 1 {
+		r.summary.RESP++
+		if s.Start == reassembly.MidStream {
+			r.summary.MidStream++
+		}
+	}
+	s.facts.Command(&s.Session, ex)
+	s.topo.Sent(ex, req)
+	if !r.forRules {
+		r.emitSent(s, ex, req)
+	}
+}
+
+// answered counts a reply and hands it on.
+func (s *Session) answered(ex *pairing.Exchange, reply *resp.Reply) {
+	r := s.run
+	r.summary.Replies++
+	if !r.forRules || reply.Kind == resp.Error || ex.Contradiction != "" {
+		r.emitAnswered(s, ex, reply)
+	}
+	s.topo.Answered(ex, reply)
 }
 
 // Oddity takes something in the streams that is no exchange.
@@ -141,14 +188,15 @@ func (s *Session) ClientClosed() {
 
 // Control takes a segment that opens, closes or repeats.
 func (s *Session) Control(who int, seg *reassembly.Segment) {
-	s.run.output.control = Control{s, seg, who == pairing.RoleClient}
-	s.run.emit(&s.run.output.control)
+	o := &s.run.output
+	o.control = Control{s, seg, who == pairing.RoleClient}
+	o.emit(&o.control)
 }
 
 // GaveUp takes a wait that ended without a reply.
 func (s *Session) GaveUp(ex *pairing.Exchange, gap time.Duration, how client.GaveUp, frame int64, at capture.Time) {
 	ex.Flags |= pairing.GivenUp
-	s.run.waitEnded(s, ex, gap, at)
+	s.run.findings.waitEnded(s, ex, gap, at)
 	s.run.emit(&WaitEnded{s, ex, gap, how, frame, at})
 }
 
@@ -191,10 +239,10 @@ func (r *Run) SharedUse(e *reader.SharedUse) { r.emit(e) }
 func (r *Run) Blocked(b *reader.BlockGivenUp) { r.emit(b) }
 
 // Desynced takes the state of an open connection whose callers got worse off.
-func (r *Run) Desynced(s *reader.Conn) { r.reportDesync(SessionOf(s.Session)) }
+func (r *Run) Desynced(s *reader.Conn) { SessionOf(s.Session).reportDesync() }
 
-// Retire takes leave of a connection that is over and wholly judged.
-func (r *Run) Retire(s *reader.Conn) { r.retire(SessionOf(s.Session)) }
+// Retire closes the record of a connection that is over and wholly judged.
+func (r *Run) Retire(s *reader.Conn) { SessionOf(s.Session).retire() }
 
 // Now is the latest moment that a live run knows of.
-func (r *Run) Now() capture.Time { return r.liveNow() }
+func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }

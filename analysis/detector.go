@@ -69,13 +69,13 @@ func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detect
 				}
 				continue
 			}
-			r.guardedly(&w, e)
+			r.failures.guardedly(&w, e)
 			if r.o.Live && !r.register.Early(func(f incident.Finding) bool { return yield(f, nil) }) {
 				return
 			}
 		}
 		for _, f := range w.finish {
-			r.finished(f)
+			r.failures.finished(f, r)
 		}
 		for _, f := range r.register.Findings() {
 			if !yield(f, nil) {

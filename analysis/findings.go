@@ -6,19 +6,41 @@ import (
 	"strings"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/cluster"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
-// What a run reports to its register, and asks it for.
+// findings is what a run reports to its register, and asks it for, in the words that may be printed.
+type findings struct {
+	printer
+	register *incident.Register
+}
+
+// printer is what rules print commands and replies with.
+type printer struct{ is pairing.Printer }
+
+// Key returns a command's first key as it may be printed.
+func (p printer) Key(ex *pairing.Exchange) string { return p.is.Key(ex) }
+
+// Describe says what a reply is without giving a value away, unless values are to be shown.
+func (p printer) Describe(ex *pairing.Exchange, in *pairing.ReplyInfo) string {
+	return p.is.Describe(ex, in)
+}
+
+// ShowsValues reports whether values may be printed.
+func (p printer) ShowsValues() bool { return p.is.ShowValues }
 
 // newRegister makes the register of the run.
-func (r *Run) newRegister() *incident.Register {
+func newRegister(r *Run) *incident.Register {
 	return incident.NewRegister(incident.RegisterOptions{
-		MaxExamples: r.o.MaxExamples, Live: r.o.Live, Params: r.o.Params, Bounds: &r.bounds, StallBehind: r.silenceBehind,
-		Failed: func(cause any) { r.failure(Failure{}, cause) },
+		MaxExamples: r.o.MaxExamples, Live: r.o.Live, Params: r.o.Params, Bounds: &r.bounds,
+		StallBehind: func(server netip.AddrPort, from, to capture.Time) (incident.StallSpan, bool) {
+			return stallBehind(r.topology, server, from, to)
+		},
+		Failed: func(cause any) { r.failures.add(Failure{}, cause) },
 	})
 }
 
@@ -29,20 +51,20 @@ func (d *Detector) rule() incident.Rule {
 
 // Incidents joins findings by cause. Causes are those that Detect has filled in; findings that were left out are left out
 // of it too.
-func (r *Run) Incidents(findings []incident.Finding) []incident.Incident {
-	return r.register.Incidents(findings)
+func (f *findings) Incidents(found []incident.Finding) []incident.Incident {
+	return f.register.Incidents(found)
 }
 
 // Weakened returns the rules, in order, with an occurrence that has a gap of the capture in its window.
-func (r *Run) Weakened() []string { return r.register.Weakened() }
+func (f *findings) Weakened() []string { return f.register.Weakened() }
 
 // Filter returns a tshark display filter for the packets between two ends.
-func (r *Run) Filter(client, server netip.AddrPort) string {
+func (f *findings) Filter(client, server netip.AddrPort) string {
 	return incident.DisplayFilter(client, server)
 }
 
-func (r *Run) silenceBehind(server netip.AddrPort, from, to capture.Time) (incident.StallSpan, bool) {
-	st := r.topology.StallBehind(server, from, to)
+func stallBehind(t *cluster.Topology, server netip.AddrPort, from, to capture.Time) (incident.StallSpan, bool) {
+	st := t.StallBehind(server, from, to)
 	if st == nil {
 		return incident.StallSpan{}, false
 	}
@@ -50,28 +72,28 @@ func (r *Run) silenceBehind(server netip.AddrPort, from, to capture.Time) (incid
 }
 
 // waitEnded notes a caller that went on without a reply.
-func (r *Run) waitEnded(s *Session, ex *pairing.Exchange, gap time.Duration, at capture.Time) {
-	r.register.WaitEnded(incident.Wait{
+func (f *findings) waitEnded(s *Session, ex *pairing.Exchange, gap time.Duration, at capture.Time) {
+	f.register.WaitEnded(incident.Wait{
 		Conn: s.ID, Client: s.Client.Addr(), Server: s.Server, From: at.Add(-gap), To: at, Frame: ex.Frame, Command: ex.CommandName(),
 	})
 }
 
 // lostPlace notes a connection that lost its place.
-func (r *Run) lostPlace(d *reader.Desync) {
+func (f *findings) lostPlace(d *reader.Desync) {
 	if len(d.Abandoned) > 0 {
-		r.register.LostPlace(func() incident.Outcome { return r.outcome(d) })
+		f.register.LostPlace(func() incident.Outcome { return f.outcome(d) })
 	}
 }
 
-func (r *Run) outcome(d *reader.Desync) incident.Outcome {
+func (f *findings) outcome(d *reader.Desync) incident.Outcome {
 	a := &d.Abandoned[0]
 	g, n := &a.Given, &a.Next
 	x := incident.Outcome{
 		Conn: d.Conn, Client: d.Client, Server: d.Server, Rule: "RS101",
 		Abandoned: incident.Wait{
-			Conn: d.Conn, Client: d.Client.Addr(), Server: d.Server, From: g.EndTime, To: g.EndTime.Add(a.Gap), Frame: g.Frame, Command: r.called(g),
+			Conn: d.Conn, Client: d.Client.Addr(), Server: d.Server, From: g.EndTime, To: g.EndTime.Add(a.Gap), Frame: g.Frame, Command: f.called(g),
 		},
-		Next: r.called(n), Reused: n.Time, ReusedFrame: n.Frame,
+		Next: f.called(n), Reused: n.Time, ReusedFrame: n.Frame,
 	}
 	switch a.Why {
 	case reader.ByHalf:
@@ -91,6 +113,6 @@ func (r *Run) outcome(d *reader.Desync) incident.Outcome {
 }
 
 // called is a command with its key.
-func (r *Run) called(ex *pairing.Exchange) string {
-	return strings.TrimSpace(ex.CommandName() + " " + r.Key(ex))
+func (f *findings) called(ex *pairing.Exchange) string {
+	return strings.TrimSpace(ex.CommandName() + " " + f.Key(ex))
 }

@@ -18,9 +18,6 @@ import (
 // Rules that only know at the end (leaks of pools, quality of the capture) are silent until then.
 const ()
 
-// liveNow is the latest moment that a live run knows of.
-func (r *Run) liveNow() capture.Time { return max(r.summary.Last, r.ticked) }
-
 // Tick is called when no packet before now is still to come. It judges connections that were waiting for more to
 // be known and had waited for long enough. It must be called from the goroutine that pulls the events, while it asks
 // for another packet.
@@ -33,21 +30,21 @@ func (r *Run) Tick(now capture.Time) {
 		if r.output.stopped {
 			return
 		}
-		r.tick(SessionOf(s.Session))
+		SessionOf(s.Session).tick()
 	}
 }
 
 // tick judges a session if it is time. A panic ends the analysis of its connection only.
-func (r *Run) tick(s *Session) {
-	r.guarded(s, func() {
+func (s *Session) tick() {
+	s.guarded(func() {
 		if s.Log.Len() == 0 || !s.reader.Ripe() {
 			return
 		}
 		if s.reader.Judge(); !s.Over {
 			s.reader.ReportDesync()
 		} else if s.Log.Len() == 0 {
-			r.judging.Unawait(&s.reader)
-			r.retire(s)
+			s.run.judging.Unawait(&s.reader)
+			s.retire()
 		}
 	})
 }
@@ -56,7 +53,8 @@ func (r *Run) tick(s *Session) {
 func (r *Run) Outstanding() int { return r.shared.InUse }
 
 // reportDesync emits the state of a connection's trouble.
-func (r *Run) reportDesync(s *Session) {
+func (s *Session) reportDesync() {
+	r := s.run
 	d := s.reader.Desync
 	d.Changed = false
 	d.Session = &s.reader

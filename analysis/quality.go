@@ -12,19 +12,19 @@ type CaptureQuality struct {
 	Drops capture.Drops
 }
 
-// quality is what a run gathers about the capture.
+// quality is what a run can be asked about the capture.
 type quality struct {
-	source   func() CaptureQuality
-	failures []Failure
+	source func() CaptureQuality
+	drops  capture.Drops // known from elsewhere
 }
 
 // QualityFrom says where the quality of the capture can be asked for when the events are over, before Finish.
-func (r *Run) QualityFrom(source func() CaptureQuality) { r.quality.source = source }
+func (q *quality) QualityFrom(source func() CaptureQuality) { q.source = source }
 
 // Quality returns what is known of the capture as a whole; it is complete when the events are over.
-func (r *Run) Quality() CaptureQuality {
-	if r.quality.source == nil {
-		return CaptureQuality{Drops: capture.Drops{Known: r.o.Drops > 0, Kernel: r.o.Drops, Received: r.o.Seen}}
+func (q *quality) Quality() CaptureQuality {
+	if q.source == nil {
+		return CaptureQuality{Drops: q.drops}
 	}
-	return r.quality.source()
+	return q.source()
 }

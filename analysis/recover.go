@@ -29,36 +29,26 @@ const maxFailures = 8
 // failed marks a connection whose analysis has panicked: Conn.Tag of its remaining segments.
 type failed struct{}
 
-// Failures returns the first failures of the run.
-func (r *Run) Failures() []Failure { return r.quality.failures }
+// failures are those of a run, and of the runs that it resumes.
+type failures struct {
+	first []Failure
+	count int64
+}
 
-func (r *Run) failure(f Failure, cause any) {
-	r.summary.Failed++
-	if len(r.quality.failures) >= maxFailures {
+// Failures returns the first failures of the run.
+func (fs *failures) Failures() []Failure { return fs.first }
+
+func (fs *failures) add(f Failure, cause any) {
+	fs.count++
+	if len(fs.first) >= maxFailures {
 		return
 	}
 	f.Text, f.Stack = resp.TextOf([]byte(fmt.Sprint(cause))).Short(256), debug.Stack()
-	r.quality.failures = append(r.quality.failures, f)
+	fs.first = append(fs.first, f)
 }
 
-// abandon gives up the connection of seg. Its session may be in any state: it is not used again.
-func (r *Run) abandon(seg *reassembly.Segment, cause any) {
-	f := Failure{Frame: seg.Frame, File: seg.File}
-	if c := seg.Conn; c != nil {
-		f.Conn, f.Client, f.Server = c.ID, c.Ends[reassembly.A], c.Ends[reassembly.B]
-		if s, ok := c.Tag.(*Session); ok {
-			if s.RoleKnown {
-				f.Client, f.Server = s.Client, s.Server
-			}
-			r.discard(s)
-		}
-		c.Tag = failed{}
-	}
-	r.failure(f, cause)
-}
-
-// discard forgets a session without judging it.
-func (r *Run) discard(s *Session) {
+// discard makes run r forget a session without judging it. The session may be in any state: s.run is not trusted.
+func (s *Session) discard(r *Run) {
 	r.live--
 	if s.reader.Desync != nil {
 		r.judging.Kept -= len(s.reader.Desync.Abandoned)
@@ -75,19 +65,20 @@ func (r *Run) discard(s *Session) {
 	if s.Start == reassembly.MidStream {
 		row.Start = "midstream"
 	}
-	r.parted(row)
+	r.closed(row)
 }
 
-// last judges a session that still waits when the capture is over.
-func (r *Run) last(s *Session) {
-	r.guarded(s, func() {
+// judgeLast judges a session that still waits when the capture is over.
+func (s *Session) judgeLast() {
+	s.guarded(func() {
 		s.reader.SettleNow()
-		r.retire(s)
+		s.retire()
 	})
 }
 
 // guarded judges a session outside of the segments of its connection. After a panic the session is not used again.
-func (r *Run) guarded(s *Session, judge func()) {
+func (s *Session) guarded(judge func()) {
+	r := s.run
 	conn, f := s.Conn, Failure{Conn: s.ID, Client: s.Client, Server: s.Server}
 	done := false
 	defer func() {
@@ -95,8 +86,8 @@ func (r *Run) guarded(s *Session, judge func()) {
 			return
 		}
 		if cause := recover(); cause != nil {
-			r.failure(f, cause)
-			r.discard(s)
+			r.failures.add(f, cause)
+			s.discard(r)
 			if conn != nil && conn.Tag == s {
 				conn.Tag = failed{}
 			}
@@ -108,14 +99,14 @@ func (r *Run) guarded(s *Session, judge func()) {
 
 // guardedly calls what the rules do about an event. A panic of a rule counts as a failure of the connection concerned;
 // the rules go on with the next event.
-func (r *Run) guardedly(w *watch, e pairing.Event) {
+func (fs *failures) guardedly(w *watch, e pairing.Event) {
 	done := false
 	defer func() {
 		if done {
 			return
 		}
 		if cause := recover(); cause != nil {
-			r.failure(failureAt(e), cause)
+			fs.add(failureAt(e), cause)
 		}
 	}()
 	w.see(e)
@@ -123,10 +114,10 @@ func (r *Run) guardedly(w *watch, e pairing.Event) {
 }
 
 // finished lets a rule report at the end of the run.
-func (r *Run) finished(report func(*Run)) {
+func (fs *failures) finished(report func(*Run), r *Run) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			r.failure(Failure{}, cause)
+			fs.add(Failure{}, cause)
 		}
 	}()
 	report(r)

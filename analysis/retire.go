@@ -5,30 +5,19 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// retire takes leave of a session that is over and judged.
-func (r *Run) retire(s *Session) {
+// retire closes the record of a session that is over and judged.
+func (s *Session) retire() {
+	r := s.run
 	s.reader.Forget()
 	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
 		r.judging.Kept -= len(d.Abandoned)
-		r.lostPlace(d)
-		r.reportDesync(s)
+		r.findings.lostPlace(d)
+		s.reportDesync()
 	}
-	r.parted(s.summary())
+	r.closed(s.summary())
 	r.live--
 	r.sessions.Put(s)
-}
-
-// parted tells that a connection is over and judged. The row is kept only for those who asked for it: a row for each of a
-// million short connections is garbage that doubles the memory of a run.
-func (r *Run) parted(row ConnSummary) {
-	kept := &r.rows.last
-	if r.rows.keep {
-		kept = new(ConnSummary)
-		r.rows.all = append(r.rows.all, kept)
-	}
-	*kept = row
-	r.emit(kept)
 }
 
 // summary makes the row of the conns command.
@@ -55,17 +44,4 @@ func (s *Session) summary() ConnSummary {
 		c.Policy = g.PolicyWord(s.Stance())
 	}
 	return c
-}
-
-// complete fills in what only the whole run knows.
-func (c *ConnSummary) complete(r *Run) {
-	lib := c.group.Pop.Library()
-	c.Library, c.Version = lib.Name, lib.Version
-	c.Policy = c.group.PolicyWord(r.clients.StanceOf(c.Client.Addr(), c.group, false))
-	if ts := c.group.Pop.Estimate(); len(ts.Values) > 0 {
-		c.ReadTimeout = ts.Values[0].T
-	}
-	if t, ok := r.clients.GivenTimeout(c.Client.Addr()); ok {
-		c.ReadTimeout = t
-	}
 }

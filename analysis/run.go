@@ -1,15 +1,10 @@
 package analysis
 
 import (
-	"cmp"
 	"iter"
-	"slices"
-	"strconv"
-	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
-	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/analysis/reader"
@@ -28,52 +23,16 @@ type Run struct {
 	topology *cluster.Topology
 	earlier  []*cluster.Stall // of the runs that this one resumes
 	links    *pools.Registry
-	register *incident.Register
 	sessions pairing.Pool[Session]
-	live     int // sessions in use
 	summary  Summary
-	quality  quality
 	rows     rows
-	output   output
 	ticked   capture.Time // of a live run
-	forRules bool
-}
 
-// output is where events go.
-type output struct {
-	yield    func(pairing.Event, error) bool
-	yielding bool // the consumer has the event
-	stopped  bool
-	sent     Sent
-	answered Answered
-	control  Control
-}
-
-// rows are the lines of the conns command.
-type rows struct {
-	keep bool
-	all  []*ConnSummary
-	last ConnSummary // emitted last, where rows are not kept
-}
-
-// Summary counts what a run has seen.
-type Summary struct {
-	Connections int64 // all TCP connections
-	RESP        int64 // of these, with Redis traffic
-	Encrypted   int64
-	Unparsed    int64
-	Replication int64
-	MidStream   int64 // RESP connections without a SYN
-	OneSided    int64
-	Commands    int64
-	Replies     int64
-	Pushes      int64
-	First, Last capture.Time
-	Abandoned   int64 // callers that gave up, on connections of any policy
-	Unsaid      int64 // observations too weak to be printed
-	Capped      int64 // times that a bound of evidence was reached
-	Unheld      int64 // connections of which only a SYN was seen while too many were open
-	Failed      int64 // connections whose analysis panicked, and panics of rules
+	admission
+	findings
+	quality
+	failures
+	output
 }
 
 // NewRun prepares a pass.
@@ -102,29 +61,9 @@ func NewRun(o *Options) *Run {
 		StallMin: p.duration("rs401.stall_min"), AskFollow: p.duration("rs306.follow_window"), Lossy: r.o.Drops > 0,
 		Emit: func(e *cluster.Redirected) { r.emit(e) },
 	}, &r.bounds)
-	r.register = r.newRegister()
+	r.findings = findings{printer{r.judging.Print}, newRegister(r)}
+	r.drops = capture.Drops{Known: r.o.Drops > 0, Kernel: r.o.Drops, Received: r.o.Seen}
 	return r
-}
-
-// parameters are the parameters of rules as the user gave them.
-type parameters map[string]string
-
-// duration returns a duration above 0, or 0 where none was given.
-func (p parameters) duration(name string) time.Duration {
-	d, err := time.ParseDuration(p[name])
-	if err != nil {
-		return 0
-	}
-	return max(d, 0)
-}
-
-// number returns a number above 0, or 0 where none was given.
-func (p parameters) number(name string) int {
-	n, err := strconv.Atoi(p[name])
-	if err != nil {
-		return 0
-	}
-	return max(n, 0)
 }
 
 // Events turns segments into events. One call a Run.
@@ -136,7 +75,7 @@ func Events(segments iter.Seq2[*reassembly.Segment, error], o *Options) iter.Seq
 // stream.
 func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[pairing.Event, error] {
 	return func(yield func(pairing.Event, error) bool) {
-		r.output.yield = yield
+		r.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
 		segments(func(seg *reassembly.Segment, err error) bool {
 			if err != nil {
@@ -166,7 +105,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 	}()
 	s, _ := seg.Conn.Tag.(*Session)
 	if s == nil {
-		s = r.meet(seg)
+		s = r.open(seg)
 	}
 	if s != nil {
 		if sum := &r.summary; seg.Time > sum.Last && sum.First != 0 {
@@ -181,9 +120,25 @@ func (r *Run) take(seg *reassembly.Segment) {
 	done = true
 }
 
-// meet begins the session of a connection, or returns nil where the segment says nothing that makes it worth one.
-func (r *Run) meet(seg *reassembly.Segment) *Session {
-	if seg.End != reassembly.NotEnded || !r.admits(seg) {
+// abandon gives up the connection of seg. Its session may be in any state: it is not used again.
+func (r *Run) abandon(seg *reassembly.Segment, cause any) {
+	f := Failure{Frame: seg.Frame, File: seg.File}
+	if c := seg.Conn; c != nil {
+		f.Conn, f.Client, f.Server = c.ID, c.Ends[reassembly.A], c.Ends[reassembly.B]
+		if s, ok := c.Tag.(*Session); ok {
+			if s.RoleKnown {
+				f.Client, f.Server = s.Client, s.Server
+			}
+			s.discard(r)
+		}
+		c.Tag = failed{}
+	}
+	r.failures.add(f, cause)
+}
+
+// open begins the session of a connection, or returns nil where the segment says nothing that makes it worth one.
+func (r *Run) open(seg *reassembly.Segment) *Session {
+	if seg.End != reassembly.NotEnded || !r.admits(seg, &r.summary) {
 		return nil
 	}
 	s := r.sessions.Get()
@@ -206,23 +161,15 @@ func (r *Run) finish() {
 		if r.output.stopped {
 			return
 		}
-		r.last(SessionOf(s.Session))
+		SessionOf(s.Session).judgeLast()
 	}
-	slices.SortFunc(r.rows.all, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
-}
-
-func (r *Run) emit(e pairing.Event) {
-	if r.output.stopped {
-		return
-	}
-	r.output.yielding = true
-	r.output.stopped = !r.output.yield(e, nil)
-	r.output.yielding = false
+	r.rows.sort()
 }
 
 // Summary returns the counts so far.
 func (r *Run) Summary() Summary {
 	s := r.summary
+	s.Failed = r.failures.count
 	s.Abandoned += r.judging.Abandoned
 	s.Unsaid += r.judging.Suppressed + r.register.Suppressed()
 	for _, b := range r.bounds.Reached() {
@@ -242,28 +189,11 @@ func (r *Run) Bounds() *bound.Set { return &r.bounds }
 // Topology returns what is known of servers and clusters.
 func (r *Run) Topology() *cluster.Topology { return r.topology }
 
-// ended takes leave of a connection.
-func (r *Run) ended(s *Session) {
-	switch s.Kind {
-	case pairing.TLS:
-		r.summary.Encrypted++
-	case pairing.Unparsed:
-		r.summary.Unparsed++
-	case pairing.Replication:
-		r.summary.Replication++
-	}
-	if s.caller.Group != nil {
-		s.caller.Group.Closed()
-	}
-	if _, only := s.OnlySide(); only {
-		r.summary.OneSided++
-	}
-	r.emit(&Ended{s})
-}
+// Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
+func (r *Run) Unjudged() []*reader.Unjudged { return r.judging.Unjudged() }
 
-// ForRules says, before the events begin, that Detect is all that they are for: commands, replies and exchanges that no
-// rule can ask for are not told. It saves a tenth of the time on small commands.
-func (r *Run) ForRules() { r.forRules = true }
+// closed emits that a connection is over and judged.
+func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
 
 // KeepConns asks for Conns, before the events begin.
 func (r *Run) KeepConns() {
@@ -276,7 +206,7 @@ func (r *Run) Conns() []*ConnSummary {
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
 		if c.group != nil {
-			c.complete(r)
+			c.complete(r.clients)
 		}
 	}
 	return r.rows.all
@@ -288,4 +218,23 @@ func (r *Run) File(file int32) string {
 		return ""
 	}
 	return r.o.FileName(file)
+}
+
+// What a run takes over from an earlier one, when a live run gives up its connections because memory is short:
+//
+//  1. the counts of Summary, and the failures;
+//  2. what each rule has reported: its groups, with their counts, connections, victims, notes, examples, and what their
+//     titles are made from;
+//  3. what ties findings by cause: waits without a reply, connections that lost their place, stalls.
+//
+// Sessions, client groups and what the rules themselves remember are given up. Everything taken over has a bound, so that
+// a run may be resumed again and again.
+
+// Resume makes r, which has not begun, continue an earlier run of the same traffic that is over. Findings are those of
+// both: they come again at the end of r, complete. The numbers of connections must go on where before ended.
+func (r *Run) Resume(before *Run) {
+	r.summary = before.Summary()
+	r.failures = before.failures
+	r.earlier = r.topology.Inherit(before.topology, before.earlier)
+	r.register.Resume(before.register)
 }

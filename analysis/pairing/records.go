@@ -15,6 +15,7 @@ type Shared struct {
 	request     resp.Request
 	reply       resp.Reply
 	info        ReplyInfo
+	mark        SegmentMark // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
 }
 
 // NewShared prepares what the pairings of a run share.

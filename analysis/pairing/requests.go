@@ -18,15 +18,15 @@ const SuspectGap = 20 * time.Millisecond
 
 // clientBytes takes what the client sent.
 func (s *Session) clientBytes(seg *reassembly.Segment) {
-	var mark SegmentMark
-	s.markOf(seg, &mark)
+	mark := &s.Shared.mark
+	s.markOf(seg, mark)
 	s.begin(RoleClient, seg)
 	s.torn.watch(s, seg)
 	req := &s.Shared.request
 	if seg.Length == len(seg.Payload) && s.requests.Single(seg.Payload, req) {
-		s.sent(s.newCommand(req, seg, &mark), req, &mark) // one command in a segment of its own: nearly all are
+		s.sent(s.newCommand(req, seg, mark), req, mark) // one command in a segment of its own: nearly all are
 	} else {
-		s.severalRequests(seg, &mark)
+		s.severalRequests(seg, mark)
 	}
 	s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
 }

@@ -1,0 +1,27 @@
+package analysis
+
+import (
+	"strconv"
+	"time"
+)
+
+// parameters are the parameters of rules as the user gave them.
+type parameters map[string]string
+
+// duration returns a duration above 0, or 0 where none was given.
+func (p parameters) duration(name string) time.Duration {
+	d, err := time.ParseDuration(p[name])
+	if err != nil {
+		return 0
+	}
+	return max(d, 0)
+}
+
+// number returns a number above 0, or 0 where none was given.
+func (p parameters) number(name string) int {
+	n, err := strconv.Atoi(p[name])
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}

@@ -1,0 +1,23 @@
+package analysis
+
+import "github.com/respsniff/respsniff/capture"
+
+// Summary counts what a run has seen.
+type Summary struct {
+	Connections int64 // all TCP connections
+	RESP        int64 // of these, with Redis traffic
+	Encrypted   int64
+	Unparsed    int64
+	Replication int64
+	MidStream   int64 // RESP connections without a SYN
+	OneSided    int64
+	Commands    int64
+	Replies     int64
+	Pushes      int64
+	First, Last capture.Time
+	Abandoned   int64 // callers that gave up, on connections of any policy
+	Unsaid      int64 // observations too weak to be printed
+	Capped      int64 // times that a bound of evidence was reached
+	Unheld      int64 // connections of which only a SYN was seen while too many were open
+	Failed      int64 // connections whose analysis panicked, and panics of rules
+}
