@@ -260,3 +260,14 @@ func (g *Group) PolicyWord(st Stance) string {
 	}
 	return st.Policy.String()
 }
+
+// library returns what is known of the population's library.
+func (p *Population) Library() Library {
+	if p.Announced.Name == "" && p.jedis > 0 {
+		return Library{Name: "jedis", Policy: PolicyLockstep, Guessed: true}
+	}
+	if p.Announced.Name == "" && p.heals > 0 {
+		return Library{Name: "redis-py", Policy: PolicyLockstep, Cancels: true, Guessed: true}
+	}
+	return p.Announced
+}

@@ -147,14 +147,3 @@ func (r *Registry) Reopened(s *pairing.Session, at capture.Time) {
 		}
 	}
 }
-
-// library returns what is known of the population's library.
-func (p *Population) Library() Library {
-	if p.Announced.Name == "" && p.jedis > 0 {
-		return Library{Name: "jedis", Policy: PolicyLockstep, Guessed: true}
-	}
-	if p.Announced.Name == "" && p.heals > 0 {
-		return Library{Name: "redis-py", Policy: PolicyLockstep, Cancels: true, Guessed: true}
-	}
-	return p.Announced
-}

@@ -22,9 +22,9 @@ import (
 // The number of replies left in unread is what the connection is behind.
 func (s *Conn) Judge() {
 	st := s.Stance()
-	wait := s.patience(st)
+	wait := patienceOf(s, st)
 	if s.Over || s.forced || s.early {
-		s.inferLazy(st, wait)
+		inferLazy(s, st, wait)
 	}
 	for s.Log.Len() > 0 {
 		n := s.headBatch(st)
@@ -44,7 +44,7 @@ func (s *Conn) headBatch(st client.Stance) int {
 	}
 	for ; n < s.Log.Len(); n++ {
 		a, b := s.Log.At(n-1), s.Log.At(n)
-		if s.Unread.Len() == 0 && s.staleAfter(a, b, st) {
+		if s.Unread.Len() == 0 && staleAfter(s, a, b, st) {
 			break
 		}
 		if a.Batch == b.Batch {
@@ -54,7 +54,7 @@ func (s *Conn) headBatch(st client.Stance) int {
 			break
 		}
 		if st.Basis >= client.BasisNamed && a.Flags&pairing.InHandshake == 0 {
-			s.sharedWrite(a, b, st)
+			sharedWrite(s, a, b, st)
 		}
 		b.Batch = a.Batch
 	}
@@ -193,12 +193,12 @@ func (s *Conn) read(batch []*pairing.Exchange, l limits, st client.Stance, wait 
 		if ex.Flags&pairing.LeftOut != 0 {
 			continue
 		}
-		why, sure := s.unreadable(ex, r, last, delivered, l, wait)
+		why, sure := unreadable(s, ex, r, last, delivered, l, wait)
 		if (why == byAck || why == byHalf) && (!s.accounted(cover, l) || owed == 0 && s.tooSoon(last, l, st)) {
 			why, sure = readInTime, 0.5
 		}
-		if why == byAck && r == ex && l.next != nil && s.staleAfter(last, l.next, st) {
-			s.stale(ex, l, st)
+		if why == byAck && r == ex && l.next != nil && staleAfter(s, last, l.next, st) {
+			readStale(s, ex, l, st)
 			continue
 		}
 		if l.next != nil {
@@ -222,7 +222,7 @@ func (s *Conn) read(batch []*pairing.Exchange, l limits, st client.Stance, wait 
 		}
 		conf := min(level, levelOf(chance))
 		silence := r.Serves.FirstTime.Sub(delivered)
-		if l.last && r.Served && (wait.tried(silence) || (owed > 0 || s.Dirty) && !s.readAtClose(r, l)) {
+		if l.last && r.Served && (wait.tried(silence) || (owed > 0 || s.Dirty) && !readAtClose(s, r, l)) {
 			conf = min(conf, wait.lastLevel(silence))
 		}
 		if r.Served && ex.Flags&pairing.Blocks == 0 && wait.t == 0 && l.next != nil &&
@@ -234,8 +234,8 @@ func (s *Conn) read(batch []*pairing.Exchange, l limits, st client.Stance, wait 
 		}
 		ex.Belief = pairing.Belief{Index: r.Index, Confidence: conf}
 		if r != ex {
-			if l.next != nil && l.flat && s.staleAfter(last, l.next, st) {
-				s.noteStale(ex, l)
+			if l.next != nil && l.flat && staleAfter(s, last, l.next, st) {
+				noteStale(s, ex, l)
 			}
 			s.misread(ex, r, conf, l)
 		}
@@ -295,7 +295,7 @@ func next(l limits) bool { return l.next != nil && l.next.Flags&pairing.NotAwait
 
 // tooSoon reports whether the client went on too fast to have given up on a reply.
 func (s *Conn) tooSoon(last *pairing.Exchange, l limits, st client.Stance) bool {
-	return l.next != nil && l.gap < s.accusable(last, st) && !s.staleAfter(last, l.next, st)
+	return l.next != nil && l.gap < s.accusable(last, st) && !staleAfter(s, last, l.next, st)
 }
 
 // accounted reports whether the bytes that the client received between a batch and its next write are all parts of

@@ -20,7 +20,7 @@ const (
 
 // unreadable reports why the caller of ex cannot have read r, the oldest unread reply, and the chance that this, or that
 // it did read it, is right.
-func (s *Conn) unreadable(ex, r, last *pairing.Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, float64) {
+func unreadable(s *Conn, ex, r, last *pairing.Exchange, delivered capture.Time, l limits, wait patience) (whyUnread, float64) {
 	switch {
 	case !r.Served && !r.LostReply:
 		if l.last && !s.Closing[pairing.RoleClient].Fin && !s.Closing[pairing.RoleClient].Rst {
@@ -67,7 +67,7 @@ func (s *Conn) unreadable(ex, r, last *pairing.Exchange, delivered capture.Time,
 }
 
 // readAtClose reports whether the client's close shows that it had read r: it came promptly after it.
-func (s *Conn) readAtClose(r *pairing.Exchange, l limits) bool {
+func readAtClose(s *Conn, r *pairing.Exchange, l limits) bool {
 	c := &s.Closing[pairing.RoleClient]
 	return r.Served && (c.Fin || c.Rst) && l.time >= r.Serves.Time && l.time.Sub(r.Serves.Time) < client.Prompt
 }

@@ -53,38 +53,57 @@ type Desync struct {
 	Stance         client.Stance
 	Wait           client.Timeout // the read timeout held against it; T 0: none
 	Library        client.Library
-
-	Abandoned  []Abandonment
-	Counts     [4]int       // abandonments by Why
-	Overtaken  int          // commands written before the reply to the one before had arrived
-	Proof      *Abandonment // the first of these
-	Reuses     int          // commands written while a reply was owed
-	ReusesBy   [4]int       // … by the ground of the first abandonment
-	Handshake  int          // abandoned commands of the connection's set-up
-	Victims    []pairing.Victim
-	Last       pairing.Victim // the last one, if not among Victims
-	NVictims   int
-	Strongest  pairing.Confidence // of the victims
-	ByCommand  map[string]int
-	BySaw      map[string]int
-	Foreign    []ForeignRedirect
-	NForeign   int // callers that got a redirect about another slot
-	Quits      int // QUITs whose reader got another command's reply
-	Quit       Abandonment
-	QuitVictim pairing.Victim
-	Behind     int
-	Stale      []StaleRead
-	StaleLevel pairing.Confidence
-	StaleWhy   []string // corroborations
-	StaleReads int
-	First      capture.Time
-	LastTime   capture.Time
-	Healed     string // how the connection ended its own trouble, if it did
-	Open       bool   // of a live run: the connection goes on, and another event replaces this one
+	GivenUp
+	Misreads
+	QuitReads
+	StaleReading
+	First    capture.Time
+	LastTime capture.Time
+	Healed   string // how the connection ended its own trouble, if it did
+	Open     bool   // of a live run: the connection goes on, and another event replaces this one
 
 	ground  Why
 	started bool
 	Changed bool
+}
+
+// GivenUp is the callers that went away, and the commands that were written all the same.
+type GivenUp struct {
+	Abandoned []Abandonment
+	Counts    [4]int       // abandonments by Why
+	Overtaken int          // commands written before the reply to the one before had arrived
+	Proof     *Abandonment // the first of these
+	Reuses    int          // commands written while a reply was owed
+	ReusesBy  [4]int       // … by the ground of the first abandonment
+	Handshake int          // abandoned commands of the connection's set-up
+	Behind    int
+}
+
+// Misreads is the callers that got another command's reply.
+type Misreads struct {
+	Victims   []pairing.Victim
+	Last      pairing.Victim // the last one, if not among Victims
+	NVictims  int
+	Strongest pairing.Confidence // of the victims
+	ByCommand map[string]int
+	BySaw     map[string]int
+	Foreign   []ForeignRedirect
+	NForeign  int // callers that got a redirect about another slot
+}
+
+// QuitReads is the QUITs whose reader got another command's reply.
+type QuitReads struct {
+	Quits      int
+	Quit       Abandonment
+	QuitVictim pairing.Victim
+}
+
+// StaleReading is the callers that were answered from the client's memory with a reply from before the capture.
+type StaleReading struct {
+	Stale      []StaleRead
+	StaleLevel pairing.Confidence
+	StaleWhy   []string // corroborations
+	StaleReads int
 }
 
 func (*Desync) Event() {}
@@ -99,7 +118,10 @@ type StaleRead struct {
 
 func (s *Conn) trouble() *Desync {
 	if s.Desync == nil {
-		s.Desync = &Desync{Conn: s.ID, Client: s.Client, Server: s.Server, ByCommand: map[string]int{}, BySaw: map[string]int{}}
+		s.Desync = &Desync{
+			Conn: s.ID, Client: s.Client, Server: s.Server,
+			Misreads: Misreads{ByCommand: map[string]int{}, BySaw: map[string]int{}},
+		}
 	}
 	s.Desync.Changed = true
 	return s.Desync
@@ -131,8 +153,8 @@ func (s *Conn) gaveUpOn(ex, r *pairing.Exchange, why whyUnread, l limits, st cli
 		}
 		return true
 	}
-	s.policyUnknown(&a, st)
-	if a.Confidence == pairing.Unsaid || s.throwsAway(st) {
+	policyUnknown(s, &a, st)
+	if a.Confidence == pairing.Unsaid || throwsAway(s, st) {
 		s.Judging.Suppressed++
 		return false
 	}

@@ -24,7 +24,7 @@ const (
 )
 
 // inferLazy looks for slow replies in the log that were given up although the ACK numbers look clean, and marks them.
-func (s *Conn) inferLazy(st client.Stance, wait patience) {
+func inferLazy(s *Conn, st client.Stance, wait patience) {
 	if wait.t != 0 || st.Policy != client.PolicyLockstep || s.Unread.Len() > 0 || s.inferred || s.Reg.Without&client.WithoutInference != 0 {
 		return
 	}
@@ -38,7 +38,7 @@ func (s *Conn) inferLazy(st client.Stance, wait patience) {
 		if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 {
 			return
 		}
-		if !s.slowAndIdle(log, i) {
+		if !slowAndIdle(s, log, i) {
 			continue
 		}
 		if len(candidates) == maxCandidates {
@@ -63,7 +63,7 @@ func (s *Conn) inferLazy(st client.Stance, wait patience) {
 
 // slowAndIdle reports whether the i-th command waited long for its reply and the client did not go on promptly when it
 // came.
-func (s *Conn) slowAndIdle(log []*pairing.Exchange, i int) bool {
+func slowAndIdle(s *Conn, log []*pairing.Exchange, i int) bool {
 	ex := log[i]
 	if !ex.Served || !ex.Waits() || ex.Flags&(pairing.Blocks|pairing.InHandshake|pairing.NotAwaited) != 0 || i+1 >= len(log) || log[i+1].Batch == ex.Batch {
 		return false

@@ -7,7 +7,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 )
 
-// patience is how long the callers of one connection wait.
+// patienceOf is how long the callers of one connection wait.
 type patience struct {
 	t, slack time.Duration
 	sure     pairing.Confidence
@@ -16,9 +16,9 @@ type patience struct {
 	waits    *client.Timeouts // all that is known of the population's waits
 }
 
-// patience returns the read timeout to hold the session's replies against, or none: the population has shown none, or
+// patienceOf returns the read timeout to hold the session's replies against, or none: the population has shown none, or
 // this connection demonstrably waits longer.
-func (s *Conn) patience(st client.Stance) patience {
+func patienceOf(s *Conn, st client.Stance) patience {
 	if t, ok := s.Reg.GivenTimeout(s.Client.Addr()); ok {
 		return patience{t, s.Reg.Parameters.SlackOf(t), pairing.Strong, true, &client.Timeout{T: t, P75: t, Given: true}, nil}
 	}
@@ -39,7 +39,7 @@ func (s *Conn) patience(st client.Stance) patience {
 	if best.FromDefault {
 		w.sure = pairing.Likely
 	}
-	if s.vetoes(w) {
+	if vetoes(s, w) {
 		return patience{waits: ts}
 	}
 	if s.Group.Pop.Patient > w.t+w.slack {
@@ -58,7 +58,7 @@ func (w patience) parts() bool { return !w.reused && w.waits != nil && w.waits.P
 
 // vetoes reports whether this connection shows that it waits longer than w: replies later than that were followed
 // promptly by the next command, twice or more, so somebody was waiting for them.
-func (s *Conn) vetoes(w patience) bool {
+func vetoes(s *Conn, w patience) bool {
 	if s.Patient[1] > w.t+w.slack {
 		return true
 	}

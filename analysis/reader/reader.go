@@ -149,16 +149,16 @@ func (s *Conn) Sent() {
 
 // wrote takes a command that begins another write than the one before it, while the connection's tail is still that one.
 func (s *Conn) Wrote(ex *pairing.Exchange) {
-	s.afterQuit(s.Prev.Ex, ex)
+	afterQuit(s, s.Prev.Ex, ex)
 	if ex.Flags&pairing.NotAwaited != 0 && s.Pending.Len() > 0 {
-		s.blockGivenUp(client.GaveUpQuit, ex.Frame, ex.Time.Sub(s.Pending.Front().EndTime), ex.Ack)
+		blockGivenUp(s, client.GaveUpQuit, ex.Frame, ex.Time.Sub(s.Pending.Front().EndTime), ex.Ack)
 	}
 }
 
 // served takes a reply.
 func (s *Conn) Served(ex *pairing.Exchange) {
 	if s.block != nil {
-		s.blockServed(ex)
+		blockServed(s, ex)
 	}
 }
 
@@ -166,7 +166,7 @@ func (s *Conn) Served(ex *pairing.Exchange) {
 func (s *Conn) ClientClosed() {
 	if s.Pending.Len() > 0 {
 		c := &s.Closing[pairing.RoleClient]
-		s.blockGivenUp(client.GaveUpClose, c.Frame, c.Time.Sub(s.Pending.Front().EndTime), c.Ack)
+		blockGivenUp(s, client.GaveUpClose, c.Frame, c.Time.Sub(s.Pending.Front().EndTime), c.Ack)
 	}
 }
 

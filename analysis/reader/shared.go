@@ -27,7 +27,7 @@ const sharedMin = 3
 
 // sharedWrite notes that b was written soon after a, whose reply was due, by a client whose library waits for each
 // reply: nobody can have given up that fast.
-func (s *Conn) sharedWrite(a, b *pairing.Exchange, st client.Stance) {
+func sharedWrite(s *Conn, a, b *pairing.Exchange, st client.Stance) {
 	if a.Flags&(pairing.Blocks|pairing.Uncertain|pairing.AfterHole) != 0 || b.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || st.Policy != client.PolicyLockstep || st.Basis == client.BasisGiven {
 		return
 	}
@@ -37,18 +37,18 @@ func (s *Conn) sharedWrite(a, b *pairing.Exchange, st client.Stance) {
 	if s.sharedWrites++; s.sharedWrites < s.Judging.SharedMin {
 		return
 	}
-	s.tellShared(a, b, st, false)
+	tellShared(s, a, b, st, false)
 }
 
 // afterQuit notes a command that was written after the answer to QUIT had arrived: whoever wrote it did not know.
-func (s *Conn) afterQuit(quit, ex *pairing.Exchange) {
+func afterQuit(s *Conn, quit, ex *pairing.Exchange) {
 	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
-	s.tellShared(quit, ex, s.Stance(), true)
+	tellShared(s, quit, ex, s.Stance(), true)
 }
 
-func (s *Conn) tellShared(a, b *pairing.Exchange, st client.Stance, quit bool) {
+func tellShared(s *Conn, a, b *pairing.Exchange, st client.Stance, quit bool) {
 	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.sharedWrites, AfterQuit: quit, Stance: st}
 	if s.Group != nil {
 		e.Library = s.Group.Pop.Library()
@@ -76,12 +76,12 @@ type BlockGivenUp struct {
 func (*BlockGivenUp) Event() {}
 
 // blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
-func (s *Conn) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration, ack int64) {
+func blockGivenUp(s *Conn, how client.GaveUp, frame int64, gap time.Duration, ack int64) {
 	if s.Pending.Len() == 0 || s.block != nil {
 		return
 	}
 	ex := s.Pending.Front()
-	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || s.beganToArrive(ex, ack) {
+	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || beganToArrive(s, ex, ack) {
 		return // what looks like waiting in vain is the capture's
 	}
 	if ex.Flags&pairing.Blocks == 0 || ex.Verb == pairing.VerbDebug || ex.Served || ex.BlockFor > 0 && gap >= ex.BlockFor {
@@ -93,7 +93,7 @@ func (s *Conn) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration, a
 
 // beganToArrive reports whether a client that had received all bytes before ack may have got the reply to ex, or a part of
 // it: bytes that the capture lacks or shows later, or any since ex was sent where no older reply was due.
-func (s *Conn) beganToArrive(ex *pairing.Exchange, ack int64) bool {
+func beganToArrive(s *Conn, ex *pairing.Exchange, ack int64) bool {
 	if ack == reassembly.NoAck || ack <= ex.Ack {
 		return false
 	}
@@ -101,7 +101,7 @@ func (s *Conn) beganToArrive(ex *pairing.Exchange, ack int64) bool {
 }
 
 // blockServed notes that a blocking command which nobody waits for any more took an element.
-func (s *Conn) blockServed(ex *pairing.Exchange) {
+func blockServed(s *Conn, ex *pairing.Exchange) {
 	b := s.block
 	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == client.GaveUpReuse || !elementReply(ex) ||
 		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {

@@ -19,7 +19,7 @@ const (
 
 // throwsAway reports whether what follows the front of the log shows callers that wait for their own replies although
 // older ones are there to be read. It asks connections only of which nothing but their sends tells how they are read.
-func (s *Conn) throwsAway(st client.Stance) bool {
+func throwsAway(s *Conn, st client.Stance) bool {
 	if s.skips || st.Basis > client.BasisGuessed || s.Turns < skipsTurns || s.Desync != nil && s.Desync.started {
 		return s.skips
 	}

@@ -14,7 +14,7 @@ const defaultRTT = 500 * time.Microsecond
 
 // staleBound is the pause below which a lockstep client cannot have waited for the network: a round trip, or, for
 // libraries whose calls nobody can cancel, a tenth of the read timeout.
-func (s *Conn) staleBound() time.Duration {
+func staleBound(s *Conn) time.Duration {
 	if d := s.Judging.StaleBound; d > 0 {
 		return d
 	}
@@ -34,22 +34,22 @@ func (s *Conn) staleBound() time.Duration {
 // staleAfter reports whether the caller of a must have been served from the client's memory: b follows it with the same
 // ACK number, sooner than any reply can have come, on a client that never writes ahead. This can only happen on a
 // connection that was behind before, so it is asked only of those that may have been: they began before the capture.
-func (s *Conn) staleAfter(a, b *pairing.Exchange, st client.Stance) bool {
+func staleAfter(s *Conn, a, b *pairing.Exchange, st client.Stance) bool {
 	if s.Reg.Without&client.WithoutInference != 0 || s.Start != reassembly.MidStream || st.Policy != client.PolicyLockstep || st.Confidence < pairing.Likely || s.Group.Pop.Pipelined > 0 {
 		return false
 	}
 	if !a.Waits() || a.Flags&(pairing.Blocks|pairing.NotAwaited|pairing.AfterHole|pairing.InHandshake) != 0 || a.Shared || b.Shared || a.Unsure || b.Unsure || a.Frame == b.Frame && a.File == b.File {
 		return false
 	}
-	return a.End == b.Start && a.Ack == b.Ack && a.Ack != reassembly.NoAck && !a.Late && !b.Late && b.Time.Sub(a.EndTime) < s.staleBound()
+	return a.End == b.Start && a.Ack == b.Ack && a.Ack != reassembly.NoAck && !a.Late && !b.Late && b.Time.Sub(a.EndTime) < staleBound(s)
 }
 
-// stale judges the caller of ex, which stands before l.next: it read a reply that was in the client's memory before the
+// readStale judges the caller of ex, which stands before l.next: it read a reply that was in the client's memory before the
 // capture began.
-func (s *Conn) stale(ex *pairing.Exchange, l limits, st client.Stance) {
+func readStale(s *Conn, ex *pairing.Exchange, l limits, st client.Stance) {
 	d := s.trouble()
 	if d.StaleLevel == pairing.Unsaid {
-		d.StaleLevel, d.StaleWhy = s.staleLevel(ex, st)
+		d.StaleLevel, d.StaleWhy = staleLevel(s, ex, st)
 	}
 	if !d.started {
 		d.started, d.ground, d.First = true, ByAck, ex.Time
@@ -63,13 +63,13 @@ func (s *Conn) stale(ex *pairing.Exchange, l limits, st client.Stance) {
 		d.Abandoned = append(d.Abandoned, a)
 		d.Counts[ByAck]++
 	}
-	s.noteStale(ex, l)
+	noteStale(s, ex, l)
 	ex.Belief = pairing.Belief{Index: 0, Confidence: min(d.StaleLevel, pairing.Strong)}
 	s.misread(ex, &pairing.Exchange{}, ex.Belief.Confidence, l)
 }
 
 // noteStale keeps a pair as evidence.
-func (s *Conn) noteStale(ex *pairing.Exchange, l limits) {
+func noteStale(s *Conn, ex *pairing.Exchange, l limits) {
 	d := s.trouble()
 	d.StaleReads++
 	if len(d.Stale) < maxVictims {
@@ -80,10 +80,10 @@ func (s *Conn) noteStale(ex *pairing.Exchange, l limits) {
 }
 
 // staleLevel weighs a stale read: two pairs, or one and two corroborations, make it strong.
-func (s *Conn) staleLevel(ex *pairing.Exchange, st client.Stance) (pairing.Confidence, []string) {
+func staleLevel(s *Conn, ex *pairing.Exchange, st client.Stance) (pairing.Confidence, []string) {
 	pairs := 0
 	for i := 1; i < s.Log.Len(); i++ {
-		if s.staleAfter(s.Log.At(i-1), s.Log.At(i), st) {
+		if staleAfter(s, s.Log.At(i-1), s.Log.At(i), st) {
 			pairs++
 		}
 	}
