@@ -70,7 +70,7 @@ type Summary struct {
 	Pushes      int64
 	First, Last capture.Time
 	Abandoned   int64 // callers that gave up, on connections of any policy
-	Unsaid      int64 // observations too weak to be printed
+	Suppressed  int64 // observations too weak to be printed
 	Capped      int64 // times that a bound of evidence was reached
 	Unheld      int64 // connections of which only a SYN was seen while too many were open
 	Failed      int64 // connections whose analysis panicked, and panics of rules
@@ -224,7 +224,7 @@ func (r *Run) emit(e pairing.Event) {
 func (r *Run) Summary() Summary {
 	s := r.summary
 	s.Abandoned += r.judging.Abandoned
-	s.Unsaid += r.judging.Suppressed + r.register.Suppressed()
+	s.Suppressed += r.judging.Suppressed + r.register.Suppressed()
 	for _, b := range r.bounds.Reached() {
 		if b.Loses == bound.Evidence {
 			s.Capped += b.Hits

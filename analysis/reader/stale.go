@@ -48,7 +48,7 @@ func (s *Conn) staleAfter(a, b *pairing.Exchange, st client.Stance) bool {
 // capture began.
 func (s *Conn) stale(ex *pairing.Exchange, l limits, st client.Stance) {
 	d := s.trouble()
-	if d.StaleLevel == pairing.Unsaid {
+	if d.StaleLevel == pairing.Suppressed {
 		d.StaleLevel, d.StaleWhy = s.staleLevel(ex, st)
 	}
 	if !d.started {
