@@ -64,7 +64,7 @@ func TestStrongIsRight(t *testing.T) {
 			strong, said := 0, 0
 			for _, r := range rows {
 				nth, ok := got[portIndex{r.port, r.index}]
-				if !ok || r.belief.Confidence == pairing.Unsaid {
+				if !ok || r.belief.Confidence == pairing.Suppressed {
 					continue
 				}
 				said++

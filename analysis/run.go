@@ -171,7 +171,7 @@ func (r *Run) Summary() Summary {
 	s := r.summary
 	s.Failed = r.failures.count
 	s.Abandoned += r.judging.Abandoned
-	s.Unsaid += r.judging.Suppressed + r.register.Suppressed()
+	s.Suppressed += r.judging.Suppressed + r.register.Suppressed()
 	for _, b := range r.bounds.Reached() {
 		if b.Loses == bound.Evidence {
 			s.Capped += b.Hits

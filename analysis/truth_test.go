@@ -108,7 +108,7 @@ type misread struct {
 func score(rows []row, want []misread, least pairing.Confidence) (hit, wrong, missed int) {
 	used := make([]bool, len(want))
 	for _, r := range rows {
-		if r.belief.Index == r.index || r.belief.Confidence < least || r.belief.Confidence == pairing.Unsaid || r.belief.Index == 0 {
+		if r.belief.Index == r.index || r.belief.Confidence < least || r.belief.Confidence == pairing.Suppressed || r.belief.Index == 0 {
 			continue
 		}
 		found := false
@@ -290,7 +290,7 @@ func TestHealthyTruth(t *testing.T) {
 				t.Errorf("%d connections dirty", n)
 			}
 			for _, r := range rows {
-				if r.belief.Index != r.index && r.belief.Confidence > pairing.Unsaid && r.command != "QUIT" {
+				if r.belief.Index != r.index && r.belief.Confidence > pairing.Suppressed && r.command != "QUIT" {
 					t.Errorf("connection %d command %d %s believes %d (%s)", r.conn, r.index, r.command, r.belief.Index, r.belief.Confidence)
 				}
 			}

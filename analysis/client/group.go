@@ -92,7 +92,7 @@ type StanceBasis uint8
 type Stance struct {
 	Policy     Policy
 	Basis      StanceBasis
-	Confidence pairing.Confidence // Unsaid: not even worth an accusation
+	Confidence pairing.Confidence // Suppressed: nothing is to be reported
 	Sends      int
 	// Alone says that the policy was learned from one or two connections, and that nothing else speaks for it: a client
 	// that throws late replies away, and has one caller at a time, sends just so.
@@ -146,7 +146,7 @@ func (l *learned) policy(pool bool) (Policy, pairing.Confidence) {
 	case l.sends >= learnSends && l.expected >= expectSome:
 		return PolicyLockstep, pairing.Possible
 	}
-	return PolicyUnknown, pairing.Unsaid
+	return PolicyUnknown, pairing.Suppressed
 }
 
 // stance says what policy the connection's client has, and how that is known.
@@ -198,7 +198,7 @@ func (p *Population) habits() pairing.Confidence {
 	if ts := p.Estimate(); p.jedis >= 3 && ts.fixed() && !ts.Values[0].Reused {
 		return pairing.Strong
 	}
-	return pairing.Unsaid
+	return pairing.Suppressed
 }
 
 // corroborated reports whether something besides its sends shows that this client waits for each reply: a read timeout

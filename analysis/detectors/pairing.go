@@ -36,7 +36,7 @@ func wireFact(in *pairing.ReplyInfo) string {
 // possible at most where too little was seen of it to know that it is Redis.
 func certain(s *analysis.Session) (c pairing.Confidence, weakened bool) {
 	switch {
-	case s.Certain():
+	case s.PairingSound():
 		return pairing.Proven, false
 	case s.Lossy():
 		return pairing.Possible, true

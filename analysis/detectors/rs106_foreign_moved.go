@@ -103,7 +103,7 @@ func (w *foreignMoves) believed(d *reader.Desync) {
 		}
 		follow := w.followed(d.Client.Addr(), f)
 		conf := f.Victim.Confidence
-		if follow != nil && conf < pairing.Strong && conf > pairing.Unsaid {
+		if follow != nil && conf < pairing.Strong && conf > pairing.Suppressed {
 			conf = pairing.Strong
 		}
 		w.r.Add(incident.Occurrence{

@@ -124,7 +124,7 @@ func (w *leaks) finish(run *analysis.Run) {
 		o := l.s
 		var facts []string
 		o.Confidence, facts = w.judge(l, end)
-		if o.Confidence == pairing.Unsaid {
+		if o.Confidence == pairing.Suppressed {
 			continue
 		}
 		if l.weakened {
@@ -155,7 +155,7 @@ func (w *leaks) judge(l *lost, end capture.Time) (pairing.Confidence, []string) 
 	case ticks:
 		return pairing.Likely, facts
 	case !l.poisoned:
-		return pairing.Unsaid, nil
+		return pairing.Suppressed, nil
 	}
 	level := pairing.Likely
 	if l.sure < pairing.Likely {
@@ -165,13 +165,13 @@ func (w *leaks) judge(l *lost, end capture.Time) (pairing.Confidence, []string) 
 	if f.ClientRST.Seen() {
 		link := f.Link()
 		if link == nil || link.ClosedByQuit < minClosedByQuit {
-			return pairing.Unsaid, nil
+			return pairing.Suppressed, nil
 		}
 		return level, []string{why, fmt.Sprintf("it was reset without QUIT (frame %d), where %d other connections of this client sent QUIT: "+
 			"it was not in the pool when that was closed", f.ClientRST.Frame, link.ClosedByQuit)}
 	}
 	if !l.open || idle < brokenIdle {
-		return pairing.Unsaid, nil
+		return pairing.Suppressed, nil
 	}
 	return level, []string{why, fmt.Sprintf("it lay open and unused for %s, until the capture ended", seconds(idle))}
 }

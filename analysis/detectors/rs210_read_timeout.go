@@ -36,7 +36,7 @@ func ReadTimeout() *analysis.Detector {
 			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					t, level := timedOut(run, x)
-					if level == pairing.Unsaid {
+					if level == pairing.Suppressed {
 						continue
 					}
 					o := x.occurrence(run)
@@ -61,15 +61,15 @@ const early = 2 * time.Millisecond
 func timedOut(run *analysis.Run, x *wait) (t *client.Timeout, level pairing.Confidence) {
 	st := run.StanceOf(x.group)
 	if st.Policy == client.PolicyMultiplex || st.Policy == client.PolicyAsync {
-		return nil, pairing.Unsaid
+		return nil, pairing.Suppressed
 	}
 	top := pairing.Strong
-	if st.Confidence == pairing.Unsaid && x.how == client.GaveUpReuse {
-		return nil, pairing.Unsaid // it may be a pipeline
+	if st.Confidence == pairing.Suppressed && x.how == client.GaveUpReuse {
+		return nil, pairing.Suppressed // it may be a pipeline
 	}
 	if d, ok := run.GivenTimeout(x.client.Addr()); ok {
 		if x.gap < d-early {
-			return nil, pairing.Unsaid
+			return nil, pairing.Suppressed
 		}
 		return &client.Timeout{T: d, Given: true}, top
 	}
@@ -87,13 +87,13 @@ func timedOut(run *analysis.Run, x *wait) (t *client.Timeout, level pairing.Conf
 	case t != nil:
 		return t, top
 	case len(ts.Values) > 0 || ts.Cancelled || x.how == client.GaveUpReuse:
-		return nil, pairing.Unsaid
+		return nil, pairing.Suppressed
 	}
 	// Too few to measure. Calls of a library that cannot be cancelled from outside end by a timeout only.
 	if lib := x.group.Population().Lib(); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
 		return nil, pairing.Likely
 	}
-	return nil, pairing.Unsaid
+	return nil, pairing.Suppressed
 }
 
 // shortestTimeout is the shortest wait that may be a read timeout where the timeout itself cannot be measured.

@@ -44,7 +44,7 @@ func unjudged(run *analysis.Run, u *reader.Unjudged) incident.Occurrence {
 				File: run.File(u.File), Frames: frames(u.Given, u.Next),
 				Facts: []string{
 					fmt.Sprintf("%s (frame %d) had no reply when, %s later, the next command was written (frame %d)", u.Command, u.Given, seconds(u.Gap), u.Next),
-					fmt.Sprintf("%s of this client are too few: a library's name, a read timeout or more traffic would", counted(int64(u.Sends), "clean send", "clean sends")),
+					fmt.Sprintf("only %s of this client: a library's name, a read timeout or more traffic would decide", counted(int64(u.Sends), "clean send", "clean sends")),
 				},
 			}
 		},

@@ -177,7 +177,7 @@ func compare(s *scenario.Scenario, r result, have map[string]bool) (problems []s
 			continue
 		}
 		allowed[w.Rule] = true
-		n, best := 0, pairing.Unsaid
+		n, best := 0, pairing.Suppressed
 		for _, f := range r.findings {
 			if f.Rule != w.Rule {
 				continue

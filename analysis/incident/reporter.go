@@ -38,7 +38,7 @@ func (c *Collector) Add(o Occurrence) { c.add(&o) }
 
 // add returns the group of the occurrence, nil where it is too weak to be reported.
 func (c *Collector) add(o *Occurrence) *FindingGroup {
-	if o.Confidence == pairing.Unsaid {
+	if o.Confidence == pairing.Suppressed {
 		if !c.reg.reporting.open {
 			c.reg.suppressed++
 		}

@@ -37,6 +37,3 @@ func ParseConfidence(word string) (Confidence, bool) {
 	}
 	return 0, false
 }
-
-// Unsaid is the old name of Suppressed.
-const Unsaid = Suppressed

@@ -38,9 +38,9 @@ func (s *Session) OneSided() bool {
 	return !s.Conn.Sides[s.ClientSide.Other()].Seen
 }
 
-// Certain reports whether the pairing of this connection is sound so far: no bytes are missing, and enough replies
+// PairingSound reports whether the pairing of this connection is sound so far: no bytes are missing, and enough replies
 // answered their commands that what does not fit is a fault of the server and not of the decoding.
-func (s *Session) Certain() bool {
+func (s *Session) PairingSound() bool {
 	return !s.Unanchored() && !s.SeenHole() && !s.cut[RoleServer] && !s.cut[RoleClient] && s.badRequests == 0 && s.ReplyCount >= minReplies &&
 		s.ReplyCount > 4*s.contradictions
 }

@@ -154,7 +154,7 @@ func (s *Conn) gaveUpOn(ex, r *pairing.Exchange, why whyUnread, l limits, st cli
 		return true
 	}
 	policyUnknown(s, &a, st)
-	if a.Confidence == pairing.Unsaid || throwsAway(s, st) {
+	if a.Confidence == pairing.Suppressed || throwsAway(s, st) {
 		s.Judging.Suppressed++
 		return false
 	}
@@ -185,13 +185,13 @@ func (s *Conn) gaveUpOn(ex, r *pairing.Exchange, why whyUnread, l limits, st cli
 func (s *Conn) abandonLevel(a Abandonment, st client.Stance, wait patience) pairing.Confidence {
 	level := pairing.Proven
 	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 {
-		return pairing.Unsaid // a subscriber reads whatever comes: no caller waits for a confirmation
+		return pairing.Suppressed // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
 	if a.Given.Flags&pairing.InHandshake != 0 && s.OneSided() {
-		return pairing.Unsaid // which reply of a set-up did not come, only the replies tell
+		return pairing.Suppressed // which reply of a set-up did not come, only the replies tell
 	}
 	if a.Next.Beat && st.Basis <= client.BasisLearned && !wait.ends(a.Gap) {
-		return pairing.Unsaid
+		return pairing.Suppressed
 	}
 	switch {
 	case a.Why == ByTimeout:
@@ -200,7 +200,7 @@ func (s *Conn) abandonLevel(a Abandonment, st client.Stance, wait patience) pair
 		level = min(pairing.Likely, max(st.Confidence, pairing.Possible))
 	}
 	if s.Start == reassembly.MidStream && s.ReplyCount == 0 && !s.OneSided() {
-		return pairing.Unsaid // CLIENT REPLY OFF may stand before the capture
+		return pairing.Suppressed // CLIENT REPLY OFF may stand before the capture
 	}
 	switch st.Confidence {
 	case pairing.Strong, pairing.Proven:
@@ -209,7 +209,7 @@ func (s *Conn) abandonLevel(a Abandonment, st client.Stance, wait patience) pair
 	case pairing.Possible:
 		level = min(level, pairing.Likely)
 	default:
-		return pairing.Unsaid
+		return pairing.Suppressed
 	}
 	if st.Alone {
 		level = min(level, pairing.Likely)

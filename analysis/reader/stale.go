@@ -48,7 +48,7 @@ func staleAfter(s *Conn, a, b *pairing.Exchange, st client.Stance) bool {
 // capture began.
 func readStale(s *Conn, ex *pairing.Exchange, l limits, st client.Stance) {
 	d := s.trouble()
-	if d.StaleLevel == pairing.Unsaid {
+	if d.StaleLevel == pairing.Suppressed {
 		d.StaleLevel, d.StaleWhy = staleLevel(s, ex, st)
 	}
 	if !d.started {

@@ -112,7 +112,7 @@ type Summary struct {
 	Clients     int64
 	Servers     int64
 	First, Last capture.Time
-	Unsaid      int64 // claims suppressed, since their confidence is below one half: counted, not printed
+	Suppressed  int64 // claims suppressed, since their confidence is below one half: counted, not printed
 }
 
 // Duration returns the time that the capture spans.

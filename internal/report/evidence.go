@@ -98,7 +98,7 @@ func (t *textWriter) when(f *incident.Finding) string {
 
 func (t *textWriter) example(n int, f *incident.Finding, e *incident.Example) {
 	head := fmt.Sprintf("Example %d of %s: %s", n, group(int64(max(f.Count, n))), examplePlace(e))
-	if e.Confidence != pairing.Unsaid && e.Confidence != f.Confidence {
+	if e.Confidence != pairing.Suppressed && e.Confidence != f.Confidence {
 		head += " (" + e.Confidence.String() + ")"
 	}
 	t.print("\n" + hang("  ", "    ", head, textWidth))

@@ -66,7 +66,7 @@ func sample() *Document {
 			First: at(-3 * time.Second), Last: at(60*time.Second + 1), KernelDrops: 27}},
 		Quality: Quality{KernelDrops: 27, LostBytes: 1234, Holes: 3, Weakened: true, LimitsReached: []string{}},
 		Summary: Summary{Packets: 6123, Connections: 99, Redis: 97, Commands: 12345, Replies: 12340, Clients: 2, Servers: 3,
-			First: at(-3 * time.Second), Last: at(60*time.Second + 1), Unsaid: 4},
+			First: at(-3 * time.Second), Last: at(60*time.Second + 1), Suppressed: 4},
 		Findings: []incident.Finding{loss, dirty, stall, quit},
 	}
 }

@@ -134,9 +134,9 @@ func (t *textWriter) quality(findings []*incident.Finding) {
 	for _, limit := range t.d.Quality.LimitsReached {
 		t.print(hang("Limit     ", "          ", Printable(limit), textWidth))
 	}
-	if t.d.Summary.Unsaid > 0 {
-		t.print(hang("Unsaid    ", "          ", fmt.Sprintf("%s below even odds, counted and not printed",
-			count(t.d.Summary.Unsaid, "claim")), textWidth))
+	if t.d.Summary.Suppressed > 0 {
+		t.print(hang("Too weak  ", "          ", fmt.Sprintf("%s below even odds, counted and not printed",
+			count(t.d.Summary.Suppressed, "claim")), textWidth))
 	}
 	for _, warning := range t.d.Warnings {
 		t.print(hang("Warning   ", "          ", Printable(warning), textWidth))

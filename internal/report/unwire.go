@@ -27,7 +27,7 @@ func (w *documentWire) document() (*Document, error) {
 	s := w.Summary
 	d.Summary = Summary{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
-		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Unsaid: s.Unsaid,
+		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Suppressed: s.Suppressed,
 	}
 	var err error
 	if d.Incidents, err = unwireStories(w.Stories); err != nil {
@@ -114,7 +114,7 @@ func (w *exampleWire) example() (incident.Example, error) {
 
 func confidence(word string) (pairing.Confidence, error) {
 	if word == "" {
-		return pairing.Unsaid, nil
+		return pairing.Suppressed, nil
 	}
 	c, ok := pairing.ParseConfidence(word)
 	if !ok {

@@ -51,7 +51,7 @@ type summaryWire struct {
 	First       *Stamp         `json:"first,omitempty"`
 	Last        *Stamp         `json:"last,omitempty"`
 	Seconds     float64        `json:"seconds"`
-	Unsaid      int64          `json:"unsaid"`
+	Suppressed  int64          `json:"unsaid"`
 	Findings    map[string]int `json:"findings"` // by severity
 }
 
@@ -154,7 +154,7 @@ func (d *Document) wire() documentWire {
 	w.Summary = summaryWire{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
 		Clients: s.Clients, Servers: s.Servers, First: stamp(s.First), Last: stamp(s.Last),
-		Seconds: s.Duration().Seconds(), Unsaid: s.Unsaid, Findings: map[string]int{},
+		Seconds: s.Duration().Seconds(), Suppressed: s.Suppressed, Findings: map[string]int{},
 	}
 	for sev := incident.Info; sev <= incident.Critical; sev++ {
 		w.Summary.Findings[sev.String()] = 0

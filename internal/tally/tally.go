@@ -115,7 +115,7 @@ func (t *Tally) Summary() report.Summary {
 	s := t.run.Summary()
 	return report.Summary{
 		Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
-		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Unsaid: s.Unsaid,
+		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Suppressed: s.Suppressed,
 	}
 }
 

@@ -137,7 +137,7 @@ func (e *Expectation) Check(d *report.Document, level incident.Severity, onConn 
 func (w *Want) missing(d *report.Document, onConn func(int64) []string) string {
 	least, _ := pairing.ParseConfidence(w.Confidence)
 	count, seen := 0, false
-	surest := pairing.Unsaid
+	surest := pairing.Suppressed
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		if f.Rule != w.Rule {
