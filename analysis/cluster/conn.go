@@ -134,6 +134,9 @@ func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
 		return
 	}
 	c.Asked(ex.EndTime)
+	if ex.HasKey && !t.active {
+		return // no command with a key is one of those below
+	}
 	switch cmd := ex.Command; {
 	case cmd == nil:
 	case cmd == t.askingCommand:

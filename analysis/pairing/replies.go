@@ -17,7 +17,9 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 		}
 		s.partial.last = seg.Time
 	}
-	s.begin(RoleServer, seg)
+	if !s.Fed[RoleServer] {
+		s.begin(RoleServer, seg)
+	}
 	reply := &s.Shared.reply
 	if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
 		info := &s.Shared.info

@@ -20,12 +20,14 @@ const SuspectGap = 20 * time.Millisecond
 func (s *Session) clientBytes(seg *reassembly.Segment) {
 	mark := &s.Shared.mark
 	s.markOf(seg, mark)
-	s.begin(RoleClient, seg)
-	s.torn.watch(s, seg)
+	if !s.Fed[RoleClient] {
+		s.begin(RoleClient, seg)
+	}
 	req := &s.Shared.request
-	if seg.Length == len(seg.Payload) && s.requests.Single(seg.Payload, req) {
+	if seg.Length == len(seg.Payload) && !s.torn.seen && s.requests.Single(seg.Payload, req) {
 		s.sent(s.newCommand(req, seg, mark), req, mark) // one command in a segment of its own: nearly all are
 	} else {
+		s.torn.watch(s, seg)
 		s.severalRequests(seg, mark)
 	}
 	s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
@@ -149,7 +151,9 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
 		s.Pending.Push(ex)
 		ex.Refs++
-		s.boundPending()
+		if s.Pending.Len() > maxOutstandingFlood {
+			s.boundPending()
+		}
 	}
 	s.Prev.follow(ex, start)
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
@@ -255,13 +259,10 @@ func beginsRequest(p []byte) bool {
 	return looksLike(p) == likeRequest
 }
 
-// begin sets the place of a role's decoder before its first bytes. A stream that is joined in the middle may begin
+// begin sets the place of a role's decoder before its first bytes, once. A stream that is joined in the middle may begin
 // inside a value, unless it begins like one: a request at the start of a segment, or a reply at the very place up to
 // which the client had received everything when it wrote the first command seen.
 func (s *Session) begin(who int, seg *reassembly.Segment) {
-	if s.Fed[who] {
-		return
-	}
 	s.Fed[who] = true
 	mid := s.Start == reassembly.MidStream || seg.Offset > 0
 	if mid && !s.Unanchored() && s.CommandCount == 0 {

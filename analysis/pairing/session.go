@@ -181,8 +181,11 @@ func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 		s.hidden.hole(who, seg)
 		s.hole(who, seg.Missing)
 	}
-	s.arrived(who, seg)
-	if who == RoleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) {
+	s.Last = seg.Time
+	if seg.HasTS {
+		s.hidden.stamp(who, seg)
+	}
+	if who == RoleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) && s.Acked < s.Log.Len() {
 		s.kernelAck(seg)
 	}
 	if seg.Length > len(seg.Payload) {
@@ -225,14 +228,6 @@ func (s *Session) Depart(who int, seg *reassembly.Segment, plain bool) {
 func PlainSegment(seg *reassembly.Segment) bool {
 	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
 		seg.Length == len(seg.Payload)
-}
-
-// arrived notes the time and the TCP timestamps of a segment.
-func (s *Session) arrived(who int, seg *reassembly.Segment) {
-	s.Last = seg.Time
-	if seg.HasTS {
-		s.hidden.stamp(who, seg)
-	}
 }
 
 // kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
