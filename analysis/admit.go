@@ -2,9 +2,9 @@ package analysis
 
 import "github.com/respsniff/respsniff/reassembly"
 
-// maxHalfOpen is how many connections may be in memory, at about 2 KiB each, while a SYN alone makes another one. Beyond
+// maxHalfOpen is how many connections may be in memory, at 2.5 KiB each, while a SYN alone makes another one. Beyond
 // it a connection is taken up when its SYN is answered or sent again: a flood of SYNs costs nothing here.
-const maxHalfOpen = 1 << 15
+const maxHalfOpen = 1 << 14
 
 // unheld marks a connection that was counted and not taken up.
 type unheld struct{}
@@ -15,14 +15,14 @@ func (r *Run) admits(seg *reassembly.Segment) bool {
 	case failed:
 		return false
 	case unheld:
-		r.summary.Unheld--
+		r.halfOpen.Hits--
 		return true
 	}
 	r.summary.Connections++
-	if r.live < maxHalfOpen || seg.Flags&(reassembly.SYN|reassembly.ACK) != reassembly.SYN || seg.Length > 0 {
+	if r.live < r.halfOpen.Limit || seg.Flags&(reassembly.SYN|reassembly.ACK) != reassembly.SYN || seg.Length > 0 {
 		return true
 	}
-	r.summary.Unheld++
+	r.halfOpen.Hits++
 	seg.Conn.Tag = unheld{}
 	return false
 }

@@ -31,6 +31,7 @@ type Run struct {
 	register *incident.Register
 	sessions pairing.Pool[Session]
 	live     int // sessions in use
+	halfOpen *bound.Bound
 	summary  Summary
 	quality  quality
 	rows     rows
@@ -72,7 +73,6 @@ type Summary struct {
 	Abandoned   int64 // callers that gave up, on connections of any policy
 	Unsaid      int64 // observations too weak to be printed
 	Capped      int64 // times that a bound of evidence was reached
-	Unheld      int64 // connections of which only a SYN was seen while too many were open
 	Failed      int64 // connections whose analysis panicked, and panics of rules
 }
 
@@ -85,11 +85,16 @@ func NewRun(o *Options) *Run {
 	if r.o.MaxExamples == 0 {
 		r.o.MaxExamples = 5
 	}
+	r.bounds.Memory = r.o.Memory
+	r.halfOpen = r.bounds.New(bound.Bound{
+		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,
+		Hides: "connects that were never answered",
+	})
 	p := parameters(r.o.Params)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
-	})
+	}, &r.bounds)
 	r.judging = reader.NewJudging(reader.JudgingOptions{
 		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
 		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
