@@ -51,6 +51,7 @@ type Options struct {
 	FileName     func(file int32) string      // names for evidence; "" without
 	KeepConns    bool                         // collect the rows of the conns command
 	Live         bool                         // findings as soon as they are safe
+	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
 }
 
 // Opened tells that a connection came into view.

@@ -44,11 +44,16 @@ func NewRun(o *Options) *Run {
 	if r.o.MaxExamples == 0 {
 		r.o.MaxExamples = 5
 	}
+	r.bounds.Memory = r.o.Memory
+	r.halfOpen = r.bounds.New(bound.Bound{
+		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,
+		Hides: "connects that were never answered",
+	})
 	p := parameters(r.o.Params)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
-	})
+	}, &r.bounds)
 	r.judging = reader.NewJudging(reader.JudgingOptions{
 		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
 		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},

@@ -18,6 +18,5 @@ type Summary struct {
 	Abandoned   int64 // callers that gave up, on connections of any policy
 	Suppressed  int64 // observations too weak to be printed
 	Capped      int64 // times that a bound of evidence was reached
-	Unheld      int64 // connections of which only a SYN was seen while too many were open
 	Failed      int64 // connections whose analysis panicked, and panics of rules
 }

@@ -179,3 +179,9 @@ func (a *Assembler) finish() {
 		}
 	}
 }
+
+// MaxConns returns the bound on connections held at once.
+func (a *Assembler) MaxConns() int { return a.options.MaxConns }
+
+// MaxBuffered returns the bound on bytes that wait behind holes.
+func (a *Assembler) MaxBuffered() int { return a.options.MaxBuffered }

@@ -38,7 +38,9 @@ func (a *Assembler) makeRoom() {
 		return
 	}
 	if f := a.flows.idlest(&a.hand, a.clock.reading); f != nil {
-		a.stats.Evicted++
+		if !f.closed() { // else nothing but late packets would have come
+			a.stats.Evicted++
+		}
 		a.close(f, EndEvicted)
 		if f.state == flowEnded {
 			a.forget(f)

@@ -1,6 +1,10 @@
 package reassembly
 
-import "time"
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/internal/bound"
+)
 
 // Options bound the work of an Assembler; the zero value is the good default.
 type Options struct {
@@ -10,6 +14,8 @@ type Options struct {
 	// Numbered is how many connections of the same traffic have numbers already: the first one gets the next.
 	Numbered int64
 
+	// Memory is the limit in bytes that MaxConns and MaxBuffered are scaled to where they are not given; 0: 512 MiB.
+	Memory int64
 	// MaxConns bounds the connections held at once. At the bound the longest idle of a sample gives way (EndEvicted),
 	// half-open ones first.
 	MaxConns int
@@ -29,8 +35,8 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	// DefaultMaxConns holds the busiest fleet capture seen so far, at 0.3 KiB a connection.
-	DefaultMaxConns = 1 << 18
+	// DefaultMaxConns is for a memory limit of 512 MiB, at 0.5 KiB a connection here and 4 KiB in the analysis.
+	DefaultMaxConns = 1 << 15
 	// DefaultReorderWindow covers the disorder of multi-queue NICs, merged files and `-i any`; it is shorter than the
 	// smallest retransmission timeout in use (200 ms on Linux).
 	DefaultReorderWindow = 50 * time.Millisecond
@@ -77,12 +83,12 @@ func orDefault[T ~int | ~int64](v, def T) T {
 }
 
 func (o Options) withDefaults() Options {
-	o.MaxConns = orDefault(o.MaxConns, DefaultMaxConns)
+	o.MaxConns = orDefault(o.MaxConns, bound.Scaled(DefaultMaxConns, o.Memory))
 	o.ReorderWindow = orDefault(o.ReorderWindow, DefaultReorderWindow)
 	o.ReorderPackets = orDefault(o.ReorderPackets, DefaultReorderPackets)
 	o.HoleTimeout = orDefault(o.HoleTimeout, DefaultHoleTimeout)
 	o.MaxHoleBytes = orDefault(o.MaxHoleBytes, DefaultMaxHoleBytes)
 	o.MaxHolePackets = orDefault(o.MaxHolePackets, DefaultMaxHolePackets)
-	o.MaxBuffered = orDefault(o.MaxBuffered, DefaultMaxBuffered)
+	o.MaxBuffered = orDefault(o.MaxBuffered, bound.Scaled(DefaultMaxBuffered, o.Memory))
 	return o
 }

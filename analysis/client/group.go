@@ -36,6 +36,9 @@ type Group struct {
 	learned
 	open    int
 	maxOpen int
+	reg     *Registry
+	key     groupKey
+	idle    idleLinks
 }
 
 // learned is what the clean sends of connections say about a client.
@@ -58,7 +61,7 @@ type Population struct {
 	learned    // sum over its groups
 	groups     int
 	Samples    []sample
-	dropped    int // samples beyond the bound
+	sampled    int // samples that there ever were
 	Reuses     int // waits that ended with another command, whether or not they are samples
 	timeouts   Timeouts
 	estimated  int // samples that the estimate has seen
@@ -227,12 +230,18 @@ func (g *Group) MinGap() time.Duration {
 
 // opened and closed count simultaneous connections.
 func (g *Group) opened() {
+	g.reg.idle.remove(g)
 	g.open++
 	g.maxOpen = max(g.maxOpen, g.open)
 	g.Pop.maxOpen = max(g.Pop.maxOpen, g.open)
 }
 
-func (g *Group) Closed() { g.open-- }
+// Closed counts the end of one of the group's connections.
+func (g *Group) Closed() {
+	if g.open--; g.open == 0 {
+		g.reg.idle.push(g)
+	}
+}
 
 // Population returns the clients of the group's kind behind its address, to whatever servers.
 func (g *Group) Population() *Population { return g.Pop }

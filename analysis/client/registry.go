@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // Given is what the user said of clients; the zero Addr stands for every client.
@@ -37,13 +38,21 @@ type Registry struct {
 	groups      map[groupKey]*Group
 	Populations map[populationKey]*Population
 	closes      recentCloses
+	limit       *bound.Bound // of groups
+	idle        idleGroups
 }
 
-func NewRegistry(given Given, parameters Parameters) *Registry {
+func NewRegistry(given Given, parameters Parameters, bounds *bound.Set) *Registry {
 	if parameters.TimeoutSamples == 0 {
 		parameters.TimeoutSamples = minTimeoutSamples
 	}
-	return &Registry{given: given, Parameters: parameters, groups: map[groupKey]*Group{}, Populations: map[populationKey]*Population{}}
+	return &Registry{
+		given: given, Parameters: parameters, groups: map[groupKey]*Group{}, Populations: map[populationKey]*Population{},
+		limit: bounds.New(bound.Bound{ // 2.2 KiB each, with a population of its own
+			Name: "client groups", Limit: bounds.Scaled(1 << 15), Loses: bound.Evidence,
+			Hides: "what clients without an open connection had shown, such as their read timeouts",
+		}),
+	}
 }
 
 // clientConn is what one connection shows of its client.
@@ -88,6 +97,11 @@ func (r *Registry) GivenTimeout(client netip.Addr) (time.Duration, bool) {
 // groupOf finds or makes the group that a session belongs to.
 func (r *Registry) groupOf(s *Conn) *Group {
 	h := &s.handshake
+	gk := groupKey{s.Client.Addr(), s.Server, h.signature}
+	g := r.groups[gk]
+	if g == nil {
+		r.makeRoom()
+	}
 	pk := populationKey{s.Client.Addr(), h.signature}
 	p := r.Populations[pk]
 	if p == nil {
@@ -100,10 +114,8 @@ func (r *Registry) groupOf(s *Conn) *Group {
 		p.Announced = h.library
 	}
 	p.async = p.async || h.sentinel
-	gk := groupKey{s.Client.Addr(), s.Server, h.signature}
-	g := r.groups[gk]
 	if g == nil {
-		g = &Group{Client: gk.client, Server: gk.server, Pop: p}
+		g = &Group{Client: gk.client, Server: gk.server, Pop: p, reg: r, key: gk}
 		r.groups[gk] = g
 		p.groups++
 	}

@@ -56,10 +56,10 @@ func defaultNamed(t time.Duration) string {
 // holds at least three of them and the better part of what is there; then the same among the rest, for a second
 // population behind the same address. Samples without such a window mean cancellation.
 func (p *Population) Estimate() *Timeouts {
-	if p.estimated == len(p.Samples) {
-		return &p.timeouts
+	if p.estimated == p.sampled || p.estimated >= maxSamples && p.sampled-p.estimated < maxSamples/16 {
+		return &p.timeouts // sorting all for each further sample would cost more than it tells
 	}
-	p.estimated = len(p.Samples)
+	p.estimated = p.sampled
 	all := make([]time.Duration, 0, len(p.Samples))
 	var parted []time.Duration
 	for _, x := range p.Samples {

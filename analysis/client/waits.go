@@ -32,7 +32,8 @@ type sample struct {
 	conn int64
 }
 
-// maxSamples bounds what a population remembers of waits that ended without a reply.
+// maxSamples bounds what a population remembers of waits that ended without a reply, the latest: a precise estimate of
+// timeouts needs some dozens, and one that changes is noticed.
 const maxSamples = 4096
 
 // gaveUp notes that the client went on without the reply to ex.
@@ -50,7 +51,10 @@ func (s *Conn) gaveUp(ex *pairing.Exchange, gap time.Duration, how GaveUp, frame
 	case len(p.Samples) < maxSamples:
 		p.Samples = append(p.Samples, sample{gap, how, s.ID})
 	default:
-		p.dropped++
+		p.Samples[p.sampled%maxSamples] = sample{gap, how, s.ID}
+	}
+	if how != GaveUpReuse || !s.suspect {
+		p.sampled++
 	}
 	p.learnCommand(ex)
 	s.Sink.GaveUp(ex, gap, how, frame, at)

@@ -26,15 +26,15 @@ func newClusterLimits(set *bound.Set) clusterLimits {
 			Hides: "stalls of further servers, and redirects by them or to them",
 		}),
 		clients: set.New(bound.Bound{ // 56 KiB and a slot map each
-			Name: "cluster clients", Limit: 512, Loses: bound.Evidence,
+			Name: "cluster clients", Limit: set.Scaled(512), Loses: bound.Evidence,
 			Hides: "old slot maps and missing ASKING of the clients on further addresses",
 		}),
 		slotNodes: set.New(bound.Bound{ // 128 KiB each
-			Name: "nodes with slots", Limit: 256, Loses: bound.Evidence,
+			Name: "nodes with slots", Limit: set.Scaled(256), Loses: bound.Evidence,
 			Hides: "which slots further cluster nodes serve",
 		}),
 		maps: set.New(bound.Bound{
-			Name: "slot maps", Limit: 256, Loses: bound.Evidence,
+			Name: "slot maps", Limit: set.Scaled(256), Loses: bound.Evidence,
 			Hides: "which cluster further nodes say that they belong to",
 		}),
 		mapNodes: set.New(bound.Bound{ // Redis recommends 1,000 at most

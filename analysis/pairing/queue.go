@@ -4,8 +4,8 @@ package pairing
 const (
 	// MaxSessionLog is how many commands of one connection may wait for judgement.
 	MaxSessionLog = 1 << 13
-	// MaxLog is how many may wait in all, at about 500 bytes each.
-	MaxLog = 1 << 14
+	// usualLog is how many may wait in all, at 640 bytes each, and 3 KiB where their connection is over.
+	usualLog = 1 << 14
 )
 
 // Queue is a first-in-first-out list of exchanges whose memory is used again.

@@ -11,6 +11,7 @@ type Shared struct {
 	ShowValues  bool
 	exchanges   Pool[Exchange]
 	InUse       int // exchanges in use
+	MaxLog      int // commands that may be kept in all until they are judged, see usualLog
 	outstanding *bound.Bound
 	request     resp.Request
 	reply       resp.Reply
@@ -20,7 +21,7 @@ type Shared struct {
 
 // NewShared prepares what the pairings of a run share.
 func NewShared(ports []uint16, showValues bool, bounds *bound.Set) *Shared {
-	h := &Shared{Ports: map[uint16]bool{}, ShowValues: showValues}
+	h := &Shared{Ports: map[uint16]bool{}, ShowValues: showValues, MaxLog: bounds.Scaled(usualLog)}
 	for _, p := range ports {
 		h.Ports[p] = true
 	}

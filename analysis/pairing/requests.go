@@ -174,9 +174,9 @@ func hidesMode(req *resp.Request) bool {
 func (s *Session) boundPending() {
 	limit := maxOutstanding
 	switch {
-	case s.Shared.InUse > 4*MaxLog:
+	case s.Shared.InUse > 4*s.Shared.MaxLog:
 		limit = maxOutstandingFlood
-	case s.Shared.InUse > 2*MaxLog:
+	case s.Shared.InUse > 2*s.Shared.MaxLog:
 		limit = maxOutstandingEach
 	}
 	if s.Pending.Len() <= limit {

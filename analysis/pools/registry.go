@@ -56,7 +56,7 @@ type linkLimits struct {
 	clusterChains           *bound.Bound // of one cluster
 }
 
-// maxLinks is how many links are kept where nothing else is said.
+// maxLinks is how many links are kept, at 0.7 to 4 KiB each, where nothing else is said; it is scaled to the memory limit.
 const maxLinks = 1 << 13
 
 // NewRegistry prepares the links of one run.
@@ -79,7 +79,7 @@ func NewRegistry(o RegistryOptions) *Registry {
 		return set.New(bound.Bound{Name: name, Limit: limit, Hides: hides, Loses: bound.Detail})
 	}
 	r.limits = linkLimits{
-		links: evidence("pairs of client and server", cmp.Or(o.Links, maxLinks), "pools, leaks and failed connects of further pairs"),
+		links: evidence("pairs of client and server", cmp.Or(o.Links, set.Scaled(maxLinks)), "pools, leaks and failed connects of further pairs"),
 
 		failed:    evidence("failed connects of one client", 1<<10, "the rhythm of its further failed connects"),
 		allFailed: evidence("failed connects of all clients", 1<<16, "the rhythm of further failed connects"),

@@ -59,7 +59,7 @@ func NewJudging(o JudgingOptions, shared *pairing.Shared, sink Sink, bounds *bou
 	return &Judging{
 		JudgingOptions: o, shared: shared, sink: sink,
 		early: bounds.New(bound.Bound{
-			Name: "commands awaiting judgement", Limit: pairing.MaxLog, Loses: bound.Evidence,
+			Name: "commands awaiting judgement", Limit: shared.MaxLog, Loses: bound.Evidence,
 			Hides: "what the clients of connections judged early showed later",
 		}),
 	}

@@ -32,10 +32,10 @@ func (s *Conn) Settle() {
 	case s.Log.Len() >= patientLog && s.Group.Pop.Known():
 		s.early = true
 		s.Judge()
-	case s.Shared.InUse >= pairing.MaxLog && s.Shared.InUse >= s.Judging.relieveAt:
+	case s.Shared.InUse >= s.Shared.MaxLog && s.Shared.InUse >= s.Judging.relieveAt:
 		s.Judging.relieve()
 		// What is still outstanding stays: looking again before more has come would cost time for each command.
-		s.Judging.relieveAt = s.Shared.InUse + pairing.MaxLog/4
+		s.Judging.relieveAt = s.Shared.InUse + s.Shared.MaxLog/4
 	default:
 		return
 	}
@@ -72,7 +72,7 @@ func (r *Judging) relieve() {
 				s.Judge()
 			}
 			switch {
-			case s.Over && s.Conn == nil && s.Log.Len() == 0:
+			case s.Over && s.Session.Conn == nil && s.Log.Len() == 0:
 				r.sink.Retire(s)
 			case s.Log.Len() <= 1 && s.Unread.Len() == 0 && !s.Over:
 				s.Waiting = false
@@ -80,7 +80,7 @@ func (r *Judging) relieve() {
 				r.Waiting = append(r.Waiting, s)
 			}
 		}
-		if r.shared.InUse < pairing.MaxLog/2 {
+		if r.shared.InUse < r.shared.MaxLog/2 {
 			return
 		}
 	}

@@ -27,8 +27,13 @@ type app struct {
 	memory  byteSize
 }
 
-// defaultMemory is --memory-limit where it is not given: the soft limit that the garbage collector holds.
+// defaultMemory is --memory-limit where it is not given: what is kept of the traffic is scaled to it.
 const defaultMemory = 512 << 20
+
+// collectorLimit is the soft limit of the garbage collector, in bytes: what the program's own pages need stays below the
+// memory limit too. The tables are scaled so that what lives in them is at most three fifths of it: the collector always
+// has room.
+func collectorLimit(memory int64) int64 { return max(memory-24<<20, memory*3/4) }
 
 func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
@@ -44,7 +49,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 			if err := a.settings(cmd); err != nil {
 				return &exitError{exitUsage, err}
 			}
-			debug.SetMemoryLimit(int64(a.memory))
+			debug.SetMemoryLimit(collectorLimit(int64(a.memory)))
 			return nil
 		},
 	}

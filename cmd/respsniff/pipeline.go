@@ -55,8 +55,8 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
 	}
 	p.progress = progress.Meter{W: a.stderr, Terminal: isTerminal(a.stderr), Quiet: a.quiet}
-	o.FileName = p.fileName
-	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports})
+	o.FileName, o.Memory = p.fileName, int64(a.memory)
+	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory})
 	p.run = analysis.NewRun(&o)
 	p.run.QualityFrom(p.captureQuality)
 	p.tally.Watch(p.run, p.assembler)

@@ -36,7 +36,10 @@ func (b *Bound) Admits(n int) bool {
 }
 
 // Set is the limits of one run, each under its own name.
-type Set struct{ all []*Bound }
+type Set struct {
+	Memory int64 // limit in bytes that limits are scaled to; 0: Usual
+	all    []*Bound
+}
 
 // New adds a limit to the set and returns it. A second one of the same name is the same limit.
 func (s *Set) New(b Bound) *Bound {

@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"internal/wholefile": {},
 	"internal/filter":    {"capture", "analysis", "analysis/detectors"},
 	"internal/progress":  {"capture"},
-	"internal/tally":     {"capture", "reassembly", "analysis", "internal/report", "internal/notice"},
+	"internal/tally":     {"capture", "reassembly", "analysis", "internal/bound", "internal/report", "internal/notice"},
 	"internal/live": {
 		"capture", "reassembly", "analysis", "analysis/detectors", "internal/report", "internal/metrics", "internal/filter", "internal/notice",
 		"internal/tally", "internal/wholefile",

@@ -131,5 +131,9 @@ func (l *run) measure() {
 	if l.keeper != nil {
 		state.EvidenceFiles, state.EvidenceSkipped = l.keeper.written.Load(), l.keeper.skipped.Load()
 	}
+	state.Limits = map[string]int64{}
+	for _, b := range l.tally.Bounds() {
+		state.Limits[b.Name] = b.Hits
+	}
 	l.metrics.Update(state)
 }

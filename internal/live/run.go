@@ -109,10 +109,10 @@ func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, err
 // begin makes the stages of an analysis, which goes on where the one before ended.
 func (l *run) begin() {
 	o := l.o.Analysis
-	o.Live = true
+	o.Live, o.Memory = true, int64(l.o.Memory)
 	o.FileName = func(int32) string { return l.input.File }
 	before := l.analysis
-	l.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Numbered: l.tally.Stats().Conns})
+	l.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory, Numbered: l.tally.Stats().Conns})
 	l.analysis = analysis.NewRun(&o)
 	l.analysis.QualityFrom(func() analysis.CaptureQuality {
 		return analysis.CaptureQuality{Stats: l.assembler.Stats(), Drops: l.drops}
@@ -183,8 +183,10 @@ func (l *run) document() *report.Document {
 	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
 	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })
 	if l.restarts > 0 {
-		d.Quality.LimitsReached = append(d.Quality.LimitsReached, fmt.Sprintf("--memory-limit: the analysis began anew, %d times", l.restarts))
-		d.Complete = false
+		d.Reach(report.Bound{
+			Name: "--memory-limit", Limit: l.o.Memory, Hits: l.restarts, Loses: report.Evidence,
+			Hides: "what began before the analysis began anew",
+		})
 	}
 	for _, err := range l.faults {
 		d.Warnings = append(d.Warnings, err.Error())

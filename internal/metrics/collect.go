@@ -50,6 +50,7 @@ var states = []series{
 var (
 	findingsDesc = prometheus.NewDesc("respsniff_findings_total", "Distinct findings, by rule.", []string{"rule"}, nil)
 	occursDesc   = prometheus.NewDesc("respsniff_finding_occurrences_total", "Occurrences of findings, by rule.", []string{"rule"}, nil)
+	limitsDesc   = prometheus.NewDesc("respsniff_bound_hits_total", "Times that a bound was reached, by its name.", []string{"bound"}, nil)
 	latencyDesc  = prometheus.NewDesc("respsniff_command_duration_seconds",
 		"Time from the end of a command to the first byte of its reply, at the place of the capture. Blocking commands are left out.",
 		[]string{"server", "family"}, nil)
@@ -62,6 +63,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	}
 	out <- findingsDesc
 	out <- occursDesc
+	out <- limitsDesc
 	out <- latencyDesc
 }
 
@@ -70,6 +72,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	state := m.state.Load()
 	for _, s := range states {
 		out <- prometheus.MustNewConstMetric(s.desc, s.kind, s.read(state))
+	}
+	for _, name := range slices.Sorted(maps.Keys(state.Limits)) {
+		out <- prometheus.MustNewConstMetric(limitsDesc, prometheus.CounterValue, float64(state.Limits[name]), name)
 	}
 	m.mu.Lock()
 	series := slices.Clone(m.series)

@@ -40,10 +40,11 @@ type State struct {
 	Outstanding      int64 // gauge: commands whose reply or judgement is due
 	Commands         int64
 	Replies          int64
-	LimitHits        int64 // times that a bound of memory or of evidence was reached
-	Restarts         int64 // of them, times that the analysis began anew
-	OutputSkipped    int64 // messages that a slow output did not take
-	RecordSkipped    int64 // packets that a slow disk did not take
+	LimitHits        int64            // times that a bound of memory or of evidence was reached
+	Limits           map[string]int64 // the same by the name of the bound; their number is that of the bounds
+	Restarts         int64            // of them, times that the analysis began anew
+	OutputSkipped    int64            // messages that a slow output did not take
+	RecordSkipped    int64            // packets that a slow disk did not take
 	EvidenceFiles    int64
 	EvidenceSkipped  int64 // findings without a file, because of a limit
 	CaptureTimestamp float64

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -54,21 +55,58 @@ type Input struct {
 
 // Quality counts what the capture lost or hid. The RS9xx findings report what follows from it.
 type Quality struct {
-	KernelDrops   int64    `json:"kernel_drops"`   // packets that the kernel dropped, as the file or --drops says
-	LostBytes     int64    `json:"lost_bytes"`     // stream bytes that were acknowledged and never captured
-	Holes         int64    `json:"holes"`          // places where they are missing
-	CutPackets    int64    `json:"cut_packets"`    // packets longer than the snapshot length
-	Snaplen       int      `json:"snaplen"`        // longest captured length of those, 0 without
-	Duplicates    int64    `json:"duplicates"`     // packets captured twice (SPAN, -i any)
-	Backwards     int64    `json:"backwards"`      // frames out of time order
-	Undecodable   int64    `json:"undecodable"`    // packets that no decoder understood
-	MidStream     int64    `json:"mid_stream"`     // connections that began before the capture
-	OneSided      int64    `json:"one_sided"`      // connections with one direction only
-	Encrypted     int64    `json:"encrypted"`      // TLS connections
-	Unparsed      int64    `json:"unparsed"`       // connections that are not RESP
-	Failed        int64    `json:"failed"`         // connections whose analysis failed inside
-	LimitsReached []string `json:"limits_reached"` // each names the limit and how often
-	Weakened      bool     `json:"weakened"`       // some finding has a gap in its window
+	KernelDrops   int64    `json:"kernel_drops"`     // packets that the kernel dropped, as the file or --drops says
+	LostBytes     int64    `json:"lost_bytes"`       // stream bytes that were acknowledged and never captured
+	Holes         int64    `json:"holes"`            // places where they are missing
+	CutPackets    int64    `json:"cut_packets"`      // packets longer than the snapshot length
+	Snaplen       int      `json:"snaplen"`          // longest captured length of those, 0 without
+	Duplicates    int64    `json:"duplicates"`       // packets captured twice (SPAN, -i any)
+	Backwards     int64    `json:"backwards"`        // frames out of time order
+	Undecodable   int64    `json:"undecodable"`      // packets that no decoder understood
+	MidStream     int64    `json:"mid_stream"`       // connections that began before the capture
+	OneSided      int64    `json:"one_sided"`        // connections with one direction only
+	Encrypted     int64    `json:"encrypted"`        // TLS connections
+	Unparsed      int64    `json:"unparsed"`         // connections that are not RESP
+	Failed        int64    `json:"failed"`           // connections whose analysis failed inside
+	LimitsReached []string `json:"limits_reached"`   // each names the limit and how often
+	Bounds        []Bound  `json:"bounds,omitempty"` // the same, apart
+	Weakened      bool     `json:"weakened"`         // some finding has a gap in its window
+}
+
+// Bound is a limit on what is kept, where it was reached.
+type Bound struct {
+	Name  string `json:"name"`
+	Limit int64  `json:"limit"`
+	Hits  int64  `json:"hits"`  // things that were not kept
+	Hides string `json:"hides"` // what may be missing because of it
+	Loses string `json:"loses"` // Evidence: a clean result proves nothing; Detail: findings and counts are right
+}
+
+// Values of Bound.Loses.
+const (
+	Evidence = "evidence"
+	Detail   = "detail"
+)
+
+// String is the bound in one line.
+func (b Bound) String() string {
+	text := fmt.Sprintf("%s: the limit of %s was reached %s", b.Name, group(b.Limit), countAs(b.Hits, "time", "times"))
+	if b.Hides != "" {
+		text += "; it may hide " + b.Hides
+	}
+	if b.Loses == Detail {
+		text += " (detail only)"
+	}
+	return text
+}
+
+// Reach notes limits that were reached. One that loses evidence makes the result incomplete.
+func (d *Document) Reach(bounds ...Bound) {
+	for _, b := range bounds {
+		d.Quality.Bounds = append(d.Quality.Bounds, b)
+		d.Quality.LimitsReached = append(d.Quality.LimitsReached, b.String())
+		d.Complete = d.Complete && b.Loses != Evidence
+	}
 }
 
 // unnamed says what the capture hides where no finding does: too little for a rule to be weakened.

@@ -142,6 +142,11 @@ func (d *Document) wire() documentWire {
 	w.Stories = wireStories(d.Incidents)
 	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
+	w.Quality.Bounds = nil
+	for _, b := range d.Quality.Bounds {
+		b.Name, b.Hides, b.Loses = Printable(b.Name), Printable(b.Hides), Printable(b.Loses)
+		w.Quality.Bounds = append(w.Quality.Bounds, b)
+	}
 	for i := range d.Input {
 		in := &d.Input[i]
 		w.Input = append(w.Input, inputWire{

@@ -10,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/reassembly"
@@ -91,20 +92,30 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 	for _, n := range st.Undecodable {
 		q.Undecodable += n
 	}
-	for _, limit := range []struct {
-		times int64
-		what  string
-	}{
-		{st.Evicted, "connection table full: connections given up"},
-		{st.HoleCaps, "bytes kept behind holes: holes closed early"},
-		{s.Unheld, "connections in memory: unanswered ones left out"},
-		{s.Capped, "evidence kept for unjudged clients: judged early"},
-	} {
-		if limit.times > 0 {
-			q.LimitsReached = append(q.LimitsReached, fmt.Sprintf("%s, %d times", limit.what, limit.times))
-		}
-	}
 	return q
+}
+
+// Bounds returns the limits of the present analysis that were reached, and those of all assemblers.
+func (t *Tally) Bounds() []report.Bound {
+	st := t.Stats()
+	all := []bound.Bound{
+		{Name: "open connections", Limit: t.assembler.MaxConns(), Hits: st.Evicted, Loses: bound.Evidence,
+			Hides: "what happened on connections that were given up for others"},
+		{Name: "bytes behind holes", Limit: t.assembler.MaxBuffered(), Hits: st.HoleCaps, Loses: bound.Evidence,
+			Hides: "bytes that came late, on connections of which packets are missing"},
+	}
+	var reached []report.Bound
+	for _, b := range append(all, t.run.Bounds().Reached()...) {
+		if b.Hits <= 0 {
+			continue
+		}
+		loses := report.Detail
+		if b.Loses == bound.Evidence {
+			loses = report.Evidence
+		}
+		reached = append(reached, report.Bound{Name: b.Name, Limit: int64(b.Limit), Hits: b.Hits, Hides: b.Hides, Loses: loses})
+	}
+	return reached
 }
 
 // Lost returns how many packets a capturing side lost.
@@ -123,9 +134,8 @@ func (t *Tally) Summary() report.Summary {
 // failed inside is warned of too. name names the capture files.
 func (t *Tally) Complete(d *report.Document, drops capture.Drops, log *notice.Log, name func(file int32) string) {
 	d.Quality = t.Quality(drops)
-	if len(d.Quality.LimitsReached) > 0 || d.Quality.Failed > 0 {
-		d.Complete = false
-	}
+	d.Reach(t.Bounds()...)
+	d.Complete = d.Complete && d.Quality.Failed == 0
 	for _, f := range t.run.Failures() {
 		text := failureText(&f, name)
 		d.Warnings = append(d.Warnings, text)
