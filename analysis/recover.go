@@ -60,10 +60,7 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 // discard forgets a session without judging it.
 func (r *Run) discard(s *Session) {
 	r.live--
-	if s.reader.Desync != nil {
-		r.judging.Kept -= len(s.reader.Desync.Abandoned)
-	}
-	r.judging.Unawait(&s.reader)
+	r.judging.Drop(&s.reader)
 	if s.caller.Group != nil && !s.Over {
 		s.caller.Group.Closed()
 	}
@@ -76,14 +73,6 @@ func (r *Run) discard(s *Session) {
 		row.Start = "midstream"
 	}
 	r.parted(row)
-}
-
-// last judges a session that still waits when the capture is over.
-func (r *Run) last(s *Session) {
-	r.guarded(s, func() {
-		s.reader.SettleNow()
-		r.retire(s)
-	})
 }
 
 // guarded judges a session outside of the segments of its connection. After a panic the session is not used again.

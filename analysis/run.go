@@ -91,9 +91,8 @@ func NewRun(o *Options) *Run {
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
 	})
 	r.judging = reader.NewJudging(reader.JudgingOptions{
-		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
-		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
-	}, r.shared, r, &r.bounds)
+		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
+	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
 		Span: func() (start, end capture.Time) { return r.summary.First, r.summary.Last },
@@ -202,12 +201,7 @@ func (r *Run) meet(seg *reassembly.Segment) *Session {
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
 	r.topology.Finish()
-	for _, s := range r.judging.Last() {
-		if r.output.stopped {
-			return
-		}
-		r.last(SessionOf(s.Session))
-	}
+	r.judging.Finish(r.summary.Last)
 	slices.SortFunc(r.rows.all, func(a, b *ConnSummary) int { return cmp.Compare(a.ID, b.ID) })
 }
 
