@@ -167,6 +167,13 @@ func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float
 	if pr < 1e-4 || st.settled {
 		return
 	}
+	if st.settled { // it is counted, but not as this connection's own
+		if br.op == opCompleted && !st.blocking && br.lo > 0x1p-16 {
+			s := l.samples[s.kind.Family()]
+			s.Waits = append(s.Waits, client.Wait{Length: br.lo, Weight: pr})
+		}
+		return
+	}
 	f := s.kind.Family()
 	c, sample := l.counts[f], l.samples[f]
 	gap := max(0, st.next-st.t)

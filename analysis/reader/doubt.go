@@ -16,6 +16,9 @@ const (
 	longest = 100.0 // s
 )
 
+// enough is how many waits of a length must have been seen to be sat out before another one surely was.
+const enough = 20
+
 // ignorance is what a population has shown of waits that were sat out.
 type ignorance struct {
 	usual float64
@@ -57,5 +60,9 @@ func (g *ignorance) gone(st *step, think float64, shared bool) float64 {
 		gave += p
 		kept -= p
 	}
-	return gave / (gave + max(kept, 0.5))
+	p := gave / (gave + max(kept, 0.5))
+	if st.wait > 1.5*g.usual && g.shown[client.Coarse(st.wait)] < enough {
+		p = max(p, 0.05)
+	}
+	return p
 }

@@ -213,6 +213,34 @@ func TestEvidenceLoss(t *testing.T) {
 	}
 }
 
+// Calls that left together only because a loss held them back are several callers: any of them may have given up.
+func TestEvidenceCoalescedCalls(t *testing.T) {
+	v, st := stepOf(0.1, 0.2)
+	v.at, v.end = []float64{0, 0.1, 0.1, 0.1}, []int64{1, 10, 10, 10}
+	p := passOf(v)
+	for range 200 {
+		p.sizes.add(1)
+	}
+	st.n = 3
+	keeps := &state{kind: client.Keeps}
+	if !p.coalesced(keeps, st, -1) || p.coalesced(&state{kind: client.HoldsBack}, st, -1) || p.coalesced(&state{kind: client.Discards}, st, -1) {
+		t.Error("three commands at once of a client that writes one: separate calls, but for who holds commands back")
+	}
+	if p.coalesced(keeps, st, st.own) {
+		t.Error("to a reader that is level there is one caller at a time")
+	}
+	p.apart(0, st, 0, 0.2)
+	if n := len(p.branches); n != 4 || p.branches[0].to != 3 || p.branches[3].to != 0 || p.branches[1].w >= p.branches[0].w {
+		t.Errorf("%+v", p.branches)
+	}
+	for range 20 {
+		p.sizes.add(3)
+	}
+	if p.coalesced(keeps, st, -1) {
+		t.Error("a client that writes three at once")
+	}
+}
+
 // Bytes that the client had received when it wrote a command answer earlier ones.
 func TestLostBytesAnswerWhatWasWrittenBefore(t *testing.T) {
 	c := &Conn{commands: []commandRecord{{flags: Awaited}, {flags: Awaited}, {flags: Awaited}}}

@@ -41,7 +41,11 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 	for b := first; b < len(p.branches); b++ {
 		sum += p.branches[b].w
 	}
-	if sum < unexplains {
+	switch {
+	case sum >= unexplains && !v.far: // at the client it left when it was seen
+	case p.coalesced(h, st, s):
+		p.apart(from, st, s, gap)
+	case sum < unexplains:
 		w := unexplains
 		if st.what != nextNothing {
 			w *= client.Broad(gap)

@@ -181,7 +181,7 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 			c.samples[f] = &t
 		}
 		for i := range c.v.steps {
-			if st := &c.v.steps[i]; st.what == nextWrite {
+			if st := &c.v.steps[i]; st.what == nextWrite && !st.settled {
 				base.Gaps.Add(max(0, st.next-st.t), 1)
 			}
 		}

@@ -33,7 +33,10 @@ type nextSign struct {
 // same as quiet of a view of this write.
 func (c *Conn) settleLast(next nextSign) bool {
 	q, w := c.pop, &c.writes[len(c.writes)-1]
-	if q == nil || c.clear != len(c.writes)-1 || c.start != nil && !c.level || w.flags&(AfterLoss|Unsure|Resent) != 0 || c.midstream && c.latest < fromBefore {
+	switch {
+	case q == nil || c.clear != len(c.writes)-1 || c.start != nil && !c.level:
+		return false
+	case w.flags&(AfterLoss|Unsure|Resent) != 0 || c.midstream && c.latest < fromBefore:
 		return false
 	}
 	n, ok := c.inTurn()

@@ -121,7 +121,9 @@ func (q *population) remember(v *view) {
 		}
 		if sure = sure && s.have; sure {
 			q.levelWaits.add(s.wait)
-			q.sizes.add(s.n)
+			if !s.setup {
+				q.sizes.add(s.n)
+			}
 		}
 		if s.wait < inf {
 			q.allWaits.add(s.wait)

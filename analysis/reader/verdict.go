@@ -53,6 +53,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	r.pass.backward(read, nil)
 	gone := q.unseen(c, &r.o)
 	where := c.v.stepOf()
+	behind := false // the caller before it read another's
 	out := Verdict{Conn: c.v.c, Kinds: c.post, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
 	for i, list := range read[:c.v.covered()] {
 		if c.v.own[i] < 0 || c.v.c.base+int32(i) < c.v.c.told {
@@ -65,6 +66,10 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 			if c.v.c.midstream && c.v.c.start == nil && r.pass.behind > 1-thresholds[0].least && row.Got != Nothing && row.Reply != row.Index {
 				row.Word = min(row.Word, Possible) // from before the capture: never seen to be level
 			}
+			if !behind && row.Got == Read && row.Reply != row.Index && c.v.resent(i) {
+				row.Word = min(row.Word, Possible)
+			}
+			behind = row.Word != Unknown && row.Got != Nothing && row.Reply != row.Index
 		}
 		if row.Word == Unknown {
 			row = Row{Index: row.Index, Owed: row.Owed, Posterior: row.Posterior}

@@ -31,6 +31,7 @@ type view struct {
 	command []int32 // that it serves; 0: none
 	steps   []step
 	own     []int32 // by command: place of its own reply; -1: none is due, or none was sent
+	far     bool    // the tap is not at the client: what a segment holds may have left earlier, and been lost once
 	floor   float64 // no delay is known better than this
 	pause   float64 // between two of its writes, from which on it is remarkable
 	silence float64 // of the whole client, from which on it is remarkable
@@ -65,6 +66,7 @@ type step struct {
 func newView(c *Conn, shortest float64) *view {
 	v := &view{c: c, floor: c.who.floor(), silence: c.who.remarkable()}
 	far := c.who.far
+	v.far = far > 0
 	if len(c.writes) == 0 {
 		return v
 	}
