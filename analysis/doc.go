@@ -13,6 +13,10 @@
 //   - lockstep: the policy of one command, or one batch, at a time; only here does a command written before the
 //     previous reply arrived mean that somebody stopped waiting.
 //
+// The package is the run: it hands segments to its rooms and their findings to the rules. The rooms are pairing
+// (serves), client (who the callers are), reader (believes), pools (the life of connections), cluster (servers) and incident
+// (what belongs together).
+//
 // On a desynchronised connection the wire usually looks perfect: each command is served. The difference between serves
 // and believes is the finding.
 package analysis
