@@ -60,7 +60,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no warnings on stderr")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more on stderr: what was decided about each input")
 	f.StringVar(&a.config, "config", "", "`FILE` of settings, keys as the flags (default: respsniff/config.yaml in the user's config directory); the environment, such as RESPSNIFF_FAIL_ON, comes before it")
-	f.Var(&a.memory, "memory-limit", "soft limit for memory, e.g. 512MiB")
+	f.Var(&a.memory, "memory-limit", "limit for memory, e.g. 512MiB: what is kept scales with it, and what is given up is reported")
 	root.AddCommand(
 		newAnalyzeCommand(a),
 		newLiveCommand(a),
