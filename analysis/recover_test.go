@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -48,7 +49,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 		}
 	}
 	run := NewRun(nil)
-	run.KeepConns()
+	run.KeepConns(bound.Evidence)
 	commands := map[int64]int{}
 	for e, err := range run.Events(broken) {
 		if err != nil {
@@ -138,7 +139,7 @@ conn c 10.0.0.1:40003 -> 10.0.0.2:6379
 // judges of another one: both are failures, and the run goes on.
 func TestPanicInATick(t *testing.T) {
 	run := NewRun(&Options{Live: true})
-	run.KeepConns()
+	run.KeepConns(bound.Evidence)
 	ticked, inTick := false, false
 	segments := func(yield func(*reassembly.Segment, error) bool) {
 		var began capture.Time

@@ -198,21 +198,20 @@ func (r *Run) Topology() *cluster.Topology { return r.topology }
 func (r *Run) Unjudged() []*reader.Unjudged { return r.judging.Unjudged() }
 
 // closed emits that a connection is over and judged.
-func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
+func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row, r.clients)) }
 
-// KeepConns asks for Conns, before the events begin.
-func (r *Run) KeepConns() {
-	r.rows.keep = true
+// KeepConns asks for Conns, before the events begin. Their number is bounded; loses says what the caller lacks without
+// those beyond.
+func (r *Run) KeepConns(loses bound.Loss) {
+	r.rows.keepRows(&r.bounds, loses)
 	r.register.KeepMarks()
 }
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
+	r.rows.complete(r.clients)
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
-		if c.group != nil {
-			c.complete(r.clients)
-		}
 	}
 	return r.rows.all
 }

@@ -141,7 +141,7 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		h.anchorAt(s, h.anchor.turn)
 	default:
 		h.vote(s, info)
-		if s.open != nil && len(h.replies) >= maxBuffered {
+		if s.open != nil && !s.Shared.limits.buffered.Admits(len(h.replies)) {
 			h.guess(s)
 		}
 	}
@@ -183,6 +183,9 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		return
 	}
 	shift := s.Pending.Len() - len(h.replies)
+	if silence >= max(longQuiet, 3*s.MinRTT) && (shift < -maxAnchor || shift > maxAnchor+maxBuffered) {
+		s.Shared.limits.anchor.Hits++
+	}
 	if shift < a.lo || shift > a.hi || a.isDead(shift) {
 		return
 	}

@@ -113,6 +113,9 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		return
 	case s.contradictory():
 		s.open.add(r, info)
+		if len(s.open.replies) >= maxBuffered {
+			s.open.resolve(s, false, false)
+		}
 		return
 	case s.Pending.Len() == 0:
 		s.unasked(r, info, seg)

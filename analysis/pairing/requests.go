@@ -172,24 +172,24 @@ func hidesMode(req *resp.Request) bool {
 
 // boundPending gives up on the oldest reply where more are due than may wait.
 func (s *Session) boundPending() {
-	limit := maxOutstanding
+	limit := s.Shared.limits.outstanding
 	switch {
 	case s.Shared.InUse > 4*s.Shared.MaxLog:
-		limit = maxOutstandingFlood
+		limit = s.Shared.limits.outstandingFlood
 	case s.Shared.InUse > 2*s.Shared.MaxLog:
-		limit = maxOutstandingEach
+		limit = s.Shared.limits.outstandingEach
 	}
-	if s.Pending.Len() <= limit {
+	if s.Pending.Len() <= limit.Limit {
 		return
 	}
-	s.Shared.outstanding.Hits++
+	limit.Hits++
 	switch {
 	case !s.Unanchored():
 		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxBuffered, false)
 	case len(s.open.replies) > 0:
 		s.open.guess(s) // before the places that they are buffered for move
 	}
-	for s.Pending.Len() > limit {
+	for s.Pending.Len() > limit.Limit {
 		s.dropPending()
 	}
 }
@@ -231,6 +231,9 @@ func (s *Session) Awaited() bool {
 		if ex.Flags&(Blocks|Uncertain) == 0 {
 			return true
 		}
+	}
+	if len(all) > maxAwaited {
+		s.Shared.limits.awaited.Hits++
 	}
 	return false
 }

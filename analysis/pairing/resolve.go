@@ -153,7 +153,7 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 		h.release(s, &best, commands, n)
 		reportAlignment(s, a)
 		return
-	} else if !now && h.batches < maxBufferedBatches && len(h.replies) < maxBuffered {
+	} else if !now && s.Shared.limits.bufferedBatches.Admits(h.batches) && s.Shared.limits.buffered.Admits(len(h.replies)) {
 		return
 	} else {
 		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
@@ -196,8 +196,8 @@ func (q *queues) lookBack(s *Session) []*Exchange {
 		if ex.Index >= front.Index {
 			continue
 		}
-		if ex.Batch != front.Batch || !ex.Served || ex.totalDue != 1 || ex.Flags&Uncertain != 0 || len(back) == maxLookBack ||
-			ex.Index != front.Index-1-len(back) {
+		if ex.Batch != front.Batch || !ex.Served || ex.totalDue != 1 || ex.Flags&Uncertain != 0 || ex.Index != front.Index-1-len(back) ||
+			!s.Shared.limits.lookBack.Admits(len(back)) {
 			break
 		}
 		back = append(back, ex)

@@ -57,6 +57,14 @@ func TestFloods(t *testing.T) {
 				w.send(1, false, tcpPush, 1+uint32(i*len(p)), 1, p)
 			}
 		},
+		"replies after one that cannot be": func(w *wire) {
+			w.open(1)
+			w.send(1, true, tcpPush, 1, 1, []byte("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"))
+			p := []byte(strings.Repeat("+PONG\r\n", 100))
+			for i := range n / 20 {
+				w.send(1, false, tcpPush, 1+uint32(i*len(p)), 23, p)
+			}
+		},
 		"holes": func(w *wire) {
 			const conns = 500
 			for c := range conns {
