@@ -241,8 +241,12 @@ func (r *Run) Blocked(b *reader.BlockGivenUp) { r.emit(b) }
 // Desynced takes the state of an open connection whose callers got worse off.
 func (r *Run) Desynced(s *reader.Conn) { SessionOf(s.Session).reportDesync() }
 
-// Retire closes the record of a connection that is over and wholly judged.
-func (r *Run) Retire(s *reader.Conn) { SessionOf(s.Session).retire() }
+// Retire closes the record of a connection that is over and wholly judged. The segment that is taken may be of another
+// connection, which a panic here does not end.
+func (r *Run) Retire(s *reader.Conn) {
+	session := SessionOf(s.Session)
+	r.guarded(session, session.retire)
+}
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }

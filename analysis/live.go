@@ -30,20 +30,20 @@ func (r *Run) Tick(now capture.Time) {
 		if r.output.stopped {
 			return
 		}
-		SessionOf(s.Session).tick()
+		r.tick(SessionOf(s.Session))
 	}
 }
 
 // tick judges a session if it is time. A panic ends the analysis of its connection only.
-func (s *Session) tick() {
-	s.guarded(func() {
+func (r *Run) tick(s *Session) {
+	r.guarded(s, func() {
 		if s.Log.Len() == 0 || !s.reader.Ripe() {
 			return
 		}
 		if s.reader.Judge(); !s.Over {
 			s.reader.ReportDesync()
 		} else if s.Log.Len() == 0 {
-			s.run.judging.Unawait(&s.reader)
+			r.judging.Unawait(&s.reader)
 			s.retire()
 		}
 	})

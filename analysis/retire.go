@@ -11,9 +11,9 @@ func (s *Session) retire() {
 	s.reader.Forget()
 	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
-		r.judging.Kept -= len(d.Abandoned)
 		r.findings.lostPlace(d)
 		s.reportDesync()
+		r.judging.Kept -= len(d.Abandoned)
 	}
 	r.closed(s.summary())
 	r.live--

@@ -45,6 +45,7 @@ func NewRun(o *Options) *Run {
 		r.o.MaxExamples = 5
 	}
 	r.bounds.Memory = r.o.Memory
+	r.failures = newFailures(&r.bounds)
 	r.halfOpen = r.bounds.New(bound.Bound{
 		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,
 		Hides: "connects that were never answered",
@@ -166,7 +167,7 @@ func (r *Run) finish() {
 		if r.output.stopped {
 			return
 		}
-		SessionOf(s.Session).judgeLast()
+		r.judgeLast(SessionOf(s.Session))
 	}
 	r.rows.sort()
 }
@@ -177,11 +178,6 @@ func (r *Run) Summary() Summary {
 	s.Failed = r.failures.count
 	s.Abandoned += r.judging.Abandoned
 	s.Suppressed += r.judging.Suppressed + r.register.Suppressed()
-	for _, b := range r.bounds.Reached() {
-		if b.Loses == bound.Evidence {
-			s.Capped += b.Hits
-		}
-	}
 	return s
 }
 
@@ -238,7 +234,7 @@ func (r *Run) File(file int32) string {
 // both: they come again at the end of r, complete. The numbers of connections must go on where before ended.
 func (r *Run) Resume(before *Run) {
 	r.summary = before.Summary()
-	r.failures = before.failures
+	r.failures.first, r.failures.count = before.failures.first, before.failures.count
 	r.earlier = r.topology.Inherit(before.topology, before.earlier)
 	r.register.Resume(before.register)
 }

@@ -28,6 +28,9 @@ type Assembler struct {
 func New(o Options) *Assembler {
 	a := &Assembler{}
 	a.options = o.withDefaults()
+	a.bounds.Memory = o.Memory
+	a.limits = newLimits(&a.bounds, &a.options)
+	a.decoder.fragments.limits = &a.limits
 	a.clock.latest = notStarted
 	if len(o.Ports) > 0 {
 		a.ports = new([1 << 16 / 64]uint64)
@@ -179,9 +182,3 @@ func (a *Assembler) finish() {
 		}
 	}
 }
-
-// MaxConns returns the bound on connections held at once.
-func (a *Assembler) MaxConns() int { return a.options.MaxConns }
-
-// MaxBuffered returns the bound on bytes that wait behind holes.
-func (a *Assembler) MaxBuffered() int { return a.options.MaxBuffered }

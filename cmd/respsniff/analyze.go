@@ -11,6 +11,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/spf13/cobra"
 )
 
@@ -112,6 +113,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	}
 
 	doc := p.document()
+	doc.Reach(tally.Reached(filter.Bounds())...)
 	doc.Findings = kept
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
