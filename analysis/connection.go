@@ -245,7 +245,7 @@ func (r *Run) Desynced(s *reader.Conn) { SessionOf(s.Session).reportDesync() }
 // connection, which a panic here does not end.
 func (r *Run) Retire(s *reader.Conn) {
 	session := SessionOf(s.Session)
-	r.guarded(session, session.retire)
+	session.guarded(r, session.retire)
 }
 
 // Now is the latest moment that a live run knows of.

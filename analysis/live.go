@@ -30,13 +30,13 @@ func (r *Run) Tick(now capture.Time) {
 		if r.output.stopped {
 			return
 		}
-		r.tick(SessionOf(s.Session))
+		SessionOf(s.Session).tick(r)
 	}
 }
 
 // tick judges a session if it is time. A panic ends the analysis of its connection only.
-func (r *Run) tick(s *Session) {
-	r.guarded(s, func() {
+func (s *Session) tick(r *Run) {
+	s.guarded(r, func() {
 		if s.Log.Len() == 0 || !s.reader.Ripe() {
 			return
 		}

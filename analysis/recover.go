@@ -78,8 +78,8 @@ func (s *Session) discard(r *Run) {
 }
 
 // judgeLast judges a session that still waits when the capture is over.
-func (r *Run) judgeLast(s *Session) {
-	r.guarded(s, func() {
+func (s *Session) judgeLast(r *Run) {
+	s.guarded(r, func() {
 		s.reader.SettleNow()
 		s.retire()
 	})
@@ -87,7 +87,7 @@ func (r *Run) judgeLast(s *Session) {
 
 // guarded judges a session outside of the segments of its connection. After a panic the session is not used again; it may
 // be in any state.
-func (r *Run) guarded(s *Session, judge func()) {
+func (s *Session) guarded(r *Run, judge func()) {
 	conn, f := s.Conn, Failure{Conn: s.ID, Client: s.Client, Server: s.Server}
 	done := false
 	defer func() {

@@ -167,7 +167,7 @@ func (r *Run) finish() {
 		if r.output.stopped {
 			return
 		}
-		r.judgeLast(SessionOf(s.Session))
+		SessionOf(s.Session).judgeLast(r)
 	}
 	r.rows.sort()
 }

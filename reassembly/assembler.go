@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // Assembler turns packets into segments. It serves one goroutine and one sequence of packets.
@@ -182,3 +183,6 @@ func (a *Assembler) finish() {
 		}
 	}
 }
+
+// Bounds returns the limits on what the Assembler keeps.
+func (a *Assembler) Bounds() *bound.Set { return &a.bounds }

@@ -25,6 +25,3 @@ func newLimits(set *bound.Set, o *Options) limits {
 		fragmentData: evidence("bytes of incomplete fragmented packets", maxFragmentBytes, whole),
 	}
 }
-
-// Bounds returns the limits on what the Assembler keeps.
-func (a *Assembler) Bounds() *bound.Set { return &a.bounds }
