@@ -37,6 +37,7 @@ type anchor struct {
 	first   int  // number of the first command that is in doubt
 	lo, hi  int  // possible shifts
 	closed  bool // no shift but these is possible
+	edge    bool // nor one below lo likely: if all but lo are crossed out, it may be one of those
 	dead    [2*maxAnchor + maxBuffered + 1]bool
 	voted   int
 	votes   int
@@ -133,9 +134,12 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	}
 	switch {
 	case left == 0:
+		if a.lo == -maxAnchor || a.hi == maxAnchor+maxBuffered {
+			s.Shared.limits.anchor.Hits++ // it may be one beyond
+		}
 		a.closed = false
 		h.guess(s)
-	case left == 1 && a.closed:
+	case left == 1 && a.closed && !(a.edge && last == a.lo):
 		h.anchorAt(s, last)
 	case h.takesTurns(s, info):
 		h.anchorAt(s, h.anchor.turn)
@@ -183,9 +187,6 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		return
 	}
 	shift := s.Pending.Len() - len(h.replies)
-	if silence >= max(longQuiet, 3*s.MinRTT) && (shift < -maxAnchor || shift > maxAnchor+maxBuffered) {
-		s.Shared.limits.anchor.Hits++
-	}
 	if shift < a.lo || shift > a.hi || a.isDead(shift) {
 		return
 	}

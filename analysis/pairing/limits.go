@@ -25,7 +25,7 @@ func newLimits(set *bound.Set) limits {
 		buffered:        evidence("replies whose command is open", maxBuffered, "which commands they served, and what follows on their connection until that is clear again"),
 		bufferedBatches: detail("writes while replies contradict their commands", maxBufferedBatches, "a pairing that fits: the contradiction is reported as it stands"),
 		lookBack:        detail("answered commands of a write that a contradiction looks back at", maxLookBack, "that a reply went missing further back in the write: the finding is at a later command"),
-		anchor:          evidence("commands and replies apart after lost bytes", maxAnchor, "what follows on a connection that is further apart"),
+		anchor:          detail("commands in flight where a capture begins or lacks bytes", maxAnchor, "which commands the next replies served, until that is clear again"),
 		awaited:         detail("newest outstanding commands that may be waited for", maxAwaited, "that a caller waits for an older one"),
 	}
 }

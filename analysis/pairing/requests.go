@@ -270,6 +270,7 @@ func (s *Session) begin(who int, seg *reassembly.Segment) {
 	mid := s.Start == reassembly.MidStream || seg.Offset > 0
 	if mid && !s.Unanchored() && s.CommandCount == 0 {
 		s.doubts.doubt(s, -maxAnchor, 0, true)
+		s.open.anchor.edge = true // nothing says how much was in flight
 	}
 	if who == RoleClient {
 		s.requests.SetOffset(seg.Offset)
