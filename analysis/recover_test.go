@@ -355,3 +355,15 @@ func TestFailuresAreBounded(t *testing.T) {
 		t.Errorf("%d failed, %d kept; want 100 and %d", n, len(run.Failures()), maxFailures)
 	}
 }
+
+// TestResumedRunKeepsFailures: those of the run before stay, with their details.
+func TestResumedRunKeepsFailures(t *testing.T) {
+	before := NewRun(nil)
+	before.failures.add(Failure{Conn: 7}, "text")
+	after := NewRun(nil)
+	after.Resume(before)
+	after.failures.add(Failure{Conn: 9}, "text")
+	if fs := after.Failures(); len(fs) != 2 || fs[0].Conn != 7 || fs[1].Conn != 9 || after.Summary().Failed != 2 {
+		t.Errorf("failures %v, %d in all", texts(fs), after.Summary().Failed)
+	}
+}
