@@ -367,3 +367,24 @@ func TestResumedRunKeepsFailures(t *testing.T) {
 		t.Errorf("failures %v, %d in all", texts(fs), after.Summary().Failed)
 	}
 }
+
+// TestReplicationBeginsInsideTheReplyBuffer: a reply that is released from the buffer, by an alignment or in order, begins a
+// replication stream: nothing is pending any more for those behind it.
+func TestReplicationBeginsInsideTheReplyBuffer(t *testing.T) {
+	const conn = "conn c 10.0.0.1:40001 -> 10.0.0.2:6379\n"
+	const resync = "+FULLRESYNC 8371445ee67cf9c1c3a1ab1f7f4a7d3fb2a0a1d5 0"
+	for name, text := range map[string]string{
+		"aligned":  "1.0 c > GET a | AUTH x | PSYNC ? -1 | PING | PING\n+1ms c < $A | " + resync + " | +PONG | +PONG\n+1s c > PING\n",
+		"in order": "1.0 c > GET a | PSYNC ? -1 | GET b | GET d\n+1ms c < :1 | " + resync + " | $b | $d\n+1ms c > FIN\n+1ms c < FIN\n",
+	} {
+		run := NewRun(nil)
+		for _, err := range run.Events(segmentsOf(t, conn+text)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := run.Summary(); s.Failed != 0 || s.Replication != 1 {
+			t.Errorf("%s: %v, %d replication streams", name, texts(run.Failures()), s.Replication)
+		}
+	}
+}
