@@ -50,12 +50,19 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		return
 	}
 	who := s.Arrive(seg, plain)
-	if seg.Length > 0 {
-		if s.Bytes(who, seg) {
-			s.judge(who)
+	switch { // the reader judges what the bytes made ripe
+	case seg.Length == 0:
+	case who == pairing.RoleClient:
+		if s.TakeRequests(seg) {
+			s.reader.Sent()
 		}
+	case s.TakeReplies(seg) && s.reader.Waiting:
+		s.reader.Settle()
 	}
-	s.Depart(who, seg, plain)
+	s.Depart(who, seg)
+	if !plain {
+		s.TakeFlags(who, seg)
+	}
 	s.facts.See(&s.Session, who, seg, plain, s.owes())
 }
 
@@ -68,15 +75,6 @@ func (s *Session) owes() pools.Owed {
 		return pools.CallerWaits
 	}
 	return pools.ReplyOwed
-}
-
-// judge lets the reader judge what the bytes of one side made ripe.
-func (s *Session) judge(who int) {
-	if who == pairing.RoleClient {
-		s.reader.Sent()
-	} else if s.reader.Waiting {
-		s.reader.Settle()
-	}
 }
 
 // close ends the session: nothing follows on the connection.
@@ -118,8 +116,9 @@ func (s *Session) ended() {
 }
 
 // Describe follows the set-up of the connection.
-func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
+func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) bool {
 	s.caller.Enrol(v, req, ex)
+	return ex.Flags&pairing.InHandshake != 0
 }
 
 // Sent takes a command.

@@ -73,6 +73,17 @@ func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	h.clocks[who].known = false
 }
 
+// inStep is the early return of stamp for a segment between two whose timestamps are known: it is newer than the one
+// before it, and echoes nothing new. It reports false, having changed nothing, for any other. It is inlined.
+func (h *hidden) inStep(who int, seg *reassembly.Segment) bool {
+	own, peer := &h.clocks[who&1], &h.clocks[who&1^1]
+	if !own.known || own.waiting || !peer.known || int32(seg.TSVal-own.last) < 0 || int32(seg.TSEcr-peer.last) > 0 {
+		return false
+	}
+	own.last = seg.TSVal
+	return true
+}
+
 // stamp takes every segment with TCP timestamps, after hole.
 func (h *hidden) stamp(who int, seg *reassembly.Segment) {
 	own, peer := &h.clocks[RoleClient], &h.clocks[RoleServer]

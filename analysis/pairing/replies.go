@@ -8,8 +8,11 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// serverBytes takes what the server sent.
-func (s *Session) serverBytes(seg *reassembly.Segment) {
+// TakeReplies takes the payload of a segment of the server. It reports whether replies were looked for in it.
+func (s *Session) TakeReplies(seg *reassembly.Segment) bool {
+	if s.Kind != RESP && !s.carriesRESP(RoleServer, seg) {
+		return false
+	}
 	s.Prev.ReplyBytes = true
 	if s.partial.started {
 		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
@@ -29,6 +32,10 @@ func (s *Session) serverBytes(seg *reassembly.Segment) {
 		s.severalReplies(seg, reply)
 	}
 	s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
+	if !s.steady {
+		s.settle()
+	}
+	return true
 }
 
 // severalReplies takes a segment that does not hold exactly one reply.
@@ -48,6 +55,7 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 		}
 		info := &s.Shared.info
 		s.describe(info, reply, seg)
+		s.steady = s.steady && !reply.Resynced && !reply.PushInside && reply.LostBefore == 0
 		s.reply(reply, info, seg)
 	}
 	if _, ok := s.Answers.Partial(); ok && s.Kind.decoded() {
@@ -82,59 +90,10 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// reply finds the command that a reply serves: the oldest pending one, unless something contradicts.
+// reply takes a reply.
 func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
-	if r.LostBefore > 0 || r.Resynced {
-		s.hidden.Reframed++
-		s.doubts.doubtReplies(s, r.LostBefore)
-	}
-	if r.PushInside {
-		reportOdd(s, PushInReply, r, info)
-	}
-	if s.Mode.outOfBand(r, s.Pending.Len()) || s.Unanchored() && s.joinsStream(r) {
-		s.Pushes++
-		reportOdd(s, PushMessage, r, info)
-		return
-	}
-	if isConfirmation(r) && s.confirms(r, info) {
-		return
-	}
-	if s.rejected(r) {
-		s.accepted++
-		reportOdd(s, AtAccept, r, info)
-		return
-	}
-	if s.Unanchored() && s.refuses(r) {
-		s.open.anchorAtRefusal(s)
-	}
-	switch {
-	case s.Unanchored() && !s.open.beforeLoss(s):
-		s.open.unanchored(s, r, info)
-		return
-	case s.contradictory():
-		s.open.add(r, info)
-		return
-	case s.Pending.Len() == 0:
-		s.unasked(r, info, seg)
-		return
-	}
-	ex := s.Pending.Front()
-	switch f, _ := fitOf(s, ex, r, info); f {
-	case tooSoon:
-		s.unasked(r, info, seg)
-		return
-	case Unfit, foreign:
-		if s.refuses(r) {
-			s.unasked(r, info, seg)
-			return
-		}
-		if !s.Unanchored() {
-			s.doubts.contradicted(s, r, info)
-			return
-		}
-	}
-	if s.refuses(r) && ex.Index > s.badAfter {
-		s.unasked(r, info, seg)
+	ex := s.servedBy(r, info, seg)
+	if ex == nil {
 		return
 	}
 	s.ReplyCount++
@@ -148,6 +107,72 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	if ex.due <= 0 {
 		s.Shared.Release(ex)
 	}
+}
+
+// servedBy finds the command that a reply serves: the oldest pending one, unless something contradicts. It returns nil
+// where the reply serves none, or that is not yet known.
+func (s *Session) servedBy(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) *Exchange {
+	if s.steady && s.Pending.Len() > 0 {
+		// Nothing contradicts a reply that the server sent after it had the command, and that any such command may get.
+		if ex := s.Pending.Front(); ex.Verb == OtherVerb && info.K >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) {
+			return ex
+		}
+	}
+	s.steady = false
+	if r.LostBefore > 0 || r.Resynced {
+		s.hidden.Reframed++
+		s.doubts.doubtReplies(s, r.LostBefore)
+	}
+	if r.PushInside {
+		reportOdd(s, PushInReply, r, info)
+	}
+	if s.Mode.outOfBand(r, s.Pending.Len()) || s.Unanchored() && s.joinsStream(r) {
+		s.Pushes++
+		reportOdd(s, PushMessage, r, info)
+		return nil
+	}
+	if isConfirmation(r) && s.confirms(r, info) {
+		return nil
+	}
+	if s.rejected(r) {
+		s.accepted++
+		reportOdd(s, AtAccept, r, info)
+		return nil
+	}
+	if s.Unanchored() && s.refuses(r) {
+		s.open.anchorAtRefusal(s)
+	}
+	switch {
+	case s.Unanchored() && !s.open.beforeLoss(s):
+		s.open.unanchored(s, r, info)
+		return nil
+	case s.contradictory():
+		s.open.add(r, info)
+		return nil
+	case s.Pending.Len() == 0:
+		s.unasked(r, info, seg)
+		return nil
+	}
+	ex := s.Pending.Front()
+	switch f, _ := fitOf(s, ex, r, info); f {
+	case tooSoon:
+		s.unasked(r, info, seg)
+		return nil
+	case Unfit, foreign:
+		if s.refuses(r) {
+			s.unasked(r, info, seg)
+			return nil
+		}
+		if !s.Unanchored() {
+			s.doubts.contradicted(s, r, info)
+			return nil
+		}
+	}
+	if s.refuses(r) && ex.Index > s.badAfter {
+		s.unasked(r, info, seg)
+		return nil
+	}
+	return ex
 }
 
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
@@ -252,7 +277,9 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
 		s.unsureMode = false
 	}
 	ex.Serves = *info
-	s.Mode.answered(s, ex, r)
+	if !s.steady {
+		s.Mode.answered(s, ex, r)
+	}
 	s.Sink.Served(ex, r)
 }
 
@@ -301,7 +328,7 @@ func (s *Session) lastServed() *Exchange {
 
 // hole takes bytes that were never captured.
 func (s *Session) hole(who int, n int64) {
-	s.holes = true
+	s.steady, s.holes = false, true
 	s.holed[who] = true
 	if !s.Kind.decoded() {
 		return

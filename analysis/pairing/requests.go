@@ -16,8 +16,11 @@ const BatchGap = time.Millisecond
 // a second command before the reply means a pipeline or a multiplexer.
 const SuspectGap = 20 * time.Millisecond
 
-// clientBytes takes what the client sent.
-func (s *Session) clientBytes(seg *reassembly.Segment) {
+// TakeRequests takes the payload of a segment of the client. It reports whether commands were looked for in it.
+func (s *Session) TakeRequests(seg *reassembly.Segment) bool {
+	if s.Kind != RESP && !s.carriesRESP(RoleClient, seg) {
+		return false
+	}
 	mark := &s.Shared.mark
 	s.markOf(seg, mark)
 	if !s.Fed[RoleClient] {
@@ -31,6 +34,10 @@ func (s *Session) clientBytes(seg *reassembly.Segment) {
 		s.severalRequests(seg, mark)
 	}
 	s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
+	if !s.steady {
+		s.settle()
+	}
+	return true
 }
 
 // severalRequests takes a segment that does not hold exactly one command.
@@ -53,6 +60,7 @@ func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
 				start = mark
 			}
 		}
+		s.steady = s.steady && !req.Opaque && !req.Resynced && !req.Doubtful && req.LostBefore == 0
 		s.sent(s.newCommand(req, seg, start), req, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
@@ -95,9 +103,50 @@ func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *
 
 // sent finds the place of a command among those of its connection, and what reply it is due.
 func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
+	ex.Outstanding = s.Pending.Len()
+	if s.Prev.Valid {
+		ex.idle = ex.Time.Sub(s.Prev.EndTime)
+	}
+	if s.steady && ordinary[ex.Command.ID()] {
+		ex.due = 1
+	} else {
+		s.examine(ex, req)
+	}
+	ex.totalDue = ex.due
+	ex.Batch = s.batchOf(ex, start)
+	ex.Full = start.full
+	if p := &s.Prev; p.Valid && p.Ex != nil && p.SameWrite(ex, start) {
+		p.Ex.Shared, ex.Shared = true, true
+	}
+	if s.contradictory() && ex.Batch != s.Prev.batch {
+		s.open.batches++
+		s.open.resolve(s, isQuiet(s, ex.Time), false)
+	}
+	s.Sink.Sent(ex, req, start)
+	if !s.steady {
+		watchMonitor(s, ex)
+	}
+
+	s.Log.Push(ex)
+	ex.Refs++
+	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
+		s.Pending.Push(ex)
+		ex.Refs++
+		if s.Pending.Len() > maxOutstandingFlood {
+			s.boundPending()
+		}
+	}
+	s.Prev.follow(ex, start)
+	if v := ex.Verb; v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
+		becomeReplication(s)
+	}
+}
+
+// examine looks what a command does to the modes of the connection, and what replies it is due.
+func (s *Session) examine(ex *Exchange, req *resp.Request) {
+	s.steady = false
 	v := verbOf(ex.Command, req)
 	ex.Verb = v
-	ex.Outstanding = s.Pending.Len()
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
 		s.lostRequests(req)
@@ -111,9 +160,6 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 			ex.Flags |= Uncertain
 		}
 	}
-	if s.Prev.Valid {
-		ex.idle = ex.Time.Sub(s.Prev.EndTime)
-	}
 	if req.LostBefore > 0 || req.Opaque && hidesMode(req) {
 		s.unsureMode = true
 	}
@@ -125,7 +171,6 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 		_, ex.secretReply = commands.Secrets(req)
 	}
 	s.Mode.request(v, req, ex)
-	ex.totalDue = ex.due
 	if ex.Flags&Subscribing != 0 && ex.Flags&NoReplyDue != 0 {
 		s.quietSubs = ex.due // Redis 7 confirms all the same: it counts them as pushes, in RESP2 too
 	}
@@ -133,32 +178,7 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 		ex.Flags |= Blocks
 		ex.BlockFor = wait
 	}
-	s.Sink.Describe(v, req, ex)
-	ex.Batch = s.batchOf(ex, start)
-	ex.Full = start.full
-	if p := &s.Prev; p.Valid && p.Ex != nil && p.SameWrite(ex, start) {
-		p.Ex.Shared, ex.Shared = true, true
-	}
-	if s.contradictory() && ex.Batch != s.Prev.batch {
-		s.open.batches++
-		s.open.resolve(s, isQuiet(s, ex.Time), false)
-	}
-	s.Sink.Sent(ex, req, start)
-	watchMonitor(s, ex)
-
-	s.Log.Push(ex)
-	ex.Refs++
-	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
-		s.Pending.Push(ex)
-		ex.Refs++
-		if s.Pending.Len() > maxOutstandingFlood {
-			s.boundPending()
-		}
-	}
-	s.Prev.follow(ex, start)
-	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
-		becomeReplication(s)
-	}
+	s.described = !s.Sink.Describe(v, req, ex)
 }
 
 // hidesMode reports whether the bytes of a request that the capture lacks may have switched replies off.
@@ -237,6 +257,7 @@ func (s *Session) Awaited() bool {
 
 // badRequest is a place where the client's bytes are no request.
 func (s *Session) badRequest(seg *reassembly.Segment, err error) {
+	s.steady = false
 	s.badRequests++
 	s.badAfter = s.CommandCount
 	reportMalformed(s, RoleClient, seg, err)

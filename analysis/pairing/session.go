@@ -25,6 +25,7 @@ type Session struct {
 	doubts
 	Over   bool          // no more segments
 	deaf   bool          // it is over, and nothing of the server was captured
+	steady bool          // see settle
 	Keyed  bool          // a command with a key was sent
 	MinRTT time.Duration // fastest kernel acknowledgement of a command
 	torn   torn
@@ -96,6 +97,7 @@ type queues struct {
 
 // doubts is what is open about the pairing.
 type doubts struct {
+	described    bool // the Sink has said that the set-up of the connection is over
 	unsureMode   bool // whether replies are due at all is not known: part of a command that may switch them off was not captured
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
@@ -112,7 +114,8 @@ func (d *doubts) contradictory() bool { return d.open != nil && !d.open.anchorin
 // Sink takes what the pairing of a connection finds, in the order of the packets. The run implements it.
 type Sink interface {
 	// Describe is called with a command before it is numbered into a write: it may be a part of the connection's set-up.
-	Describe(v Verb, req *resp.Request, ex *Exchange)
+	// It reports whether more of that may follow; commands of no Verb may then be left out.
+	Describe(v Verb, req *resp.Request, ex *Exchange) bool
 	// Sent is called with each command before its place in the queues is taken.
 	Sent(ex *Exchange, req *resp.Request, start *SegmentMark)
 	// Served is called when a reply was tied to its command, after the mode has moved.
@@ -177,50 +180,63 @@ func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 		s.roles.decide(s, seg)
 	}
 	who = s.role(seg.From)
-	if seg.Missing > 0 {
-		s.hidden.hole(who, seg)
-		s.hole(who, seg.Missing)
+	if !plain || seg.HasTS && !s.hidden.inStep(who, seg) {
+		s.missed(who, seg)
 	}
 	s.Last = seg.Time
-	if seg.HasTS {
-		s.hidden.stamp(who, seg)
-	}
-	if who == RoleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) && s.Acked < s.Log.Len() {
+	if who == RoleServer && s.Acked < s.Log.Len() && (plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
 		s.kernelAck(seg)
-	}
-	if seg.Length > len(seg.Payload) {
-		s.cut[who] = true
 	}
 	return who
 }
 
-// Bytes takes the payload of a segment that has one. It reports whether commands or replies were looked for in it.
-func (s *Session) Bytes(who int, seg *reassembly.Segment) bool {
+// missed notes what the capture lacks by the evidence of a segment.
+func (s *Session) missed(who int, seg *reassembly.Segment) {
+	if seg.Missing > 0 {
+		s.hidden.hole(who, seg)
+		s.hole(who, seg.Missing)
+	}
+	if seg.HasTS {
+		s.hidden.stamp(who, seg)
+	}
+	if seg.Length > len(seg.Payload) {
+		s.cut[who] = true
+	}
+}
+
+// carriesRESP reports whether commands or replies are to be looked for in the payload of a segment.
+func (s *Session) carriesRESP(who int, seg *reassembly.Segment) bool {
 	if s.Kind == Undecided {
 		s.roles.decideKind(s, who, seg)
 	}
-	if !s.Kind.decoded() {
-		return false
-	}
-	if who == RoleClient {
-		s.clientBytes(seg)
-	} else {
-		s.serverBytes(seg)
-	}
-	return true
+	return s.Kind.decoded()
 }
 
-// Depart notes the flags, the window and the ACK number of a segment, after its bytes have been taken.
-func (s *Session) Depart(who int, seg *reassembly.Segment, plain bool) {
+// Depart notes the window and the ACK number of a segment, after its bytes have been taken. It is inlined.
+func (s *Session) Depart(who int, seg *reassembly.Segment) {
 	if who == RoleClient && seg.Flags&reassembly.SYN == 0 {
 		s.closedWindow = seg.Window == 0
 	}
-	if seg.Ack > s.AckSeen[who] {
-		s.AckSeen[who] = seg.Ack
+	if ack := &s.AckSeen[who&1]; seg.Ack > *ack {
+		*ack = seg.Ack
 	}
-	if !plain && (seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0) {
+}
+
+// TakeFlags notes what the flags of a segment that has departed say, and that it repeats bytes.
+func (s *Session) TakeFlags(who int, seg *reassembly.Segment) {
+	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0 {
 		s.control(who, seg)
 	}
+}
+
+// settle works out steady, after a segment of which anything was out of the ordinary: that nothing is open but which
+// commands pending get a reply. Then an ordinary command changes no mode and is due one reply, and a reply that such
+// a command may get serves it. Whatever makes that untrue clears steady first.
+func (s *Session) settle() {
+	m := &s.Mode
+	s.steady = s.Kind == RESP && s.open == nil && s.described && s.ReplyCount > 0 && s.badRequests == 0 &&
+		!s.holes && !s.unsureMode && !s.Shared.ShowValues &&
+		!m.inMulti && m.replies == repliesOn && m.monitor == monitorOff && m.debugger == debuggerOff && m.Ending == notEnding && m.Subs == 0
 }
 
 // PlainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an
