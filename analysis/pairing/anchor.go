@@ -293,7 +293,8 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 			ex.Flags &^= Uncertain
 		}
 		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 }

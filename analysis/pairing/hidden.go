@@ -49,6 +49,9 @@ type Hole struct {
 type hidden struct {
 	Hidden
 	clocks [2]echoes // of the timestamps that each role sent
+	// inStep says that the timestamps of both sides are known and no echo waits. Then a segment that is not older than the
+	// one before it, and echoes nothing newer, shows nothing.
+	inStep bool
 }
 
 // echoes compares the TCP timestamps that one side sent with those that its peer echoes.
@@ -70,18 +73,7 @@ func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	}
 	// What is missing carried timestamps too, and the bytes show the loss better.
 	h.clocks[RoleClient].waiting, h.clocks[RoleServer].waiting = false, false
-	h.clocks[who].known = false
-}
-
-// inStep is the early return of stamp for a segment between two whose timestamps are known: it is newer than the one
-// before it, and echoes nothing new. It reports false, having changed nothing, for any other. It is inlined.
-func (h *hidden) inStep(who int, seg *reassembly.Segment) bool {
-	own, peer := &h.clocks[who&1], &h.clocks[who&1^1]
-	if !own.known || own.waiting || !peer.known || int32(seg.TSVal-own.last) < 0 || int32(seg.TSEcr-peer.last) > 0 {
-		return false
-	}
-	own.last = seg.TSVal
-	return true
+	h.clocks[who].known, h.inStep = false, false
 }
 
 // stamp takes every segment with TCP timestamps, after hole.
@@ -96,10 +88,12 @@ func (h *hidden) stamp(who int, seg *reassembly.Segment) {
 	if !own.known || int32(seg.TSVal-own.last) > 0 {
 		own.last, own.known = seg.TSVal, true
 	}
+	h.inStep = own.known && peer.known && !own.waiting && !peer.waiting
 	if int32(seg.TSEcr-peer.last) <= 0 || !peer.known || seg.Ack == reassembly.NoAck || peer.waiting && peer.echo == seg.TSEcr {
 		return
 	}
 	peer.settle(&h.Hidden, 1-who)
+	h.inStep = false
 	peer.waiting, peer.echo, peer.frame, peer.file, peer.time = true, seg.TSEcr, seg.Frame, seg.File, seg.Time
 }
 

@@ -25,9 +25,13 @@ func (s *Session) TakeReplies(seg *reassembly.Segment) bool {
 	}
 	reply := &s.Shared.reply
 	if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
-		info := &s.Shared.info
-		s.describe(info, reply, seg)
-		s.reply(reply, info, seg)
+		if ex := s.plainlyServed(reply, seg.Ack); ex != nil {
+			s.describe(&ex.Serves, reply, seg)
+			s.serveFront(ex, reply)
+		} else {
+			s.describe(&s.Shared.info, reply, seg)
+			s.reply(reply, &s.Shared.info, seg)
+		}
 	} else {
 		s.severalReplies(seg, reply)
 	}
@@ -56,7 +60,12 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 		info := &s.Shared.info
 		s.describe(info, reply, seg)
 		s.steady = s.steady && !reply.Resynced && !reply.PushInside && reply.LostBefore == 0
-		s.reply(reply, info, seg)
+		if ex := s.plainlyServed(reply, info.K); ex != nil {
+			ex.Serves = *info
+			s.serveFront(ex, reply)
+		} else {
+			s.reply(reply, info, seg)
+		}
 	}
 	if _, ok := s.Answers.Partial(); ok && s.Kind.decoded() {
 		if !s.partial.started {
@@ -90,12 +99,21 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// reply takes a reply.
-func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
-	ex := s.servedBy(r, info, seg)
-	if ex == nil {
-		return
+// plainlyServed is the early return of reply: the oldest pending command where the connection is steady, the server sent
+// the reply after it had that command, and any such command may get it. It returns nil where reply has to look.
+func (s *Session) plainlyServed(r *resp.Reply, k int64) *Exchange {
+	if !s.steady || s.Pending.Len() == 0 {
+		return nil
 	}
+	ex := s.Pending.Front()
+	if ex.Verb != OtherVerb || k < ex.End || ex.Flags&Queued != 0 || !ex.Call.Plain(r) {
+		return nil
+	}
+	return ex
+}
+
+// serveFront ties the reply in ex.Serves to the oldest pending command.
+func (s *Session) serveFront(ex *Exchange, r *resp.Reply) {
 	s.ReplyCount++
 	if ex.due--; r.Kind == resp.Error {
 		ex.due = 0 // one error stands for all confirmations
@@ -103,21 +121,14 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	if ex.due <= 0 {
 		s.Pending.Pop()
 	}
-	s.serve(ex, r, info)
+	s.serve(ex, r)
 	if ex.due <= 0 {
 		s.Shared.Release(ex)
 	}
 }
 
-// servedBy finds the command that a reply serves: the oldest pending one, unless something contradicts. It returns nil
-// where the reply serves none, or that is not yet known.
-func (s *Session) servedBy(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) *Exchange {
-	if s.steady && s.Pending.Len() > 0 {
-		// Nothing contradicts a reply that the server sent after it had the command, and that any such command may get.
-		if ex := s.Pending.Front(); ex.Verb == OtherVerb && info.K >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) {
-			return ex
-		}
-	}
+// reply finds the command that a reply serves: the oldest pending one, unless something contradicts.
+func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	s.steady = false
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
@@ -129,15 +140,15 @@ func (s *Session) servedBy(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segme
 	if s.Mode.outOfBand(r, s.Pending.Len()) || s.Unanchored() && s.joinsStream(r) {
 		s.Pushes++
 		reportOdd(s, PushMessage, r, info)
-		return nil
+		return
 	}
 	if isConfirmation(r) && s.confirms(r, info) {
-		return nil
+		return
 	}
 	if s.rejected(r) {
 		s.accepted++
 		reportOdd(s, AtAccept, r, info)
-		return nil
+		return
 	}
 	if s.Unanchored() && s.refuses(r) {
 		s.open.anchorAtRefusal(s)
@@ -145,34 +156,35 @@ func (s *Session) servedBy(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segme
 	switch {
 	case s.Unanchored() && !s.open.beforeLoss(s):
 		s.open.unanchored(s, r, info)
-		return nil
+		return
 	case s.contradictory():
 		s.open.add(r, info)
-		return nil
+		return
 	case s.Pending.Len() == 0:
 		s.unasked(r, info, seg)
-		return nil
+		return
 	}
 	ex := s.Pending.Front()
 	switch f, _ := fitOf(s, ex, r, info); f {
 	case tooSoon:
 		s.unasked(r, info, seg)
-		return nil
+		return
 	case Unfit, foreign:
 		if s.refuses(r) {
 			s.unasked(r, info, seg)
-			return nil
+			return
 		}
 		if !s.Unanchored() {
 			s.doubts.contradicted(s, r, info)
-			return nil
+			return
 		}
 	}
 	if s.refuses(r) && ex.Index > s.badAfter {
 		s.unasked(r, info, seg)
-		return nil
+		return
 	}
-	return ex
+	ex.Serves = *info
+	s.serveFront(ex, r)
 }
 
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
@@ -245,7 +257,8 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	ex.due--
 	if !ex.Served {
 		s.ReplyCount++
-		s.serve(ex, r, info)
+		ex.Serves = *info
+		s.serve(ex, r)
 	} else {
 		ex.confirmations++
 	}
@@ -270,13 +283,12 @@ func (s *Session) awaitsConfirmation() *Exchange {
 	return nil
 }
 
-// serve ties a reply to its command and moves the mode by it.
-func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
+// serve ties the reply in ex.Serves to its command and moves the mode by it.
+func (s *Session) serve(ex *Exchange, r *resp.Reply) {
 	ex.Served = true
 	if ex.Unsure {
 		s.unsureMode = false
 	}
-	ex.Serves = *info
 	if !s.steady {
 		s.Mode.answered(s, ex, r)
 	}

@@ -79,7 +79,9 @@ func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 // newCommand makes an exchange of a request that begins in the segment start and ends in seg.
 func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) *Exchange {
 	s.CommandCount++
-	ex := s.Shared.newExchange()
+	s.Shared.InUse++
+	ex := s.Shared.exchanges.Get()
+	ex.reset()
 	ex.Session, ex.Index = s, s.CommandCount
 	cmd, key, keyed := commands.Describe(req, &ex.Call)
 	ex.Command = cmd
@@ -113,9 +115,14 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 		s.examine(ex, req)
 	}
 	ex.totalDue = ex.due
-	ex.Batch = s.batchOf(ex, start)
 	ex.Full = start.full
-	if p := &s.Prev; p.Valid && p.Ex != nil && p.SameWrite(ex, start) {
+	p := &s.Prev
+	same := p.Valid && p.SameWrite(ex, start)
+	if !same && !p.continues(ex) {
+		s.batches++
+	}
+	ex.Batch = s.batches
+	if same && p.Ex != nil {
 		p.Ex.Shared, ex.Shared = true, true
 	}
 	if s.contradictory() && ex.Batch != s.Prev.batch {
@@ -214,16 +221,10 @@ func (s *Session) boundPending() {
 	}
 }
 
-// batchOf numbers the write that a command belongs to: commands in one segment, or in segments that directly follow
-// one another with no byte from the server between.
-func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
-	p := &s.Prev
-	same := p.Valid && (p.SameWrite(ex, start) ||
-		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < BatchGap || p.Full))
-	if !same {
-		s.batches++
-	}
-	return s.batches
+// continues reports whether a command is of the batch of the tail though it begins in a segment of its own: that one
+// directly follows, with no byte from the server between.
+func (t *tail) continues(ex *Exchange) bool {
+	return t.Valid && !t.ReplyBytes && t.Ack == ex.Ack && t.end == ex.Start && (ex.Time.Sub(t.EndTime) < BatchGap || t.Full)
 }
 
 // SameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
@@ -243,12 +244,9 @@ const maxAwaited = 64
 
 // Awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
 func (s *Session) Awaited() bool {
-	all := s.Pending.Rest()
-	if len(all) == 0 {
-		return false
-	}
-	for _, ex := range all[max(0, len(all)-maxAwaited):] {
-		if ex.Flags&(Blocks|Uncertain) == 0 {
+	q := &s.Pending
+	for i := len(q.items) - 1; i >= q.head && i >= len(q.items)-maxAwaited; i-- {
+		if q.items[i].Flags&(Blocks|Uncertain) == 0 {
 			return true
 		}
 	}

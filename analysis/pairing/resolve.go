@@ -236,7 +236,8 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 		default:
 			k := &h.replies[o.Reply-back]
 			s.ReplyCount++
-			s.serve(ex, &k.reply, &k.info)
+			ex.Serves = k.info
+			s.serve(ex, &k.reply)
 		}
 		s.Shared.Release(ex)
 	}
@@ -289,7 +290,8 @@ func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 			ex.Contradiction, ex.Foreign = why, f == foreign
 		}
 		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 	if open {

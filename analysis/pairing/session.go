@@ -180,10 +180,16 @@ func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 		s.roles.decide(s, seg)
 	}
 	who = s.role(seg.From)
-	if !plain || seg.HasTS && !s.hidden.inStep(who, seg) {
+	s.Last = seg.Time
+	own, peer := &s.hidden.clocks[RoleClient], &s.hidden.clocks[RoleServer]
+	if who == RoleServer {
+		own, peer = peer, own
+	}
+	if plain && s.hidden.inStep && seg.HasTS && int32(seg.TSVal-own.last) >= 0 && int32(seg.TSEcr-peer.last) <= 0 {
+		own.last = seg.TSVal
+	} else if !plain || seg.HasTS {
 		s.missed(who, seg)
 	}
-	s.Last = seg.Time
 	if who == RoleServer && s.Acked < s.Log.Len() && (plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
 		s.kernelAck(seg)
 	}
@@ -214,12 +220,13 @@ func (s *Session) carriesRESP(who int, seg *reassembly.Segment) bool {
 
 // Depart notes the window and the ACK number of a segment, after its bytes have been taken. It is inlined.
 func (s *Session) Depart(who int, seg *reassembly.Segment) {
-	if who == RoleClient && seg.Flags&reassembly.SYN == 0 {
-		s.closedWindow = seg.Window == 0
+	ack := &s.AckSeen[RoleServer]
+	if who == RoleClient {
+		if ack = &s.AckSeen[RoleClient]; seg.Flags&reassembly.SYN == 0 {
+			s.closedWindow = seg.Window == 0
+		}
 	}
-	if ack := &s.AckSeen[who&1]; seg.Ack > *ack {
-		*ack = seg.Ack
-	}
+	*ack = max(*ack, seg.Ack)
 }
 
 // TakeFlags notes what the flags of a segment that has departed say, and that it repeats bytes.
@@ -257,7 +264,7 @@ func (s *Session) kernelAck(seg *reassembly.Segment) {
 		if seg.HasTS {
 			ex.AckedTS = seg.TSVal
 		}
-		if rtt := seg.Time.Sub(ex.EndTime); rtt >= 0 && !ex.Late && (s.MinRTT == 0 || rtt < s.MinRTT) {
+		if rtt := seg.Time.Sub(ex.EndTime); (rtt < s.MinRTT || s.MinRTT == 0) && rtt >= 0 && !ex.Late {
 			s.MinRTT = max(rtt, time.Microsecond)
 		}
 		s.Acked++
