@@ -43,13 +43,20 @@ func SessionOf(p *pairing.Session) *Session {
 	return s
 }
 
-// segment takes the next segment of the connection; plain is what PlainSegment says of it.
-func (s *Session) segment(seg *reassembly.Segment, plain bool) {
-	if seg.End != reassembly.NotEnded {
-		s.close(seg)
-		return
+// segment takes the next segment of the connection.
+func (s *Session) segment(seg *reassembly.Segment) {
+	switch {
+	case !seg.Plain:
+		if s.topo.Segment(seg); seg.End != reassembly.NotEnded {
+			s.close(seg)
+			return
+		}
+	case seg.From == s.ClientSide:
+		s.topo.FromClient(seg)
+	default:
+		s.topo.FromServer(seg)
 	}
-	who := s.Arrive(seg, plain)
+	who := s.Arrive(seg)
 	switch { // the reader judges what the bytes made ripe
 	case seg.Length == 0:
 	case who == pairing.RoleClient:
@@ -60,10 +67,10 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		s.reader.Settle()
 	}
 	s.Depart(who, seg)
-	if !plain {
+	if !seg.Plain {
 		s.TakeFlags(who, seg)
 	}
-	s.facts.See(&s.Session, who, seg, plain, s.owes())
+	s.facts.See(&s.Session, who, seg, s.owes())
 }
 
 // owes returns what the connection waits for.
@@ -123,7 +130,15 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
-	s.command(ex, req)
+	r := s.run
+	if r.summary.Commands++; s.CommandCount == 1 {
+		s.first()
+	}
+	s.facts.Command(&s.Session, ex)
+	s.topo.Sent(ex, req)
+	if !r.forRules {
+		r.emitSent(s, ex, req)
+	}
 	if s.caller.Continues(ex, start) {
 		return
 	}
@@ -135,34 +150,21 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
-	s.answered(ex, r)
+	run := s.run
+	run.summary.Replies++
+	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
+		run.emitAnswered(s, ex, r)
+	}
+	s.topo.Answered(ex, r)
 }
 
-// command counts a command and hands it to the rooms that ask for no caller.
-func (s *Session) command(ex *pairing.Exchange, req *resp.Request) {
-	r := s.run
-	r.summary.Commands++
-	if s.CommandCount == 1 {
-		r.summary.RESP++
-		if s.Start == reassembly.MidStream {
-			r.summary.MidStream++
-		}
+// first counts the connection by its first command.
+func (s *Session) first() {
+	sum := &s.run.summary
+	sum.RESP++
+	if s.Start == reassembly.MidStream {
+		sum.MidStream++
 	}
-	s.facts.Command(&s.Session, ex)
-	s.topo.Sent(ex, req)
-	if !r.forRules {
-		r.emitSent(s, ex, req)
-	}
-}
-
-// answered counts a reply and hands it on.
-func (s *Session) answered(ex *pairing.Exchange, reply *resp.Reply) {
-	r := s.run
-	r.summary.Replies++
-	if !r.forRules || reply.Kind == resp.Error || ex.Contradiction != "" {
-		r.emitAnswered(s, ex, reply)
-	}
-	s.topo.Answered(ex, reply)
 }
 
 // Oddity takes something in the streams that is no exchange.

@@ -82,23 +82,20 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[p
 	return func(yield func(pairing.Event, error) bool) {
 		r.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
-		segments(func(seg *reassembly.Segment, err error) bool {
-			if err != nil {
-				r.output.stopped = r.output.stopped || !yield(nil, err)
-			} else {
-				r.take(seg)
-			}
-			return !r.output.stopped
-		})
+		segments(r.take)
 		if !r.output.stopped {
 			r.finish()
 		}
 	}
 }
 
-// take takes a segment. A panic ends the analysis of its connection only. Panics of the consumer of the events are not
-// caught here: they must pass through the iterator.
-func (r *Run) take(seg *reassembly.Segment) {
+// take takes a segment, or what became of reading one. A panic ends the analysis of its connection only. Panics of the
+// consumer of the events are not caught here: they must pass through the iterator.
+func (r *Run) take(seg *reassembly.Segment, err error) (more bool) {
+	if err != nil {
+		r.output.stopped = r.output.stopped || !r.yield(nil, err)
+		return !r.output.stopped
+	}
 	done := false
 	defer func() {
 		if done || r.output.yielding {
@@ -106,6 +103,7 @@ func (r *Run) take(seg *reassembly.Segment) {
 		}
 		if cause := recover(); cause != nil {
 			r.abandon(seg, cause)
+			more = !r.output.stopped
 		}
 	}()
 	s, _ := seg.Conn.Tag.(*Session)
@@ -118,11 +116,10 @@ func (r *Run) take(seg *reassembly.Segment) {
 		} else if sum.First == 0 || seg.Time < sum.First {
 			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
 		}
-		plain := pairing.PlainSegment(seg)
-		s.topo.Segment(seg, plain)
-		s.segment(seg, plain)
+		s.segment(seg)
 	}
 	done = true
+	return !r.output.stopped
 }
 
 // abandon gives up the connection of seg. Its session may be in any state: it is not used again.

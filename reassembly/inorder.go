@@ -31,11 +31,13 @@ func (a *Assembler) inOrder(f *flow, s Side, cp *capture.Packet) bool {
 	side := &f.conn.Sides[s&1]
 	side.Packets++
 	a.stats.Segments++
+	seg.Plain = true
 	if length := seg.Length; length > 0 {
 		h.next += int64(length)
 		h.high = h.next // its time is asked for only while something waits, which arrive has noted
 		side.Bytes += int64(length)
 		if length != len(seg.Payload) {
+			seg.Plain = false
 			cut := int64(length - len(seg.Payload))
 			side.Cut += cut
 			a.stats.CutBytes += cut

@@ -28,22 +28,23 @@ func (c *NodeConn) Connecting(at capture.Time) {
 	c.topology.names.connecting(c.conn.Client.Addr(), c.conn.Server, at)
 }
 
-// Segment takes a segment before anything is made of its bytes: what servers send shows that their processes run. plain
-// says that it carries new bytes, captured whole, or an acknowledgement, and nothing else.
-func (c *NodeConn) Segment(seg *reassembly.Segment, plain bool) {
-	if !plain {
-		c.observe(seg)
-		return
-	}
-	t := c.topology
-	t.stalls.latest = max(t.stalls.latest, seg.Time)
-	if seg.Length > 0 && c.node != nil && seg.From != c.conn.ClientSide {
+// FromClient is all of Segment for a segment of the client that is Plain. It is inlined.
+func (c *NodeConn) FromClient(seg *reassembly.Segment) {
+	d := &c.topology.stalls
+	d.latest = max(d.latest, seg.Time)
+}
+
+// FromServer is all of Segment for a segment of the server that is Plain.
+func (c *NodeConn) FromServer(seg *reassembly.Segment) {
+	d := &c.topology.stalls
+	d.latest = max(d.latest, seg.Time)
+	if c.node != nil && seg.Length > 0 {
 		c.alive(seg)
 	}
 }
 
-// observe takes a segment that is not plain.
-func (c *NodeConn) observe(seg *reassembly.Segment) {
+// Segment takes a segment before anything is made of its bytes: what servers send shows that their processes run.
+func (c *NodeConn) Segment(seg *reassembly.Segment) {
 	t, s := c.topology, c.conn
 	if seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0) {
 		t.stalls.latest = max(t.stalls.latest, seg.Time)
@@ -114,16 +115,6 @@ func resetUnseen(s *pairing.Session) bool {
 	return closed.Fin && !server.Fin && !server.Rst && replied < closed.Time && replied <= s.LastData[pairing.RoleClient].Time
 }
 
-// Plain reports whether nobody looks at the keys and replies of the connection: Asked and Latency are then all that its
-// commands need, in place of Sent and Answered.
-func (c *NodeConn) Plain() bool { return c.node != nil && c.tap == nil && !c.topology.active }
-
-// Asked notes a command, of a connection that is Plain.
-func (c *NodeConn) Asked(at capture.Time) { c.node.asking.push(c, at) }
-
-// Latency notes how long the reply to a command took, of a connection that is Plain.
-func (c *NodeConn) Latency(ex *pairing.Exchange) { c.node.latency(ex) }
-
 // Sent notes where a client sends a command.
 func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
 	t := c.topology
@@ -133,7 +124,7 @@ func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
 	if c.node == nil {
 		return
 	}
-	c.Asked(ex.EndTime)
+	c.node.asking.push(c, ex.EndTime)
 	if ex.HasKey && !t.active {
 		return // no command with a key is one of those below
 	}
@@ -174,6 +165,12 @@ func (c *NodeConn) ofClient() *clusterView {
 func (c *NodeConn) Answered(ex *pairing.Exchange, reply *resp.Reply) {
 	t := c.topology
 	if c.node == nil {
+		return
+	}
+	if reply.Kind != resp.Error && !t.active && c.tap == nil {
+		if n := c.node; n.keyed.N < latencySample || n.ping.N < latencySample {
+			n.latency(ex)
+		}
 		return
 	}
 	if c.tap != nil {

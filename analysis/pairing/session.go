@@ -173,9 +173,8 @@ func (s *Session) setClient(side reassembly.Side, by Basis) {
 	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
 }
 
-// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges. plain is the
-// result of PlainSegment for it.
-func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
+// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges.
+func (s *Session) Arrive(seg *reassembly.Segment) (who int) {
 	if !s.RoleKnown {
 		s.roles.decide(s, seg)
 	}
@@ -185,12 +184,12 @@ func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
 	if who == RoleServer {
 		own, peer = peer, own
 	}
-	if plain && s.hidden.inStep && seg.HasTS && int32(seg.TSVal-own.last) >= 0 && int32(seg.TSEcr-peer.last) <= 0 {
+	if seg.Plain && s.hidden.inStep && seg.HasTS && int32(seg.TSVal-own.last) >= 0 && int32(seg.TSEcr-peer.last) <= 0 {
 		own.last = seg.TSVal
-	} else if !plain || seg.HasTS {
+	} else if !seg.Plain || seg.HasTS {
 		s.missed(who, seg)
 	}
-	if who == RoleServer && s.Acked < s.Log.Len() && (plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
+	if who == RoleServer && s.Acked < s.Log.Len() && (seg.Plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
 		s.kernelAck(seg)
 	}
 	return who
@@ -244,13 +243,6 @@ func (s *Session) settle() {
 	s.steady = s.Kind == RESP && s.open == nil && s.described && s.ReplyCount > 0 && s.badRequests == 0 &&
 		!s.holes && !s.unsureMode && !s.Shared.ShowValues &&
 		!m.inMulti && m.replies == repliesOn && m.monitor == monitorOff && m.debugger == debuggerOff && m.Ending == notEnding && m.Subs == 0
-}
-
-// PlainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an
-// acknowledgement, and nothing else. It is asked once a segment.
-func PlainSegment(seg *reassembly.Segment) bool {
-	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
-		seg.Length == len(seg.Payload)
 }
 
 // kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
