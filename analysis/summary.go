@@ -20,3 +20,11 @@ type Summary struct {
 	Capped      int64 // times that a bound of evidence was reached
 	Failed      int64 // connections whose analysis panicked, and panics of rules
 }
+
+// at takes the time of a segment.
+func (s *Summary) at(t capture.Time) {
+	if s.First == 0 || t < s.First {
+		s.First = t
+	}
+	s.Last = max(s.Last, t)
+}

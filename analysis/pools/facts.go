@@ -158,8 +158,10 @@ func (f *ConnFacts) See(s *pairing.Session, who int, seg *reassembly.Segment, no
 		return
 	}
 	// Nearly all segments: data on an open connection, of the client after no silence and when nothing was due.
-	f.payload(at)
-	f.segmentAt = at
+	if at.Sub(f.payloadAt) >= tickSilence {
+		f.wokenAt = at
+	}
+	f.payloadAt, f.segmentAt = at, at
 	if who == pairing.RoleClient {
 		f.wrote(seg)
 		f.Repeats = 0
