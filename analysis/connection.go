@@ -45,28 +45,28 @@ func SessionOf(p *pairing.Session) *Session {
 
 // segment takes the next segment of the connection.
 func (s *Session) segment(seg *reassembly.Segment) {
-	switch {
-	case !seg.Plain:
+	if !seg.Plain {
 		if s.topo.Segment(seg); seg.End != reassembly.NotEnded {
 			s.close(seg)
 			return
 		}
-	case seg.From == s.ClientSide:
-		s.topo.FromClient(seg)
-	default:
-		s.topo.FromServer(seg)
 	}
-	who := s.Arrive(seg)
-	switch { // the reader judges what the bytes made ripe
-	case seg.Length == 0:
-	case who == pairing.RoleClient:
-		if s.TakeRequests(seg) {
+	who := s.RoleOf(seg)
+	if who == pairing.RoleClient {
+		if seg.Plain {
+			s.topo.FromClient(seg)
+		}
+		if s.FromClient(seg) {
 			s.reader.Sent()
 		}
-	case s.TakeReplies(seg) && s.reader.Waiting:
-		s.reader.Settle()
+	} else {
+		if seg.Plain {
+			s.topo.FromServer(seg)
+		}
+		if s.FromServer(seg) && s.reader.Waiting {
+			s.reader.Settle()
+		}
 	}
-	s.Depart(who, seg)
 	if !seg.Plain {
 		s.TakeFlags(who, seg)
 	}

@@ -34,12 +34,28 @@ func (c *NodeConn) FromClient(seg *reassembly.Segment) {
 	d.latest = max(d.latest, seg.Time)
 }
 
-// FromServer is all of Segment for a segment of the server that is Plain.
+// FromServer is all of Segment for a segment of the server that is Plain: by bytes and by its close a server's process shows
+// that it runs.
 func (c *NodeConn) FromServer(seg *reassembly.Segment) {
-	d := &c.topology.stalls
+	n, d := c.node, &c.topology.stalls
 	d.latest = max(d.latest, seg.Time)
-	if c.node != nil && seg.Length > 0 {
-		c.alive(seg)
+	if n == nil || seg.Length == 0 && seg.Flags&reassembly.FIN == 0 {
+		return
+	}
+	if seg.Time.Sub(n.last) >= d.shortest && n.last > 0 {
+		d.silence(n, seg)
+	} else if n.stall != nil {
+		n.answer(seg)
+	}
+	if len(n.departed) > 0 {
+		n.departed = n.departed[:0]
+	}
+	if seg.Time > n.last {
+		n.last, n.lastFrame = seg.Time, seg.Frame
+		n.asking.forget(n.last.Add(-overtakenBy))
+	}
+	if c.tap != nil {
+		c.tap.feed(seg)
 	}
 }
 
@@ -69,27 +85,7 @@ func (c *NodeConn) Segment(seg *reassembly.Segment) {
 		n.unsure = max(n.unsure, seg.Time.Add(longestPause)) // it may hold CLIENT PAUSE
 	}
 	if seg.From != s.ClientSide && (seg.Length > 0 || seg.Flags&reassembly.FIN != 0) {
-		c.alive(seg)
-	}
-}
-
-// alive takes a segment by which a server's process shows that it runs.
-func (c *NodeConn) alive(seg *reassembly.Segment) {
-	n := c.node
-	if d := &c.topology.stalls; seg.Time.Sub(n.last) >= d.shortest && n.last > 0 {
-		d.silence(n, seg)
-	} else if n.stall != nil {
-		n.answer(seg)
-	}
-	if len(n.departed) > 0 {
-		n.departed = n.departed[:0]
-	}
-	if seg.Time > n.last {
-		n.last, n.lastFrame = seg.Time, seg.Frame
-		n.asking.forget(n.last.Add(-overtakenBy))
-	}
-	if c.tap != nil {
-		c.tap.feed(seg)
+		c.FromServer(seg)
 	}
 }
 
@@ -168,7 +164,7 @@ func (c *NodeConn) Answered(ex *pairing.Exchange, reply *resp.Reply) {
 		return
 	}
 	if reply.Kind != resp.Error && !t.active && c.tap == nil {
-		if n := c.node; n.keyed.N < latencySample || n.ping.N < latencySample {
+		if n := c.node; n.keyed.N < latencySample || ex.Verb == pairing.VerbPing {
 			n.latency(ex)
 		}
 		return

@@ -292,7 +292,6 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		if sure {
 			ex.Flags &^= Uncertain
 		}
-		s.ReplyCount++
 		ex.Serves = k.info
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)

@@ -76,6 +76,15 @@ func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	h.clocks[who].known, h.inStep = false, false
 }
 
+// follows is the early return of stamp where nothing is to be noted but the timestamp. It is inlined.
+func (h *hidden) follows(own, peer *echoes, seg *reassembly.Segment) bool {
+	if !h.inStep || int32(seg.TSVal-own.last) < 0 || int32(seg.TSEcr-peer.last) > 0 {
+		return false
+	}
+	own.last = seg.TSVal
+	return true
+}
+
 // stamp takes every segment with TCP timestamps, after hole.
 func (h *hidden) stamp(who int, seg *reassembly.Segment) {
 	own, peer := &h.clocks[RoleClient], &h.clocks[RoleServer]

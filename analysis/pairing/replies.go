@@ -8,11 +8,25 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// TakeReplies takes the payload of a segment of the server. It reports whether replies were looked for in it.
-func (s *Session) TakeReplies(seg *reassembly.Segment) bool {
-	if s.Kind != RESP && !s.carriesRESP(RoleServer, seg) {
-		return false
+// FromServer takes a segment of the server: what is missing before it, which commands it acknowledges, the replies in its
+// payload, its ACK number. It reports whether replies were looked for.
+func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
+	s.Last = seg.Time
+	if h := &s.hidden; !seg.Plain || seg.HasTS && !h.follows(&h.clocks[RoleServer], &h.clocks[RoleClient], seg) {
+		s.missed(RoleServer, seg)
 	}
+	if s.Acked < s.Log.Len() && (seg.Plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
+		s.kernelAck(seg)
+	}
+	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleServer, seg)); looked {
+		s.repliesIn(seg)
+	}
+	s.AckSeen[RoleServer] = max(s.AckSeen[RoleServer], seg.Ack)
+	return looked
+}
+
+// repliesIn takes the payload of a segment of the server.
+func (s *Session) repliesIn(seg *reassembly.Segment) {
 	s.Prev.ReplyBytes = true
 	if s.partial.started {
 		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
@@ -27,7 +41,8 @@ func (s *Session) TakeReplies(seg *reassembly.Segment) bool {
 	if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
 		if ex := s.plainlyServed(reply, seg.Ack); ex != nil {
 			s.describe(&ex.Serves, reply, seg)
-			s.serveFront(ex, reply)
+			s.serve(ex, reply)
+			s.Shared.Release(ex)
 		} else {
 			s.describe(&s.Shared.info, reply, seg)
 			s.reply(reply, &s.Shared.info, seg)
@@ -39,7 +54,6 @@ func (s *Session) TakeReplies(seg *reassembly.Segment) bool {
 	if !s.steady {
 		s.settle()
 	}
-	return true
 }
 
 // severalReplies takes a segment that does not hold exactly one reply.
@@ -62,7 +76,8 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 		s.steady = s.steady && !reply.Resynced && !reply.PushInside && reply.LostBefore == 0
 		if ex := s.plainlyServed(reply, info.K); ex != nil {
 			ex.Serves = *info
-			s.serveFront(ex, reply)
+			s.serve(ex, reply)
+			s.Shared.Release(ex)
 		} else {
 			s.reply(reply, info, seg)
 		}
@@ -99,8 +114,9 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// plainlyServed is the early return of reply: the oldest pending command where the connection is steady, the server sent
-// the reply after it had that command, and any such command may get it. It returns nil where reply has to look.
+// plainlyServed is the early return of reply: it takes the oldest pending command off its queue where the connection is
+// steady, the server sent the reply after it had that command, and any such command may get it. It returns nil where reply
+// has to look.
 func (s *Session) plainlyServed(r *resp.Reply, k int64) *Exchange {
 	if !s.steady || s.Pending.Len() == 0 {
 		return nil
@@ -109,22 +125,9 @@ func (s *Session) plainlyServed(r *resp.Reply, k int64) *Exchange {
 	if ex.Verb != OtherVerb || k < ex.End || ex.Flags&Queued != 0 || !ex.Call.Plain(r) {
 		return nil
 	}
+	ex.due = 0
+	s.Pending.Pop()
 	return ex
-}
-
-// serveFront ties the reply in ex.Serves to the oldest pending command.
-func (s *Session) serveFront(ex *Exchange, r *resp.Reply) {
-	s.ReplyCount++
-	if ex.due--; r.Kind == resp.Error {
-		ex.due = 0 // one error stands for all confirmations
-	}
-	if ex.due <= 0 {
-		s.Pending.Pop()
-	}
-	s.serve(ex, r)
-	if ex.due <= 0 {
-		s.Shared.Release(ex)
-	}
 }
 
 // reply finds the command that a reply serves: the oldest pending one, unless something contradicts.
@@ -183,8 +186,17 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.unasked(r, info, seg)
 		return
 	}
+	if ex.due--; r.Kind == resp.Error {
+		ex.due = 0 // one error stands for all confirmations
+	}
+	if ex.due <= 0 {
+		s.Pending.Pop()
+	}
 	ex.Serves = *info
-	s.serveFront(ex, r)
+	s.serve(ex, r)
+	if ex.due <= 0 {
+		s.Shared.Release(ex)
+	}
 }
 
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
@@ -256,7 +268,6 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	}
 	ex.due--
 	if !ex.Served {
-		s.ReplyCount++
 		ex.Serves = *info
 		s.serve(ex, r)
 	} else {
@@ -285,6 +296,7 @@ func (s *Session) awaitsConfirmation() *Exchange {
 
 // serve ties the reply in ex.Serves to its command and moves the mode by it.
 func (s *Session) serve(ex *Exchange, r *resp.Reply) {
+	s.ReplyCount++
 	ex.Served = true
 	if ex.Unsure {
 		s.unsureMode = false

@@ -16,11 +16,25 @@ const BatchGap = time.Millisecond
 // a second command before the reply means a pipeline or a multiplexer.
 const SuspectGap = 20 * time.Millisecond
 
-// TakeRequests takes the payload of a segment of the client. It reports whether commands were looked for in it.
-func (s *Session) TakeRequests(seg *reassembly.Segment) bool {
-	if s.Kind != RESP && !s.carriesRESP(RoleClient, seg) {
-		return false
+// FromClient takes a segment of the client: what is missing before it, the commands in its payload, its window and ACK
+// number. It reports whether commands were looked for.
+func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
+	s.Last = seg.Time
+	if h := &s.hidden; !seg.Plain || seg.HasTS && !h.follows(&h.clocks[RoleClient], &h.clocks[RoleServer], seg) {
+		s.missed(RoleClient, seg)
 	}
+	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
+		s.commandsIn(seg)
+	}
+	if seg.Flags&reassembly.SYN == 0 {
+		s.closedWindow = seg.Window == 0
+	}
+	s.AckSeen[RoleClient] = max(s.AckSeen[RoleClient], seg.Ack)
+	return looked
+}
+
+// commandsIn takes the payload of a segment of the client.
+func (s *Session) commandsIn(seg *reassembly.Segment) {
 	mark := &s.Shared.mark
 	s.markOf(seg, mark)
 	if !s.Fed[RoleClient] {
@@ -37,7 +51,6 @@ func (s *Session) TakeRequests(seg *reassembly.Segment) bool {
 	if !s.steady {
 		s.settle()
 	}
-	return true
 }
 
 // severalRequests takes a segment that does not hold exactly one command.

@@ -235,7 +235,6 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 			ex.LostReply = true
 		default:
 			k := &h.replies[o.Reply-back]
-			s.ReplyCount++
 			ex.Serves = k.info
 			s.serve(ex, &k.reply)
 		}
@@ -289,7 +288,6 @@ func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 		if f, why := fitOf(s, ex, &k.reply, &k.info); f != Fits {
 			ex.Contradiction, ex.Foreign = why, f == foreign
 		}
-		s.ReplyCount++
 		ex.Serves = k.info
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)

@@ -165,34 +165,18 @@ func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
 	s.roles.decide(s, seg)
 }
 
-// role returns which role a side plays.
-func (s *Session) role(side reassembly.Side) int { return int(side ^ s.ClientSide) }
-
 func (s *Session) setClient(side reassembly.Side, by Basis) {
 	s.ClientSide, s.RoleKnown, s.RoleBy = side, true, by
 	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
 }
 
-// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges.
-func (s *Session) Arrive(seg *reassembly.Segment) (who int) {
+// RoleOf returns which role the sender of a segment plays. FromClient or FromServer then takes the segment, and at last,
+// unless it is Plain, TakeFlags.
+func (s *Session) RoleOf(seg *reassembly.Segment) (who int) {
 	if !s.RoleKnown {
 		s.roles.decide(s, seg)
 	}
-	who = s.role(seg.From)
-	s.Last = seg.Time
-	own, peer := &s.hidden.clocks[RoleClient], &s.hidden.clocks[RoleServer]
-	if who == RoleServer {
-		own, peer = peer, own
-	}
-	if seg.Plain && s.hidden.inStep && seg.HasTS && int32(seg.TSVal-own.last) >= 0 && int32(seg.TSEcr-peer.last) <= 0 {
-		own.last = seg.TSVal
-	} else if !seg.Plain || seg.HasTS {
-		s.missed(who, seg)
-	}
-	if who == RoleServer && s.Acked < s.Log.Len() && (seg.Plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
-		s.kernelAck(seg)
-	}
-	return who
+	return int(seg.From ^ s.ClientSide)
 }
 
 // missed notes what the capture lacks by the evidence of a segment.
@@ -217,18 +201,7 @@ func (s *Session) carriesRESP(who int, seg *reassembly.Segment) bool {
 	return s.Kind.decoded()
 }
 
-// Depart notes the window and the ACK number of a segment, after its bytes have been taken. It is inlined.
-func (s *Session) Depart(who int, seg *reassembly.Segment) {
-	ack := &s.AckSeen[RoleServer]
-	if who == RoleClient {
-		if ack = &s.AckSeen[RoleClient]; seg.Flags&reassembly.SYN == 0 {
-			s.closedWindow = seg.Window == 0
-		}
-	}
-	*ack = max(*ack, seg.Ack)
-}
-
-// TakeFlags notes what the flags of a segment that has departed say, and that it repeats bytes.
+// TakeFlags notes what the flags of a segment say, and that it repeats bytes.
 func (s *Session) TakeFlags(who int, seg *reassembly.Segment) {
 	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0 {
 		s.control(who, seg)
