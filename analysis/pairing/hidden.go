@@ -57,11 +57,11 @@ type hidden struct {
 // echoes compares the TCP timestamps that one side sent with those that its peer echoes.
 type echoes struct {
 	last    uint32 // newest timestamp seen of this side
+	echo    uint32 // one that no packet so far carries
 	known   bool
-	waiting bool   // an echo of a timestamp that no packet so far carries
-	echo    uint32 // that timestamp
-	frame   int64
+	waiting bool // for the packet that carries echo
 	file    int32
+	frame   int64
 	time    capture.Time
 }
 

@@ -19,41 +19,36 @@ func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 		s.kernelAck(seg)
 	}
 	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleServer, seg)); looked {
-		s.repliesIn(seg)
+		s.Prev.ReplyBytes = true
+		if s.partial.started {
+			if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
+				s.partial.maxGap = gap
+			}
+			s.partial.last = seg.Time
+		}
+		if !s.Fed[RoleServer] {
+			s.begin(RoleServer, seg)
+		}
+		reply := &s.Shared.reply
+		if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
+			if ex := s.plainlyServed(reply, seg.Ack); ex != nil {
+				s.describe(&ex.Serves, reply, seg)
+				s.serve(ex, reply)
+				s.Shared.Release(ex)
+			} else {
+				s.describe(&s.Shared.info, reply, seg)
+				s.reply(reply, &s.Shared.info, seg)
+			}
+		} else {
+			s.severalReplies(seg, reply)
+		}
+		s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
+		if !s.steady {
+			s.settle()
+		}
 	}
 	s.AckSeen[RoleServer] = max(s.AckSeen[RoleServer], seg.Ack)
 	return looked
-}
-
-// repliesIn takes the payload of a segment of the server.
-func (s *Session) repliesIn(seg *reassembly.Segment) {
-	s.Prev.ReplyBytes = true
-	if s.partial.started {
-		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
-			s.partial.maxGap = gap
-		}
-		s.partial.last = seg.Time
-	}
-	if !s.Fed[RoleServer] {
-		s.begin(RoleServer, seg)
-	}
-	reply := &s.Shared.reply
-	if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
-		if ex := s.plainlyServed(reply, seg.Ack); ex != nil {
-			s.describe(&ex.Serves, reply, seg)
-			s.serve(ex, reply)
-			s.Shared.Release(ex)
-		} else {
-			s.describe(&s.Shared.info, reply, seg)
-			s.reply(reply, &s.Shared.info, seg)
-		}
-	} else {
-		s.severalReplies(seg, reply)
-	}
-	s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
-	if !s.steady {
-		s.settle()
-	}
 }
 
 // severalReplies takes a segment that does not hold exactly one reply.
@@ -316,7 +311,7 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 	case s.refuses(r):
 		s.ReplyCount++
 		s.Mode.Ending = refused
-		s.torn.report(s, true)
+		s.reportTorn(true)
 		s.queues.unanswered(s, s.Pending.Len())
 		reportOdd(s, ProtocolError, r, info)
 	case info.K != reassembly.NoAck && info.K > s.requests.Offset():

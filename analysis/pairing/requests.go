@@ -24,33 +24,28 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 		s.missed(RoleClient, seg)
 	}
 	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
-		s.commandsIn(seg)
+		mark := &s.Shared.mark
+		s.markOf(seg, mark)
+		if !s.Fed[RoleClient] {
+			s.begin(RoleClient, seg)
+		}
+		req := &s.Shared.request
+		if seg.Length == len(seg.Payload) && s.torn == nil && s.requests.Single(seg.Payload, req) {
+			s.sent(req, seg, mark) // one command in a segment of its own: nearly all are
+		} else {
+			s.watchTorn(seg)
+			s.severalRequests(seg, mark)
+		}
+		s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
+		if !s.steady {
+			s.settle()
+		}
 	}
 	if seg.Flags&reassembly.SYN == 0 {
 		s.closedWindow = seg.Window == 0
 	}
 	s.AckSeen[RoleClient] = max(s.AckSeen[RoleClient], seg.Ack)
 	return looked
-}
-
-// commandsIn takes the payload of a segment of the client.
-func (s *Session) commandsIn(seg *reassembly.Segment) {
-	mark := &s.Shared.mark
-	s.markOf(seg, mark)
-	if !s.Fed[RoleClient] {
-		s.begin(RoleClient, seg)
-	}
-	req := &s.Shared.request
-	if seg.Length == len(seg.Payload) && !s.torn.seen && s.requests.Single(seg.Payload, req) {
-		s.sent(s.newCommand(req, seg, mark), req, mark) // one command in a segment of its own: nearly all are
-	} else {
-		s.torn.watch(s, seg)
-		s.severalRequests(seg, mark)
-	}
-	s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
-	if !s.steady {
-		s.settle()
-	}
 }
 
 // severalRequests takes a segment that does not hold exactly one command.
@@ -74,7 +69,7 @@ func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
 			}
 		}
 		s.steady = s.steady && !req.Opaque && !req.Resynced && !req.Doubtful && req.LostBefore == 0
-		s.sent(s.newCommand(req, seg, start), req, start)
+		s.sent(req, seg, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
 		s.reqStart = *mark
@@ -89,8 +84,9 @@ func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 	s.fullSize = max(s.fullSize, seg.Length)
 }
 
-// newCommand makes an exchange of a request that begins in the segment start and ends in seg.
-func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) *Exchange {
+// sent makes an exchange of a command that begins in the segment start and ends in seg, and finds its place among those
+// of its connection, and what reply it is due.
+func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) {
 	s.CommandCount++
 	s.Shared.InUse++
 	ex := s.Shared.exchanges.Get()
@@ -111,24 +107,18 @@ func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *
 	ex.Start, ex.End = req.Start, req.End
 	ex.Ack, ex.Late = start.ack, start.late
 	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
-	ex.TsEcr, ex.HasTS = start.ts, start.hasTS
+	ex.TsEcr, ex.HasTS, ex.Full, ex.Shared, ex.Unsure = start.ts, start.hasTS, start.full, false, false
 	ex.argc = req.NArgs
-	return ex
-}
-
-// sent finds the place of a command among those of its connection, and what reply it is due.
-func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 	ex.Outstanding = s.Pending.Len()
 	if s.Prev.Valid {
 		ex.idle = ex.Time.Sub(s.Prev.EndTime)
 	}
-	if s.steady && ordinary[ex.Command.ID()] {
+	if s.steady && ordinary[cmd.ID()] {
 		ex.due = 1
 	} else {
 		s.examine(ex, req)
 	}
 	ex.totalDue = ex.due
-	ex.Full = start.full
 	p := &s.Prev
 	same := p.Valid && p.SameWrite(ex, start)
 	if !same && !p.continues(ex) {

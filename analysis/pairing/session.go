@@ -28,7 +28,7 @@ type Session struct {
 	steady bool          // see settle
 	Keyed  bool          // a command with a key was sent
 	MinRTT time.Duration // fastest kernel acknowledgement of a command
-	torn   torn
+	torn   *torn         // nil almost always
 	hidden hidden
 }
 
@@ -270,7 +270,7 @@ func (s *Session) Close(seg *reassembly.Segment) {
 	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
 	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
 	if s.Kind.decoded() {
-		s.torn.report(s, false)
+		s.reportTorn(false)
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))
 	}
 }
