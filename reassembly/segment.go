@@ -96,7 +96,7 @@ type Segment struct {
 	// where both copies are at hand: a retransmission with the same borders soon after, or bytes that still wait.
 	Conflict bool
 	// Plain says that the segment is like nearly all: it carries new bytes, captured whole, or an acknowledgement, and
-	// nothing else; ACK is its only flag beside PSH. Not every such segment is marked.
+	// nothing else; ACK is its only flag beside PSH.
 	Plain bool
 	// Probe says that this is a keep-alive or zero-window probe: at most one byte, at the place before the next one due.
 	Probe bool

@@ -117,13 +117,15 @@ func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
 	if ex.Index == 1 {
 		c.node = t.nodeOf(c.conn.Server)
 	}
-	if c.node == nil {
+	n := c.node
+	if n == nil {
 		return
 	}
-	c.node.asking.push(c, ex.EndTime)
 	if ex.HasKey && !t.active {
+		n.asking.push(c, ex.EndTime)
 		return // no command with a key is one of those below
 	}
+	n.asking.push(c, ex.EndTime)
 	switch cmd := ex.Command; {
 	case cmd == nil:
 	case cmd == t.askingCommand:

@@ -31,14 +31,7 @@ func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 		}
 		reply := &s.Shared.reply
 		if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
-			if ex := s.plainlyServed(reply, seg.Ack); ex != nil {
-				s.describe(&ex.Serves, reply, seg)
-				s.serve(ex, reply)
-				s.Shared.Release(ex)
-			} else {
-				s.describe(&s.Shared.info, reply, seg)
-				s.reply(reply, &s.Shared.info, seg)
-			}
+			s.reply(reply, seg)
 		} else {
 			s.severalReplies(seg, reply)
 		}
@@ -66,16 +59,8 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 			s.doubts.doubt(s, -maxAnchor, s.Pending.Len(), false)
 			continue
 		}
-		info := &s.Shared.info
-		s.describe(info, reply, seg)
 		s.steady = s.steady && !reply.Resynced && !reply.PushInside && reply.LostBefore == 0
-		if ex := s.plainlyServed(reply, info.K); ex != nil {
-			ex.Serves = *info
-			s.serve(ex, reply)
-			s.Shared.Release(ex)
-		} else {
-			s.reply(reply, info, seg)
-		}
+		s.reply(reply, seg)
 	}
 	if _, ok := s.Answers.Partial(); ok && s.Kind.decoded() {
 		if !s.partial.started {
@@ -109,24 +94,26 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// plainlyServed is the early return of reply: it takes the oldest pending command off its queue where the connection is
-// steady, the server sent the reply after it had that command, and any such command may get it. It returns nil where reply
-// has to look.
-func (s *Session) plainlyServed(r *resp.Reply, k int64) *Exchange {
-	if !s.steady || s.Pending.Len() == 0 {
-		return nil
+// reply takes a reply that ends in seg. Nothing contradicts one that the server sent after it had the oldest pending command,
+// and that any such command may get, where the connection is steady: then all that is asked below has its answer.
+func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
+	if s.steady && s.Pending.Len() > 0 && !s.partial.started {
+		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) {
+			s.describe(&ex.Serves, r, seg)
+			s.Pending.Pop()
+			s.ReplyCount++
+			ex.due, ex.Served = 0, true
+			s.Sink.Served(ex, r)
+			s.Shared.Release(ex)
+			return
+		}
 	}
-	ex := s.Pending.Front()
-	if ex.Verb != OtherVerb || k < ex.End || ex.Flags&Queued != 0 || !ex.Call.Plain(r) {
-		return nil
-	}
-	ex.due = 0
-	s.Pending.Pop()
-	return ex
+	s.describe(&s.Shared.info, r, seg)
+	s.match(r, &s.Shared.info, seg)
 }
 
-// reply finds the command that a reply serves: the oldest pending one, unless something contradicts.
-func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+// match finds the command that a reply serves: the oldest pending one, unless something contradicts.
+func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	s.steady = false
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++

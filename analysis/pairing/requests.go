@@ -80,8 +80,9 @@ func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
 func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 	m.frame, m.file, m.time, m.ack = seg.Frame, seg.File, seg.Time, seg.Ack
 	m.ts, m.hasTS, m.late, m.seen = seg.TSEcr, seg.HasTS, seg.Late, true
-	m.full = seg.Length >= s.fullSize && seg.Length > 500
-	s.fullSize = max(s.fullSize, seg.Length)
+	if m.full = false; seg.Length >= s.fullSize {
+		m.full, s.fullSize = seg.Length > 500, seg.Length
+	}
 }
 
 // sent makes an exchange of a command that begins in the segment start and ends in seg, and finds its place among those
@@ -133,22 +134,22 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 		s.open.resolve(s, isQuiet(s, ex.Time), false)
 	}
 	s.Sink.Sent(ex, req, start)
-	if !s.steady {
-		watchMonitor(s, ex)
-	}
 
 	s.Log.Push(ex)
-	ex.Refs++
+	ex.Refs = 1
 	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
 		s.Pending.Push(ex)
-		ex.Refs++
+		ex.Refs = 2
 		if s.Pending.Len() > maxOutstandingFlood {
 			s.boundPending()
 		}
 	}
 	s.Prev.follow(ex, start)
-	if v := ex.Verb; v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
-		becomeReplication(s)
+	if !s.steady {
+		watchMonitor(s, ex)
+		if v := ex.Verb; v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
+			becomeReplication(s)
+		}
 	}
 }
 

@@ -220,8 +220,9 @@ func (s *Session) settle() {
 
 // kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
 func (s *Session) kernelAck(seg *reassembly.Segment) {
-	for s.Acked < s.Log.Len() {
-		ex := s.Log.At(s.Acked)
+	all := s.Log.items
+	for i := s.Log.head + s.Acked; i < len(all); i++ {
+		ex := all[i]
 		if ex.End > seg.Ack {
 			return
 		}

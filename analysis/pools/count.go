@@ -64,7 +64,9 @@ func (f *ConnFacts) owe(now Owed, at capture.Time) {
 			l.peer.prompt++
 		}
 	}
-	l.endExhaustion(at)
+	if l.load.full() {
+		l.exhausted(at)
+	}
 	l.load.wait(by, l.Open, l.peer.prompt, at)
 }
 

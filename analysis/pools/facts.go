@@ -152,15 +152,11 @@ func (f *ConnFacts) ServerTimeout() int {
 // See takes every segment of the connection, and what the connection waits for after it.
 func (f *ConnFacts) See(s *pairing.Session, who int, seg *reassembly.Segment, now Owed) {
 	at := seg.Time
-	if !seg.Plain || !f.steady || seg.Length == 0 ||
-		who == pairing.RoleClient && (f.owed != NothingOwed || at.Sub(f.segmentAt) >= idleFloor) {
+	if !seg.Plain || !f.steady || seg.Length == 0 || at.Sub(f.payloadAt) >= tickSilence || who == pairing.RoleClient && f.owed != NothingOwed {
 		f.look(s, who, seg, now)
 		return
 	}
-	// Nearly all segments: data on an open connection, of the client after no silence and when nothing was due.
-	if at.Sub(f.payloadAt) >= tickSilence {
-		f.wokenAt = at
-	}
+	// Nearly all segments: data on an open connection after no silence, of the client when nothing was due.
 	f.payloadAt, f.segmentAt = at, at
 	if who == pairing.RoleClient {
 		f.wrote(seg)

@@ -8,10 +8,10 @@ import (
 )
 
 // Plain is the early return of Allows for replies whose kind alone decides that they can answer the call: integers, null,
-// and bulk strings and +OK where they need not repeat anything. It reports false for any other.
+// bulk strings and +OK, of commands whose reply repeats nothing, in either version of the protocol. It reports false for
+// any other.
 func (c *Call) Plain(r *resp.Reply) bool {
-	const kinds = 1<<resp.Integer | 1<<resp.Null | 1<<resp.Bulk | 1<<resp.Simple
-	return c.command != 0 && c.kinds()&kinds>>r.Kind&1 != 0 && c.flags&(callEcho|callPong) == 0 && (r.Kind != resp.Simple || string(r.Text) == "OK")
+	return c.plain.Has(r.Kind) && (r.Kind != resp.Simple || string(r.Text) == "OK")
 }
 
 // Allows says whether the reply can answer the call, and if not why, in words: "GET never returns a simple string". It

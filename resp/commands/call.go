@@ -14,6 +14,7 @@ type Call struct {
 	command uint16       // place in the table counted from 1; 0 unknown
 	kinds2  resp.KindSet // allowed in RESP2
 	kinds3  resp.KindSet // and in RESP3
+	plain   resp.KindSet // whose replies Plain takes
 	flags   callFlags
 	// Proto is the protocol version that the connection is known to use, 2 or 3. 0, as Summarise leaves it, allows
 	// what either of them does.
@@ -85,6 +86,10 @@ func Describe(req *resp.Request, c *Call) (cmd *Command, key resp.Arg, keyed boo
 		c.set(req)
 	default:
 		c.narrow(cmd.shape, req)
+	}
+	const plain = 1<<resp.Integer | 1<<resp.Null | 1<<resp.Bulk | 1<<resp.Simple
+	if c.flags&(callEcho|callPong) == 0 {
+		c.plain = c.kinds2 & c.kinds3 & plain
 	}
 	if at, args := int(cmd.key), req.Args; at > 0 && at < len(args) {
 		c.keys = 1
