@@ -19,7 +19,8 @@ func (d *ReplyDecoder) Single(p []byte, rep *Reply) bool {
 		return false
 	}
 	rep.LostBefore, rep.Doubtful = 0, false
-	rep.Start, rep.End = d.in.take(p)
+	d.in.take(int64(len(p)))
+	rep.Start, rep.End = d.in.base-int64(len(p)), d.in.base
 	return true
 }
 

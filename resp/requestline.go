@@ -15,7 +15,8 @@ func (d *RequestDecoder) Single(p []byte, req *Request) bool {
 		return false
 	}
 	req.LostBefore, req.Doubtful = 0, false
-	req.Start, req.End = d.in.take(p)
+	d.in.take(int64(len(p)))
+	req.Start, req.End = d.in.base-int64(len(p)), d.in.base
 	return true
 }
 

@@ -73,12 +73,14 @@ func Summarise(req *resp.Request) Call {
 // It leaves the slot of the key to Locate, because few commands are ever asked for it and it takes as long as all the
 // rest. SlotDue says that there is one.
 func Describe(req *resp.Request, c *Call) (cmd *Command, key resp.Arg, keyed bool) {
-	*c = Call{elems: -1, slot: noSlot, nargs: uint16(min(req.NArgs, 1<<16-1)), command: lookup(req)}
-	if c.command == 0 {
+	i := lookup(req)
+	*c = Call{}
+	c.elems, c.slot, c.nargs, c.command = -1, noSlot, uint16(min(req.NArgs, 1<<16-1)), i
+	if i == 0 {
 		c.kinds2, c.kinds3 = resp.AnyKind, resp.AnyKind
 		return nil, resp.Arg{}, false
 	}
-	cmd = &commandTable[c.command-1]
+	cmd = &commandTable[i-1]
 	c.kinds2, c.kinds3 = cmd.Replies2, cmd.Replies3
 	switch cmd.shape {
 	case shapeAny:
