@@ -64,9 +64,7 @@ func (f *ConnFacts) owe(now Owed, at capture.Time) {
 			l.peer.prompt++
 		}
 	}
-	if l.load.full() {
-		l.exhausted(at)
-	}
+	l.endExhaustion(at)
 	l.load.wait(by, l.Open, l.peer.prompt, at)
 }
 
