@@ -24,7 +24,6 @@ type half struct {
 	fin   bool  // FIN was handed out and counts in next
 	bare  bool  // based on a packet without payload and without SYN: it may have been a keep-alive probe
 	scale uint8 // of the window, as the SYN had it, plus 1; 0 if it had none
-	shift uint8 // of the window; see settled
 }
 
 // idWindow is how far apart the IP identifiers of neighbouring packets of a connection may be.
@@ -65,8 +64,9 @@ type flow struct {
 	state   flowState
 	flip    Side // the side that the smaller end of pair is
 	rst     bool
-	forming bool // no SYN yet: what comes is queued for ReorderWindow, because the first in the file may not be the first
-	steady  bool // see settled
+	forming bool     // no SYN yet: what comes is queued for ReorderWindow, because the first in the file may not be the first
+	steady  bool     // see settled
+	shift   [2]uint8 // of each side's window; see settled
 	conn    Conn
 }
 

@@ -53,7 +53,7 @@ func (a *Assembler) inOrder(f *flow, s Side, cp *capture.Packet) bool {
 	} else {
 		seg.Payload = nil
 	}
-	seg.Window <<= h.shift & 15 // which recent knows unscaled
+	seg.Window <<= f.shift[s&1] & 15 // which recent knows unscaled
 	a.stopped = !a.yield(&a.packet.Segment, nil)
 	return true
 }
@@ -64,9 +64,9 @@ func (f *flow) settled() {
 	a, b := &f.half[A], &f.half[B]
 	f.steady = f.state == flowLive && f.backlog == nil && !f.forming && !f.closed() && a.settled() && b.settled() &&
 		f.conn.Sides[A].Seen && f.conn.Sides[B].Seen
-	a.shift, b.shift = 0, 0
+	f.shift = [2]uint8{}
 	if a.scale > 0 && b.scale > 0 {
-		a.shift, b.shift = a.scale-1, b.scale-1
+		f.shift = [2]uint8{a.scale - 1, b.scale - 1}
 	}
 }
 

@@ -298,7 +298,7 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 	case s.refuses(r):
 		s.ReplyCount++
 		s.Mode.Ending = refused
-		s.reportTorn(true)
+		reportTorn(s, true)
 		s.queues.unanswered(s, s.Pending.Len())
 		reportOdd(s, ProtocolError, r, info)
 	case info.K != reassembly.NoAck && info.K > s.requests.Offset():

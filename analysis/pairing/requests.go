@@ -33,7 +33,7 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 		if seg.Length == len(seg.Payload) && s.torn == nil && s.requests.Single(seg.Payload, req) {
 			s.sent(req, seg, mark) // one command in a segment of its own: nearly all are
 		} else {
-			s.watchTorn(seg)
+			watchTorn(s, seg)
 			s.severalRequests(seg, mark)
 		}
 		s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}

@@ -271,7 +271,7 @@ func (s *Session) Close(seg *reassembly.Segment) {
 	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
 	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
 	if s.Kind.decoded() {
-		s.reportTorn(false)
+		reportTorn(s, false)
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))
 	}
 }

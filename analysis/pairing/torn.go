@@ -22,7 +22,7 @@ type torn struct {
 
 // watchTorn looks, before a segment of the client is read, whether it begins a new command in the middle of another:
 // the write of that one was interrupted, a pause passed, and the connection was used again.
-func (s *Session) watchTorn(seg *reassembly.Segment) {
+func watchTorn(s *Session, seg *reassembly.Segment) {
 	start, inside := s.requests.Partial()
 	if s.torn != nil && (!inside || start != s.torn.start) && s.badRequests == 0 {
 		s.torn = nil // it came to its end after all: the bytes were its own
@@ -37,7 +37,7 @@ func (s *Session) watchTorn(seg *reassembly.Segment) {
 }
 
 // reportTorn reports the interrupted write, once it is sure: the server complained, or the command never came to its end.
-func (s *Session) reportTorn(refused bool) {
+func reportTorn(s *Session, refused bool) {
 	t := s.torn
 	if t == nil {
 		return
