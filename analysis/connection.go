@@ -43,20 +43,34 @@ func SessionOf(p *pairing.Session) *Session {
 	return s
 }
 
-// segment takes the next segment of the connection; plain is what PlainSegment says of it.
-func (s *Session) segment(seg *reassembly.Segment, plain bool) {
-	if seg.End != reassembly.NotEnded {
-		s.close(seg)
-		return
-	}
-	who := s.Arrive(seg, plain)
-	if seg.Length > 0 {
-		if s.Bytes(who, seg) {
-			s.judge(who)
+// segment takes the next segment of the connection.
+func (s *Session) segment(seg *reassembly.Segment) {
+	if !seg.Plain {
+		if s.topo.Segment(seg); seg.End != reassembly.NotEnded {
+			s.close(seg)
+			return
 		}
 	}
-	s.Depart(who, seg, plain)
-	s.facts.See(&s.Session, who, seg, plain, s.owes())
+	who := s.RoleOf(seg)
+	if who == pairing.RoleClient {
+		if seg.Plain {
+			s.topo.FromClient(seg)
+		}
+		if s.FromClient(seg) {
+			s.reader.Sent()
+		}
+	} else {
+		if seg.Plain {
+			s.topo.FromServer(seg)
+		}
+		if s.FromServer(seg) && s.reader.Waiting {
+			s.reader.Settle()
+		}
+	}
+	if !seg.Plain {
+		s.TakeFlags(who, seg)
+	}
+	s.facts.See(&s.Session, who, seg, s.owes())
 }
 
 // owes returns what the connection waits for.
@@ -68,15 +82,6 @@ func (s *Session) owes() pools.Owed {
 		return pools.CallerWaits
 	}
 	return pools.ReplyOwed
-}
-
-// judge lets the reader judge what the bytes of one side made ripe.
-func (s *Session) judge(who int) {
-	if who == pairing.RoleClient {
-		s.reader.Sent()
-	} else if s.reader.Waiting {
-		s.reader.Settle()
-	}
 }
 
 // close ends the session: nothing follows on the connection.
@@ -118,13 +123,22 @@ func (s *Session) ended() {
 }
 
 // Describe follows the set-up of the connection.
-func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
+func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) bool {
 	s.caller.Enrol(v, req, ex)
+	return ex.Flags&pairing.InHandshake != 0
 }
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
-	s.command(ex, req)
+	r := s.run
+	if r.summary.Commands++; s.CommandCount == 1 {
+		s.first()
+	}
+	s.facts.Command(&s.Session, ex)
+	s.topo.Sent(ex, req)
+	if !r.forRules {
+		r.emitSent(s, ex, req)
+	}
 	if s.caller.Continues(ex, start) {
 		return
 	}
@@ -136,34 +150,21 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
-	s.answered(ex, r)
+	run := s.run
+	run.summary.Replies++
+	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
+		run.emitAnswered(s, ex, r)
+	}
+	s.topo.Answered(ex, r)
 }
 
-// command counts a command and hands it to the rooms that ask for no caller.
-func (s *Session) command(ex *pairing.Exchange, req *resp.Request) {
-	r := s.run
-	r.summary.Commands++
-	if s.CommandCount == 1 {
-		r.summary.RESP++
-		if s.Start == reassembly.MidStream {
-			r.summary.MidStream++
-		}
+// first counts the connection by its first command.
+func (s *Session) first() {
+	sum := &s.run.summary
+	sum.RESP++
+	if s.Start == reassembly.MidStream {
+		sum.MidStream++
 	}
-	s.facts.Command(&s.Session, ex)
-	s.topo.Sent(ex, req)
-	if !r.forRules {
-		r.emitSent(s, ex, req)
-	}
-}
-
-// answered counts a reply and hands it on.
-func (s *Session) answered(ex *pairing.Exchange, reply *resp.Reply) {
-	r := s.run
-	r.summary.Replies++
-	if !r.forRules || reply.Kind == resp.Error || ex.Contradiction != "" {
-		r.emitAnswered(s, ex, reply)
-	}
-	s.topo.Answered(ex, reply)
 }
 
 // Oddity takes something in the streams that is no exchange.

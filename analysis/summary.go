@@ -19,3 +19,11 @@ type Summary struct {
 	Suppressed  int64 // observations too weak to be printed
 	Failed      int64 // connections whose analysis panicked, and panics of rules
 }
+
+// at takes the time of a segment.
+func (s *Summary) at(t capture.Time) {
+	if s.First == 0 || t < s.First {
+		s.First = t
+	}
+	s.Last = max(s.Last, t)
+}

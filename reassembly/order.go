@@ -52,6 +52,7 @@ func (q *sequencer) deliver(f *flow) {
 	if seg.Flags&RST != 0 {
 		f.rst = true
 	}
+	seg.Plain = seg.Flags&^PSH == ACK && seg.Missing == 0 && seg.Repeated == 0 && seg.Length == len(seg.Payload)
 	q.emit()
 }
 

@@ -57,6 +57,7 @@ func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 // doubt takes that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed: no other shift is possible.
 func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
+	s.steady = false
 	if s.contradictory() {
 		s.open.resolve(s, false, true)
 	}
@@ -81,6 +82,7 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 // doubtCommands takes that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
 func (d *doubts) doubtCommands(s *Session, n int64, first int) {
+	s.steady = false
 	unseen := n/minCommandBytes + 1
 	if s.Unanchored() {
 		if a := &s.open.anchor; a.first == first && a.hi == 0 {
@@ -294,8 +296,8 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		if sure {
 			ex.Flags &^= Uncertain
 		}
-		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 }

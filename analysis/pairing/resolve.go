@@ -235,8 +235,8 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 			ex.LostReply = true
 		default:
 			k := &h.replies[o.Reply-back]
-			s.ReplyCount++
-			s.serve(ex, &k.reply, &k.info)
+			ex.Serves = k.info
+			s.serve(ex, &k.reply)
 		}
 		s.Shared.Release(ex)
 	}
@@ -288,8 +288,8 @@ func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 		if f, why := fitOf(s, ex, &k.reply, &k.info); f != Fits {
 			ex.Contradiction, ex.Foreign = why, f == foreign
 		}
-		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 	if open {
