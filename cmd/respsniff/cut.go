@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -137,13 +138,14 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	return nil
 }
 
-// choose finds the findings that were asked for, by fingerprint or its beginning.
+// choose finds the findings that were asked for, by fingerprint or its beginning, or by the rule's name.
 func (o *cutOptions) choose(doc *report.Document) ([]incident.Finding, error) {
 	var found []incident.Finding
 	for _, want := range o.findings {
 		n := len(found)
+		rule, _ := detectors.Named(want) // nil: none of that name
 		for _, f := range doc.Findings {
-			if strings.HasPrefix(f.Fingerprint, want) {
+			if strings.HasPrefix(f.Fingerprint, want) || rule != nil && f.Rule == rule.ID {
 				found = append(found, f)
 			}
 		}

@@ -43,7 +43,8 @@ that is not wanted has at least the severity of --fail-on.
     - rule: RS109
   forbid: [RS2, RS302]     # must not fire at any severity
 
---write makes the file from the present result.`,
+A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose is compared: neither
+the findings nor the expectations of other rules. --write makes the file from the present result, of all rules.`,
 		Example: `  respsniff verify --write testdata/timeout.pcap
   respsniff verify testdata/`,
 		Args: cobra.MinimumNArgs(1),
@@ -51,6 +52,9 @@ that is not wanted has at least the severity of --fail-on.
 			o.analyze.output.specs, o.analyze.output.clock = []string{"text"}, "abs"
 			if err := o.analyze.check(); err != nil {
 				return err
+			}
+			if o.write && o.analyze.filter.Active() {
+				return usagef("verify: --write makes expectations of all rules: leave out --rule, --not-rule and --min-severity")
 			}
 			captures, err := expectedCaptures(names, o.write)
 			if err != nil {
@@ -64,6 +68,7 @@ that is not wanted has at least the severity of --fail-on.
 		},
 	}
 	o.analyze.input.add(cmd)
+	o.analyze.filter.addRules(cmd)
 	o.analyze.verdict.add(cmd)
 	o.analyze.output.addZone(cmd)
 	f := cmd.Flags()
@@ -99,12 +104,13 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	if o.analyze.verdict.never {
 		level = incident.Critical + 1
 	}
+	e, left := e.Only(o.analyze.filter.expects)
 	r := e.Check(doc, level, p.rulesOn)
-	return o.print(a.stdout, name, doc, r)
+	return o.print(a.stdout, name, doc, r, left)
 }
 
-// print writes the result of one capture and gives the exit code.
-func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result) error {
+// print writes the result of one capture and gives the exit code. left counts the expectations that filters left out.
+func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result, left int) error {
 	word, code := "ok  ", exitClean
 	switch {
 	case !r.OK():
@@ -113,6 +119,13 @@ func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r 
 		word, code = "CUT ", exitIncomplete
 	}
 	lines := fmt.Sprintf("%s %s\n", word, report.Printable(name))
+	if x := doc.Summary.Filtered; x != nil {
+		lines += "     " + report.Printable(x.String())
+		if left > 0 {
+			lines += fmt.Sprintf(" Expectations left out: %d.", left)
+		}
+		lines += "\n"
+	}
 	for _, m := range r.Missing {
 		lines += "     missing: " + report.Printable(m) + "\n"
 	}

@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"internal/config":    {},
 	"internal/notice":    {"internal/report"},
 	"internal/wholefile": {},
-	"internal/filter":    {"capture", "analysis", "analysis/detectors"},
+	"internal/filter":    {"capture", "analysis", "analysis/detectors", "internal/report"},
 	"internal/progress":  {"capture"},
 	"internal/tally":     {"capture", "reassembly", "analysis", "internal/bound", "internal/report", "internal/notice"},
 	"internal/live": {

@@ -151,6 +151,8 @@ type Summary struct {
 	Servers     int64
 	First, Last capture.Time
 	Suppressed  int64 // claims suppressed, since their confidence is below one half: counted, not printed
+	// Filtered says what filters left out; nil without filters.
+	Filtered *Filtered
 }
 
 // Duration returns the time that the capture spans.

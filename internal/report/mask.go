@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -72,8 +73,11 @@ func (m Mask) Key(key []byte) string {
 	return Shorten(Printable(string(key)), KeyWidth)
 }
 
-// Document masks the addresses in d.
+// Document masks the addresses in d, and the keys that a filter names.
 func (m Mask) Document(d *Document) {
+	if d.Summary.Filtered != nil {
+		d.Summary.Filtered = m.filtered(d.Summary.Filtered)
+	}
 	if !m.Addresses {
 		return
 	}
@@ -112,6 +116,18 @@ func (m Mask) Document(d *Document) {
 			s.Latency[i].Client = m.Text(s.Latency[i].Client)
 		}
 	}
+}
+
+func (m Mask) filtered(x *Filtered) *Filtered {
+	y := *x
+	y.By = slices.Clone(x.By)
+	m.texts(y.By)
+	for i, flag := range y.By {
+		if m.Keys && strings.HasPrefix(flag, "--key ") {
+			y.By[i] = "--key (masked)"
+		}
+	}
+	return &y
 }
 
 func (m Mask) example(e *incident.Example) {

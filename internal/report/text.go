@@ -23,6 +23,7 @@ func WriteText(w io.Writer, d *Document, o Options) error {
 	}
 	d = o.Clock.document(d)
 	t := &textWriter{w: bufio.NewWriter(w), d: d, o: o}
+	t.filtered()
 	t.verdict()
 	t.inputs()
 	quality, traffic := d.split()
