@@ -61,23 +61,33 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more on stderr: what was decided about each input")
 	f.StringVar(&a.config, "config", "", "`FILE` of settings, keys as the flags (default: respsniff/config.yaml in the user's config directory); the environment, such as RESPSNIFF_FAIL_ON, comes before it")
 	f.Var(&a.memory, "memory-limit", "limit for memory, e.g. 512MiB: what is kept scales with it, and what is given up is reported")
-	root.AddCommand(
+	underIn(f, headGeneral)
+	root.AddGroup(commandGroups...)
+	root.AddCommand(grouped(groupCapture,
 		newAnalyzeCommand(a),
 		newLiveCommand(a),
-		newInterfacesCommand(a),
 		newPairsCommand(a),
 		newConnsCommand(a),
-		newExplainCommand(a),
-		newDumpCommand(a),
-		newGenerateCommand(a),
-		newCutCommand(a),
 		newStatsCommand(a),
+		newCutCommand(a),
+		newDumpCommand(a),
+	)...)
+	root.AddCommand(grouped(groupSaved,
 		newVerifyCommand(a),
 		newDiffCommand(a),
 		newRenderCommand(a),
+		newGenerateCommand(a),
+	)...)
+	root.AddCommand(grouped(groupLearn,
+		newExplainCommand(a),
+		newInterfacesCommand(a),
 		newVersionCommand(a),
-		newManCommand(),
-	)
+	)...)
+	root.SetHelpCommandGroupID(groupLearn)
+	root.SetCompletionCommandGroupID(groupLearn)
+	root.AddCommand(newManCommand(), newParametersTopic())
+	root.SetGlobalNormalizationFunc(byRuleName())
+	root.SetUsageFunc(a.usageOf)
 	for _, c := range root.Commands() {
 		classify(c)
 	}

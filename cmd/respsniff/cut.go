@@ -31,10 +31,10 @@ func newCutCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cut FILE... (--finding FINGERPRINT | --conn NUMBER) -o OUT.pcapng",
 		Short: "Write the packets of a finding or a connection, with comments that describe what they show",
-		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on, or of
-connections by number, as pcapng: original times, and on the frames that matter a comment, which Wireshark shows.
-Passwords are overwritten, with their lengths kept, unless --raw is given. Everything else is as captured: keys and
-values are in it, and --mask changes the comments only.`,
+		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on,
+or of connections by number, as pcapng: original times, and on the frames that matter a comment,
+which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given.
+Everything else is as captured: keys and values are in it, and --mask changes the comments only.`,
 		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -58,14 +58,15 @@ values are in it, and --mask changes the comments only.`,
 			return o.run(cmd.Context(), a, names)
 		},
 	}
-	o.analyze.input.add(cmd)
-	o.analyze.output.addZone(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`; repeatable")
+	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`, its beginning, or the rule's name; repeatable")
 	f.Int64SliceVar(&o.analyze.filter.Conns, "conn", nil, "this connection `NUMBER`; repeatable")
 	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
+	under(cmd, headCommand)
+	o.analyze.input.add(cmd)
+	o.analyze.output.addZone(cmd)
 	o.analyze.verdict.failOn = "none"
 	return cmd
 }

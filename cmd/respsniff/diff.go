@@ -30,10 +30,11 @@ func newDiffCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff BEFORE AFTER",
 		Short: "Compare two captures: findings gone and new, reply times",
-		Long: `Diff analyses two captures, or reads two saved runs (names ending in .json or .ndjson), and says which findings are
-gone, new or changed. The same fingerprint is the same finding. Reply times are compared by quantiles and by a two-sided
-Mann-Whitney U test, which says whether the times of one run tend to be longer; commands of one stall are not
-independent of each other, so read a small p as a hint.
+		Long: `Diff analyses two captures, or reads two saved runs (names ending in .json or .ndjson), and says
+which findings are gone, new or changed. The same fingerprint is the same finding. Reply times are
+compared by quantiles and by a two-sided Mann-Whitney U test, which says whether the times of one
+run tend to be longer; commands of one stall are not independent of each other, so read a small p as
+a hint.
 
 The exit code is 1 if a new finding has at least the severity of --fail-on.`,
 		Args: cobra.ExactArgs(2),

@@ -27,8 +27,8 @@ func newDumpCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dump --stage packets|segments|values|exchanges FILE...",
 		Short: "Print what one stage of the analysis made of a capture",
-		Long: `Dump prints the output of any stage of the analysis, one line an item: the debugger of respsniff, and what a
-bug report attaches. Values are not shown, only their types and lengths.`,
+		Long: `Dump prints the output of any stage of the analysis, one line an item: the debugger of respsniff,
+and what a bug report attaches. Values are not shown, only their types and lengths.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			print, ok := dumpStages[o.stage]
@@ -69,7 +69,8 @@ bug report attaches. Values are not shown, only their types and lengths.`,
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.addZone(cmd)
-	cmd.Flags().StringVar(&o.stage, "stage", "exchanges", "packets, segments, values or exchanges")
+	cmd.Flags().StringVar(&o.stage, "stage", "exchanges", "`STAGE` to print: packets, segments, values or exchanges")
+	under(cmd, headCommand)
 	must(cmd.RegisterFlagCompletionFunc("stage", cobra.FixedCompletions([]string{"packets", "segments", "values", "exchanges"}, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }

@@ -15,9 +15,9 @@ func newExplainCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [RULE]",
 		Short: "List the rules, or print one rule's page",
-		Long: `Explain prints the page of a rule, named by its ID or its name: what it means, how it looks on the wire, why it
-happens, how to confirm it and fix it, and when it is wrong. Without a rule, or with the beginning of IDs, it lists the
-rules.`,
+		Long: `Explain prints the page of a rule, named by its ID or its name: what it means, how it looks on the
+wire, why it happens, how to confirm it and fix it, and when it is wrong. Without a rule, or with
+the beginning of IDs, it lists the rules.`,
 		Example: `  respsniff explain
   respsniff explain RS1
   respsniff explain dirty-reuse`,

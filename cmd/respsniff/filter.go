@@ -36,6 +36,7 @@ func (f *filterFlags) addWhat(cmd *cobra.Command, rules bool) {
 	if rules {
 		f.addRules(cmd)
 	}
+	under(cmd, headFilters)
 }
 
 // addRules adds the flags that choose findings by what reports them.
@@ -44,12 +45,14 @@ func (f *filterFlags) addRules(cmd *cobra.Command) {
 	f.addRule(cmd)
 	s.StringArrayVar(&f.NotRules, "not-rule", nil, "not this `RULE`; repeatable")
 	s.StringVar(&f.MinSeverity, "min-severity", "", "only findings of at least this `SEVERITY`: info, low, medium, high or critical")
+	under(cmd, headFilters)
 	must(cmd.RegisterFlagCompletionFunc("not-rule", completeRules))
 	must(cmd.RegisterFlagCompletionFunc("min-severity", cobra.FixedCompletions([]string{"info", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (f *filterFlags) addRule(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.Rules, "rule", nil, "only this `RULE`: RS101, dirty-reuse, or RS1 for all whose IDs begin so; repeatable")
+	under(cmd, headFilters)
 	must(cmd.RegisterFlagCompletionFunc("rule", completeRules))
 }
 

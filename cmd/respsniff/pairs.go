@@ -26,7 +26,7 @@ func (o *rowOptions) add(cmd *cobra.Command) {
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.add(cmd, rowFormats)
-	cmd.Flags().BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	addAllowIncomplete(cmd, &o.allowIncomplete)
 }
 
 func newPairsCommand(a *app) *cobra.Command {
@@ -34,9 +34,10 @@ func newPairsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pairs FILE... | DIR | -",
 		Short: "Print every command with the reply the server meant and the reply its caller got",
-		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant for it.
-BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the connection. "EXEC[2] bulk" is
-the element of EXEC's array that answers a queued command; the time beside it is that of QUEUED.`,
+		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant
+for it. BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the
+connection. "EXEC[2] bulk" is the element of EXEC's array that answers a queued command; the time
+beside it is that of QUEUED.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return o.rows(cmd.Context(), a, names, "exchanges", pairRows)

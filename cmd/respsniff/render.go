@@ -15,8 +15,8 @@ func newRenderCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render SAVED.json | -",
 		Short: "Make any report from a saved run",
-		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format. The exit code
-is that of the saved run.`,
+		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format.
+The exit code is that of the saved run.`,
 		Example: `  respsniff render run.json -o html=run.html -o text`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -16,8 +16,9 @@ func newStatsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats FILE... | DIR | -",
 		Short: "Count commands, reply times, errors, bytes and keys, by command, server and client",
-		Long: `Stats counts what goes by. Reply times are from the end of a command to the first byte of its reply, as the place
-of the capture saw them; the waits of blocking commands are counted apart. Quantiles are exact within 1 %.`,
+		Long: `Stats counts what goes by. Reply times are from the end of a command to the first byte of its reply,
+as the place of the capture saw them; the waits of blocking commands are counted apart. Quantiles
+are exact within 1 %.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.output.check(statsFormats); err != nil {
@@ -60,7 +61,7 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.add(cmd, statsFormats)
-	cmd.Flags().BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	addAllowIncomplete(cmd, &o.allowIncomplete)
 	return cmd
 }
 

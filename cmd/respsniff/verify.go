@@ -30,9 +30,9 @@ func newVerifyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify FILE... | DIR",
 		Short: "Hold captures against the expectation files beside them",
-		Long: `Verify analyses each capture and compares what is found with the file beside it: capture.expect.yaml for
-capture.pcap. The exit code is 1 if something that is wanted is missing, or comes in another number, or if anything
-that is not wanted has at least the severity of --fail-on.
+		Long: `Verify analyses each capture and compares what is found with the file beside it: capture.expect.yaml
+for capture.pcap. The exit code is 1 if something that is wanted is missing, or comes in another
+number, or if anything that is not wanted has at least the severity of --fail-on.
 
   want:
     - rule: RS101          # must fire
@@ -43,8 +43,9 @@ that is not wanted has at least the severity of --fail-on.
     - rule: RS109
   forbid: [RS2, RS302]     # must not fire at any severity
 
-A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose is compared: neither
-the findings nor the expectations of other rules. --write makes the file from the present result, of all rules.`,
+A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose
+is compared: neither the findings nor the expectations of other rules. --write makes the file from
+the present result, of all rules.`,
 		Example: `  respsniff verify --write testdata/timeout.pcap
   respsniff verify testdata/`,
 		Args: cobra.MinimumNArgs(1),
@@ -67,13 +68,14 @@ the findings nor the expectations of other rules. --write makes the file from th
 			return worst
 		},
 	}
+	f := cmd.Flags()
+	f.BoolVar(&o.write, "write", false, "make the expectation files from the present results")
+	f.BoolVar(&o.force, "force", false, "overwrite expectation files")
+	under(cmd, headCommand)
 	o.analyze.input.add(cmd)
 	o.analyze.filter.addRules(cmd)
 	o.analyze.verdict.add(cmd)
 	o.analyze.output.addZone(cmd)
-	f := cmd.Flags()
-	f.BoolVar(&o.write, "write", false, "make the expectation files from the present results")
-	f.BoolVar(&o.force, "force", false, "overwrite expectation files")
 	return cmd
 }
 
