@@ -83,7 +83,8 @@ func parametersPage() string {
 	b.WriteString(`Parameters are the thresholds of rules. Each is a flag of every command that runs the rules, a key
 of the configuration file without the dashes, and a variable of the environment
 (RESPSNIFF_RS101_MIN_GAP). The rule may go by its name: --dirty-reuse.min_gap. 'respsniff explain
-RULE' says what a rule does with them.`)
+RULE' says what a rule does with them.
+`)
 	for _, d := range detectors.All() {
 		if len(d.Params) == 0 {
 			continue
