@@ -113,6 +113,7 @@ type Conn struct {
 	Ends  [2]netip.AddrPort // indexed by Side
 	Start Start
 	First capture.Time // of the first packet in the file
+	File  int32        // which has the first packet
 	Last  capture.Time // the latest of all packets
 	Sides [2]SideStats // what each side sent
 
