@@ -330,8 +330,11 @@ func TestStats(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || !doc.Complete || doc.All.Count != 20 || len(doc.Commands) != 1 || doc.Commands[0].Name != "GET" {
 		t.Errorf("%v\n%s%s", err, r.out, r.errout)
 	}
-	if r := runApp(t, nil, "", "stats", generated(t, healthy)); !strings.Contains(r.out, "HOTTEST KEYS") {
-		t.Error(r.out)
+	r = runApp(t, nil, "", "stats", generated(t, healthy))
+	for _, want := range []string{"HOTTEST KEYS", "SLOWEST", "commands/s", "conn 1      frame "} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q:\n%s", want, r.out)
+		}
 	}
 }
 

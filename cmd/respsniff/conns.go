@@ -16,9 +16,10 @@ func newConnsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conns FILE... | DIR | -",
 		Short: "Print one row a connection: times, commands, policy, library, read timeout, end, findings",
-		Long: `Conns prints one row a connection, in order of their first packets. ENDS is how it came into view and how it ended.
-POLICY is how its client uses it; T is the client's read timeout; DIRTY means that it was used again with an unread reply,
-and behind how many replies its callers were behind at most. The rules at the end of a row found something on it.`,
+		Long: `Conns prints one row a connection, in order of their first packets. ENDS is how it came into view
+and how it ended. POLICY is how its client uses it; T is the client's read timeout; DIRTY means that
+it was used again with an unread reply, and behind how many replies its callers were behind at most.
+The rules at the end of a row found something on it.`,
 		Example: `  respsniff conns redis.pcap
   respsniff conns --dirty --rule off-by-k redis.pcap
   respsniff conns -o ndjson redis.pcap | jq 'select(.behind > 0).flow'`,

@@ -15,10 +15,16 @@ func newStatsCommand(a *app) *cobra.Command {
 	var o rowOptions
 	cmd := &cobra.Command{
 		Use:   "stats FILE... | DIR | -",
-		Short: "Count commands, reply times, errors, bytes and keys, by command, server and client",
-		Long: `Stats counts what goes by. Reply times are from the end of a command to the first byte of its reply,
+		Short: "Count commands, rates, reply times, errors, bytes and keys, by command, server and client",
+		Long: `Stats counts what goes by: how many commands and bytes, how many a second, how long replies took,
+which part of all waiting was for which command, server and client, and which commands were the
+slowest and the largest. Reply times are from the end of a command to the first byte of its reply,
 as the place of the capture saw them; the waits of blocking commands are counted apart. Quantiles
-are exact within 1 %.`,
+are exact within 1 %. Rates are over the time from the first command to the last reply that were
+counted.`,
+		Example: `  respsniff stats redis.pcap
+  respsniff stats --server 198.18.0.11 --since 19:24:20 --until 19:24:25 redis.pcap
+  respsniff stats -o json redis.pcap | jq '.slowest[0]'`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.output.check(statsFormats); err != nil {
@@ -33,6 +39,9 @@ are exact within 1 %.`,
 			}
 			defer p.close()
 			recorder := traffic.NewRecorder(o.input.masked())
+			if len(p.source.Files()) > 1 {
+				recorder.FileName = p.fileName
+			}
 			for event, err := range o.filter.Events(p.events(cmd.Context())) {
 				if err != nil {
 					return err
