@@ -39,14 +39,3 @@ func TestNamed(t *testing.T) {
 		t.Error("RS4 is one rule")
 	}
 }
-
-func TestDistance(t *testing.T) {
-	for _, tc := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "ab", 1}, {"abc", "xbc", 1}, {"kitten", "sitting", 3}} {
-		if got := distance(tc.a, tc.b); got != tc.want {
-			t.Errorf("%s, %s: %d, want %d", tc.a, tc.b, got, tc.want)
-		}
-	}
-}

@@ -39,7 +39,6 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 		Example: `  respsniff analyze redis.pcap
   tcpdump -i any -s 0 -U -w - port 6379 | respsniff analyze -
   respsniff analyze ring/ -o text -o json=report.json --fail-on critical`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -58,6 +57,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 			return o.verdict.exit(doc)
 		},
 	}
+	takesFiles(cmd)
 	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
 	o.input.add(cmd)
 	o.filter.add(cmd, true)

@@ -23,13 +23,13 @@ The rules at the end of a row found something on it.`,
 		Example: `  respsniff conns redis.pcap
   respsniff conns --dirty --rule off-by-k redis.pcap
   respsniff conns -o ndjson redis.pcap | jq 'select(.behind > 0).flow'`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return o.rows(cmd.Context(), a, names, "connections", func(ctx context.Context, p *pipeline, f *filterFlags, out *rowSink) error {
 				return connRows(ctx, p, f, dirty, out)
 			})
 		},
 	}
+	takesFiles(cmd)
 	o.add(cmd)
 	o.filter.addRule(cmd)
 	cmd.Flags().BoolVar(&dirty, "dirty", false, "only connections that were used again with an unread reply")

@@ -36,7 +36,6 @@ or of connections by number, as pcapng: original times, and on the frames that m
 which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given.
 Everything else is as captured: keys and values are in it, and --mask changes the comments only.`,
 		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng`,
-		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			switch {
 			case o.path == "":
@@ -65,6 +64,7 @@ Everything else is as captured: keys and values are in it, and --mask changes th
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
 	under(cmd, headCommand)
+	takesFiles(cmd)
 	o.analyze.input.add(cmd)
 	o.analyze.output.addZone(cmd)
 	o.analyze.verdict.failOn = "none"

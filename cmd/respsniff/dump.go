@@ -29,7 +29,6 @@ func newDumpCommand(a *app) *cobra.Command {
 		Short: "Print what one stage of the analysis made of a capture",
 		Long: `Dump prints the output of any stage of the analysis, one line an item: the debugger of respsniff,
 and what a bug report attaches. Values are not shown, only their types and lengths.`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			print, ok := dumpStages[o.stage]
 			if !ok {
@@ -66,6 +65,7 @@ and what a bug report attaches. Values are not shown, only their types and lengt
 			return nil
 		},
 	}
+	takesFiles(cmd)
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.addZone(cmd)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/respsniff/respsniff/internal/nearest"
 )
 
 // Headings under which the help of a command lists its flags.
@@ -160,4 +163,23 @@ func listCommands(b *strings.Builder, c *cobra.Command) {
 	}
 	list(title, "", 11, func(sub *cobra.Command) bool { return sub.GroupID == "" && sub.IsAvailableCommand() })
 	list("Topics", "help ", 16, func(sub *cobra.Command) bool { return sub.IsAdditionalHelpTopicCommand() })
+}
+
+// suggestFlag adds to an error about an unknown flag which one may be meant.
+func suggestFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 3 {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	i := nearest.Of(unknown.GetSpecifiedName(), names)
+	if i < 0 {
+		return fmt.Errorf("%w: 'respsniff %s --help' lists the flags", err, cmd.Name())
+	}
+	return fmt.Errorf("%w: did you mean --%s?", err, names[i])
 }

@@ -24,13 +24,13 @@ beside it is that of QUEUED.`,
 		Example: `  respsniff pairs redis.pcap
   respsniff pairs --misread --by time redis.pcap
   respsniff pairs -o ndjson --conn 12 redis.pcap`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return o.rows(cmd.Context(), a, names, "exchanges", func(ctx context.Context, p *pipeline, f *filterFlags, out *rowSink) error {
 				return pairRows(ctx, p, f, misread, out)
 			})
 		},
 	}
+	takesFiles(cmd)
 	o.add(cmd)
 	cmd.Flags().BoolVar(&misread, "misread", false, "only commands whose caller got the reply to another command")
 	under(cmd, headFilters)

@@ -25,7 +25,6 @@ counted.`,
 		Example: `  respsniff stats redis.pcap
   respsniff stats --server 198.18.0.11 --since 19:24:20 --until 19:24:25 redis.pcap
   respsniff stats -o json redis.pcap | jq '.slowest[0]'`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.output.check(statsFormats); err != nil {
 				return err
@@ -67,6 +66,7 @@ counted.`,
 			return nil
 		},
 	}
+	takesFiles(cmd)
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.add(cmd, statsFormats)
