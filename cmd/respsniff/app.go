@@ -41,10 +41,12 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Find Redis clients that read another command's reply, in packet captures",
 		Long: `respsniff reads captures of Redis traffic and says which replies were read by the wrong caller,
 which client and which connection did it, and why. Begin with: respsniff analyze FILE`,
-		Version:           versionLine(),
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{},
+		Version:       versionLine(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault // captures, beside the commands
+		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.settings(cmd); err != nil {
 				return &exitError{exitUsage, err}
@@ -84,6 +86,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		newInterfacesCommand(a),
 		newVersionCommand(a),
 	)...)
+	root.SetHelpCommand(newHelpCommand())
 	root.SetHelpCommandGroupID(groupLearn)
 	root.SetCompletionCommandGroupID(groupLearn)
 	root.AddCommand(newManCommand(), newParametersTopic())

@@ -65,6 +65,9 @@ func TestMistypedCommands(t *testing.T) {
 		{[]string{"--rul", "RS101"}, exitUsage, "unknown flag: --rul: did you mean --rule?"},
 		{[]string{"conns", "--dirt", "x"}, exitUsage, "unknown flag: --dirt: did you mean --dirty?"},
 		{[]string{"version", "--nothing-like-it"}, exitUsage, "unknown flag: --nothing-like-it: 'respsniff version --help' lists the flags"},
+		{[]string{"help", "pars"}, exitUsage, "did you mean pairs?"},
+		{[]string{"help", "dirty-reuse"}, exitUsage, "'respsniff explain RS101'"},
+		{[]string{"help", "xyz"}, exitUsage, `no topic "xyz"`},
 		{[]string{"-é"}, exitUsage, "unknown shorthand flag"},
 	} {
 		r := runApp(t, nil, "", tc.args...)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/internal/nearest"
 )
 
@@ -163,6 +164,37 @@ func listCommands(b *strings.Builder, c *cobra.Command) {
 	}
 	list(title, "", 11, func(sub *cobra.Command) bool { return sub.GroupID == "" && sub.IsAvailableCommand() })
 	list("Topics", "help ", 16, func(sub *cobra.Command) bool { return sub.IsAdditionalHelpTopicCommand() })
+}
+
+// newHelpCommand makes the command that cobra would make, which takes an unknown topic for a success.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND | TOPIC]",
+		Short: "Print the help of a command or a topic",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) (names []string, _ cobra.ShellCompDirective) {
+			for _, c := range cmd.Root().Commands() {
+				if len(args) == 0 && strings.HasPrefix(c.Name(), begun) && (c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand()) {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, words []string) error {
+			about, rest, err := cmd.Root().Find(words)
+			if err != nil || len(rest) > 0 || len(words) > 0 && about == cmd.Root() {
+				text := fmt.Sprintf("help: there is no command and no topic %q", strings.Join(words, " "))
+				if like := cmd.Root().SuggestionsFor(words[0]); len(like) > 0 {
+					text += ": did you mean " + strings.Join(like, " or ") + "?"
+				} else if rule, err := detectors.Named(words[0]); err == nil {
+					text += fmt.Sprintf(": 'respsniff explain %s' prints the rule's page", rule.ID)
+				}
+				return usage(errors.New(text))
+			}
+			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		},
+	}
 }
 
 // suggestFlag adds to an error about an unknown flag which one may be meant.
