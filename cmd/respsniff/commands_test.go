@@ -317,6 +317,43 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffByRules: filters choose on both sides, of a saved run too, and --mask hides what a title names.
+func TestDiffByRules(t *testing.T) {
+	small := testcap.Path(t, "01a_small.pcap")
+	saved := filepath.Join(t.TempDir(), "before.json")
+	runApp(t, nil, "", "analyze", small, "-o", "json="+saved)
+	for _, before := range []string{small, saved} {
+		r := runApp(t, nil, "", "diff", before, small, "--rule", "RS401", "--rule", "off-by-k")
+		out := strings.Join(strings.Fields(r.out), " ")
+		if r.code != exitClean || !strings.Contains(out, "0 findings gone, 0 new, 0 changed") || strings.Count(out, "Left out by --rule RS401, --rule off-by-k: ") != 2 {
+			t.Errorf("%s: exit code %d: %s%s", before, r.code, r.out, r.errout)
+		}
+		good := generated(t, healthy)
+		for _, format := range []string{"text", "json"} {
+			if r := runApp(t, nil, "", "diff", before, good, "-o", format, "--mask", "addresses"); r.code != exitClean || strings.Contains(r.out, "198.18.") || !strings.Contains(r.out, "RS401") {
+				t.Errorf("%s as %s: exit code %d: %.900s%s", before, format, r.code, r.out, r.errout)
+			}
+		}
+	}
+	if r := runApp(t, nil, "", "diff", saved, small, "--client", "198.18.0.2"); r.code != exitUsage || !strings.Contains(r.errout, "saved run") {
+		t.Errorf("connections of a saved run: exit code %d: %s", r.code, r.errout)
+	}
+}
+
+func TestVerifyIsMasked(t *testing.T) {
+	text, err := os.ReadFile(testcap.Path(t, "01a_small.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	capture := temp(t, "x.pcap", string(text))
+	if err := writeFile(expectationPath(capture), "want: []\nforbid: [server-stall]\n"); err != nil {
+		t.Fatal(err)
+	}
+	if r := runApp(t, nil, "", "verify", capture, "--mask", "addresses"); r.code != exitFindings || strings.Contains(r.out, "198.18.") || !strings.Contains(r.out, "RS401") {
+		t.Errorf("exit code %d: %s%s", r.code, r.out, r.errout)
+	}
+}
+
 func TestStats(t *testing.T) {
 	r := runApp(t, nil, "", "stats", "-o", "json", generated(t, healthy))
 	var doc struct {

@@ -37,6 +37,8 @@ run tend to be longer; commands of one stall are not independent of each other, 
 a hint.
 
 The exit code is 1 if a new finding has at least the severity of --fail-on.`,
+		Example: `  respsniff diff before.pcap after.pcap
+  respsniff diff release-1.json after.pcap --min-severity high`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.checkFor(diffFormats); err != nil {
@@ -77,8 +79,19 @@ The exit code is 1 if a new finding has at least the severity of --fail-on.`,
 
 func (o *analyzeOptions) side(ctx context.Context, a *app, name string) (diffSide, error) {
 	if strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".ndjson") {
+		if o.filter.ChoosesConnections() {
+			return diffSide{}, usagef("diff: --server, --client and --conn choose among the connections of a capture: %s is a saved run", name)
+		}
 		doc, err := readDocument(a, name)
-		return diffSide{name: name, doc: doc}, err
+		if err != nil {
+			return diffSide{}, err
+		}
+		filter := o.filter // times of day are of this run's first day
+		if err := keep(doc, &filter); err != nil {
+			return diffSide{}, err
+		}
+		o.input.masked().Document(doc)
+		return diffSide{name: name, doc: doc}, nil
 	}
 	var p *pipeline
 	recorder := traffic.NewRecorder(o.input.masked())
@@ -87,13 +100,22 @@ func (o *analyzeOptions) side(ctx context.Context, a *app, name string) (diffSid
 			recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
 		}
 	})
-	return diffSide{name, doc, recorder.Report()}, err
+	if err != nil {
+		return diffSide{}, err
+	}
+	p.mask.Document(doc)
+	return diffSide{name, doc, recorder.Report()}, nil
 }
 
 func writeDiffText(w io.Writer, sides *[2]diffSide, d *gate.Difference) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprint(b, report.Hang("", fmt.Sprintf("before %s, after %s: %d findings gone, %d new, %d changed, %d as before",
 		report.Printable(sides[0].name), report.Printable(sides[1].name), len(d.Gone), len(d.New), len(d.Changed), d.Same)))
+	for i, word := range []string{"before: ", "after: "} {
+		if x := sides[i].doc.Summary.Filtered; x != nil {
+			fmt.Fprint(b, report.HangBehind("", "  ", word+report.Printable(x.String())))
+		}
+	}
 	for _, f := range d.New {
 		fmt.Fprint(b, report.Hang("NEW      ", diffLine(f)))
 	}

@@ -98,6 +98,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 		_, err := fmt.Fprintf(a.stdout, "wrote %s\n", report.Printable(path))
 		return err
 	}
+	p.mask.Document(doc)
 	e, err := readExpectation(path)
 	if err != nil {
 		return err
