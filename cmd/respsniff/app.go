@@ -91,7 +91,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	root.SetCompletionCommandGroupID(groupLearn)
 	root.AddCommand(newManCommand(), newParametersTopic())
 	root.SetGlobalNormalizationFunc(byRuleName())
-	root.SetUsageFunc(a.usageOf)
+	root.SetUsageFunc(func(c *cobra.Command) error { return usageOf(c, columns(a.stdout)) })
 	for _, c := range root.Commands() {
 		classify(c)
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
@@ -346,7 +347,7 @@ func TestVerifyIsMasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	capture := temp(t, "x.pcap", string(text))
-	if err := writeFile(expectationPath(capture), "want: []\nforbid: [server-stall]\n"); err != nil {
+	if err := writeFile(gate.ExpectationPath(capture), "want: []\nforbid: [server-stall]\n"); err != nil {
 		t.Fatal(err)
 	}
 	if r := runApp(t, nil, "", "verify", capture, "--mask", "addresses"); r.code != exitFindings || strings.Contains(r.out, "198.18.") || !strings.Contains(r.out, "RS401") {

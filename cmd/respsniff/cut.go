@@ -82,7 +82,7 @@ const maxRows = 1 << 16
 // what is secret on them, and to copy their packets.
 func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	conns := o.analyze.filter.Conns
-	account := cutAccount{asked: conns, clients: map[int64]netip.AddrPort{}, mask: o.analyze.input.masked()}
+	account := evidence.Account{Asked: conns, Clients: map[int64]netip.AddrPort{}, Mask: o.analyze.input.masked()}
 	if len(o.findings) > 0 {
 		finder := o.analyze
 		finder.filter.Conns = nil
@@ -92,7 +92,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxRows {
 				row := *c
 				all = append(all, &row)
-				account.clients[c.ID] = c.Client
+				account.Clients[c.ID] = c.Client
 			}
 		})
 		if err != nil {
@@ -109,8 +109,8 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 				}
 			}
 		}
-		account.found, account.incidents = found, doc.Incidents
-		if conns, account.witnesses, err = o.widen(ctx, a, names, doc, all, found, conns); err != nil {
+		account.Found, account.Incidents = found, doc.Incidents
+		if conns, account.Witnesses, err = o.widen(ctx, a, names, doc, all, found, conns); err != nil {
 			return err
 		}
 	}
@@ -129,10 +129,10 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	if cutter.Found() == 0 {
 		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
 	}
-	comment(cutter, p, slices.Concat(account.found, account.witnesses))
+	comment(cutter, p, slices.Concat(account.Found, account.Witnesses))
 	complete := p.document().Complete
 	write := func(w io.Writer) (err error) {
-		account.packets, err = o.copy(ctx, a, names, countingWriter{w, &account.bytes}, cutter)
+		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter)
 		return err
 	}
 	messages := a.stdout
@@ -145,7 +145,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		return unreadable(err)
 	}
 	if o.path != "-" || !a.quiet {
-		if err := account.print(messages, o.path, slices.DeleteFunc(slices.Clone(conns), func(c int64) bool { return !cutter.Saw(c) })); err != nil {
+		if err := account.Write(messages, o.path, slices.DeleteFunc(slices.Clone(conns), func(c int64) bool { return !cutter.Saw(c) })); err != nil {
 			return unreadable(err)
 		}
 	}
@@ -222,4 +222,16 @@ func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writ
 		}
 	}
 	return packets, nil
+}
+
+// countingWriter counts what goes through.
+type countingWriter struct {
+	w io.Writer
+	n *int64
+}
+
+func (c countingWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	*c.n += int64(n)
+	return n, err
 }

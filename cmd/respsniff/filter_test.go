@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
@@ -160,7 +161,7 @@ func TestVerifyByRules(t *testing.T) {
 	if r := runApp(t, nil, "", "verify", "--write", capture, "--rule", "RS1"); r.code != exitUsage {
 		t.Errorf("--write of some rules: exit code %d: %s", r.code, r.errout)
 	}
-	if err := writeFile(expectationPath(capture), "want: [{rule: dirty-reuse}, {rule: moved-to-self}]\n"); err != nil {
+	if err := writeFile(gate.ExpectationPath(capture), "want: [{rule: dirty-reuse}, {rule: moved-to-self}]\n"); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {

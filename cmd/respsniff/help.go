@@ -92,8 +92,8 @@ func grouped(group string, commands ...*cobra.Command) []*cobra.Command {
 // helpWidth is the widest that help is, in columns; it is narrower on a narrow terminal.
 const helpWidth = 100
 
-// usageOf writes what help prints below a command's description.
-func (a *app) usageOf(c *cobra.Command) error {
+// usageOf writes what help prints below a command's description, for a terminal of so many columns; 0: for none.
+func usageOf(c *cobra.Command, terminal int) error {
 	var b strings.Builder
 	if c.Runnable() && c.HasParent() {
 		fmt.Fprintf(&b, "Usage:\n  %s\n", c.UseLine())
@@ -108,8 +108,8 @@ func (a *app) usageOf(c *cobra.Command) error {
 	}
 	listCommands(&b, c)
 	width := helpWidth
-	if n := columns(a.stdout); n > 0 {
-		width = min(max(n, 60), helpWidth)
+	if terminal > 0 {
+		width = min(max(terminal, 60), helpWidth)
 	}
 	sets := map[string]*pflag.FlagSet{}
 	parameters := false

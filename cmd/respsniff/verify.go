@@ -7,9 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
@@ -57,9 +54,9 @@ the present result, of all rules.`,
 			if o.write && o.analyze.filter.Active() {
 				return usagef("verify: --write makes expectations of all rules: leave out --rule, --not-rule and --min-severity")
 			}
-			captures, err := expectedCaptures(names, o.write)
+			captures, err := gate.Captures(names, o.write)
 			if err != nil {
-				return err
+				return unreadable(err)
 			}
 			var worst error
 			for _, c := range captures {
@@ -87,7 +84,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	if err != nil {
 		return err
 	}
-	path := expectationPath(name)
+	path := gate.ExpectationPath(name)
 	if o.write {
 		if err := wholefile.Write(path, o.force, gate.Expect(doc).Write); err != nil {
 			if errors.Is(err, fs.ErrExist) {
@@ -142,71 +139,6 @@ func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r 
 		return &exitError{code: code}
 	}
 	return nil
-}
-
-// captureEndings are the names under which captures are looked for in a directory, longest first.
-var captureEndings = []string{".pcapng.zst", ".pcapng.gz", ".pcap.zst", ".pcap.gz", ".cap.gz", ".pcapng", ".pcap", ".cap"}
-
-const expectEnding = ".expect.yaml"
-
-func captureStem(name string) (string, bool) {
-	for _, ending := range captureEndings {
-		if stem, ok := strings.CutSuffix(name, ending); ok {
-			return stem, true
-		}
-	}
-	return strings.TrimSuffix(name, filepath.Ext(name)), false
-}
-
-func expectationPath(capture string) string {
-	stem, _ := captureStem(capture)
-	return stem + expectEnding
-}
-
-// expectedCaptures lists the captures to verify: each named file, and of a directory, at any depth, those with an
-// expectation beside them, or all of them when expectations are to be written. An expectation without its capture is an
-// error: a gate that silently checks less is none.
-func expectedCaptures(names []string, all bool) ([]string, error) {
-	var captures []string
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		if !info.IsDir() {
-			captures = append(captures, name)
-			continue
-		}
-		var found, expectations []string
-		err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			if strings.HasSuffix(path, expectEnding) {
-				expectations = append(expectations, path)
-			} else if _, ok := captureStem(path); ok {
-				found = append(found, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		for _, e := range expectations {
-			if !slices.ContainsFunc(found, func(c string) bool { return expectationPath(c) == e }) {
-				return nil, unreadable(fmt.Errorf("%s: no capture beside it", e))
-			}
-		}
-		for _, c := range found {
-			if all || slices.Contains(expectations, expectationPath(c)) {
-				captures = append(captures, c)
-			}
-		}
-	}
-	if len(captures) == 0 {
-		return nil, unreadable(errors.New("no capture with an expectation beside it: 'respsniff verify --write' makes them"))
-	}
-	return captures, nil
 }
 
 func readExpectation(path string) (*gate.Expectation, error) {

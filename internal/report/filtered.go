@@ -16,41 +16,29 @@ type Filtered struct {
 
 // And returns what two filters left out, one behind the other; either may be nil.
 func (x *Filtered) And(y *Filtered) *Filtered {
-	if x == nil || y == nil {
-		if x == nil {
-			return y
-		}
+	if x == nil {
+		return y
+	}
+	if y == nil {
 		return x
 	}
-	sum := Filtered{slices.Clone(x.By), x.Connections + y.Connections, x.Commands + y.Commands, x.Findings + y.Findings}
-	for _, flag := range y.By {
-		if !slices.Contains(sum.By, flag) {
-			sum.By = append(sum.By, flag)
-		}
-	}
-	return &sum
+	by := slices.Concat(x.By, slices.DeleteFunc(slices.Clone(y.By), func(flag string) bool { return slices.Contains(x.By, flag) }))
+	return &Filtered{by, x.Connections + y.Connections, x.Commands + y.Commands, x.Findings + y.Findings}
 }
-
-// maxBy bounds the flags that a sentence names.
-const maxBy = 8
 
 // String is what was left out in one sentence.
 func (x *Filtered) String() string {
-	by := strings.Join(x.By[:min(len(x.By), maxBy)], ", ")
-	if more := len(x.By) - maxBy; more > 0 {
-		by += fmt.Sprintf(" and %d more", more)
+	by := strings.Join(x.By, ", ")
+	left := "nothing"
+	switch connections := fmt.Sprintf("%s with %s", count(x.Connections, "connection"), count(x.Commands, "command")); {
+	case x.Connections > 0 && x.Findings > 0:
+		left = connections + ", " + count(x.Findings, "finding")
+	case x.Connections > 0:
+		left = connections
+	case x.Findings > 0:
+		left = count(x.Findings, "finding")
 	}
-	var left []string
-	if x.Connections > 0 {
-		left = append(left, fmt.Sprintf("%s with %s", count(x.Connections, "connection"), count(x.Commands, "command")))
-	}
-	if x.Findings > 0 {
-		left = append(left, count(x.Findings, "finding"))
-	}
-	if len(left) == 0 {
-		return "Left out by " + by + ": nothing."
-	}
-	return "Left out by " + by + ": " + strings.Join(left, ", ") + "."
+	return "Left out by " + by + ": " + left + "."
 }
 
 // printable copies x for output.
@@ -61,11 +49,4 @@ func (x *Filtered) printable() *Filtered {
 	y := *x
 	y.By = orEmpty(printables(x.By))
 	return &y
-}
-
-// filtered prints above the verdict what it does not speak of.
-func (t *textWriter) filtered() {
-	if x := t.d.Summary.Filtered; x != nil {
-		t.print(hang("", "  ", Printable(x.String()), textWidth) + "\n")
-	}
 }

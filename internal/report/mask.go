@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -120,12 +119,12 @@ func (m Mask) Document(d *Document) {
 
 func (m Mask) filtered(x *Filtered) *Filtered {
 	y := *x
-	y.By = slices.Clone(x.By)
-	m.texts(y.By)
-	for i, flag := range y.By {
+	y.By = nil
+	for _, flag := range x.By {
 		if m.Keys && strings.HasPrefix(flag, "--key ") {
-			y.By[i] = "--key (masked)"
+			flag = "--key (masked)"
 		}
+		y.By = append(y.By, m.Text(flag))
 	}
 	return &y
 }

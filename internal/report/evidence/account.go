@@ -1,4 +1,4 @@
-package main
+package evidence
 
 import (
 	"fmt"
@@ -11,27 +11,27 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
-// cutAccount says what was written, and why each connection is in it.
-type cutAccount struct {
-	asked     []int64            // by --conn
-	found     []incident.Finding // those asked for
-	witnesses []incident.Finding // others, on whose examples they rest
-	incidents []incident.Incident
-	clients   map[int64]netip.AddrPort // of all connections that were looked at
-	mask      report.Mask
+// Account says what was cut, and why each connection is in it.
+type Account struct {
+	Asked     []int64            // connections, by --conn
+	Found     []incident.Finding // those asked for
+	Witnesses []incident.Finding // others, on whose examples they rest
+	Incidents []incident.Incident
+	Clients   map[int64]netip.AddrPort // of all connections that were looked at
+	Mask      report.Mask
 
-	packets, bytes int64
+	Packets, Bytes int64 // that were written
 }
 
 // maxNumbers bounds the connections that a line lists.
 const maxNumbers = 12
 
-// print writes a line on the whole, and one for each reason.
-func (c *cutAccount) print(w io.Writer, path string, conns []int64) error {
+// Write writes a line on the whole, and one for each reason.
+func (c *Account) Write(w io.Writer, path string, conns []int64) error {
 	if path == "-" {
 		path = "standard output"
 	}
-	lines := fmt.Sprintf("wrote %s: %s, %s, %s\n", report.Printable(path), plural(int64(len(conns)), "connection"), plural(c.packets, "packet"), plural(c.bytes, "byte"))
+	lines := fmt.Sprintf("wrote %s: %s, %s, %s\n", report.Printable(path), plural(int64(len(conns)), "connection"), plural(c.Packets, "packet"), plural(c.Bytes, "byte"))
 	var reasons []string
 	of := map[string][]int64{}
 	for _, conn := range conns {
@@ -41,7 +41,7 @@ func (c *cutAccount) print(w io.Writer, path string, conns []int64) error {
 		}
 		of[reason] = append(of[reason], conn)
 	}
-	if len(c.found) == 0 {
+	if len(c.Found) == 0 {
 		reasons = nil // all were asked for by number
 	}
 	for _, reason := range reasons {
@@ -62,32 +62,32 @@ func (c *cutAccount) print(w io.Writer, path string, conns []int64) error {
 }
 
 // reason says why a connection was cut: the first reason that there is.
-func (c *cutAccount) reason(conn int64) string {
-	if slices.Contains(c.asked, conn) {
+func (c *Account) reason(conn int64) string {
+	if slices.Contains(c.Asked, conn) {
 		return "asked for by --conn"
 	}
 	shows := func(f *incident.Finding) bool {
 		return slices.ContainsFunc(f.Examples, func(e incident.Example) bool { return e.Conn == conn })
 	}
-	for i := range c.found {
-		if f := &c.found[i]; shows(f) {
+	for i := range c.Found {
+		if f := &c.Found[i]; shows(f) {
 			return fmt.Sprintf("example of %s %s (%s)", f.Rule, f.Name, f.Fingerprint)
 		}
 	}
-	for i := range c.witnesses {
-		f := &c.witnesses[i]
+	for i := range c.Witnesses {
+		f := &c.Witnesses[i]
 		if !shows(f) {
 			continue
 		}
-		for j := range c.found {
-			if together(c.incidents, c.found[j].Fingerprint, f.Fingerprint) {
-				return fmt.Sprintf("%s %s, of the same incident as %s (%s)", f.Rule, f.Name, c.found[j].Rule, f.Fingerprint)
+		for j := range c.Found {
+			if together(c.Incidents, c.Found[j].Fingerprint, f.Fingerprint) {
+				return fmt.Sprintf("%s %s, of the same incident as %s (%s)", f.Rule, f.Name, c.Found[j].Rule, f.Fingerprint)
 			}
 		}
 		return fmt.Sprintf("%s %s of the same client or server, on which the judgement rests (%s)", f.Rule, f.Name, f.Fingerprint)
 	}
-	if client, ok := c.clients[conn]; ok {
-		return fmt.Sprintf("of client %s: the judgement rests on its read timeout, or on how it uses connections", c.mask.Addr(client.Addr()))
+	if client, ok := c.Clients[conn]; ok {
+		return fmt.Sprintf("of client %s: the judgement rests on its read timeout, or on how it uses connections", c.Mask.Addr(client.Addr()))
 	}
 	return "the judgement rests on it"
 }
@@ -107,16 +107,4 @@ func plural(n int64, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// countingWriter counts what goes through.
-type countingWriter struct {
-	w io.Writer
-	n *int64
-}
-
-func (c countingWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	*c.n += int64(n)
-	return n, err
 }
