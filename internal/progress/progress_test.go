@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // file writes a capture of n packets, 64 bytes each, a millisecond apart.
-func file(t *testing.T, n int, compressed bool) string {
+func file(t *testing.T, n int, compressed bool, later ...time.Duration) string {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := capture.NewWriter(&b, capture.WriterOptions{})
@@ -23,6 +24,9 @@ func file(t *testing.T, n int, compressed bool) string {
 		t.Fatal(err)
 	}
 	at := capture.TimeOf(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	for _, d := range later {
+		at = at.Add(d)
+	}
 	for i := range n {
 		p := capture.Packet{Time: at.Add(time.Duration(i) * time.Millisecond), Data: make([]byte, 64), Length: 64, Link: 1}
 		if err := w.Write(p, ""); err != nil {
@@ -67,13 +71,25 @@ func TestMeterShowsShareAndRest(t *testing.T) {
 	if len(lines) != 39 {
 		t.Errorf("%d lines of 39 looks: %q", len(lines), lines)
 	}
-	for _, line := range lines {
-		if !form.MatchString(line) {
+	for i, line := range lines {
+		m := form.FindStringSubmatch(line)
+		if m == nil {
 			t.Errorf("%s", line)
+			continue
 		}
-	}
-	if !strings.Contains(lines[len(lines)-1], " 9") && !strings.Contains(lines[len(lines)-1], "100 %") {
-		t.Errorf("at the end: %s", lines[len(lines)-1])
+		percent, _ := strconv.ParseFloat(m[1], 64)
+		left, err := time.ParseDuration(strings.NewReplacer(" s", "s", " min ", "m").Replace(m[2]))
+		if err != nil {
+			t.Error(err)
+		}
+		// The share is rounded down: the rest lies between what it and the next one give.
+		spent := 31 * float64(i+1)
+		if least, most := spent*(99-percent)/(percent+1), spent*(100-percent)/max(percent, 0.1); left.Seconds() < least-1 || left.Seconds() > most+1 {
+			t.Errorf("after %v s: %s: want %.0f to %.0f s", spent, line, least, most)
+		}
+		if i == len(lines)-1 && percent < 90 {
+			t.Errorf("at the end: %s", line)
+		}
 	}
 	// Each 30 s only.
 	if n := strings.Count(run(t, &Meter{}, 7*time.Second, path), "\n"); n != 39/5 {
@@ -81,6 +97,15 @@ func TestMeterShowsShareAndRest(t *testing.T) {
 	}
 	if out := run(t, &Meter{Quiet: true}, time.Minute, path); out != "" {
 		t.Errorf("quiet: %q", out)
+	}
+}
+
+// TestMeterCountsFilesThatAreOver: of two files, one after the other, the second begins at half.
+func TestMeterCountsFilesThatAreOver(t *testing.T) {
+	one, two := file(t, 20000, false), file(t, 20000, false, time.Hour)
+	lines := strings.Split(strings.TrimSpace(run(t, &Meter{}, time.Minute, one, two)), "\n")
+	if last := lines[len(lines)-1]; !regexp.MustCompile(`: (9\d|100) %, `).MatchString(last) {
+		t.Errorf("at the end: %s", last)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -41,6 +42,9 @@ func TestSorter(t *testing.T) {
 			}
 			if tc.records >= 20000 && len(s.runs) < 2 || tc.memory >= 1<<20 && len(s.runs) > 0 {
 				t.Errorf("%d runs", len(s.runs))
+			}
+			if named, _ := filepath.Glob(filepath.Join(dir, "*")); len(named) > 0 && runtime.GOOS != "windows" {
+				t.Errorf("names that a killed run would leave: %v", named)
 			}
 			slices.SortStableFunc(want, func(a, b one) int { return int(a.at - b.at) })
 			i := 0
