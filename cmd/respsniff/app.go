@@ -90,7 +90,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	root.SetHelpCommandGroupID(groupLearn)
 	root.SetCompletionCommandGroupID(groupLearn)
 	root.AddCommand(newManCommand(), newParametersTopic())
-	root.SetGlobalNormalizationFunc(byRuleName())
+	root.SetGlobalNormalizationFunc(byRuleName)
 	root.SetUsageFunc(func(c *cobra.Command) error { return usageOf(c, columns(a.stdout)) })
 	for _, c := range root.Commands() {
 		classify(c)

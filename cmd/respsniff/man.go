@@ -46,14 +46,14 @@ func pageOfParameters(root *cobra.Command) {
 // tables are the indented lines of a topic. In a man page, which is made of Markdown, they must not be filled.
 var tables = regexp.MustCompile(`(\n  [^\n]*)+`)
 
-// topicPages writes the topics of help, which GenManTree leaves out.
+// topicPages writes the topics of help, of which there is one: GenManTree leaves them out.
 func topicPages(root *cobra.Command, header doc.GenManHeader, dir string) error {
 	for _, c := range root.Commands() {
 		if !c.IsAdditionalHelpTopicCommand() {
 			continue
 		}
 		header.Title = strings.ToUpper(root.Name() + "-" + c.Name())
-		c.Long = tables.ReplaceAllStringFunc(c.Long, func(table string) string {
+		c.Long = tables.ReplaceAllStringFunc(parametersPage(), func(table string) string {
 			return "\n" + strings.ReplaceAll(table, "\n  ", "\n      ")
 		})
 		var page bytes.Buffer

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,33 +50,31 @@ func (r ruleParams) apply(o *analysis.Options) error {
 	return nil
 }
 
+var usualParameter = regexp.MustCompile(`^rs\d+\.[a-z_]+$`)
+
 // byRuleName lets a parameter's rule go by its name, and be written in any case: --dirty-reuse.min_gap is
 // --rs101.min_gap.
-func byRuleName() func(*pflag.FlagSet, string) pflag.NormalizedName {
-	ids := map[string]string{}
-	for _, d := range detectors.All() {
-		id := strings.ToLower(d.ID)
-		ids[id], ids[d.Name] = id, id
-	}
-	return func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if rule, param, ok := strings.Cut(name, "."); ok {
-			if id, known := ids[strings.ToLower(rule)]; known {
-				return pflag.NormalizedName(parameterName(id, strings.ToLower(param)))
-			}
-		}
+func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	rule, param, ok := strings.Cut(name, ".")
+	if !ok || usualParameter.MatchString(name) { // as all are at the start of the program
 		return pflag.NormalizedName(name)
 	}
+	if d, err := detectors.Named(rule); err == nil {
+		name = parameterName(d.ID, strings.ToLower(param))
+	}
+	return pflag.NormalizedName(name)
 }
 
 // newParametersTopic makes the page of 'respsniff help parameters'.
 func newParametersTopic() *cobra.Command {
-	return &cobra.Command{
+	topic := &cobra.Command{
 		Use:   "parameters",
 		Short: "The parameters of rules: --rs101.min_gap and others",
 
 		DisableFlagsInUseLine: true,
-		Long:                  parametersPage(),
 	}
+	topic.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), parametersPage()) })
+	return topic
 }
 
 func parametersPage() string {
