@@ -33,14 +33,15 @@ func newAnalyzeCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "analyze FILE... | DIR | -",
 		Short: "Find desyncs, leaks and faults in captures",
-		Long: `Analyze reads capture files and prints what is wrong with the Redis traffic in them: ranked findings with
-evidence. Several files are one capture in time order, as 'tcpdump -C' leaves them, unless --separate is given.
+		Long: `Analyze reads capture files and prints what is wrong with the Redis traffic in them: ranked findings
+with evidence. Several files are one capture in time order, as 'tcpdump -C' leaves them, unless
+--separate is given.
 
-Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not read whole; 3 usage; 4 internal error.`,
+Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not read whole; 3 usage;
+4 internal error.`,
 		Example: `  respsniff analyze redis.pcap
   tcpdump -i any -s 0 -U -w - port 6379 | respsniff analyze -
   respsniff analyze ring/ -o text -o json=report.json --fail-on critical`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -59,12 +60,13 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 			return o.verdict.exit(doc)
 		},
 	}
+	takesFiles(cmd)
+	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
 	o.input.add(cmd)
 	o.filter.add(cmd, true)
 	o.output.add(cmd, report.Formats)
 	o.verdict.add(cmd)
 	o.baseline.add(cmd)
-	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
 	return cmd
 }
 

@@ -43,16 +43,18 @@ func (o *outputFlags) add(cmd *cobra.Command, formats []report.Format) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.specs, "output", "o", []string{"text"}, "`FORMAT[=PATH]`, repeatable: "+strings.Join(words, ", "))
 	f.BoolVar(&o.force, "force", false, "overwrite output files")
-	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
-	f.StringVar(&o.clock, "time", "abs", "times in text: abs, rel, delta or epoch")
+	f.StringVar(&o.color, "color", "auto", "`WHEN` text has colours: auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
+	f.StringVar(&o.clock, "time", "abs", "`STYLE` of times in text: abs, rel, delta or epoch")
 	o.addZone(cmd)
+	under(cmd, headOutput)
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoSpace)))
 	must(cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("time", cobra.FixedCompletions([]string{"abs", "rel", "delta", "epoch"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (o *outputFlags) addZone(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.zone, "tz", "Local", "time zone of text, of --since and of captures in text form: Local, UTC or Area/City")
+	cmd.Flags().StringVar(&o.zone, "tz", "Local", "time `ZONE` of text, of --since and of captures in text form: Local, UTC or Area/City")
+	under(cmd, headOutput)
 }
 
 // must is for mistakes that only a programmer can make.
@@ -185,7 +187,7 @@ func (a *app) colored(choice string) bool {
 	if v, _ := a.env("TERM"); v == "dumb" {
 		return false
 	}
-	return isTerminal(a.stdout)
+	return columns(a.stdout) > 0
 }
 
 // rowOutputs opens the destinations of pairs and conns, which write rows as they come. done ends the files: with all

@@ -15,8 +15,8 @@ func newRenderCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render SAVED.json | -",
 		Short: "Make any report from a saved run",
-		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format. The exit code
-is that of the saved run.`,
+		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format.
+The exit code is that of the saved run.`,
 		Example: `  respsniff render run.json -o html=run.html -o text`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -62,7 +62,7 @@ func readDocument(a *app, name string) (*report.Document, error) {
 	return doc, nil
 }
 
-// keep leaves the findings that the filter wants.
+// keep leaves the findings that the filter wants, and notes what it left out.
 func keep(doc *report.Document, f *filterFlags) error {
 	if err := f.begin(doc.Summary.First); err != nil {
 		return err
@@ -74,5 +74,6 @@ func keep(doc *report.Document, f *filterFlags) error {
 			doc.Findings = append(doc.Findings, all[i])
 		}
 	}
+	doc.Summary.Filtered = doc.Summary.Filtered.And(f.LeftOut(int64(len(all) - len(doc.Findings))))
 	return nil
 }

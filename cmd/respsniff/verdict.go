@@ -19,9 +19,14 @@ type verdictFlags struct {
 
 func (v *verdictFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&v.failOn, "fail-on", "high", "least severity that makes the exit code 1: none, low, medium, high or critical")
-	f.BoolVar(&v.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	f.StringVar(&v.failOn, "fail-on", "high", "least `SEVERITY` that makes the exit code 1: none, low, medium, high or critical")
+	addAllowIncomplete(cmd, &v.allowIncomplete)
 	must(cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"none", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func addAllowIncomplete(cmd *cobra.Command, allow *bool) {
+	cmd.Flags().BoolVar(allow, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	under(cmd, headExit)
 }
 
 func (v *verdictFlags) check() error {

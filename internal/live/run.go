@@ -71,6 +71,7 @@ type run struct {
 	stopped  bool            // a limit of the run was reached
 	reported map[string]bool // early, by fingerprint: text shows the facts of a finding once
 	findings []incident.Finding
+	unwanted int64 // findings that the filter left out
 	faults   []error
 }
 
@@ -117,6 +118,8 @@ func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, err
 			l.fault(err)
 		case l.o.Filter.Finding(&f):
 			l.finding(&f)
+		case !f.Early:
+			l.unwanted++
 		}
 	}
 	again = l.renew && !l.stopped && ctx.Err() == nil
@@ -192,7 +195,7 @@ func (l *run) fault(err error) {
 // restart gives up what the analysis holds, but for what the next one takes over: the findings come again at its end.
 func (l *run) restart() {
 	l.restarts++
-	l.findings = nil
+	l.findings, l.unwanted = nil, 0
 	l.log.Warn("memory is short: the analysis began anew; connections that are open now are followed from here on")
 }
 
@@ -201,6 +204,7 @@ func (l *run) document() *report.Document {
 	l.readDrops()
 	d := &report.Document{Tool: l.o.Tool, Complete: true, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
 	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
+	d.Summary.Filtered = l.o.Filter.LeftOut(l.unwanted)
 	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })
 	d.Reach(l.reached()...)
 	for _, err := range l.faults {

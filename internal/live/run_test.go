@@ -124,10 +124,15 @@ const restartAfter = 15 * time.Second
 // reportOf runs the packets and returns the report, as written. The analysis begins anew in the middle if restart is set.
 func reportOf(t *testing.T, text string, restart bool) (*report.Document, []byte) {
 	t.Helper()
+	return filteredReport(t, text, restart, &filter.Filter{})
+}
+
+func filteredReport(t *testing.T, text string, restart bool, f *filter.Filter) (*report.Document, []byte) {
+	t.Helper()
 	source := writtenSource(t, []byte(text))
 	var out bytes.Buffer
 	o := &Options{
-		Filter: &filter.Filter{}, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out,
+		Filter: f, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out,
 		Outputs: []Output{{Format: report.NDJSON}}, Analysis: analysis.Options{
 			Policies: map[netip.Addr]client.Policy{{}: client.PolicyLockstep}, ReadTimeouts: map[netip.Addr]time.Duration{{}: 400 * time.Millisecond},
 		},
@@ -326,5 +331,21 @@ func TestLimitsOfEvidence(t *testing.T) {
 	}
 	if r := k.limits.set.Reached(); len(r) != 1 || r[0].Hits != 9 || len(k.recent.shelves) != maxRecentKeys {
 		t.Errorf("reached %+v, %d servers kept", r, len(k.recent.shelves))
+	}
+}
+
+// TestFilterSaysWhatItLeavesOut: the report of a live run counts what its filter left out once, restarts or not.
+func TestFilterSaysWhatItLeavesOut(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		all, _ := reportOf(t, twoLots, restart)
+		d, _ := filteredReport(t, twoLots, restart, &filter.Filter{NotRules: []string{"dirty-reuse"}})
+		x := d.Summary.Filtered
+		if x == nil || x.Findings != int64(len(all.Findings)-len(d.Findings)) || x.Findings == 0 || x.Connections != 0 {
+			t.Errorf("restart %t: %+v of %d findings, %d left", restart, x, len(all.Findings), len(d.Findings))
+		}
+		other, _ := filteredReport(t, twoLots, restart, &filter.Filter{Clients: []string{"10.0.0.9"}})
+		if x := other.Summary.Filtered; x == nil || x.Connections < 13 || all.Summary.Filtered != nil {
+			t.Errorf("restart %t: of another client: %+v", restart, x)
+		}
 	}
 }

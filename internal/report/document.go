@@ -150,7 +150,8 @@ type Summary struct {
 	Clients     int64
 	Servers     int64
 	First, Last capture.Time
-	Suppressed  int64 // claims suppressed, since their confidence is below one half: counted, not printed
+	Suppressed  int64     // claims suppressed, since their confidence is below one half: counted, not printed
+	Filtered    *Filtered // what filters left out; nil without filters
 }
 
 // Duration returns the time that the capture spans.

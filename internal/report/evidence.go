@@ -206,9 +206,10 @@ func tallyText(ts []incident.Tally) string {
 	return strings.Join(words, ", ")
 }
 
-// TsharkLine returns the command that shows the frames of an example, ready for a POSIX shell.
+// TsharkLine returns the command that shows the frames of an example, ready for a POSIX shell. What came from standard
+// input has no name that could be read again.
 func TsharkLine(file, filter string) string {
-	if file == "" {
+	if file == "" || file == "-" {
 		file = "FILE"
 	}
 	return "tshark -r " + shellQuote(file) + " -Y " + shellQuote(filter)

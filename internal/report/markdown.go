@@ -18,7 +18,11 @@ func WriteMarkdown(w io.Writer, d *Document, o Options) error {
 	}
 	d = m.clock.document(d)
 	word, sentence := Verdict(d)
-	m.printf("# respsniff: %s\n\n%s\n\n", md(word), md(sentence))
+	m.printf("# respsniff: %s\n\n", md(word))
+	if x := d.Summary.Filtered; x != nil {
+		m.printf("%s\n\n", md(x.String()))
+	}
+	m.printf("%s\n\n", md(sentence))
 	for i := range d.Input {
 		in := &d.Input[i]
 		m.printf("- %s: %s", mdCode(in.File), count(in.Packets, "packet"))

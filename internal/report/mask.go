@@ -72,8 +72,11 @@ func (m Mask) Key(key []byte) string {
 	return Shorten(Printable(string(key)), KeyWidth)
 }
 
-// Document masks the addresses in d.
+// Document masks the addresses in d, and the keys that a filter names.
 func (m Mask) Document(d *Document) {
+	if d.Summary.Filtered != nil {
+		d.Summary.Filtered = m.filtered(d.Summary.Filtered)
+	}
 	if !m.Addresses {
 		return
 	}
@@ -112,6 +115,18 @@ func (m Mask) Document(d *Document) {
 			s.Latency[i].Client = m.Text(s.Latency[i].Client)
 		}
 	}
+}
+
+func (m Mask) filtered(x *Filtered) *Filtered {
+	y := *x
+	y.By = nil
+	for _, flag := range x.By {
+		if m.Keys && strings.HasPrefix(flag, "--key ") {
+			flag = "--key (masked)"
+		}
+		y.By = append(y.By, m.Text(flag))
+	}
+	return &y
 }
 
 func (m Mask) example(e *incident.Example) {

@@ -23,6 +23,9 @@ func WriteText(w io.Writer, d *Document, o Options) error {
 	}
 	d = o.Clock.document(d)
 	t := &textWriter{w: bufio.NewWriter(w), d: d, o: o}
+	if x := d.Summary.Filtered; x != nil { // above the verdict, which does not speak of it
+		t.print(hang("", "  ", Printable(x.String()), textWidth) + "\n")
+	}
 	t.verdict()
 	t.inputs()
 	quality, traffic := d.split()

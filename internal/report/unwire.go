@@ -28,6 +28,7 @@ func (w *documentWire) document() (*Document, error) {
 	d.Summary = Summary{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
 		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Suppressed: s.Suppressed,
+		Filtered: s.Filtered,
 	}
 	var err error
 	if d.Incidents, err = unwireStories(w.Stories); err != nil {

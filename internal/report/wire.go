@@ -52,6 +52,7 @@ type summaryWire struct {
 	Last        *Stamp         `json:"last,omitempty"`
 	Seconds     float64        `json:"seconds"`
 	Suppressed  int64          `json:"unsaid"`
+	Filtered    *Filtered      `json:"filtered,omitempty"`
 	Findings    map[string]int `json:"findings"` // by severity
 }
 
@@ -159,7 +160,7 @@ func (d *Document) wire() documentWire {
 	w.Summary = summaryWire{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
 		Clients: s.Clients, Servers: s.Servers, First: stamp(s.First), Last: stamp(s.Last),
-		Seconds: s.Duration().Seconds(), Suppressed: s.Suppressed, Findings: map[string]int{},
+		Seconds: s.Duration().Seconds(), Suppressed: s.Suppressed, Filtered: s.Filtered.printable(), Findings: map[string]int{},
 	}
 	for sev := incident.Info; sev <= incident.Critical; sev++ {
 		w.Summary.Findings[sev.String()] = 0

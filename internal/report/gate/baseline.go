@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
@@ -49,6 +50,9 @@ func ReadBaseline(r io.Reader) (*Baseline, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		if rule, err := detectors.Named(a.Rule); err == nil {
+			a.Rule = rule.ID
 		}
 	}
 	return &b, nil

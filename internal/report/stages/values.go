@@ -1,7 +1,6 @@
-package main
+package stages
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,48 +11,16 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// valueDecoders are the decoders of one connection, for dump only: the analysis has its own.
-type valueDecoders struct {
+// Values are the decoders of one connection, apart from those of the analysis. Each direction is decoded by itself. The client
+// is whoever opened the connection, or else the first to send bytes that begin a command.
+type Values struct {
 	known   bool
 	client  reassembly.Side
 	request resp.RequestDecoder
 	reply   resp.ReplyDecoder
 }
 
-// dumpValues decodes each direction by itself. The client is whoever opened the connection, or else the first to send
-// bytes that begin a command.
-func dumpValues(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
-	for s, err := range p.segments(ctx) {
-		if err != nil {
-			return err
-		}
-		d, ok := s.Conn.Tag.(*valueDecoders)
-		if !ok {
-			d = &valueDecoders{}
-			s.Conn.Tag = d
-		}
-		if s.End != reassembly.NotEnded || s.Length == 0 && s.Missing == 0 {
-			continue
-		}
-		if !d.known && s.Length > 0 {
-			d.begin(s)
-		}
-		ok, err := wantedSegment(p, f, s)
-		if err != nil {
-			return err
-		}
-		out := w
-		if !ok {
-			out = io.Discard
-		}
-		if err := d.values(s, out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *valueDecoders) begin(s *reassembly.Segment) {
+func (d *Values) begin(s *reassembly.Segment) {
 	d.known = true
 	switch {
 	case s.Conn.Start != reassembly.MidStream:
@@ -65,7 +32,11 @@ func (d *valueDecoders) begin(s *reassembly.Segment) {
 	}
 }
 
-func (d *valueDecoders) values(s *reassembly.Segment, w io.Writer) error {
+// Write writes the values that end in a segment.
+func (d *Values) Write(w io.Writer, s *reassembly.Segment) error {
+	if !d.known && s.Length > 0 {
+		d.begin(s)
+	}
 	unseen := s.Length - len(s.Payload)
 	place := fmt.Sprintf("%s conn=%d frame=%d", report.Stamp(s.Time), s.Conn.ID, s.Frame)
 	if s.From != d.client {
