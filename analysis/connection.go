@@ -23,6 +23,8 @@ type Session struct {
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
+
+	longest time.Duration // wait for a reply, since the last command
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
@@ -33,7 +35,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment) {
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
 	s.reader = reader.Conn{Conn: &s.caller, Judging: run.judging, Chance: 1, Unread: unread, Batch: s.reader.Batch[:0]}
 	s.run = run
-	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
+	s.topo, s.facts, s.longest = cluster.NodeConn{}, pools.ConnFacts{}, 0
 	s.facts.Begin(run.links, s.ID)
 }
 
@@ -124,6 +126,7 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
+	s.run.waits.usedAgain(s)
 	s.command(ex, req)
 	if s.caller.Continues(ex, start) {
 		return
@@ -136,6 +139,7 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
+	s.run.waits.waited(s, ex)
 	s.answered(ex, r)
 }
 
