@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
@@ -160,6 +162,25 @@ func TestThirtyClientsAreOneIncident(t *testing.T) {
 	for i := range d.Findings {
 		if f := &d.Findings[i]; f.Incident != 1 {
 			t.Errorf("%s of %s is of incident %d", f.Rule, f.Client, f.Incident)
+		}
+	}
+}
+
+// TestListOfRulesIsWhole: in a pipe no line is cut; a terminal gets lines that fit.
+func TestListOfRulesIsWhole(t *testing.T) {
+	r := runApp(t, nil, "", "explain")
+	for _, d := range detectors.All() {
+		if !strings.Contains(r.out, d.Summary+"\n") {
+			t.Errorf("%s is cut", d.ID)
+		}
+	}
+	var b strings.Builder
+	if err := listRules(&b, detectors.All(), 80); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d characters: %s", n, line)
 		}
 	}
 }

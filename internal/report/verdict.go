@@ -168,7 +168,7 @@ func (d *Document) faultText(in *incident.Incident, but string) string {
 		text += "; and " + Count(int64(more), "more incident")
 	}
 	if !d.Complete {
-		text += "; the input was not read whole"
+		text += "; " + d.incomplete()
 	}
 	return text + but + "."
 }
