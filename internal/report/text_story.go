@@ -106,8 +106,10 @@ func (t *textWriter) outlines(in *incident.Incident) {
 	case left <= 0:
 	case len(in.Others) > most:
 		t.printf("  and %s: --incident %d\n", CountAs(int64(left), "more connection", "more connections"), in.ID)
-	default:
+	case in.Class == incident.Desync:
 		t.printf("  and %s: respsniff conns --dirty\n", CountAs(int64(left), "more connection", "more connections"))
+	default:
+		t.printf("  and %s\n", CountAs(int64(left), "more connection", "more connections"))
 	}
 }
 
