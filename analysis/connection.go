@@ -23,6 +23,8 @@ type Session struct {
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
+
+	longest time.Duration // wait for a reply, since the last command
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
@@ -33,7 +35,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment) {
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
 	s.reader = reader.Conn{Conn: &s.caller, Judging: run.judging, Chance: 1, Unread: unread, Batch: s.reader.Batch[:0]}
 	s.run = run
-	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
+	s.topo, s.facts, s.longest = cluster.NodeConn{}, pools.ConnFacts{}, 0
 	s.facts.Begin(run.links, s.ID)
 }
 
@@ -131,6 +133,7 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
 	r := s.run
+	r.waits.usedAgain(s)
 	if r.summary.Commands++; s.CommandCount == 1 {
 		s.first()
 	}
@@ -151,6 +154,7 @@ func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
 	run := s.run
+	run.waits.waited(s, ex)
 	run.summary.Replies++
 	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
 		run.emitAnswered(s, ex, r)

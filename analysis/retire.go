@@ -9,13 +9,17 @@ import (
 func (s *Session) retire() {
 	r := s.run
 	s.reader.Forget()
+	row := s.summary()
+	if row.End == "open" {
+		r.register.StillOpen(s.ID)
+	}
 	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
-		r.findings.lostPlace(d)
+		r.findings.lostPlace(d, &row, r.File)
 		s.reportDesync()
 		r.judging.Kept -= len(d.Abandoned)
 	}
-	r.closed(s.summary())
+	r.closed(row)
 	r.live--
 	r.sessions.Put(s)
 }

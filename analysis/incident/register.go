@@ -47,10 +47,10 @@ type reporting struct {
 
 // registerBounds are the limits of what a register keeps.
 type registerBounds struct {
-	findings, further, notes, labels, waits, outcomes *bound.Bound
-	conns, allConns                                   *bound.Bound // of one finding, and of all together
-	taken                                             *bound.Bound // numbers of connections from an earlier run
-	marks                                             *bound.Bound // nil: not asked for
+	findings, further, notes, labels, waits, outcomes, open *bound.Bound
+	conns, allConns                                         *bound.Bound // of one finding, and of all together
+	taken                                                   *bound.Bound // numbers of connections from an earlier run
+	marks                                                   *bound.Bound // nil: not asked for
 }
 
 func boundsOfRegister(set *bound.Set) registerBounds {
@@ -70,6 +70,7 @@ func boundsOfRegister(set *bound.Set) registerBounds {
 			Hides: "that a connection counts twice in a finding: once as of before the restart, once as of after it",
 		}),
 		outcomes: set.New(bound.Bound{Name: "desynchronised connections remembered for causes", Limit: 1 << 12, Hides: "further connections to show an incident on"}),
+		open:     set.New(bound.Bound{Name: "open connections remembered for incidents", Limit: 1 << 16, Hides: "how many connections of an incident are still open"}),
 	}
 }
 

@@ -54,7 +54,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 			if err != nil {
 				return err
 			}
-			if err := o.output.write(a, doc, o.verdict.fails); err != nil {
+			if err := o.output.write(a, doc, o.verdict.gate()); err != nil {
 				return err
 			}
 			return o.verdict.exit(doc)
@@ -65,6 +65,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 	o.input.add(cmd)
 	o.filter.add(cmd, true)
 	o.output.add(cmd, report.Formats)
+	o.output.shown.add(cmd)
 	o.verdict.add(cmd)
 	o.baseline.add(cmd)
 	return cmd
@@ -98,14 +99,21 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if o.keepConns {
 		p.run.KeepConns(o.connsLoss)
 	}
+	filter := o.filter // of this capture: times of day are of its first day
+	matched := matcher{filter: &filter}
+	if filter.ChoosesCommands() {
+		watchers = append(watchers, matched.see)
+	}
+
 	if len(watchers) == 0 {
 		p.run.ForRules()
 	}
-	filter := o.filter // of this capture: times of day are of its first day
-
 	packets := p.progress.Batches(ctx, p.source)
 	segments := p.assembler.Batched(packets)
-	events := filter.Events(p.tally.Events(p.run.Events(segments)))
+	if filter.ChoosesConnections() {
+		p.tally.OnlyChosen()
+	}
+	events := p.tally.Events(filter.Events(p.run.Events(segments)))
 	var kept []incident.Finding
 	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
@@ -117,6 +125,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	doc := p.document()
 	doc.Reach(tally.Reached(filter.Bounds())...)
 	doc.Findings = kept
+	doc.Summary.Unmatched = filter.ChoosesCommands() && !matched.any
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
 	}
@@ -204,7 +213,7 @@ func (o *analyzeOptions) each(ctx context.Context, a *app, names []string) error
 		}
 		doc, err := o.analyze(ctx, a, []string{name})
 		if err == nil {
-			if err = o.output.write(a, doc, o.verdict.fails); err != nil {
+			if err = o.output.write(a, doc, o.verdict.gate()); err != nil {
 				return err
 			}
 			err = o.verdict.exit(doc)

@@ -62,10 +62,10 @@ func TestAnalyzeExitFollowsFindings(t *testing.T) {
 	if r := runApp(t, nil, "", "analyze", "--rule", "RS3", bad); r.code != exitClean {
 		t.Errorf("--rule RS3: exit code %d\n%s", r.code, r.out)
 	}
-	if r := runApp(t, nil, "", "analyze", "--client", "10.9.9.9", bad); r.code != exitClean {
+	if r := runApp(t, nil, "", "analyze", "--client", "10.9.9.9", bad); r.code != exitIncomplete || !strings.Contains(r.out, "NOTHING MATCHED") {
 		t.Errorf("another client: exit code %d\n%s", r.code, r.out)
 	}
-	if r := runApp(t, nil, "", "analyze", "--separate", good, bad); r.code != exitFindings || strings.Count(r.out, "What this tool cannot see") != 2 {
+	if r := runApp(t, nil, "", "analyze", "--separate", good, bad); r.code != exitFindings || strings.Count(r.out, "\nUnseen ") != 2 {
 		t.Errorf("--separate: exit code %d\n%s", r.code, r.out)
 	}
 	if r := runApp(t, nil, "", "analyze", "--separate", good, "/no/such.pcap"); r.code != exitIncomplete {
@@ -80,7 +80,7 @@ func TestAnalyzeExitFollowsFindings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := runApp(t, nil, "", "analyze", "--separate", folder); r.code != exitFindings || strings.Count(r.out, "What this tool cannot see") != 2 {
+	if r := runApp(t, nil, "", "analyze", "--separate", folder); r.code != exitFindings || strings.Count(r.out, "\nUnseen ") != 2 {
 		t.Errorf("--separate with a folder: exit code %d\n%s", r.code, r.out)
 	}
 	if r := runApp(t, nil, "", "analyze", "--separate", bad, "/no/such.pcap"); r.code != exitFindings {

@@ -52,7 +52,7 @@ The exit code is 1 if a new finding has at least the severity of --fail-on.`,
 			}
 			after := *sides[1].Doc
 			after.Complete = after.Complete && sides[0].Doc.Complete
-			after.Findings = nil
+			after.Findings, after.Incidents = nil, nil
 			for _, f := range d.New {
 				after.Findings = append(after.Findings, *f)
 			}

@@ -25,14 +25,14 @@ the beginning of IDs, it lists the rules.`,
 		ValidArgsFunction: completeRules,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listRules(a.stdout, detectors.All())
+				return listRules(a.stdout, detectors.All(), columns(a.stdout))
 			}
 			chosen, err := detectors.Select(args[0])
 			if err != nil {
 				return usagef("explain: %w", err)
 			}
 			if len(chosen) > 1 {
-				return listRules(a.stdout, chosen)
+				return listRules(a.stdout, chosen, columns(a.stdout))
 			}
 			d := chosen[0]
 			page := detectors.Page(d.ID)
@@ -45,9 +45,15 @@ the beginning of IDs, it lists the rules.`,
 	}
 }
 
-func listRules(w io.Writer, rules []*analysis.Detector) error {
+// listRules writes a line a rule: cut to the columns of a terminal, whole where there is none (0).
+func listRules(w io.Writer, rules []*analysis.Detector, columns int) error {
 	for _, d := range rules {
-		if _, err := fmt.Fprintf(w, "%-6s %-22s %-9s %s\n", d.ID, d.Name, d.Severity, report.Shorten(d.Summary, 60)); err != nil {
+		head := fmt.Sprintf("%-6s %-22s %-9s ", d.ID, d.Name, d.Severity)
+		summary := d.Summary
+		if columns > 0 {
+			summary = report.Shorten(summary, max(columns-len(head), 16))
+		}
+		if _, err := fmt.Fprintln(w, head+summary); err != nil {
 			return err
 		}
 	}

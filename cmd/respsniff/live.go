@@ -87,6 +87,7 @@ build with cgo only with -Z.`,
 	}
 	o.analyze.filter.add(cmd, true)
 	o.analyze.output.add(cmd, report.Formats)
+	o.analyze.output.shown.add(cmd)
 	o.analyze.verdict.add(cmd)
 	return cmd
 }
@@ -174,7 +175,7 @@ func (o *liveOptions) options(a *app, known analysis.Options) *live.Options {
 	options := &live.Options{
 		Analysis: known, Filter: &o.analyze.filter.Filter, Mask: o.analyze.input.masked(), Memory: int64(a.memory),
 		Packets: o.count, Time: o.maxTime, Interval: o.interval,
-		Force: o.analyze.output.force, Fails: o.analyze.verdict.fails, Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
+		Force: o.analyze.output.force, Gate: o.analyze.verdict.gate(), Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
 		Record: o.record.options(o.analyze.output.force), Evidence: o.evidence.options(), Metrics: o.metrics,
 		User: o.user, KeepRights: o.keepRights,
 	}

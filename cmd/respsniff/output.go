@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/detectors"
-	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/formats"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
 )
@@ -23,6 +23,7 @@ type outputFlags struct {
 	color string
 	clock string
 	zone  string
+	shown shownFlags
 
 	outputs  []output
 	location *time.Location
@@ -126,18 +127,47 @@ func (o *outputFlags) options(a *app, out output) report.Options {
 		Clock: report.Clock{Style: o.style, Zone: o.location},
 		Page:  detectors.Page,
 	}
-	if a.verbose {
+	options.Verbose, options.Incident, options.All = a.verbose, o.shown.incident, o.shown.all
+	if out.path == "" {
+		options.Width = report.TextWidth(columns(a.stdout))
+	}
+	if a.verbose || o.shown.incident > 0 {
 		options.MaxExamples = allExamples
 	}
 	return options
 }
 
-// write writes the document in every format asked for. fails says which findings make the run fail.
-func (o *outputFlags) write(a *app, d *report.Document, fails func(*incident.Finding) bool) error {
+// shownFlags are how much of the incidents text shows.
+type shownFlags struct {
+	incident int
+	all      bool
+}
+
+func (s *shownFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&s.incident, "incident", 0, "text: only the incident of this `NUMBER`, with the evidence of its findings")
+	f.BoolVar(&s.all, "all", false, "text: all incidents with their stories, and all connections of each")
+	under(cmd, headOutput)
+}
+
+// check refuses a number that no incident has.
+func (s *shownFlags) check(d *report.Document) error {
+	if s.incident < 0 || s.incident > len(d.Incidents) {
+		return usagef("--incident %d: the run has %d", s.incident, len(d.Incidents))
+	}
+	return nil
+}
+
+// write judges the document and writes it in every format asked for.
+func (o *outputFlags) write(a *app, d *report.Document, gate report.Gate) error {
+	if err := o.shown.check(d); err != nil {
+		return err
+	}
+	d.Judge(gate)
 	for _, out := range o.outputs {
 		options := o.options(a, out)
-		options.Fails = fails
-		err := o.to(a, out, func(w io.Writer) error { return report.Write(w, out.format, d, options) })
+		options.Gate = gate
+		err := o.to(a, out, func(w io.Writer) error { return formats.Write(w, out.format, d, options) })
 		if err != nil {
 			return err
 		}

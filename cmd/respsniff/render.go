@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -36,13 +38,15 @@ The exit code is that of the saved run.`,
 			if err := keep(doc, &filter); err != nil {
 				return err
 			}
-			if err := out.write(a, doc, verdict.fails); err != nil {
+			rejoin(doc)
+			if err := out.write(a, doc, verdict.gate()); err != nil {
 				return err
 			}
 			return verdict.exit(doc)
 		},
 	}
 	out.add(cmd, report.Formats)
+	out.shown.add(cmd)
 	filter.addFindings(cmd)
 	verdict.add(cmd)
 	return cmd
@@ -76,4 +80,17 @@ func keep(doc *report.Document, f *filterFlags) error {
 	}
 	doc.Summary.Filtered = doc.Summary.Filtered.And(f.LeftOut(int64(len(all) - len(doc.Findings))))
 	return nil
+}
+
+// rejoin makes the incidents of a saved run anew where findings were left out, or it has none: their counts are the least
+// that its findings prove.
+func rejoin(doc *report.Document) {
+	if x := doc.Summary.Filtered; len(doc.Incidents) > 0 && (x == nil || x.Findings == 0) {
+		return
+	}
+	var rules []incident.Rule
+	for _, d := range detectors.All() {
+		rules = append(rules, d.Rule())
+	}
+	doc.Incidents = incident.Join(doc.Findings, rules)
 }

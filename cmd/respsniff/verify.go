@@ -40,6 +40,7 @@ number, or if anything that is not wanted has at least the severity of --fail-on
       conn: 4              # on this connection
     - rule: RS109
   forbid: [RS2, RS302]     # must not fire at any severity
+  empty: true              # no command can be read in it (TLS), as it should be
 
 A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose
 is compared: neither the findings nor the expectations of other rules. --write makes the file from
@@ -107,16 +108,20 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	}
 	e, left := e.Only(o.analyze.filter.expects)
 	r := e.Check(doc, level, p.rulesOn)
+	gate := o.analyze.verdict.gate()
+	gate.Never, gate.AllowEmpty = true, gate.AllowEmpty || e.Empty // what may be found, the expectation says
+	doc.Judge(gate)
 	return o.print(a.stdout, name, doc, r, left)
 }
 
 // print writes the result of one capture and gives the exit code. left counts the expectations that filters left out.
 func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result, left int) error {
+	verdict := doc.Current()
 	word, code := "ok  ", exitClean
 	switch {
 	case !r.OK():
 		word, code = "FAIL", exitFindings
-	case !doc.Complete && !o.analyze.verdict.allowIncomplete:
+	case verdict.Exit != 0:
 		word, code = "CUT ", exitIncomplete
 	}
 	lines := fmt.Sprintf("%s %s\n", word, report.Printable(name))
@@ -126,6 +131,9 @@ func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r 
 			lines += fmt.Sprintf(" Expectations left out: %d.", left)
 		}
 		lines += "\n"
+	}
+	if code == exitIncomplete {
+		lines += "     " + report.Printable(string(verdict.Word)+": "+verdict.Sentence) + "\n"
 	}
 	for _, m := range r.Missing {
 		lines += "     missing: " + report.Printable(m) + "\n"

@@ -97,6 +97,11 @@ func (f *Filter) ChoosesConnections() bool {
 	return len(f.Conns)+len(f.clientSet)+len(f.serverSet) > 0
 }
 
+// ChoosesCommands reports whether some commands of connections that are wanted are left out.
+func (f *Filter) ChoosesCommands() bool {
+	return len(f.Cmds)+len(f.Keys)+len(f.Around) > 0 || f.Since != "" || f.Until != ""
+}
+
 // ChoseNone reports whether connections are chosen and none of those that were seen was wanted.
 func (f *Filter) ChoseNone() bool { return f.ChoosesConnections() && len(f.chosen) == 0 }
 

@@ -111,7 +111,7 @@ func newRun(source Source, o *Options) *run {
 func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, error]) (again bool) {
 	l.begin()
 	segments := l.assembler.Segments(l.pass(packets))
-	events := l.o.Filter.Events(l.watch(l.tally.Events(l.analysis.Events(segments))))
+	events := l.tally.Events(l.o.Filter.Events(l.watch(l.analysis.Events(segments))))
 	for f, err := range l.analysis.Detect(events, detectors.All()) {
 		switch {
 		case err != nil:
@@ -141,6 +141,9 @@ func (l *run) begin() {
 		return analysis.CaptureQuality{Stats: l.assembler.Stats(), Drops: l.drops}
 	})
 	l.tally.Watch(l.analysis, l.assembler)
+	if before == nil && l.o.Filter.ChoosesConnections() {
+		l.tally.OnlyChosen()
+	}
 	if before != nil {
 		l.analysis.Resume(before)
 		runtime.GC()

@@ -30,13 +30,13 @@ func (x *Filtered) And(y *Filtered) *Filtered {
 func (x *Filtered) String() string {
 	by := strings.Join(x.By, ", ")
 	left := "nothing"
-	switch connections := fmt.Sprintf("%s with %s", count(x.Connections, "connection"), count(x.Commands, "command")); {
+	switch connections := fmt.Sprintf("%s with %s", Count(x.Connections, "connection"), Count(x.Commands, "command")); {
 	case x.Connections > 0 && x.Findings > 0:
-		left = connections + ", " + count(x.Findings, "finding")
+		left = connections + ", " + Count(x.Findings, "finding")
 	case x.Connections > 0:
 		left = connections
 	case x.Findings > 0:
-		left = count(x.Findings, "finding")
+		left = Count(x.Findings, "finding")
 	}
 	return "Left out by " + by + ": " + left + "."
 }
@@ -47,6 +47,6 @@ func (x *Filtered) printable() *Filtered {
 		return nil
 	}
 	y := *x
-	y.By = orEmpty(printables(x.By))
+	y.By = orEmpty(Printables(x.By))
 	return &y
 }

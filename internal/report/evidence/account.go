@@ -96,7 +96,7 @@ func (c *Account) reason(conn int64) string {
 func together(incidents []incident.Incident, a, b string) bool {
 	return slices.ContainsFunc(incidents, func(x incident.Incident) bool {
 		has := func(fingerprint string) bool {
-			return slices.ContainsFunc(x.Steps, func(s incident.CauseStep) bool { return slices.Contains(s.Findings, fingerprint) })
+			return slices.ContainsFunc(x.Steps, func(s incident.IncidentStep) bool { return slices.Contains(s.Findings, fingerprint) })
 		}
 		return has(a) && has(b)
 	})

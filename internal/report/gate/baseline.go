@@ -91,7 +91,7 @@ func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner 
 	}
 	for i := range d.Findings {
 		f := &d.Findings[i]
-		if report.IsQuality(f.Rule) || kept[f.Fingerprint] {
+		if incident.IsQuality(f.Rule) || kept[f.Fingerprint] {
 			continue
 		}
 		kept[f.Fingerprint] = true

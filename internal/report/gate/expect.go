@@ -26,6 +26,8 @@ type Expectation struct {
 	Want []Want `yaml:"want,omitempty"`
 	// Forbid lists rules, or beginnings of their IDs ("RS1"), that must not fire at any severity.
 	Forbid []string `yaml:"forbid,omitempty"`
+	// Empty says that no command can be read in the capture, and that this is as it should be.
+	Empty bool `yaml:"empty,omitempty"`
 }
 
 // Want is one rule that must fire. Without a number it must fire at least once.
@@ -87,6 +89,7 @@ func (w *Want) check() error {
 func (e *Expectation) Write(w io.Writer) error {
 	const head = `# What respsniff must find in the capture of the same name: see 'respsniff verify --help'.
 # want: rule, and optionally count, or min and max, conn, command, confidence (at least). forbid: rules that must not fire.
+# empty: no command can be read in it.
 `
 	b, err := yaml.MarshalWithOptions(e, yaml.IndentSequence(true))
 	if err != nil {
@@ -94,6 +97,9 @@ func (e *Expectation) Write(w io.Writer) error {
 	}
 	if len(e.Want) == 0 && len(e.Forbid) == 0 {
 		b = []byte("want: []\n")
+		if e.Empty {
+			b = append(b, "empty: true\n"...)
+		}
 	}
 	_, err = w.Write(append([]byte(head), b...))
 	return err
@@ -108,12 +114,12 @@ func Expect(d *report.Document) *Expectation {
 	}
 	sums := map[string]sum{}
 	for i := range d.Findings {
-		if f := &d.Findings[i]; !report.IsQuality(f.Rule) {
+		if f := &d.Findings[i]; !incident.IsQuality(f.Rule) {
 			s := sums[f.Rule]
 			sums[f.Rule] = sum{s.count + f.Count, max(s.confidence, f.Confidence)}
 		}
 	}
-	e := &Expectation{}
+	e := &Expectation{Empty: d.Summary.Commands == 0}
 	for _, rule := range slices.Sorted(maps.Keys(sums)) {
 		s := sums[rule]
 		e.Want = append(e.Want, Want{Rule: rule, Count: &s.count, Confidence: s.confidence.String()})
@@ -132,7 +138,7 @@ func (r *Result) OK() bool { return len(r.Missing) == 0 && len(r.Unexpected) == 
 
 // Only returns e without what it says about rules that are not chosen, and how many expectations that leaves out.
 func (e *Expectation) Only(chosen func(rule string) bool) (part *Expectation, left int) {
-	part = &Expectation{Forbid: e.Forbid} // a forbidden rule that is not chosen has no findings
+	part = &Expectation{Forbid: e.Forbid, Empty: e.Empty} // a forbidden rule that is not chosen has no findings
 	for _, w := range e.Want {
 		if chosen(w.Rule) {
 			part.Want = append(part.Want, w)
