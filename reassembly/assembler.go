@@ -95,6 +95,9 @@ func (a *Assembler) Batched(batches iter.Seq2[[]capture.Packet, error]) iter.Seq
 // Stats returns the counts so far.
 func (a *Assembler) Stats() Stats { return a.stats }
 
+// Unread returns what the packets without TCP carried. It changes as packets are taken in.
+func (a *Assembler) Unread() Unread { return a.decoder.unread }
+
 // take takes in packets until the consumer stops. The loop is in here because a call for each can be
 // measured.
 func (a *Assembler) take(packets []capture.Packet) {

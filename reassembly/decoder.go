@@ -31,6 +31,7 @@ type decoder struct {
 	fragments fragments
 	rare      *rare // nil until the first such header
 	seed      uint64
+	unread    Unread // nil until the first such packet
 
 	// Of the packet at hand.
 	now       capture.Time

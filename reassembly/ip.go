@@ -158,5 +158,5 @@ func (d *decoder) transport(data []byte) (layer, []byte) {
 		return d.udp(data)
 	}
 	d.stats.NonTCP++
-	return layerDone, nil
+	return d.carries(IPProtocols, uint16(d.proto))
 }

@@ -114,7 +114,7 @@ func (d *decoder) byEtherType(data []byte) (layer, []byte) {
 		}
 	}
 	d.stats.NonIP++
-	return layerDone, nil
+	return d.carries(EtherTypes, d.etherType)
 }
 
 // null reads the address family that BSD loopback (DLT_NULL, in the byte order of the capturing host) and OpenBSD
@@ -160,7 +160,7 @@ func (d *decoder) ppp(data []byte) (layer, []byte) {
 		return layerMPLS, data
 	}
 	d.stats.NonIP++
-	return layerDone, nil
+	return d.carries(PPPProtocols, protocol)
 }
 
 // hdlc reads LINKTYPE_PPP_HDLC, which is PPP or Cisco HDLC by its first byte.

@@ -55,7 +55,7 @@ func (d *decoder) udp(data []byte) (layer, []byte) {
 		return d.gtp(data)
 	}
 	d.stats.NonTCP++
-	return layerDone, nil
+	return d.carries(UDPPorts, port)
 }
 
 // gtp reads a G-PDU of GTP-U version 1 (3GPP TS 29.281 section 5).

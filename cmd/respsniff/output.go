@@ -37,20 +37,27 @@ type output struct {
 }
 
 func (o *outputFlags) add(cmd *cobra.Command, formats []report.Format) {
+	o.addFormats(cmd, formats, "overwrite output files")
+	f := cmd.Flags()
+	f.StringVar(&o.color, "color", "auto", "`WHEN` text has colours: auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
+	f.StringVar(&o.clock, "time", "abs", "`STYLE` of times in text: abs, rel, delta or epoch")
+	o.addZone(cmd)
+	under(cmd, headOutput)
+	must(cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("time", cobra.FixedCompletions([]string{"abs", "rel", "delta", "epoch"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// addFormats adds the flags of what is written and where. force is the help of --force.
+func (o *outputFlags) addFormats(cmd *cobra.Command, formats []report.Format, force string) {
 	words := make([]string, len(formats))
 	for i, f := range formats {
 		words[i] = string(f)
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.specs, "output", "o", []string{"text"}, "`FORMAT[=PATH]`, repeatable: "+strings.Join(words, ", "))
-	f.BoolVar(&o.force, "force", false, "overwrite output files")
-	f.StringVar(&o.color, "color", "auto", "`WHEN` text has colours: auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
-	f.StringVar(&o.clock, "time", "abs", "`STYLE` of times in text: abs, rel, delta or epoch")
-	o.addZone(cmd)
+	f.BoolVar(&o.force, "force", false, force)
 	under(cmd, headOutput)
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoSpace)))
-	must(cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("time", cobra.FixedCompletions([]string{"abs", "rel", "delta", "epoch"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (o *outputFlags) addZone(cmd *cobra.Command) {

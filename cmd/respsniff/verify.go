@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"slices"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/formats"
 	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
@@ -20,7 +21,6 @@ import (
 type verifyOptions struct {
 	analyze analyzeOptions
 	write   bool
-	force   bool
 }
 
 func newVerifyCommand(a *app) *cobra.Command {
@@ -44,121 +44,129 @@ number, or if anything that is not wanted has at least the severity of --fail-on
 
 A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose
 is compared: neither the findings nor the expectations of other rules. --write makes the file from
-the present result, of all rules.`,
+the present result, of all rules.
+
+-o json, junit, github and sarif have an entry for each capture: what was missing or unexpected, and its incidents, of which
+those that were expected fail nothing.`,
 		Example: `  respsniff verify --write testdata/timeout.pcap
-  respsniff verify testdata/`,
+  respsniff verify testdata/
+  respsniff verify testdata/ -o text -o junit=verify.xml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			o.analyze.output.specs, o.analyze.output.clock = []string{"text"}, "abs"
-			if err := o.analyze.check(); err != nil {
+			o.analyze.output.clock = "abs"
+			if err := o.analyze.checkFor(formats.Verified); err != nil {
 				return err
 			}
 			if o.write && o.analyze.filter.Active() {
 				return usagef("verify: --write makes expectations of all rules: leave out --rule, --not-rule and --min-severity")
 			}
+			if o.write && cmd.Flags().Changed("output") {
+				return usagef("verify: --write makes expectations and compares nothing: leave out -o")
+			}
 			captures, err := gate.Captures(names, o.write)
 			if err != nil {
 				return unreadable(err)
 			}
-			var worst error
-			for _, c := range captures {
-				worst = worseOf(a, worst, o.one(cmd.Context(), a, c))
-			}
-			return worst
+			return o.all(cmd.Context(), a, captures)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.write, "write", false, "make the expectation files from the present results")
-	f.BoolVar(&o.force, "force", false, "overwrite expectation files")
 	under(cmd, headCommand)
 	o.analyze.input.add(cmd)
 	o.analyze.filter.addRules(cmd)
 	o.analyze.verdict.add(cmd)
+	o.analyze.output.addFormats(cmd, formats.Verified, "overwrite expectation and output files")
 	o.analyze.output.addZone(cmd)
 	return cmd
 }
 
-// one verifies one capture, or writes its expectation.
-func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
+// one verifies one capture, or writes its expectation. The document is there whatever happens, so that no format leaves out a
+// capture that could not be compared.
+func (o *verifyOptions) one(ctx context.Context, a *app, name string) (*report.Document, error) {
+	fail := func(doc *report.Document, err error, why error) (*report.Document, error) {
+		doc.Checked = &report.Checked{Capture: name, Error: why.Error()}
+		doc.Judge(o.gate(nil))
+		return doc, err
+	}
 	var p *pipeline
 	o.analyze.keepConns, o.analyze.connsLoss = true, bound.Evidence
 	doc, err := o.analyze.document(ctx, a, []string{name}, &p)
 	if err != nil {
-		return err
+		why := err
+		if x := (*exitError)(nil); errors.As(err, &x) && x.err != nil {
+			why = x.err
+		}
+		return fail(&report.Document{Input: []report.Input{{File: name, Error: why.Error()}}}, err, why)
 	}
 	path := gate.ExpectationPath(name)
 	if o.write {
-		if err := wholefile.Write(path, o.force, gate.Expect(doc).Write); err != nil {
-			if errors.Is(err, fs.ErrExist) {
-				return usagef("%s: the file exists: give --force to replace it", path)
-			}
-			return unreadable(err)
-		}
-		_, err := fmt.Fprintf(a.stdout, "wrote %s\n", report.Printable(path))
-		return err
+		return doc, o.expect(a, path, doc)
 	}
 	p.mask.Document(doc)
-	e, err := readExpectation(path)
+	e, err := gate.OpenExpectation(path)
 	if err != nil {
-		return err
+		return fail(doc, &exitError{exitUsage, err}, err)
 	}
 	level := o.analyze.verdict.level
 	if o.analyze.verdict.never {
 		level = incident.Critical + 1
 	}
 	e, left := e.Only(o.analyze.filter.expects)
-	r := e.Check(doc, level, p.rulesOn)
-	gate := o.analyze.verdict.gate()
-	gate.Never, gate.AllowEmpty = true, gate.AllowEmpty || e.Empty // what may be found, the expectation says
-	doc.Judge(gate)
-	return o.print(a.stdout, name, doc, r, left)
-}
-
-// print writes the result of one capture and gives the exit code. left counts the expectations that filters left out.
-func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result, left int) error {
-	verdict := doc.Current()
-	word, code := "ok  ", exitClean
-	switch {
-	case !r.OK():
-		word, code = "FAIL", exitFindings
+	doc.Checked = e.Check(doc, level, p.rulesOn)
+	doc.Checked.Capture, doc.Checked.LeftOut = name, left
+	switch verdict := doc.Judge(o.gate(e)); {
+	case !doc.Checked.OK():
+		return doc, &exitError{code: exitFindings}
 	case verdict.Exit != 0:
-		word, code = "CUT ", exitIncomplete
+		return doc, &exitError{code: exitIncomplete}
 	}
-	lines := fmt.Sprintf("%s %s\n", word, report.Printable(name))
-	if x := doc.Summary.Filtered; x != nil {
-		lines += "     " + report.Printable(x.String())
-		if left > 0 {
-			lines += fmt.Sprintf(" Expectations left out: %d.", left)
-		}
-		lines += "\n"
-	}
-	if code == exitIncomplete {
-		lines += "     " + report.Printable(string(verdict.Word)+": "+verdict.Sentence) + "\n"
-	}
-	for _, m := range r.Missing {
-		lines += "     missing: " + report.Printable(m) + "\n"
-	}
-	for _, u := range r.Unexpected {
-		lines += "     unexpected: " + report.Printable(u) + "\n"
-	}
-	if _, err := io.WriteString(w, lines); err != nil {
-		return err
-	}
-	if code != exitClean {
-		return &exitError{code: code}
-	}
-	return nil
+	return doc, nil
 }
 
-func readExpectation(path string) (*gate.Expectation, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%w: 'respsniff verify --write' makes it", err)}
+// expect writes the expectation that doc fulfils.
+func (o *verifyOptions) expect(a *app, path string, doc *report.Document) error {
+	if err := wholefile.Write(path, o.analyze.output.force, gate.Expect(doc).Write); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return usagef("%s: the file exists: give --force to replace it", path)
+		}
+		return unreadable(err)
 	}
-	defer f.Close()
-	e, err := gate.ReadExpectation(f)
-	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", path, err)}
+	_, err := fmt.Fprintf(a.stdout, "wrote %s\n", report.Printable(path))
+	return err
+}
+
+// gate is that of the capture alone: what may be found in it, the expectation says.
+func (o *verifyOptions) gate(e *gate.Expectation) report.Gate {
+	g := o.analyze.verdict.gate()
+	g.Never, g.AllowEmpty = true, g.AllowEmpty || e != nil && e.Empty
+	return g
+}
+
+// all verifies the captures, writes the outputs and gives the exit code that decides. Text on standard output comes a capture
+// at a time.
+func (o *verifyOptions) all(ctx context.Context, a *app, captures []string) error {
+	var worst error
+	var docs []*report.Document
+	screen := output{format: report.Text}
+	later := slices.DeleteFunc(slices.Clone(o.analyze.output.outputs), func(out output) bool { return out == screen })
+	for _, name := range captures {
+		doc, err := o.one(ctx, a, name)
+		if len(later) > 0 {
+			docs = append(docs, doc)
+		}
+		if doc.Checked != nil && len(later) < len(o.analyze.output.outputs) {
+			if _, err := io.WriteString(a.stdout, report.CheckedText(doc)); err != nil {
+				return unreadable(fmt.Errorf("standard output: %w", err))
+			}
+		}
+		worst = worseOf(a, worst, err)
 	}
-	return e, nil
+	for _, out := range later {
+		options := o.analyze.output.options(a, out)
+		if err := o.analyze.output.to(a, out, func(w io.Writer) error { return formats.WriteVerified(w, out.format, docs, options) }); err != nil {
+			return err
+		}
+	}
+	return worst
 }

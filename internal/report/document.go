@@ -30,6 +30,8 @@ type Document struct {
 	Suppressed []Suppressed
 	// Warnings are about the run: expired baseline entries, unreadable files, limits.
 	Warnings []string
+	// Checked is what holding the run against an expectation gave; nil without one.
+	Checked *Checked
 	// Series feed the figures of the HTML report; nil without.
 	Series *Series
 
@@ -68,6 +70,7 @@ type Quality struct {
 	Backwards     int64    `json:"backwards"`         // frames out of time order
 	Undecodable   int64    `json:"undecodable"`       // packets that no decoder understood
 	NotTCP        int64    `json:"not_tcp,omitempty"` // packets that carry neither TCP nor a known tunnel
+	Unread        []Unread `json:"unread,omitempty"`  // what most of them carry
 	MidStream     int64    `json:"mid_stream"`        // connections that began before the capture
 	OneSided      int64    `json:"one_sided"`         // connections with one direction only
 	Encrypted     int64    `json:"encrypted"`         // TLS connections
@@ -77,6 +80,15 @@ type Quality struct {
 	Bounds        []Bound  `json:"bounds,omitempty"`  // the same, apart
 	Weakened      bool     `json:"weakened"`          // some finding has a gap in its window
 }
+
+// Unread is what packets without TCP carry.
+type Unread struct {
+	What    string `json:"what"` // in words: "EtherType 0x88e5 (MACsec)"
+	Packets int64  `json:"packets"`
+}
+
+// UnreadShown is how many of them a Quality has.
+const UnreadShown = 8
 
 // Bound is a limit on what is kept, where it was reached.
 type Bound struct {

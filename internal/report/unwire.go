@@ -31,7 +31,7 @@ func (w *documentWire) document() (*Document, error) {
 		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Suppressed: s.Suppressed, Unmatched: s.Unmatched,
 		Filtered: s.Filtered,
 	}
-	d.Doubts = w.Doubts
+	d.Doubts, d.Checked = w.Doubts, w.Checked.checked()
 	if w.Incidents != nil {
 		for i := range *w.Incidents {
 			in, err := (*w.Incidents)[i].incident()

@@ -210,13 +210,30 @@ func (d *Document) empty() (empty bool, word Word, sentence string) {
 			sentence += ", link type " + links
 		}
 	case s.Connections == 0 && q.NotTCP > 0:
-		sentence += fmt.Sprintf(": %s of %s carry no TCP that can be read: another protocol, or a tunnel that is not known here", Group(q.NotTCP), Count(s.Packets, "packet"))
+		sentence += fmt.Sprintf(": %s of %s carry no TCP that can be read: ", Group(q.NotTCP), Count(s.Packets, "packet")) + q.unread()
 	case q.Unparsed > 0:
 		sentence += fmt.Sprintf(": %s another protocol; if one is Redis, give its port with --port", CountAs(q.Unparsed, "carries", "carry"))
 	case s.Connections > 0:
 		sentence += "; if one is Redis, give its port with --port"
 	}
 	return true, WordNoRedis, sentence + "."
+}
+
+// unread names what the packets without TCP carry.
+func (q *Quality) unread() string {
+	if len(q.Unread) == 0 {
+		return "another protocol, or a tunnel that is not known here"
+	}
+	var parts []string
+	left := q.NotTCP
+	for _, u := range q.Unread[:min(len(q.Unread), 3)] {
+		left -= u.Packets
+		parts = append(parts, fmt.Sprintf("%s %s", CountAs(u.Packets, "carries", "carry"), Printable(u.What)))
+	}
+	if left > 0 {
+		parts = append(parts, CountAs(left, "carries", "carry")+" something else")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // links names the link types of the inputs.

@@ -20,6 +20,7 @@ type documentWire struct {
 	Quality       Quality         `json:"quality"`
 	Summary       summaryWire     `json:"summary"`
 	Verdict       *verdictWire    `json:"verdict,omitempty"`
+	Checked       *checkedWire    `json:"expectation,omitempty"`
 	Doubts        []Doubt         `json:"doubts,omitempty"`
 	Incidents     *[]incidentWire `json:"incidents,omitempty"`
 	Findings      *[]findingWire  `json:"findings,omitempty"`
@@ -154,13 +155,16 @@ func (d *Document) wire() documentWire {
 	for _, x := range d.Suppressed {
 		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
 	}
-	w.Verdict = wireVerdict(d.Current())
+	w.Verdict, w.Checked = wireVerdict(d.Current()), wireChecked(d.Checked)
 	for _, x := range d.Doubts {
 		w.Doubts = append(w.Doubts, Doubt{Printable(x.Why), Printable(x.Decide)})
 	}
 	w.Series = d.Series.printable()
 	w.Quality.LimitsReached = orEmpty(Printables(d.Quality.LimitsReached))
-	w.Quality.Bounds = nil
+	w.Quality.Bounds, w.Quality.Unread = nil, nil
+	for _, u := range d.Quality.Unread {
+		w.Quality.Unread = append(w.Quality.Unread, Unread{Printable(u.What), u.Packets})
+	}
 	for _, b := range d.Quality.Bounds {
 		b.Name, b.Hides, b.Loses = Printable(b.Name), Printable(b.Hides), Printable(b.Loses)
 		w.Quality.Bounds = append(w.Quality.Bounds, b)

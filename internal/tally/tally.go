@@ -24,8 +24,9 @@ const maxParties = 1 << 16
 type Tally struct {
 	run       *analysis.Run
 	assembler *reassembly.Assembler
-	earlier   reassembly.Stats // of the assemblers before this one
-	limits    bound.Set        // what they and the earlier analyses reached, and its own
+	earlier   reassembly.Stats  // of the assemblers before this one
+	unread    reassembly.Unread // of them
+	limits    bound.Set         // what they and the earlier analyses reached, and its own
 	parties   *bound.Bound
 	clients   map[netip.Addr]bool
 	servers   map[netip.AddrPort]bool
@@ -36,6 +37,7 @@ type Tally struct {
 func (t *Tally) Watch(run *analysis.Run, assembler *reassembly.Assembler) {
 	t.earlier = t.Stats()
 	if t.run != nil {
+		t.unread = t.Unread()
 		t.limits.Add(t.run.Bounds())
 		t.limits.Add(t.assembler.Bounds())
 	}
@@ -70,6 +72,16 @@ func (t *Tally) Stats() reassembly.Stats {
 	sum.NonIP += s.NonIP
 	for i, n := range s.Undecodable {
 		sum.Undecodable[i] += n
+	}
+	return sum
+}
+
+// Unread sums what the packets without TCP carried since the first Watch.
+func (t *Tally) Unread() reassembly.Unread {
+	sum := reassembly.Unread{}
+	sum.Add(t.unread)
+	if t.assembler != nil {
+		sum.Add(t.assembler.Unread())
 	}
 	return sum
 }
@@ -115,6 +127,10 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 		q.Undecodable += n
 	}
 	q.NotTCP = st.NonTCP + st.NonIP
+	unread := t.Unread()
+	for _, c := range unread.Ranked()[:min(len(unread), report.UnreadShown)] {
+		q.Unread = append(q.Unread, report.Unread{What: c.String(), Packets: unread[c]})
+	}
 	return q
 }
 

@@ -18,7 +18,7 @@ func Write(w io.Writer, f report.Format, d *report.Document, o report.Options) e
 	case report.NDJSON:
 		return report.WriteNDJSON(w, d)
 	case report.JUnit:
-		return writeJUnit(w, d, o)
+		return writeJUnit(w, []*report.Document{d}, o)
 	case report.GitHub:
 		return writeGitHub(w, d, o)
 	case report.Markdown:
@@ -26,9 +26,39 @@ func Write(w io.Writer, f report.Format, d *report.Document, o report.Options) e
 	case report.HTML:
 		return writeHTML(w, d, o)
 	case report.SARIF:
-		return writeSARIF(w, d, o)
+		return writeSARIF(w, []*report.Document{d}, o)
 	case report.CSV:
 		return writeCSV(w, d)
 	}
 	return fmt.Errorf("format %s cannot be written", f)
+}
+
+// Verified are the formats that WriteVerified writes.
+var Verified = []report.Format{report.Text, report.JSON, report.JUnit, report.GitHub, report.SARIF}
+
+// WriteVerified writes to w the captures that were held against their expectations.
+func WriteVerified(w io.Writer, f report.Format, captures []*report.Document, o report.Options) error {
+	switch f {
+	case report.Text:
+		for _, d := range captures {
+			if _, err := io.WriteString(w, report.CheckedText(d)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case report.JSON:
+		return report.WriteVerified(w, captures)
+	case report.JUnit:
+		return writeJUnit(w, captures, o)
+	case report.SARIF:
+		return writeSARIF(w, captures, o)
+	case report.GitHub:
+		for _, d := range captures {
+			if err := writeGitHub(w, d, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("format %s cannot be written of captures held against expectations", f)
 }

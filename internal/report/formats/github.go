@@ -19,6 +19,14 @@ func writeGitHub(w io.Writer, d *report.Document, o report.Options) error {
 		level = "warning"
 	}
 	lines := []string{string(v.Word) + ": " + v.Sentence}
+	title, file := "respsniff: "+string(v.Word), ""
+	if x := d.Checked; x != nil {
+		title, file = "respsniff verify: as expected", x.Capture
+		if !x.OK() {
+			title, level = "respsniff verify: not as expected", "error"
+		}
+		lines = append(x.Lines(), lines...)
+	}
 	for _, x := range v.Doubts {
 		lines = append(lines, strings.TrimSuffix(x.Why+"; to decide: "+x.Decide, "; to decide: "))
 	}
@@ -29,24 +37,25 @@ func writeGitHub(w io.Writer, d *report.Document, o report.Options) error {
 	if more := len(d.Incidents) - maxAnnotations; more > 0 {
 		lines = append(lines, fmt.Sprintf("%s in all; %s not shown here.", report.Count(int64(len(d.Incidents)), "incident"), report.CountAs(int64(more), "is", "are")))
 	}
-	if err := command(w, level, "respsniff: "+string(v.Word), "", strings.Join(lines, "\n")); err != nil {
+	if err := command(w, level, title, file, strings.Join(lines, "\n")); err != nil {
 		return err
 	}
 	for i := range d.Incidents[:min(len(d.Incidents), maxAnnotations)] {
 		in := &d.Incidents[i]
 		title := fmt.Sprintf("%s (%s, %s): %s", report.WordOf(in.Class), in.Severity, report.OrDash(in.Confidence.String()), rulesOf(in))
-		if err := command(w, annotationLevel(in.Severity, o.Gate), title, firstFile(d, in), plainIncident(d, in)); err != nil {
+		if err := command(w, annotationLevel(d, in, o.Gate), title, firstFile(d, in), plainIncident(d, in)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func annotationLevel(s incident.Severity, g report.Gate) string {
+func annotationLevel(d *report.Document, in *incident.Incident, g report.Gate) string {
+	fails := d.Checked.FailsRun(in.Severity, g, d.FindingsOf(in)...)
 	switch {
-	case s >= incident.High || g.Fails(s):
+	case fails || d.Checked == nil && in.Severity >= incident.High:
 		return "error"
-	case s == incident.Medium:
+	case d.Checked == nil && in.Severity == incident.Medium:
 		return "warning"
 	}
 	return "notice"

@@ -10,15 +10,16 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
-// The JUnit form that Jenkins, GitLab and others read: one suite, one case an incident, and one for the input.
+// The JUnit form that Jenkins, GitLab and others read: one suite a run, one case an incident, one for the input, and one for the
+// expectation.
 
 type junitSuites struct {
-	XMLName  xml.Name   `xml:"testsuites"`
-	Name     string     `xml:"name,attr"`
-	Tests    int        `xml:"tests,attr"`
-	Failures int        `xml:"failures,attr"`
-	Errors   int        `xml:"errors,attr"`
-	Suite    junitSuite `xml:"testsuite"`
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
 }
 
 type junitSuite struct {
@@ -46,7 +47,26 @@ type junitProblem struct {
 
 // writeJUnit writes a test report: an incident that makes the run fail is a failed case, another one a passed case with
 // its text, and input that cannot be trusted an error.
-func writeJUnit(w io.Writer, d *report.Document, o report.Options) error {
+func writeJUnit(w io.Writer, runs []*report.Document, o report.Options) error {
+	doc := junitSuites{Name: "respsniff"}
+	for _, d := range runs {
+		s := newJUnitSuite(d, o)
+		doc.Tests, doc.Failures, doc.Errors = doc.Tests+s.Tests, doc.Failures+s.Failures, doc.Errors+s.Errors
+		doc.Suites = append(doc.Suites, s)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func newJUnitSuite(d *report.Document, o report.Options) junitSuite {
 	suite := junitSuite{Name: "respsniff"}
 	if d.Summary.First != 0 {
 		suite.Stamp = d.Summary.First.Std().Format("2006-01-02T15:04:05")
@@ -58,8 +78,22 @@ func writeJUnit(w io.Writer, d *report.Document, o report.Options) error {
 		suite.Errors++
 	}
 	suite.Cases = append(suite.Cases, input)
-	fail := func(c junitCase, s incident.Severity, title, text string) {
-		if o.Gate.Fails(s) {
+	if x := d.Checked; x != nil {
+		suite.Name = report.Printable(x.Capture)
+		c := junitCase{Class: "respsniff", Name: "the capture is as expected"}
+		lines := x.Lines()
+		switch {
+		case x.Error != "":
+			c.Error = &junitProblem{Type: "expectation", Message: lines[0], Text: strings.Join(lines, "\n")}
+			suite.Errors++
+		case !x.OK():
+			c.Failure = &junitProblem{Type: "expectation", Message: fmt.Sprintf("%d missing, %d unexpected", len(x.Missing), len(x.Unexpected)), Text: strings.Join(lines, "\n")}
+			suite.Failures++
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	fail := func(c junitCase, s incident.Severity, title, text string, findings ...*incident.Finding) {
+		if d.Checked.FailsRun(s, o.Gate, findings...) {
 			c.Failure = &junitProblem{Type: s.String(), Message: report.Printable(title), Text: text}
 			suite.Failures++
 		} else {
@@ -70,28 +104,18 @@ func writeJUnit(w io.Writer, d *report.Document, o report.Options) error {
 	quality, _ := d.Split()
 	for _, f := range quality {
 		c := junitCase{Class: "respsniff." + report.Printable(f.Rule), Name: report.Printable(fmt.Sprintf("%s %s [%s]", f.Rule, f.Name, f.Fingerprint))}
-		fail(c, f.Severity, f.Title, plainFinding(f))
+		fail(c, f.Severity, f.Title, plainFinding(f), f)
 	}
 	for i := range d.Incidents {
 		in := &d.Incidents[i]
 		c := junitCase{Class: "respsniff." + strings.ReplaceAll(in.Class.String(), " ", "-"), Name: report.Printable(fmt.Sprintf("%s: %s [%s]", in.Class, rulesOf(in), in.Fingerprint))}
-		fail(c, in.Severity, in.Title, plainIncident(d, in))
+		fail(c, in.Severity, in.Title, plainIncident(d, in), d.FindingsOf(in)...)
 	}
-	if suite.Failures == 0 {
+	if suite.Failures == 0 && d.Checked == nil {
 		suite.Cases = append(suite.Cases, junitCase{Class: "respsniff", Name: "no incident makes the run fail"})
 	}
 	suite.Tests = len(suite.Cases)
-	doc := junitSuites{Name: "respsniff", Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Suite: suite}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return suite
 }
 
 func incompleteReasons(d *report.Document) []string {

@@ -21,10 +21,16 @@ type sarifLog struct {
 
 type sarifRun struct {
 	Tool        sarifTool         `json:"tool"`
+	Automation  *sarifAutomation  `json:"automationDetails,omitempty"`
 	Invocations []sarifInvocation `json:"invocations"`
 	Artifacts   []sarifArtifact   `json:"artifacts,omitempty"`
 	Results     []sarifResult     `json:"results"`
 	ColumnKind  string            `json:"columnKind"`
+}
+
+// sarifAutomation tells the runs of one log apart: code scanning keeps one run a category, which ends at the last slash.
+type sarifAutomation struct {
+	ID string `json:"id"`
 }
 
 type sarifTool struct {
@@ -101,8 +107,25 @@ type sarifPhysical struct {
 // ProjectURL is where the formats send readers for more.
 const ProjectURL = "https://github.com/respsniff/respsniff"
 
-// writeSARIF writes the incidents as results of one run, and what is found about the capture itself. Frames have no lines or columns: they stand in the messages.
-func writeSARIF(w io.Writer, d *report.Document, o report.Options) error {
+// writeSARIF writes a run for each document, with its incidents as results, and what is found about the capture itself. Frames
+// have no lines or columns: they stand in the messages.
+func writeSARIF(w io.Writer, runs []*report.Document, o report.Options) error {
+	log := sarifLog{
+		Schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", Version: "2.1.0",
+		Runs: []sarifRun{},
+	}
+	for _, d := range runs {
+		log.Runs = append(log.Runs, newSARIFRun(d, o))
+	}
+	b, err := json.MarshalIndent(log, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+func newSARIFRun(d *report.Document, o report.Options) sarifRun {
 	run := sarifRun{
 		Tool:        sarifTool{sarifDriver{Name: "respsniff", Version: report.Printable(d.Tool.Version), URI: ProjectURL, Rules: []sarifRule{}}},
 		Invocations: []sarifInvocation{{Success: d.Complete}},
@@ -125,6 +148,21 @@ func writeSARIF(w io.Writer, d *report.Document, o report.Options) error {
 		}
 		return n
 	}
+	if x := d.Checked; x != nil {
+		run.Automation = &sarifAutomation{"respsniff/" + fileURI(report.Printable(x.Capture)) + "/"}
+		if !x.OK() {
+			rules["expectation"] = 0
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
+				ID: "expectation", Name: "expectation", Short: sarifText{"the capture is not as expected"},
+				URI: ProjectURL + "/blob/main/docs/ci.md", Config: sarifConfig{"error"},
+			})
+			run.Results = append(run.Results, sarifResult{
+				RuleID: "expectation", Level: "error", Rank: 100, Message: sarifText{strings.Join(x.Lines(), "\n")},
+				Locations:  []sarifLocation{{Physical: sarifPhysical{sarifArtifactLocation{fileURI(x.Capture)}}}},
+				Properties: map[string]any{"missing": len(x.Missing), "unexpected": len(x.Unexpected)},
+			})
+		}
+	}
 	for i := range d.Incidents {
 		in := &d.Incidents[i]
 		if f := mainFinding(d, in); f != nil {
@@ -135,15 +173,7 @@ func writeSARIF(w io.Writer, d *report.Document, o report.Options) error {
 	for _, f := range quality {
 		run.Results = append(run.Results, newSARIFResult(f, at(f), d))
 	}
-	b, err := json.MarshalIndent(sarifLog{
-		Schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", Version: "2.1.0",
-		Runs: []sarifRun{run},
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	return run
 }
 
 func newSARIFRule(f *incident.Finding, o report.Options) sarifRule {
@@ -172,7 +202,10 @@ func newSARIFIncident(in *incident.Incident, f *incident.Finding, rule int, d *r
 		findings = append(findings, report.Printable(x.Fingerprint))
 	}
 	level := sarifLevel(in.Severity)
-	if o.Gate.Fails(in.Severity) {
+	if d.Checked != nil {
+		level = "note" // of what is expected
+	}
+	if d.Checked.FailsRun(in.Severity, o.Gate, d.FindingsOf(in)...) {
 		level = "error"
 	}
 	r := sarifResult{
@@ -211,6 +244,11 @@ func newSARIFResult(f *incident.Finding, rule int, d *report.Document) sarifResu
 			"severity": f.Severity.String(), "confidence": f.Confidence.String(), "count": f.Count, "connections": f.Connections,
 			"client": report.AddrText(f.Client), "server": report.AddrPortText(f.Server),
 		},
+	}
+	if x := d.Checked; x != nil {
+		if r.Level = "note"; x.FailsRun(f.Severity, report.Gate{}, f) {
+			r.Level = "error"
+		}
 	}
 	if f.Fingerprint != "" {
 		r.Fingerprints = map[string]string{"respsniff/v2": report.Printable(f.Fingerprint)}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -39,6 +40,20 @@ type Want struct {
 	Conn       int64  `yaml:"conn,omitempty"`       // fires on this connection
 	Command    string `yaml:"command,omitempty"`    // counts only victims of this command
 	Confidence string `yaml:"confidence,omitempty"` // at least
+}
+
+// OpenExpectation reads the expectation of a file.
+func OpenExpectation(path string) (*Expectation, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: 'respsniff verify --write' makes it", err)
+	}
+	defer f.Close()
+	e, err := ReadExpectation(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return e, nil
 }
 
 // ReadExpectation reads the YAML form, in which rules go by their IDs or names. Unknown keys and rules are refused.
@@ -127,15 +142,6 @@ func Expect(d *report.Document) *Expectation {
 	return e
 }
 
-// Result is the outcome of a comparison with an expectation.
-type Result struct {
-	Missing    []string // what was wanted and is not there, or not as often or not as surely
-	Unexpected []string // what is there and was not wanted
-}
-
-// OK reports whether all is as expected.
-func (r *Result) OK() bool { return len(r.Missing) == 0 && len(r.Unexpected) == 0 }
-
 // Only returns e without what it says about rules that are not chosen, and how many expectations that leaves out.
 func (e *Expectation) Only(chosen func(rule string) bool) (part *Expectation, left int) {
 	part = &Expectation{Forbid: e.Forbid, Empty: e.Empty} // a forbidden rule that is not chosen has no findings
@@ -149,8 +155,8 @@ func (e *Expectation) Only(chosen func(rule string) bool) (part *Expectation, le
 
 // Check compares d with e. Findings of rules that nobody wants count as unexpected from severity level on. onConn tells
 // which rules fired on a connection.
-func (e *Expectation) Check(d *report.Document, level incident.Severity, onConn func(conn int64) []string) Result {
-	var r Result
+func (e *Expectation) Check(d *report.Document, level incident.Severity, onConn func(conn int64) []string) *report.Checked {
+	r := &report.Checked{}
 	for i := range e.Want {
 		if miss := e.Want[i].missing(d, onConn); miss != "" {
 			r.Missing = append(r.Missing, miss)
@@ -162,6 +168,7 @@ func (e *Expectation) Check(d *report.Document, level incident.Severity, onConn 
 		wanted := slices.ContainsFunc(e.Want, func(w Want) bool { return w.Rule == f.Rule })
 		if forbidden || !wanted && f.Severity >= level {
 			r.Unexpected = append(r.Unexpected, fmt.Sprintf("%s %s: %s (%s, %s)", f.Rule, f.Name, f.Title, f.Severity, f.Confidence))
+			r.Findings = append(r.Findings, f.Fingerprint)
 		}
 	}
 	return r

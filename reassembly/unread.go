@@ -1,0 +1,87 @@
+package reassembly
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Carried is what packets carry that is not followed here: a protocol of one of the number spaces of Space.
+type Carried struct {
+	Space  Space
+	Number uint16
+}
+
+// Space is a registry of numbers.
+type Space uint8
+
+// Number spaces.
+const (
+	EtherTypes   Space = iota // IEEE
+	IPProtocols               // IANA
+	UDPPorts                  // of destinations
+	PPPProtocols              // IANA
+)
+
+// carriedNames are protocols and tunnels that captures hold in place of TCP, by their registries (IEEE EtherTypes; IANA protocol
+// numbers, ports and PPP numbers). TZSP is registered as 37008 of UDP under no name.
+var carriedNames = map[Carried]string{
+	{EtherTypes, 0x0806}: "ARP", {EtherTypes, 0x22f3}: "TRILL", {EtherTypes, 0x8863}: "PPPoE discovery", {EtherTypes, 0x888e}: "EAPOL",
+	{EtherTypes, 0x88cc}: "LLDP", {EtherTypes, 0x88e5}: "MACsec", {EtherTypes, 0x88e7}: "PBB", {EtherTypes, 0x894f}: "NSH",
+	{IPProtocols, 1}: "ICMP", {IPProtocols, 2}: "IGMP", {IPProtocols, 50}: "ESP", {IPProtocols, 58}: "ICMPv6", {IPProtocols, 97}: "EtherIP",
+	{IPProtocols, 112}: "VRRP", {IPProtocols, 115}: "L2TP", {IPProtocols, 132}: "SCTP",
+	{UDPPorts, 53}: "DNS", {UDPPorts, 443}: "QUIC", {UDPPorts, 1701}: "L2TP", {UDPPorts, 4500}: "ESP in UDP", {UDPPorts, 4790}: "VXLAN-GPE",
+	{UDPPorts, 6635}: "MPLS in UDP", {UDPPorts, 37008}: "TZSP",
+}
+
+// String returns it in words: "EtherType 0x88e5 (MACsec)".
+func (c Carried) String() string {
+	var text string
+	switch c.Space {
+	case EtherTypes:
+		if text = fmt.Sprintf("EtherType 0x%04x", c.Number); c.Number < minEtherType {
+			return "802.3 frames without an EtherType"
+		}
+	case IPProtocols:
+		text = fmt.Sprintf("IP protocol %d", c.Number)
+	case UDPPorts:
+		text = fmt.Sprintf("UDP to port %d", c.Number)
+	default:
+		text = fmt.Sprintf("PPP protocol 0x%04x", c.Number)
+	}
+	if name := carriedNames[c]; name != "" {
+		text += " (" + name + ")"
+	}
+	return text
+}
+
+// Unread counts the packets of Stats.NonIP and Stats.NonTCP by what they carry, where a number says it. It has at most one entry
+// a number of four spaces of 16 bits.
+type Unread map[Carried]int64
+
+// Add adds the counts of other.
+func (u Unread) Add(other Unread) {
+	for c, n := range other {
+		u[c] += n
+	}
+}
+
+// Ranked lists it, most packets first.
+func (u Unread) Ranked() []Carried {
+	return slices.SortedFunc(maps.Keys(u), func(a, b Carried) int {
+		return cmp.Or(cmp.Compare(u[b], u[a]), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Number, b.Number))
+	})
+}
+
+// carries counts one packet, which the caller has counted in Stats.
+func (d *decoder) carries(s Space, number uint16) (layer, []byte) {
+	if s == EtherTypes && number < minEtherType {
+		number = 0 // a length
+	}
+	if d.unread == nil {
+		d.unread = Unread{}
+	}
+	d.unread[Carried{s, number}]++
+	return layerDone, nil
+}
