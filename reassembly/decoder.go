@@ -93,6 +93,18 @@ func (d *decoder) fault(f Fault) (layer, []byte) {
 	return layerDone, nil
 }
 
+// carries counts one packet, which the caller has counted in Stats.
+func (d *decoder) carries(s Space, number uint16) (layer, []byte) {
+	if s == EtherTypes && number < minEtherType {
+		number = 0 // a length
+	}
+	if d.unread == nil {
+		d.unread = Unread{}
+	}
+	d.unread[Carried{s, number}]++
+	return layerDone, nil
+}
+
 // parse decodes a rare header into d.rare, or reports false.
 func (d *decoder) parse(h rareHeader, data []byte) bool {
 	if d.rare == nil {

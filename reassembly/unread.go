@@ -73,15 +73,3 @@ func (u Unread) Ranked() []Carried {
 		return cmp.Or(cmp.Compare(u[b], u[a]), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Number, b.Number))
 	})
 }
-
-// carries counts one packet, which the caller has counted in Stats.
-func (d *decoder) carries(s Space, number uint16) (layer, []byte) {
-	if s == EtherTypes && number < minEtherType {
-		number = 0 // a length
-	}
-	if d.unread == nil {
-		d.unread = Unread{}
-	}
-	d.unread[Carried{s, number}]++
-	return layerDone, nil
-}

@@ -84,9 +84,9 @@ those that were expected fail nothing.`,
 // one verifies one capture, or writes its expectation. The document is there whatever happens, so that no format leaves out a
 // capture that could not be compared.
 func (o *verifyOptions) one(ctx context.Context, a *app, name string) (*report.Document, error) {
-	fail := func(doc *report.Document, err error, why error) (*report.Document, error) {
+	fail := func(doc *report.Document, err, why error) (*report.Document, error) {
 		doc.Checked = &report.Checked{Capture: name, Error: why.Error()}
-		doc.Judge(o.gate(nil))
+		report.JudgeChecked(doc, o.analyze.verdict.gate(), false)
 		return doc, err
 	}
 	var p *pipeline
@@ -115,11 +115,8 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) (*report.D
 	e, left := e.Only(o.analyze.filter.expects)
 	doc.Checked = e.Check(doc, level, p.rulesOn)
 	doc.Checked.Capture, doc.Checked.LeftOut = name, left
-	switch verdict := doc.Judge(o.gate(e)); {
-	case !doc.Checked.OK():
-		return doc, &exitError{code: exitFindings}
-	case verdict.Exit != 0:
-		return doc, &exitError{code: exitIncomplete}
+	if code := report.JudgeChecked(doc, o.analyze.verdict.gate(), e.Empty); code != exitClean {
+		return doc, &exitError{code: code}
 	}
 	return doc, nil
 }
@@ -134,13 +131,6 @@ func (o *verifyOptions) expect(a *app, path string, doc *report.Document) error 
 	}
 	_, err := fmt.Fprintf(a.stdout, "wrote %s\n", report.Printable(path))
 	return err
-}
-
-// gate is that of the capture alone: what may be found in it, the expectation says.
-func (o *verifyOptions) gate(e *gate.Expectation) report.Gate {
-	g := o.analyze.verdict.gate()
-	g.Never, g.AllowEmpty = true, g.AllowEmpty || e != nil && e.Empty
-	return g
 }
 
 // all verifies the captures, writes the outputs and gives the exit code that decides. Text on standard output comes a capture

@@ -46,6 +46,22 @@ func (c *Checked) FailsRun(s incident.Severity, g Gate, findings ...*incident.Fi
 	return slices.ContainsFunc(findings, func(f *incident.Finding) bool { return slices.Contains(c.Findings, f.Fingerprint) })
 }
 
+// JudgeChecked gives a document that is held against an expectation its verdict. The word tells what is in the capture; the exit
+// code is 1 where that is not as expected, else 2 where the table says 2 of the capture alone. empty: no command is expected.
+func JudgeChecked(d *Document, g Gate, empty bool) int {
+	alone := g
+	alone.Never, alone.AllowEmpty = true, g.AllowEmpty || empty
+	exit := d.Judge(alone).Exit
+	if exit == 0 || !d.Checked.OK() {
+		d.Judge(g)
+	}
+	if !d.Checked.OK() && d.Checked.Error == "" {
+		exit = 1
+	}
+	d.Judged.Exit = exit
+	return exit
+}
+
 // CheckedText is a document held against its expectation in a few lines for people; empty where there was nothing to compare.
 func CheckedText(d *Document) string {
 	c, verdict := d.Checked, d.Current()
