@@ -46,8 +46,8 @@ A rule goes by its ID or its name. With --rule, --not-rule or --min-severity onl
 is compared: neither the findings nor the expectations of other rules. --write makes the file from
 the present result, of all rules.
 
--o json, junit, github and sarif have an entry for each capture: what was missing or unexpected, and its incidents, of which
-those that were expected fail nothing.`,
+-o json, junit, github and sarif have an entry for each capture: what was missing or
+unexpected, and its incidents, of which those that were expected fail nothing.`,
 		Example: `  respsniff verify --write testdata/timeout.pcap
   respsniff verify testdata/
   respsniff verify testdata/ -o text -o junit=verify.xml`,
