@@ -19,7 +19,7 @@ import (
 type Session struct {
 	pairing.Session
 	caller client.Conn
-	reader reader.Conn
+	reader reader.Callers
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
@@ -27,11 +27,9 @@ type Session struct {
 
 // begin makes s the session of a connection. The memory of its queues is used again.
 func (s *Session) begin(run *Run, seg *reassembly.Segment) {
-	unread := s.reader.Unread
-	unread.Clear()
 	s.Session.Begin(run.shared, s, seg)
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
-	s.reader = reader.Conn{Conn: &s.caller, Judging: run.judging, Chance: 1, Unread: unread, Batch: s.reader.Batch[:0]}
+	s.reader = run.judging.Of(&s.caller, s.reader)
 	s.run = run
 	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
@@ -50,9 +48,10 @@ func (s *Session) segment(seg *reassembly.Segment, plain bool) {
 		return
 	}
 	who := s.Arrive(seg, plain)
+	s.reader.Segment(who, seg)
 	if seg.Length > 0 {
 		if s.Bytes(who, seg) {
-			s.judge(who)
+			s.reader.Settle()
 		}
 	}
 	s.Depart(who, seg, plain)
@@ -70,15 +69,6 @@ func (s *Session) owes() pools.Owed {
 	return pools.ReplyOwed
 }
 
-// judge lets the reader judge what the bytes of one side made ripe.
-func (s *Session) judge(who int) {
-	if who == pairing.RoleClient {
-		s.reader.Sent()
-	} else if s.reader.Waiting {
-		s.reader.Settle()
-	}
-}
-
 // close ends the session: nothing follows on the connection.
 func (s *Session) close(seg *reassembly.Segment) {
 	s.Over, s.End = true, seg.End
@@ -86,13 +76,10 @@ func (s *Session) close(seg *reassembly.Segment) {
 	c := s.Conn
 	s.Session.Close(seg)
 	s.ended()
-	s.reader.Closed()
+	judged := s.reader.Closed()
 	s.Conn = nil
 	c.Tag = nil
-	if !s.reader.Waiting {
-		s.retire()
-	} else if s.Log.Len() == 0 {
-		s.run.judging.Unawait(&s.reader)
+	if judged {
 		s.retire()
 	}
 }
@@ -125,6 +112,7 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
 	s.command(ex, req)
+	s.reader.Sent(ex, start)
 	if s.caller.Continues(ex, start) {
 		return
 	}
@@ -168,11 +156,17 @@ func (s *Session) answered(ex *pairing.Exchange, reply *resp.Reply) {
 
 // Oddity takes something in the streams that is no exchange.
 func (s *Session) Oddity(o *pairing.Oddity) {
-	if o.What == pairing.PushMessage {
+	switch o.What {
+	case pairing.PushMessage:
 		s.run.summary.Pushes++
+	case pairing.Unsolicited:
+		s.reader.Extra(o.Info)
 	}
 	s.run.emit(o)
 }
+
+// LeftOut takes a command that the server did not answer.
+func (s *Session) LeftOut(ex *pairing.Exchange) { s.reader.LeftOut(ex) }
 
 // Aligned takes what was made of replies that did not fit.
 func (s *Session) Aligned(a *pairing.Alignment) { s.run.emit(a) }
@@ -239,10 +233,13 @@ func (r *Run) SharedUse(e *reader.SharedUse) { r.emit(e) }
 func (r *Run) Blocked(b *reader.BlockGivenUp) { r.emit(b) }
 
 // Desynced takes the state of an open connection whose callers got worse off.
-func (r *Run) Desynced(s *reader.Conn) { SessionOf(s.Session).reportDesync() }
+func (r *Run) Desynced(s *reader.Callers) { SessionOf(s.Session).reportDesync() }
 
 // Retire closes the record of a connection that is over and wholly judged.
-func (r *Run) Retire(s *reader.Conn) { SessionOf(s.Session).retire() }
+func (r *Run) Retire(s *reader.Callers) { SessionOf(s.Session).retire() }
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }
+
+// Guard calls what may fail about a connection outside of its segments.
+func (r *Run) Guard(s *reader.Callers, judge func()) { SessionOf(s.Session).guarded(judge) }

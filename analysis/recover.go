@@ -50,10 +50,7 @@ func (fs *failures) add(f Failure, cause any) {
 // discard makes run r forget a session without judging it. The session may be in any state: s.run is not trusted.
 func (s *Session) discard(r *Run) {
 	r.live--
-	if s.reader.Desync != nil {
-		r.judging.Kept -= len(s.reader.Desync.Abandoned)
-	}
-	r.judging.Unawait(&s.reader)
+	r.judging.Drop(&s.reader)
 	if s.caller.Group != nil && !s.Over {
 		s.caller.Group.Closed()
 	}
@@ -66,14 +63,6 @@ func (s *Session) discard(r *Run) {
 		row.Start = "midstream"
 	}
 	r.closed(row)
-}
-
-// judgeLast judges a session that still waits when the capture is over.
-func (s *Session) judgeLast() {
-	s.guarded(func() {
-		s.reader.SettleNow()
-		s.retire()
-	})
 }
 
 // guarded judges a session outside of the segments of its connection. After a panic the session is not used again.

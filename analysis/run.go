@@ -55,9 +55,8 @@ func NewRun(o *Options) *Run {
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
 	}, &r.bounds)
 	r.judging = reader.NewJudging(reader.JudgingOptions{
-		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
-		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
-	}, r.shared, r, &r.bounds)
+		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
+	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
 		Span: func() (start, end capture.Time) { return r.summary.First, r.summary.Last },
@@ -162,12 +161,7 @@ func (r *Run) open(seg *reassembly.Segment) *Session {
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
 	r.topology.Finish()
-	for _, s := range r.judging.Last() {
-		if r.output.stopped {
-			return
-		}
-		SessionOf(s.Session).judgeLast()
-	}
+	r.judging.Finish(r.summary.Last)
 	r.rows.sort()
 }
 

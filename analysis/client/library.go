@@ -156,3 +156,6 @@ func (s *Conn) Enrol(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
 	h.done = true
 	s.Group = s.Reg.groupOf(s)
 }
+
+// SetUpSignature names the commands of the connection's set-up, in order: connections with the same are of one population.
+func (s *Conn) SetUpSignature() uint64 { return s.handshake.signature }

@@ -60,9 +60,21 @@ func (s *Snippet) Raw() []byte { return s.buf[:s.n] }
 
 // Belief is whose reply a caller got, as the reader infers it.
 type Belief struct {
-	Index      int // the command whose reply it was; 0: none, the caller gave up
+	Index      int // the command whose reply it was; 0: none, the caller gave up, or another outcome below
 	Confidence Confidence
+	Outcome    Outcome
 }
+
+// Outcome tells apart what a caller got where Belief.Index does not say it.
+type Outcome uint8
+
+// Outcomes.
+const (
+	Plain   Outcome = iota // the reply to the command Belief.Index, or none
+	Unknown                // nobody can tell
+	Before                 // a reply to a command from before the capture
+	Extra                  // a reply that no command asked for
+)
 
 // Exchange is one command of a connection with the reply the server meant and the reply its caller got. What embeds into
 // it is grouped by who writes it.

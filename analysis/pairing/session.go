@@ -117,6 +117,8 @@ type Sink interface {
 	Sent(ex *Exchange, req *resp.Request, start *SegmentMark)
 	// Served is called when a reply was tied to its command, after the mode has moved.
 	Served(ex *Exchange, r *resp.Reply)
+	// LeftOut is called with a command that the server did not answer, though a reply was due.
+	LeftOut(ex *Exchange)
 	Oddity(o *Oddity)
 	Aligned(a *Alignment)
 	// ClientClosed is called at the client's first FIN or RST.

@@ -25,7 +25,7 @@ type ForeignRedirect struct {
 }
 
 // tookRedirect notes that the caller of ex read a redirect that was meant for r, if its slot is not that of ex's key.
-func (d *Desync) tookRedirect(s *Conn, ex, r *pairing.Exchange, v pairing.Victim) {
+func (d *Desync) tookRedirect(s *Callers, ex, r *pairing.Exchange, v pairing.Victim) {
 	if !r.Served || r.Serves.Kind != resp.Error {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 
 // SharedUse tells that a lockstep connection is written to as if by two callers.
 type SharedUse struct {
-	Session   *Conn
+	Session   *Callers
 	First     pairing.Exchange
 	Second    pairing.Exchange
 	Gap       time.Duration
@@ -22,34 +22,16 @@ type SharedUse struct {
 
 func (*SharedUse) Event() {}
 
-// sharedMin is how many overlapping writes without a silence show two writers.
-const sharedMin = 3
-
-// sharedWrite notes that b was written soon after a, whose reply was due, by a client whose library waits for each
-// reply: nobody can have given up that fast.
-func sharedWrite(s *Conn, a, b *pairing.Exchange, st client.Stance) {
-	if a.Flags&(pairing.Blocks|pairing.Uncertain|pairing.AfterHole) != 0 || b.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || st.Policy != client.PolicyLockstep || st.Basis == client.BasisGiven {
-		return
-	}
-	if b.Time.Sub(a.EndTime) < pairing.BatchGap || a.Full || a.Unsure || b.Unsure || s.Group.Pop.Pipelined > 0 {
-		return
-	}
-	if s.sharedWrites++; s.sharedWrites < s.Judging.SharedMin {
-		return
-	}
-	tellShared(s, a, b, st, false)
-}
-
 // afterQuit notes a command that was written after the answer to QUIT had arrived: whoever wrote it did not know.
-func afterQuit(s *Conn, quit, ex *pairing.Exchange) {
+func (s *Callers) afterQuit(quit, ex *pairing.Exchange) {
 	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
-	tellShared(s, quit, ex, s.Stance(), true)
+	s.tellShared(quit, ex, s.Stance(), true)
 }
 
-func tellShared(s *Conn, a, b *pairing.Exchange, st client.Stance, quit bool) {
-	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.sharedWrites, AfterQuit: quit, Stance: st}
+func (s *Callers) tellShared(a, b *pairing.Exchange, st client.Stance, quit bool) {
+	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Stance: st}
 	if s.Group != nil {
 		e.Library = s.Group.Pop.Library()
 	}
@@ -58,7 +40,7 @@ func tellShared(s *Conn, a, b *pairing.Exchange, st client.Stance, quit bool) {
 
 // BlockGivenUp tells that a client went away from a blocking command before the time that it had asked to block for.
 type BlockGivenUp struct {
-	Session  *Conn
+	Session  *Callers
 	Exchange pairing.Exchange
 	BlockFor time.Duration // 0: for ever
 	Gap      time.Duration
@@ -76,12 +58,12 @@ type BlockGivenUp struct {
 func (*BlockGivenUp) Event() {}
 
 // blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
-func blockGivenUp(s *Conn, how client.GaveUp, frame int64, gap time.Duration, ack int64) {
+func (s *Callers) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration, ack int64) {
 	if s.Pending.Len() == 0 || s.block != nil {
 		return
 	}
 	ex := s.Pending.Front()
-	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || beganToArrive(s, ex, ack) {
+	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || s.beganToArrive(ex, ack) {
 		return // what looks like waiting in vain is the capture's
 	}
 	if ex.Flags&pairing.Blocks == 0 || ex.Verb == pairing.VerbDebug || ex.Served || ex.BlockFor > 0 && gap >= ex.BlockFor {
@@ -93,7 +75,7 @@ func blockGivenUp(s *Conn, how client.GaveUp, frame int64, gap time.Duration, ac
 
 // beganToArrive reports whether a client that had received all bytes before ack may have got the reply to ex, or a part of
 // it: bytes that the capture lacks or shows later, or any since ex was sent where no older reply was due.
-func beganToArrive(s *Conn, ex *pairing.Exchange, ack int64) bool {
+func (s *Callers) beganToArrive(ex *pairing.Exchange, ack int64) bool {
 	if ack == reassembly.NoAck || ack <= ex.Ack {
 		return false
 	}
@@ -101,7 +83,7 @@ func beganToArrive(s *Conn, ex *pairing.Exchange, ack int64) bool {
 }
 
 // blockServed notes that a blocking command which nobody waits for any more took an element.
-func blockServed(s *Conn, ex *pairing.Exchange) {
+func (s *Callers) blockServed(ex *pairing.Exchange) {
 	b := s.block
 	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == client.GaveUpReuse || !elementReply(ex) ||
 		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {

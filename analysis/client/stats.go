@@ -1,0 +1,66 @@
+package client
+
+// Wait is one wait that ended with a reply: its length, and the weight of the reading that says so.
+type Wait struct{ Length, Weight float64 }
+
+// GiveUp is one wait that ended without a reply, as far as it was seen: somewhere in (Lo, Hi) after the write its caller
+// stopped waiting, and Gap after the write came the next sign of life.
+type GiveUp struct {
+	Weight, Lo, Hi, Gap float64
+	Written             bool // the sign of life was a write, else a close
+	Step                int32
+}
+
+// Counts are what is learned of one family from one pass over its connections.
+type Counts struct {
+	Waits   []float64 // by fine bin: waits that were answered; nil: none
+	Think   Hist      // from having a reply to the next write
+	SetUp   Hist      // the same after a command of the set-up
+	Turn    Hist      // from giving up to the next write
+	Gaps    Hist      // from write to write
+	Act     [3][2]float64
+	Abort   [2]float64 // batches of which the reading stopped at a reply that cannot be its own: stopped, read on
+	OwnEnds [2]float64 // after a caller read its own reply: closed, written
+	OddEnds [2]float64 // … after it read another's
+}
+
+// What callers did when they had given up, in Counts.Act: by Closes, by the other kinds that leave replies unread, and by
+// those that drop them. Of each the second number counts closes, the first writes.
+const (
+	ActCloses = iota
+	ActUnread
+	ActDropped
+)
+
+// AddWait counts an answered wait.
+func (c *Counts) AddWait(length, weight float64) {
+	if c.Waits == nil {
+		c.Waits = make([]float64, NumFine)
+	}
+	c.Waits[Fine(length)] += weight
+}
+
+// Add adds other counts.
+func (c *Counts) Add(o *Counts, w float64) {
+	if o.Waits != nil {
+		if c.Waits == nil {
+			c.Waits = make([]float64, NumFine)
+		}
+		for i, v := range o.Waits {
+			c.Waits[i] += w * v
+		}
+	}
+	c.Think.AddHist(&o.Think, w)
+	c.SetUp.AddHist(&o.SetUp, w)
+	c.Turn.AddHist(&o.Turn, w)
+	c.Gaps.AddHist(&o.Gaps, w)
+	for i := range c.Act {
+		c.Act[i][0] += w * o.Act[i][0]
+		c.Act[i][1] += w * o.Act[i][1]
+	}
+	for i := range 2 {
+		c.Abort[i] += w * o.Abort[i]
+		c.OwnEnds[i] += w * o.OwnEnds[i]
+		c.OddEnds[i] += w * o.OddEnds[i]
+	}
+}

@@ -1,0 +1,277 @@
+package reader
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Conn takes what is seen of one connection, in the order of the capture.
+type Conn struct {
+	ID  int64
+	Tag any // the owner's
+
+	r         *Reader
+	who       *who
+	pop       *population
+	midstream bool
+	known     *[client.NumKinds]float64 // of the kinds, by what is known of the client; nil: nothing
+
+	base     int32 // commands before the first kept one
+	commands []commandRecord
+	replies  []replyRecord
+	writes   []writeRecord
+	ackedTo  int // replies from the front that the client has acknowledged
+	farAck   int64
+	lossAt   capture.Time
+	ending   Ending
+	ended    bool
+	burst    *burst
+	last     capture.Time
+	onlyOne  bool // the server's packets are not in the capture
+	judged   bool
+	start    []state // hypotheses before the first kept write; nil: by the priors
+	waiting  bool    // a command is outstanding
+	heard    bool    // a reply was seen
+	gone     bool    // nothing more comes
+	over     bool    // its last verdict was given
+	latest   int32   // command
+	seen     int64   // place behind the last reply before those kept
+	told     int32   // command up to which Settled or a verdict has told
+	clear    int     // writes from the front that are settled
+	done     int     // … and their replies
+	level    bool    // all of start are where the next reply is the own one
+	doubt    bool    // there is one that does not pass
+	again    int     // writes at which it is looked at again; 0: the next one
+	place    int     // among those of its population
+	newest   int32   // command that awaits a reply
+}
+
+// Handshake tells how long the client took from the SYN-ACK to its ACK as the tap saw it: next to nothing at the client,
+// a round trip at the server.
+func (c *Conn) Handshake(d time.Duration) { c.who.roundTrip(d.Seconds()) }
+
+// Belongs tells which population the connection is of, as soon as its set-up is over.
+func (c *Conn) Belongs(k Key) {
+	if c.pop == nil {
+		c.pop = c.r.population(k)
+		c.place = len(c.pop.conns)
+		c.pop.conns = append(c.pop.conns, c)
+	}
+}
+
+// Known weighs the kinds by what is known of the client beside its traffic, such as the name of its library or what the
+// user said of it: 1 changes nothing, 0 excludes a kind.
+func (c *Conn) Known(weights [client.NumKinds]float64) { c.known = &weights }
+
+// Sent takes a command.
+func (c *Conn) Sent(cmd *Command) {
+	c.latest = max(c.latest, cmd.Index)
+	if c.judged {
+		return
+	}
+	n := len(c.writes)
+	joins := n > 0 && c.writes[n-1].joins(cmd)
+	if n > 0 && !joins {
+		c.goOn(cmd)
+	}
+	c.last = cmd.EndTime
+	c.who.alive(cmd.Time)
+	if cmd.Flags&Awaited != 0 {
+		c.newest = cmd.Index
+		c.wait(true)
+	}
+	if len(c.commands) == 0 && c.start == nil {
+		c.base = cmd.Index - 1
+	}
+	c.commands = append(c.commands, commandRecord{reply: -1, flags: cmd.Flags})
+	if joins {
+		w := &c.writes[n-1]
+		w.n++
+		w.last, w.end = max(w.last, cmd.EndTime), cmd.End
+		w.flags |= cmd.Flags & (Blocking | Farewell | AfterLoss | Unsure)
+		w.flags = w.flags&^(SetUp|FullSized) | cmd.Flags&(SetUp|FullSized)
+		return
+	}
+	if len(c.writes) > 0 {
+		c.r.kept++
+	}
+	c.writes = append(c.writes, writeRecord{
+		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
+	})
+}
+
+// goOn settles the write before a new one, or what is kept, or judges it where it has reached its bound.
+func (c *Conn) goOn(cmd *Command) {
+	next := nextSign{at: cmd.Time, ack: cmd.Ack, what: nextWrite}
+	if cmd.Ack < 0 {
+		next.ack = unseen
+	}
+	certain := cmd.Flags&(AfterLoss|Unsure|Resent) == 0 && cmd.Start <= c.writes[len(c.writes)-1].end
+	n := len(c.writes)
+	if certain && c.settleLast(next) {
+		c.doubt, c.again = false, 0
+		return
+	}
+	switch {
+	case n >= maxWrites && (c.pop == nil || c.blind()):
+		c.drop(c.r)
+	case c.pop == nil:
+	case n >= maxWrites:
+		c.r.early++
+		c.pop.judgeAll(c.r, false)
+	case c.r.kept >= maxKept:
+		c.r.relieve()
+	case n >= c.again && !c.doubt:
+		c.again = min(2*n, n+maxQuiet)
+		if c.pop.pace.usual == 0 && n < maxUnlearned || c.midstream && c.latest < fromBefore {
+			return
+		}
+		if c.pop.settleQuiet(c.r, c) {
+			c.again = 0
+		}
+		if certain && n > 1 {
+			c.settleLast(next)
+		}
+	}
+}
+
+// wait notes whether a command is outstanding.
+func (c *Conn) wait(on bool) {
+	if on == c.waiting {
+		return
+	}
+	c.waiting = on
+	if on {
+		c.who.waiting(1)
+	} else {
+		c.who.waiting(-1)
+	}
+}
+
+// Answered takes a reply, in the order of the server's stream.
+func (c *Conn) Answered(r *Reply) {
+	if c.judged {
+		return
+	}
+	c.last, c.heard = r.Time, true
+	at := int32(len(c.replies))
+	if i := r.Index - 1 - c.base; r.Index > 0 && i >= 0 && int(i) < len(c.commands) {
+		if c.commands[i].reply >= 0 {
+			return // a further confirmation
+		}
+		c.commands[i].reply = at
+	}
+	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, hash: r.Hash, typ: r.Type, quiet: float32(c.who.silence(r.Time)), crowd: uint16(min(c.who.crowd, 1<<16-1))}
+	if r.Index >= c.newest {
+		c.wait(false)
+	}
+	if r.End <= c.farAck {
+		rec.acked = r.Time
+	}
+	c.replies = append(c.replies, rec)
+}
+
+// LeftOut tells that the server sent no reply to a command, though one was due.
+func (c *Conn) LeftOut(index int32) {
+	if i := index - 1 - c.base; i >= 0 && int(i) < len(c.commands) {
+		c.commands[i].flags |= LeftOut
+	}
+}
+
+// Abandon tells that nobody reads in turn on the connection: a subscriber, MONITOR, replication.
+func (c *Conn) Abandon() {
+	c.judged = true
+	c.wait(false)
+	c.drop(c.r)
+}
+
+// Acked tells that the client has received everything before a place in the server's stream.
+func (c *Conn) Acked(at capture.Time, ack int64) {
+	if ack <= c.farAck {
+		return
+	}
+	c.farAck = ack
+	for c.ackedTo < len(c.replies) && c.replies[c.ackedTo].end <= ack {
+		if c.replies[c.ackedTo].acked == 0 {
+			c.replies[c.ackedTo].acked = at
+		}
+		c.ackedTo++
+	}
+}
+
+// Closed tells of the first FIN or RST of the connection.
+func (c *Conn) Closed(e *Ending) {
+	if c.ended {
+		return
+	}
+	c.ended, c.ending = true, *e
+	if e.ByClient {
+		c.who.alive(e.Time)
+		c.burst = c.who.closes(e.Time)
+	}
+	c.who.open--
+	c.wait(false)
+}
+
+// End tells that nothing more comes, at the time of the last packet.
+func (c *Conn) End(at capture.Time) {
+	c.gone = true
+	c.last = max(c.last, at)
+	if !c.ended {
+		c.ended = true
+		c.ending = Ending{Time: at}
+		c.who.open--
+	}
+	c.wait(false)
+	if c.pop == nil || c.blind() || c.pop.settleQuiet(c.r, c) {
+		c.r.over(c)
+	}
+}
+
+// acks returns for each command what the client had received when it was written; -1: not known.
+func (c *Conn) acks() []int64 {
+	a := make([]int64, len(c.commands))
+	for i := range a {
+		a[i] = -1
+	}
+	for i := range c.writes {
+		w := &c.writes[i]
+		for k := w.index - 1 - c.base; k < w.index-1-c.base+w.n; k++ {
+			if k >= 0 && int(k) < len(a) && w.flags&Resent == 0 {
+				a[k] = w.ack
+			}
+		}
+	}
+	return a
+}
+
+// awaited returns the first command from k on whose reply is due.
+func (c *Conn) awaited(k int) int {
+	for k < len(c.commands)-1 && c.commands[k].flags&(Awaited|LeftOut) != Awaited {
+		k++
+	}
+	return min(k, len(c.commands)-1)
+}
+
+// onlyWaiting returns the only command from next on that bytes of the server before end can answer, or -1: what a client
+// had received when it wrote a command answers earlier ones.
+func (c *Conn) onlyWaiting(next int, acks []int64, end int64) int {
+	found := -1
+	for k := next; k < len(c.commands); k++ {
+		switch {
+		case c.commands[k].flags&(Awaited|LeftOut) != Awaited:
+		case acks[k] >= end:
+			return found
+		case found >= 0 || acks[k] < 0:
+			return -1
+		default:
+			found = k
+		}
+	}
+	return -1
+}
+
+// blind reports whether the server's packets are not in the capture: the client acknowledged bytes of which none was seen.
+func (c *Conn) blind() bool { return !c.heard && c.farAck > 0 }

@@ -1,0 +1,139 @@
+package reader
+
+import (
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+)
+
+// feed hands on to the inference what the pairing finds of one connection.
+type feed struct {
+	conn   *Conn
+	synAck capture.Time
+	shaken bool
+	known  bool // what the library or the user says was handed on
+}
+
+// open begins with the first segment whose roles are known.
+func (c *Callers) open() *Conn {
+	if c.conn == nil && c.RoleKnown {
+		c.conn = c.Judging.reader.Open(c.ID, c.Client.Addr(), c.Start == reassembly.MidStream)
+		c.conn.Tag = c
+	}
+	return c.conn
+}
+
+// Segment takes each segment before its bytes are read.
+func (c *Callers) Segment(who int, seg *reassembly.Segment) {
+	conn := c.open()
+	if conn == nil {
+		return
+	}
+	if who == pairing.RoleServer {
+		if seg.Flags&reassembly.SYN != 0 {
+			c.synAck = seg.Time
+		}
+	} else {
+		if c.synAck != 0 && !c.shaken && seg.Flags&reassembly.ACK != 0 {
+			c.shaken = true
+			conn.Handshake(seg.Time.Sub(c.synAck))
+		}
+		if seg.Ack != reassembly.NoAck && seg.Flags&reassembly.RST == 0 {
+			conn.Acked(seg.Time, seg.Ack)
+		}
+	}
+	if seg.Flags&(reassembly.FIN|reassembly.RST) != 0 {
+		ack := int64(-1)
+		if seg.Ack != reassembly.NoAck {
+			ack = seg.Ack
+		}
+		conn.Closed(&Ending{Time: seg.Time, ByClient: who == pairing.RoleClient, Reset: seg.Flags&reassembly.RST != 0, Ack: ack})
+	}
+}
+
+// belongs says which population the connection is of, once its set-up is over.
+func (c *Callers) belongs() {
+	c.conn.Belongs(Key{Client: c.Client.Addr(), SetUp: c.SetUpSignature()})
+	if !c.known {
+		c.known = true
+		if w := c.weights(); w != nil {
+			c.conn.Known(*w)
+		}
+	}
+}
+
+// Sent takes a command when all its flags are known. start is the segment that it begins in.
+func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
+	conn := c.open()
+	if conn == nil {
+		return
+	}
+	if c.Group != nil {
+		c.belongs()
+	}
+	cmd := Command{Index: int32(ex.Index), Time: ex.Time, EndTime: ex.EndTime, Start: ex.Start, End: ex.End, Ack: ex.Ack}
+	if ex.Ack == reassembly.NoAck {
+		cmd.Ack = -1
+	}
+	set := func(on bool, flag CommandFlags) {
+		if on {
+			cmd.Flags |= flag
+		}
+	}
+	set(ex.Waits(), Awaited)
+	set(ex.Flags&pairing.InHandshake != 0, SetUp)
+	set(ex.Verb == pairing.VerbQuit || ex.Verb == pairing.VerbReset, Farewell)
+	set(ex.Flags&pairing.Blocks != 0, Blocking)
+	set(c.Prev.Valid && c.Prev.SameWrite(ex, start), Joined)
+	set(ex.Full, FullSized)
+	set(ex.Flags&pairing.AfterHole != 0, AfterLoss)
+	set(ex.Flags&pairing.Uncertain != 0, Unsure)
+	set(ex.Late, Resent)
+	conn.Sent(&cmd)
+}
+
+// Served takes a reply that was tied to its command.
+func (c *Callers) Served(ex *pairing.Exchange) {
+	if c.block != nil {
+		c.blockServed(ex)
+	}
+	if c.conn == nil || c.Kind != pairing.RESP && c.Kind != pairing.Undecided {
+		return
+	}
+	r := &ex.Serves
+	c.conn.Answered(&Reply{Index: int32(ex.Index), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+}
+
+// Extra takes a reply that no command asked for.
+func (c *Callers) Extra(r *pairing.ReplyInfo) {
+	if c.conn != nil {
+		c.conn.Answered(&Reply{Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	}
+}
+
+// LeftOut takes a command that the server did not answer.
+func (c *Callers) LeftOut(ex *pairing.Exchange) {
+	if c.conn != nil {
+		c.conn.LeftOut(int32(ex.Index))
+	}
+}
+
+// typeOf is the class of a reply as far as parsers mind.
+func typeOf(k resp.Kind) Type {
+	switch k {
+	case resp.Simple:
+		return Status
+	case resp.Error:
+		return Failure
+	case resp.Integer:
+		return Integer
+	case resp.Bulk, resp.Verbatim:
+		return Bulk
+	case resp.Null:
+		return Null
+	case resp.Array, resp.Map, resp.Set:
+		return Aggregate
+	}
+	return Opaque
+}

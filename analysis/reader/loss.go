@@ -1,0 +1,76 @@
+package reader
+
+import (
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis/client"
+)
+
+// midstreamPrior is how many replies a connection that began before the capture is taken to owe: nearly all owe none.
+var midstreamPrior = [...]float64{0.94, 0.04, 0.01, 0.01}
+
+// lossSpread is the chance that around lost bytes one reply more or fewer was read than is known.
+const lossSpread = 0.05
+
+// spread makes the place of each reader uncertain by the replies that lost bytes may have held.
+func spread(next []state, own int32) []state {
+	before := slices.Clone(next)
+	for k, s := range before {
+		if s.kind.Healthy() {
+			continue
+		}
+		next[k].w -= s.w * lossSpread
+		for _, d := range [...]int32{-1, 1} {
+			to := min(s.read+d, own) // who is level stays so
+			at := slices.IndexFunc(next, func(x state) bool { return x.kind == s.kind && x.read == to && x.held == s.held })
+			if at < 0 {
+				next = append(next, state{s.kind, to, s.held, 0})
+				at = len(next) - 1
+			}
+			next[at].w += s.w * lossSpread / 2
+		}
+	}
+	return next
+}
+
+// received is what the client had received before the first kept write: the server's stream goes on there. Of a connection
+// that began before the capture it is not known: below 0.
+func (c *Conn) received() int64 {
+	if w := &c.writes[0]; !c.midstream && w.ack >= 0 && w.flags&Resent == 0 {
+		return w.ack
+	}
+	return -1
+}
+
+// After a loss on the way, and where the window is full, calls wait in the client's kernel and leave together in one
+// segment: several callers, one after the other, and not one with a batch. It shows where the population writes one command
+// at a time, and needs a reader that is behind: else the second caller waits for the first. Which of them gave up, and when
+// each was written, is not seen.
+
+// single is the share of writes of one command from which on a population is taken to write no batches.
+const single = 0.99
+
+// coalesced reports whether a step is several calls in one segment, to a reader that leaves replies unread and begins at s.
+// One that holds commands back writes them together itself.
+func (p *pass) coalesced(h *state, st *step, s int32) bool {
+	return st.n > 1 && s < st.own && !st.setup && !h.kind.Healthy() && h.kind != client.HoldsBack &&
+		!p.o.Without.Has(TermLoss) && p.sizes.n[0] >= single*p.sizes.all
+}
+
+// apart explains a step by separate calls, of which any number was given up.
+func (p *pass) apart(from int32, st *step, s int32, gap float64) {
+	w := 1.0
+	if st.what != nextNothing {
+		w = client.Broad(gap)
+	}
+	for m := st.n; m >= 0; m-- {
+		if m == 0 || p.v.could(s+m-1, st) {
+			p.branches = append(p.branches, branch{from: from, to: s + m, w: w, op: opUnknown})
+		}
+		w *= lossSpread
+	}
+}
+
+// resent reports whether a command was seen only when it was sent again: neither when it was written nor what its client
+// had then is known, and no accusation begins with it.
+func (v *view) resent(command int) bool { return v.c.commands[command].flags&Resent != 0 }
