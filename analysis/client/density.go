@@ -63,8 +63,9 @@ func smooth(dst, src *Hist, k []float64) {
 // Density is the distribution of a duration. A tenth of it is the same for each order of magnitude: no single
 // observation, however odd, is worth more than its distance from that.
 type Density struct {
-	at  [NumCoarse]float64
-	cdf [NumCoarse + 1]float64
+	at    [NumCoarse]float64
+	cdf   [NumCoarse + 1]float64
+	total float64 // counts, and what the prior is worth
 }
 
 // outlier is the share of a density that stands for "something else happened".
@@ -83,7 +84,7 @@ func NewDensity(counts, prior *Hist, weight float64) *Density {
 	var x Hist
 	smooth(&x, counts, kernel)
 	s := x.Sum()
-	d := &Density{}
+	d := &Density{total: s + weight}
 	for i := range x {
 		p := (x[i] + weight*prior[i]) / (s + weight)
 		d.at[i] = (1-outlier)*p/widths[i] + outlier*broad[i]
@@ -105,6 +106,17 @@ func shape(counts *Hist, weight float64) *Hist {
 
 // At returns the density at x, per second.
 func (d *Density) At(x float64) float64 { return d.at[Coarse(x)] }
+
+// Others returns the density at x as the other observations say, of which x is one, counted with a weight.
+func (d *Density) Others(x, own float64) float64 {
+	i := Coarse(x)
+	left := d.total - own
+	if left <= 0 {
+		return outlier * broad[i]
+	}
+	p := ((d.at[i]-outlier*broad[i])*widths[i]/(1-outlier)*d.total - own*kernel[len(kernel)/2]) / left
+	return (1-outlier)*max(p, 0)/widths[i] + outlier*broad[i]
+}
 
 // CDF returns the chance of at most x.
 func (d *Density) CDF(x float64) float64 {

@@ -32,6 +32,8 @@ func NewParams(c *Counts, fit *Fit) *Params {
 	for i, a := range c.Act {
 		p.Writes[i] = (a[0] + 1) / (a[0] + a[1] + 2)
 	}
+	d := &c.Act[ActDropped] // somebody takes the late reply: there is no reason to close
+	p.Writes[ActDropped] = (d[0] + 19) / (d[0] + d[1] + 20)
 	p.Abort = (c.Abort[0] + 0.1) / (c.Abort[0] + c.Abort[1] + 1)
 	p.Closing = (c.OwnEnds[0] + 1) / (c.OwnEnds[0] + c.OwnEnds[1] + 20)
 	p.ClosingOdd = (c.OddEnds[0] + 20*p.Closing) / (c.OddEnds[0] + c.OddEnds[1] + 20)

@@ -57,7 +57,7 @@ type Hazards struct {
 }
 
 // baseHazard is the chance that somebody gives up for a reason of its own, over all lengths of waiting.
-const baseHazard = 0.02
+const baseHazard = 0.5
 
 // priorRisk is how many waits are taken to have been sat out before the first.
 const priorRisk = 1

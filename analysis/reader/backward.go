@@ -20,7 +20,7 @@ type learner struct {
 }
 
 // leastShare is the weight with which a family that is not believed learns on: it must be able to fit.
-const leastShare = 0.5
+const leastShare = 1
 
 // backward turns the weights of the forward pass into posteriors. read, if not nil, gets for each command who may have
 // read what; learn, if not nil, what the connection teaches.

@@ -1,6 +1,8 @@
 package reader
 
 import (
+	"fmt"
+	"os"
 	"math"
 	"slices"
 
@@ -146,6 +148,11 @@ func (p *pass) step(i int) {
 		totals = append(totals, math.Log(sum+1e-300))
 	}
 	cur.scale = p.bound(totals, waits)
+	if os.Getenv("DBGS") != "" && i < 40 {
+		for s := range from {
+			fmt.Fprintf(os.Stderr, "  step %d %s read %d w %.4g tot %.2f scaled %.2f\n", i, from[s].kind, from[s].read, from[s].w, totals[s], math.Log(cur.scale[s])+totals[s])
+		}
+	}
 	p.advance(i, from)
 }
 

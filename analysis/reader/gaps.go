@@ -9,7 +9,7 @@ func (p *pass) shares(from int32, st *step, gap float64) {
 	w := 1.0
 	switch st.what {
 	case nextWrite:
-		w = par.Gaps.At(max(gap, p.v.floor))
+		w = par.Gaps.Others(max(gap, p.v.floor), 1)
 		if st.have && st.wait > p.v.pause {
 			// All callers of the connection may have been waiting: then the next write is of one that got its reply.
 			x := max(st.next-p.v.at[st.own+st.n-1], p.v.floor)

@@ -23,11 +23,13 @@ type population struct {
 	pace                 pace // of levelWaits
 	gate                 gate
 	sizes, fitSizes      writeSizes
+	turns                client.Turns
 
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
 	ignorance ignorance
 	whole     float64 // evidence for unread replies, summed over its connections
+	many      float64 // how likely it is that its callers share connections, by how they took turns
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -41,8 +43,9 @@ type fitted struct {
 	v       *view
 	samples [client.NumFamilies]*client.Sample
 	post    [client.NumKinds]float64
-	pi      [client.NumKinds]float64
-	gain    float64 // evidence for unread replies, in nats
+	prior   [client.NumKinds]float64 // as the other connections of its population say
+	pi      [client.NumKinds]float64 // … and what is known of its client
+	gain    float64                  // evidence for unread replies, in nats
 }
 
 // fit estimates the population's parameters and judges its connections (EM: judge with what is known, count what that
@@ -58,41 +61,42 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	for f := range counts {
 		fits[f] = q.patience(o, counts[f], list, client.Family(f), client.Uninformed)
 	}
-	var evidence [][client.NumKinds]float64
-	var seen [client.NumKinds]float64
+	prior := q.prior(o, list)
+	var posts, evidence [][client.NumKinds]float64 // of the round before, once the kinds compete
 	for r := range rounds {
-		if r <= hold && !o.Without.Has(TermPure) {
-			q.pi = client.KindShares(&seen, nil, &o.prior)
-		} else {
-			q.pi = client.KindShares(&seen, evidence, &o.prior)
+		shares := client.NewKindMix(posts, nil, &prior)
+		if r > hold || o.Without.Has(TermPure) {
+			shares = client.NewKindMix(posts, evidence, &prior)
 		}
+		q.pi = shares.All()
 		for f := range counts {
 			q.params[f] = client.NewParams(counts[f], fits[f])
 		}
-		seen = [client.NumKinds]float64{}
-		evidence = evidence[:0]
+		posts, evidence = posts[:0], evidence[:0]
 		for f := range counts {
 			counts[f] = q.known(client.Family(f))
 		}
-		for _, c := range list {
+		for i, c := range list {
+			c.prior = shares.Others(i)
 			q.judge(c, p, o)
 			l := learner{counts: counts}
 			for f := range l.samples {
 				l.samples[f] = &client.Sample{}
 			}
 			p.backward(nil, &l)
-			c.samples = l.samples
+			if r < rounds-1 { // else the estimate of patience is of those before
+				c.samples = l.samples
+			}
 			var ll [client.NumKinds]float64
 			for k := range ll {
-				seen[k] += c.post[k]
 				if c.pi[k] > 0 {
 					ll[k] = math.Log((c.post[k] + 1e-12) / c.pi[k])
 				}
 			}
+			if r >= hold {
+				posts = append(posts, c.post)
+			}
 			evidence = append(evidence, ll)
-		}
-		if r < hold {
-			seen = [client.NumKinds]float64{}
 		}
 		if r == rounds-1 {
 			break
@@ -110,10 +114,53 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	return list
 }
 
+// prior weighs the kinds before anything else is known of the connections: callers that never met, though independent ones
+// would have, take turns.
+func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 {
+	q.many = 1
+	if !o.Without.Has(TermTurns) {
+		t := q.turns
+		for _, c := range list {
+			c.v.turns(&t)
+		}
+		q.many = t.Many()
+		//println("TURNS", int(t.Writes), int(t.Waits*1e6), int(t.Gaps*1e6), int(t.Overlaps), int(1e4*q.many))
+	}
+	prior := o.prior
+	for k := range prior {
+		if client.Kind(k).Together() {
+			prior[k] *= q.many
+		}
+	}
+	return prior
+}
+
+// turns counts a connection up to its first doubt.
+func (v *view) turns(t *client.Turns) {
+	if v.c.start != nil && !v.c.level {
+		return
+	}
+	for i := range v.steps {
+		s := &v.steps[i]
+		switch {
+		case s.n == 0 || s.blocking || s.setup:
+		case s.uncertain || s.nextLoss:
+			return
+		case !s.have:
+			if s.what == nextWrite {
+				t.Overlaps++
+			}
+			return
+		case s.what == nextWrite && !s.settled:
+			t.See(s.wait, s.next-s.t)
+		}
+	}
+}
+
 // judge runs the forward pass over one connection with what the population knows.
 func (q *population) judge(c *fitted, p *pass, o *Options) {
 	p.reset(c.v)
-	pi := q.pi
+	pi := c.prior
 	if c.v.c.known != nil && !o.Without.Has(TermLibrary) {
 		pi = withKnown(&pi, c.v.c.known)
 	}
@@ -212,6 +259,9 @@ func (q *population) weigh(list []*fitted, o *Options) {
 				continue
 			}
 			x := (w + 1e-12) / c.pi[k]
+			if client.Kind(k).Together() {
+				x *= q.many
+			}
 			if client.Kind(k).Healthy() {
 				down = max(down, x)
 			} else {

@@ -86,6 +86,9 @@ func (c *Conn) settleLast(next nextSign) bool {
 		h.Add(max(c.who.floor(), t-at), 1)
 		q.level.Gaps.Add(t, 1)
 		q.level.OwnEnds[1]++
+		if !blocking && w.flags&SetUp == 0 {
+			q.turns.See(wait, t)
+		}
 	case nextClose:
 		q.level.OwnEnds[0]++
 	}

@@ -37,6 +37,7 @@ func (q *population) settleQuiet(r *Reader, c *Conn) bool {
 	q.remember(v)
 	q.pace.refresh(&q.levelWaits, &r.buf)
 	v.count(&q.level, v.floor)
+	v.turns(&q.turns)
 	for i := range v.steps {
 		if s := &v.steps[i]; s.what == nextWrite && !s.settled {
 			q.level.Gaps.Add(max(0, s.next-s.t), 1)

@@ -29,12 +29,13 @@ const (
 	TermLoss                  // lost bytes make the reader's place uncertain
 	TermMidstream             // a connection that began before the capture may be behind
 	TermIgnorance             // what is not known of patience weighs against "read its own"
+	TermTurns                 // callers that never met, though independent ones would have
 	NumTerms      = iota
 )
 
 var termNames = [NumTerms]string{
 	"patience", "think time", "too soon", "pause", "gaps", "acts", "checks", "ends", "content", "held back", "library", "own patience",
-	"pure populations", "bounds", "loss", "midstream", "ignorance",
+	"pure populations", "bounds", "loss", "midstream", "ignorance", "turns",
 }
 
 // String names the term in tables.
