@@ -184,6 +184,17 @@ func (p *Patience) GaveUp(x, lo, hi float64, turn *Density, self *Share) float64
 	return sum
 }
 
+// Idle returns the chance to give up between lo and hi, and to go on later than hi only.
+func (p *Patience) Idle(lo, hi float64, turn *Density) (sum float64) {
+	for i, j := Coarse(lo), Coarse(hi); i <= j; i++ {
+		a, b := max(lo, edges[i]), min(hi, edges[i+1])
+		if b > a {
+			sum += p.Between(a, b) * (1 - turn.CDF(hi-(a+b)/2))
+		}
+	}
+	return sum
+}
+
 // before is the chance to reach step j.
 func (p *Patience) before(j int) float64 {
 	t := p.Steps[j].T

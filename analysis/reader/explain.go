@@ -160,7 +160,7 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 		}
 		var w float64
 		if st.what == nextNothing {
-			w = pat.Between(lo, hi)
+			w = pat.Idle(lo, hi, par.Turn)
 			if !there && m == st.n-1 || !there && !(int(s+m) < len(v.at) && v.moment(s+m) <= st.next) {
 				w++
 			}
