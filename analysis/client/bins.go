@@ -44,14 +44,16 @@ func FineEdge(i int) float64 {
 }
 
 // edges and centers of the coarse bins, and the log-uniform density that stands for "something else happened".
-var edges, centers, widths, broad = tables()
+// logWidths are the widths by the logarithm, in units of the center: about the widths.
+var edges, centers, widths, logWidths, broad = tables()
 
-func tables() (e [NumCoarse + 1]float64, c, w, b [NumCoarse]float64) {
+func tables() (e [NumCoarse + 1]float64, c, w, l, b [NumCoarse]float64) {
 	for i := range e {
 		e[i] = CoarseEdge(i)
 	}
 	for i := range c {
 		c[i], w[i] = (e[i]+e[i+1])/2, e[i+1]-e[i]
+		l[i] = w[i] / math.Log(e[i+1]/max(e[i], e[i+1]/2))
 		b[i] = 1 / (c[i] * math.Log(1e8))
 	}
 	return

@@ -249,28 +249,31 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 	return &base.Gaps
 }
 
-// weigh finds how much better the kinds that leave replies unread explain each connection than any healthy one.
+// weigh finds how much better the kinds that leave replies unread explain each connection than any healthy one, by all that
+// is known: the connection itself, the others of its population, its library, and how its callers take turns.
 func (q *population) weigh(list []*fitted, o *Options) {
 	q.whole = 0
 	for _, c := range list {
-		up, down := 0.0, 0.0
-		for k, w := range c.post {
-			if c.pi[k] <= 0 {
-				continue
-			}
-			x := (w + 1e-12) / c.pi[k]
-			if client.Kind(k).Together() {
-				x *= q.many
-			}
-			if client.Kind(k).Healthy() {
-				down = max(down, x)
-			} else {
-				up = max(up, x)
-			}
-		}
-		c.gain = math.Log(up / down)
-		q.whole += max(-3, min(5, c.gain))
+		c.gain = gain(&c.post, &o.prior)
+		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
 	}
+}
+
+// gain is the evidence for unread replies that turned one weight of the kinds into another, in nats.
+func gain(post, prior *[client.NumKinds]float64) float64 {
+	up, down := 0.0, 0.0
+	for k, w := range post {
+		if prior[k] <= 0 {
+			continue
+		}
+		x := (w + 1e-12) / prior[k]
+		if client.Kind(k).Healthy() {
+			down = max(down, x)
+		} else {
+			up = max(up, x)
+		}
+	}
+	return math.Log(up / down)
 }
 
 // learnIgnorance counts the waits that were seen to be sat out.
