@@ -23,6 +23,19 @@ func (k Kind) String() string { return kindNames[k] }
 // Healthy reports whether a reader of this kind always reads its own reply.
 func (k Kind) Healthy() bool { return k == Closes || k == Discards || k == Shares }
 
+// KindWeights are what is known of a client's kind beside its traffic: 1 changes nothing, 0 excludes a kind.
+type KindWeights [NumKinds]float64
+
+// TakesTurns are the weights of a library whose connections have one caller at a time: nobody is left to take the reply of
+// a caller that has gone.
+var TakesTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1}
+
+// MayTakeTurns are the weights of a client that closes its connections as such a library does.
+var MayTakeTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1, Discards: 0.02, Forgets: 0.02, Shares: 0.02}
+
+// Multiplexes are the weights of a library that hands a connection to many callers.
+var Multiplexes = KindWeights{Discards: 1, Shares: 1, Forgets: 0.1}
+
 // Family groups the kinds that are fitted together. What is learned from a connection depends on which reply its callers
 // read, so that one set of parameters locks onto whichever kind wins first: each family fits its own as if it were the
 // true one, and they are compared afterwards.

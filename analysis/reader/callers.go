@@ -206,19 +206,21 @@ func (c *Callers) ClientClosed() {
 }
 
 // weights are what the library or the user says of the connection's kind; nil: nothing.
-func (c *Callers) weights() *[client.NumKinds]float64 {
+func (c *Callers) weights() *client.KindWeights {
 	st := c.Stance()
-	if st.Basis < client.BasisNamed {
+	if c.Group != nil && st.Basis < client.BasisNamed {
+		if l := c.library(); l.Guessed && l.Policy == client.PolicyLockstep {
+			return &client.MayTakeTurns
+		}
 		return nil
 	}
-	w := TakesTurns()
 	switch st.Policy {
 	case client.PolicyMultiplex, client.PolicyAsync:
-		w = Multiplexes()
+		return &client.Multiplexes
 	case client.PolicyUnknown:
 		return nil
 	}
-	return &w
+	return &client.TakesTurns
 }
 
 // flat reports whether b directly follows a in the client's stream and carries the same ACK number: not one byte of the

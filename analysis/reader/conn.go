@@ -3,7 +3,6 @@ package reader
 import (
 	"time"
 
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -16,7 +15,6 @@ type Conn struct {
 	who       *who
 	pop       *population
 	midstream bool
-	known     *[client.NumKinds]float64 // of the kinds, by what is known of the client; nil: nothing
 
 	base     int32 // commands before the first kept one
 	commands []commandRecord
@@ -60,10 +58,6 @@ func (c *Conn) Belongs(k Key) {
 		c.pop.conns = append(c.pop.conns, c)
 	}
 }
-
-// Known weighs the kinds by what is known of the client beside its traffic, such as the name of its library or what the
-// user said of it: 1 changes nothing, 0 excludes a kind.
-func (c *Conn) Known(weights [client.NumKinds]float64) { c.known = &weights }
 
 // Sent takes a command.
 func (c *Conn) Sent(cmd *Command) {

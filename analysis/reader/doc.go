@@ -12,7 +12,6 @@
 //	c.Acked(t, ack)                          // each segment of the client, before what else it carries
 //	c.Sent(&reader.Command{…})               // each command, when it is whole, with the ACK of its first transmission
 //	c.Belongs(reader.Key{…})                 // its population, as soon as the set-up is over, at the latest before End
-//	c.Known(reader.TakesTurns())             // what is known of its library, if anything
 //	c.Answered(&reader.Reply{…})             // each reply, in the order of the server's stream, with the command it serves
 //	c.LeftOut(index)                         // a command that the server did not answer, though a reply was due
 //	c.Closed(&reader.Ending{…})              // the first FIN or RST

@@ -12,7 +12,6 @@ type feed struct {
 	conn   *Conn
 	synAck capture.Time
 	shaken bool
-	known  bool // what the library or the user says was handed on
 }
 
 // open begins with the first segment whose roles are known.
@@ -55,12 +54,6 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 // belongs says which population the connection is of, once its set-up is over.
 func (c *Callers) belongs() {
 	c.conn.Belongs(Key{Client: c.Client.Addr(), SetUp: c.SetUpSignature()})
-	if !c.known {
-		c.known = true
-		if w := c.weights(); w != nil {
-			c.conn.Known(*w)
-		}
-	}
 }
 
 // Sent takes a command when all its flags are known. start is the segment that it begins in.

@@ -43,7 +43,7 @@ const (
 // Bounds of the forward pass.
 const (
 	maxStep    = 7.0   // nats that one step can say between two hypotheses
-	independs  = 20.0  // steps of a connection that count in full; beyond them, weak differences share that weight
+	independs  = 10.0  // steps of a connection that count in full; beyond them, weak differences share that weight
 	weak       = 0.5   // nats: differences below it are next to nothing
 	prune      = 1e-6  // of its kind: hypotheses below it are dropped
 	kindFloor  = 1e-20 // no kind is beaten for good
@@ -177,7 +177,7 @@ func (p *pass) bound(totals, waits []float64) []float64 {
 			y = min(top-t, 30)
 		} else {
 			x := max(0, top-t-waits[s])
-			y = min(maxStep, x*(tau+(1-tau)*x/(x+weak))+waits[s])
+			y = min(maxStep, x*(tau+(1-tau)*x*x/(x*x+weak*weak))+waits[s])
 		}
 		scale[s] = math.Exp(-y - t)
 	}

@@ -45,7 +45,7 @@ func TestAnythingGoes(t *testing.T) {
 			if len(conns) == 0 || rng.Intn(60) == 0 {
 				c := r.Open(int64(len(conns)), netip.MustParseAddr("10.0.0.1"), rng.Intn(4) == 0)
 				if rng.Intn(3) == 0 {
-					c.Known(TakesTurns())
+					_ = c
 				}
 				c.Belongs(Key{SetUp: uint64(rng.Intn(2))})
 				conns, sent = append(conns, c), append(sent, 0)
@@ -95,7 +95,7 @@ func TestAnythingGoes(t *testing.T) {
 // What is known of the client decides where its traffic cannot.
 func TestAKnownLibraryDecides(t *testing.T) {
 	pi := client.Prior
-	w := withKnown(&pi, &[client.NumKinds]float64{client.Shares: 1})
+	w := withKnown(&pi, &client.KindWeights{client.Shares: 1})
 	if w[client.Shares] < 0.99 || w[client.Keeps] == 0 {
 		t.Errorf("%v", w)
 	}

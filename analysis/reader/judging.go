@@ -55,7 +55,7 @@ func NewJudging(o JudgingOptions, sink Sink, bounds *bound.Set) *Judging {
 		Name: "writes awaiting judgement", Limit: maxKept, Loses: bound.Evidence,
 		Hides: "what the clients of connections judged early showed later",
 	})
-	j.reader = New(Options{Without: o.Without, ReadTimeout: o.ReadTimeout, Settled: j.settled}, j.judged)
+	j.reader = New(Options{Without: o.Without, ReadTimeout: o.ReadTimeout, Settled: j.settled, Known: known}, j.judged)
 	return j
 }
 
@@ -85,6 +85,14 @@ func (j *Judging) settled(conn *Conn, upTo int32, w Word) {
 	if c, ok := conn.Tag.(*Callers); ok {
 		c.settled(int(upTo), pairing.Confidence(w))
 	}
+}
+
+// known says what the library or the user says of a connection's kind.
+func known(conn *Conn) *client.KindWeights {
+	if c, ok := conn.Tag.(*Callers); ok {
+		return c.weights()
+	}
+	return nil
 }
 
 // judged takes what is inferred of a connection.

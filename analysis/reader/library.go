@@ -2,12 +2,15 @@ package reader
 
 import "github.com/respsniff/respsniff/analysis/client"
 
-// withKnown weighs a population's kinds by what is known of one connection's client. What is known may be wrong (a fork, a
-// proxy that passes a name on): no kind falls below a thousandth for it.
-func withKnown(pi, known *[client.NumKinds]float64) [client.NumKinds]float64 {
+// leastKnown is what no kind falls below for what is known of a client: it may be wrong (a fork of the library, a proxy
+// that passes a name on).
+const leastKnown = 1e-3
+
+// withKnown weighs a population's kinds by what is known of one connection's client.
+func withKnown(pi *[client.NumKinds]float64, known *client.KindWeights) [client.NumKinds]float64 {
 	out, z := *pi, 0.0
 	for k := range out {
-		out[k] *= max(known[k], 1e-3)
+		out[k] *= max(known[k], leastKnown)
 		z += out[k]
 	}
 	if z <= 0 {
@@ -17,20 +20,4 @@ func withKnown(pi, known *[client.NumKinds]float64) [client.NumKinds]float64 {
 		out[k] /= z
 	}
 	return out
-}
-
-// Multiplexes are the weights of a client whose library shares its connections among callers.
-func Multiplexes() (w [client.NumKinds]float64) {
-	w[client.Shares], w[client.Discards] = 1, 1
-	return w
-}
-
-// TakesTurns are the weights of a client whose library uses a connection for one caller at a time.
-func TakesTurns() [client.NumKinds]float64 {
-	w := [client.NumKinds]float64{}
-	for k := range w {
-		w[k] = 1
-	}
-	w[client.Shares] = 0
-	return w
 }

@@ -161,8 +161,10 @@ func (v *view) turns(t *client.Turns) {
 func (q *population) judge(c *fitted, p *pass, o *Options) {
 	p.reset(c.v)
 	pi := c.prior
-	if c.v.c.known != nil && !o.Without.Has(TermLibrary) {
-		pi = withKnown(&pi, c.v.c.known)
+	if o.Known != nil && !o.Without.Has(TermLibrary) {
+		if w := o.Known(c.v.c); w != nil {
+			pi = withKnown(&pi, w)
+		}
 	}
 	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes
 	for f := range p.pat {

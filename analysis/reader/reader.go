@@ -14,6 +14,9 @@ type Options struct {
 	Without Terms // evidence to leave out, for tables by term
 	// ReadTimeout returns the read timeout that is known of a client; nil: none is.
 	ReadTimeout func(netip.Addr) (time.Duration, bool)
+	// Known weighs the kinds by what is known of a connection's client beside its traffic, such as the name of its library
+	// or what the user said of it: 1 changes nothing, 0 excludes a kind. nil, or nil returned: nothing is.
+	Known func(c *Conn) *client.KindWeights
 	// Settled, if not nil, tells of a connection without a doubt so far that the caller of each awaited command up to and
 	// with upTo, from the last one told of, read its own reply.
 	Settled func(c *Conn, upTo int32, word Word)
