@@ -146,19 +146,28 @@ func TestDensityIsOne(t *testing.T) {
 	}
 }
 
-func TestKindShares(t *testing.T) {
+func TestKindMix(t *testing.T) {
 	keeps := [NumKinds]float64{Keeps: 0, Closes: -4, Checks: -4, Discards: -4, Forgets: -4, Shares: -4, HoldsBack: -4}
 	unsure := [NumKinds]float64{Keeps: -0.5, Discards: -0.2}
-	var seen [NumKinds]float64
-	pi := KindShares(&seen, [][NumKinds]float64{keeps, keeps, keeps, keeps, unsure}, &Prior)
+	pi := NewKindMix(nil, [][NumKinds]float64{keeps, keeps, keeps, keeps, unsure}, &Prior).All()
 	if pi[Keeps] < 0.9 {
 		t.Errorf("four that keep and one that cannot be told: %.2f keep", pi[Keeps])
 	}
 	shares := [NumKinds]float64{Shares: 0, Keeps: -8, Closes: -8, Checks: -8, Discards: -8, Forgets: -8, HoldsBack: -8}
-	seen = [NumKinds]float64{Keeps: 4, Shares: 4}
 	list := [][NumKinds]float64{keeps, keeps, keeps, keeps, shares, shares, shares, shares}
-	pi = KindShares(&seen, list, &Prior)
+	posts := make([][NumKinds]float64, len(list))
+	for i := range posts {
+		posts[i][Keeps], posts[i][Shares] = float64((i/4+1)%2), float64(i/4)
+	}
+	mix := NewKindMix(posts, list, &Prior)
+	pi = mix.All()
 	if pi[Keeps] < 0.2 || pi[Shares] < 0.2 {
 		t.Errorf("a mixture: %.2f keep, %.2f share", pi[Keeps], pi[Shares])
+	}
+	if one := NewKindMix(posts[:1], list[:1], &Prior).Others(0); one[Keeps] > Prior[Keeps]/3 {
+		t.Errorf("a connection is a witness for itself: %.2f keep", one[Keeps])
+	}
+	if o := mix.Others(0); o[Keeps] >= pi[Keeps] {
+		t.Errorf("without one that keeps %.3f keep, with it %.3f", o[Keeps], pi[Keeps])
 	}
 }

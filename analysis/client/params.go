@@ -8,8 +8,8 @@ type Params struct {
 	Writes [3]float64
 	// Abort is the chance that a batch is not read on after a reply that cannot be its own.
 	Abort float64
-	// Closing is the chance that the connection is closed after a caller read its own reply, ClosingOdd after another's.
-	Closing, ClosingOdd float64
+	// Closing is the chance that the connection is closed after a caller read a reply, by Ends… constant.
+	Closing [3]float64
 }
 
 // turnWeight is how many observations the shape of the think time is worth for the turnaround: what follows a give-up is
@@ -35,8 +35,10 @@ func NewParams(c *Counts, fit *Fit) *Params {
 	d := &c.Act[ActDropped] // somebody takes the late reply: there is no reason to close
 	p.Writes[ActDropped] = (d[0] + 19) / (d[0] + d[1] + 20)
 	p.Abort = (c.Abort[0] + 0.1) / (c.Abort[0] + c.Abort[1] + 1)
-	p.Closing = (c.OwnEnds[0] + 1) / (c.OwnEnds[0] + c.OwnEnds[1] + 20)
-	p.ClosingOdd = (c.OddEnds[0] + 20*p.Closing) / (c.OddEnds[0] + c.OddEnds[1] + 20)
+	p.Closing[EndsOwn] = (c.Ends[EndsOwn][0] + 1) / (c.Ends[EndsOwn][0] + c.Ends[EndsOwn][1] + 20)
+	p.Closing[EndsOdd] = (c.Ends[EndsOdd][0] + 20*p.Closing[EndsOwn]) / (c.Ends[EndsOdd][0] + c.Ends[EndsOdd][1] + 20)
+	e := &c.Ends[EndsRefused] // as often as not it ends in an error that closes
+	p.Closing[EndsRefused] = (e[0] + 1) / (e[0] + e[1] + 2)
 	return p
 }
 

@@ -13,15 +13,14 @@ type GiveUp struct {
 
 // Counts are what is learned of one family from one pass over its connections.
 type Counts struct {
-	Waits   []float64 // by fine bin: waits that were answered; nil: none
-	Think   Hist      // from having a reply to the next write
-	SetUp   Hist      // the same after a command of the set-up
-	Turn    Hist      // from giving up to the next write
-	Gaps    Hist      // from write to write
-	Act     [3][2]float64
-	Abort   [2]float64 // batches of which the reading stopped at a reply that cannot be its own: stopped, read on
-	OwnEnds [2]float64 // after a caller read its own reply: closed, written
-	OddEnds [2]float64 // … after it read another's
+	Waits []float64 // by fine bin: waits that were answered; nil: none
+	Think Hist      // from having a reply to the next write
+	SetUp Hist      // the same after a command of the set-up
+	Turn  Hist      // from giving up to the next write
+	Gaps  Hist      // from write to write
+	Act   [3][2]float64
+	Abort [2]float64    // batches of which the reading stopped at a reply that cannot be its own: stopped, read on
+	Ends  [3][2]float64 // after a caller read a reply, by Ends… constant: closed, written
 }
 
 // What callers did when they had given up, in Counts.Act: by Closes, by the other kinds that leave replies unread, and by
@@ -31,6 +30,22 @@ const (
 	ActUnread
 	ActDropped
 )
+
+// Whose reply a caller read, in Counts.Ends.
+const (
+	EndsOwn     = iota
+	EndsOdd     // another's
+	EndsRefused // another's, of a class that its parser refuses
+)
+
+// CountEnd counts whether a client closed its connection after a caller had read its own reply.
+func (c *Counts) CountEnd(closed bool) {
+	if closed {
+		c.Ends[EndsOwn][0]++
+	} else {
+		c.Ends[EndsOwn][1]++
+	}
+}
 
 // AddWait counts an answered wait.
 func (c *Counts) AddWait(length, weight float64) {
@@ -60,7 +75,8 @@ func (c *Counts) Add(o *Counts, w float64) {
 	}
 	for i := range 2 {
 		c.Abort[i] += w * o.Abort[i]
-		c.OwnEnds[i] += w * o.OwnEnds[i]
-		c.OddEnds[i] += w * o.OddEnds[i]
+		for as := range c.Ends {
+			c.Ends[as][i] += w * o.Ends[as][i]
+		}
 	}
 }

@@ -164,7 +164,7 @@ func add(list *[]candidate, reply int32, w float64, unread bool) {
 
 // learn counts what one branch teaches its family.
 func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float64) {
-	if pr < 1e-4 || st.settled {
+	if pr < 1e-4 {
 		return
 	}
 	if st.settled { // it is counted, but not as this connection's own
@@ -188,20 +188,20 @@ func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float
 			sample.Waits = append(sample.Waits, client.Wait{Length: br.lo, Weight: pr})
 		}
 		start := p.v.start(s, st)
-		ends := &c.OddEnds
-		if start == st.own {
-			ends = &c.OwnEnds
+		if st.what != nextNothing && !st.farewell && s.kind != client.Checks {
+			ends := &c.Ends[p.v.readAs(st, start)]
+			if st.ended() {
+				ends[0] += pr
+			} else {
+				ends[1] += pr
+			}
 		}
-		switch {
-		case st.what == nextWrite:
+		if st.what == nextWrite {
 			h := &c.Think
 			if st.setup {
 				h = &c.SetUp
 			}
 			h.Add(float64(br.turn), pr)
-			ends[1] += pr
-		case st.what == nextClose && s.kind != client.Checks:
-			ends[0] += pr
 		}
 		if br.reads > 1 && start != st.own && p.v.refused(st, start) >= 0 {
 			c.Abort[1] += pr

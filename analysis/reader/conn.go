@@ -98,7 +98,7 @@ func (c *Conn) Sent(cmd *Command) {
 
 // goOn settles the write before a new one, or what is kept, or judges it where it has reached its bound.
 func (c *Conn) goOn(cmd *Command) {
-	next := nextSign{at: cmd.Time, ack: cmd.Ack, what: nextWrite}
+	next := nextSign{at: cmd.Time, ack: cmd.Ack, what: nextWrite, quit: cmd.Flags&Farewell != 0}
 	if cmd.Ack < 0 {
 		next.ack = unseen
 	}

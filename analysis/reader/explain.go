@@ -105,9 +105,16 @@ func (p *pass) completed(from int32, h *state, i int, st *step, s int32, par *cl
 	case found && !p.o.Without.Has(TermChecks):
 		lk *= checkedThen(st) * p.wroteAgain(par, st, max(have, st.t), x)
 	case st.what == nextWrite:
-		lk *= (1 - closing(par, s == st.own, p.o)) * p.wroteAgain(par, st, max(have, st.t), x)
+		lk *= p.wroteAgain(par, st, max(have, st.t), x)
 	default:
-		lk *= closing(par, s == st.own, p.o) * client.Broad(x)
+		lk *= client.Broad(x)
+	}
+	if st.what != nextNothing && !found && !st.farewell {
+		if c := closing(par, v.readAs(st, s), p.o); st.ended() {
+			lk *= c
+		} else {
+			lk *= 1 - c
+		}
 	}
 	if st.n > 1 && s != st.own && !p.o.Without.Has(TermContent) {
 		if j := v.refused(st, s); j >= 0 {

@@ -16,7 +16,14 @@ func (p *pass) shares(from int32, st *step, gap float64) {
 			w = w/2 + thinkTime(p.par[client.Dropped], st, x)/2
 		}
 	case nextClose:
-		w = par.Closing * client.Broad(max(gap, p.v.floor))
+		w = client.Broad(max(gap, p.v.floor))
+	}
+	if st.what != nextNothing && !st.farewell {
+		if c := closing(par, client.EndsOwn, p.o); st.ended() {
+			w *= c
+		} else {
+			w *= 1 - c
+		}
 	}
 	sv := 1.0
 	if st.have && !st.blocking {

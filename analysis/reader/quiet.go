@@ -27,6 +27,7 @@ type nextSign struct {
 	at   capture.Time
 	ack  int64 // what the client had received then; unseen: not known
 	what uint8
+	quit bool // it is a QUIT
 }
 
 // settleLast settles the last write, if all before it are settled and what came next leaves no doubt of it. It says the
@@ -85,12 +86,12 @@ func (c *Conn) settleLast(next nextSign) bool {
 		}
 		h.Add(max(c.who.floor(), t-at), 1)
 		q.level.Gaps.Add(t, 1)
-		q.level.OwnEnds[1]++
 		if !blocking && w.flags&SetUp == 0 {
 			q.turns.See(wait, t)
 		}
-	case nextClose:
-		q.level.OwnEnds[0]++
+	}
+	if next.what != nextNothing && w.flags&Farewell == 0 {
+		q.level.CountEnd(next.what == nextClose || next.quit)
 	}
 	if blocking {
 		wait = 0

@@ -338,8 +338,8 @@ func (v *view) countStep(c *client.Counts, s *step) {
 			h = &c.SetUp
 		}
 		h.Add(max(v.floor, s.next-v.at[s.own+s.n-1]), 1)
-		c.OwnEnds[1]++
-	} else if s.what == nextClose {
-		c.OwnEnds[0]++
+	}
+	if s.what != nextNothing && !s.farewell {
+		c.CountEnd(s.ended())
 	}
 }
