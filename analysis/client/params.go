@@ -37,8 +37,8 @@ func NewParams(c *Counts, fit *Fit) *Params {
 	p.Abort = (c.Abort[0] + 0.1) / (c.Abort[0] + c.Abort[1] + 1)
 	p.Closing[EndsOwn] = (c.Ends[EndsOwn][0] + 1) / (c.Ends[EndsOwn][0] + c.Ends[EndsOwn][1] + 20)
 	p.Closing[EndsOdd] = (c.Ends[EndsOdd][0] + 20*p.Closing[EndsOwn]) / (c.Ends[EndsOdd][0] + c.Ends[EndsOdd][1] + 20)
-	e := &c.Ends[EndsRefused] // as often as not it ends in an error that closes
-	p.Closing[EndsRefused] = (e[0] + 1) / (e[0] + e[1] + 2)
+	e := &c.Ends[EndsRefused] // one in four ends in an error that closes
+	p.Closing[EndsRefused] = (e[0] + 1) / (e[0] + e[1] + 4)
 	return p
 }
 

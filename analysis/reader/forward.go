@@ -153,7 +153,7 @@ func (p *pass) step(i int) {
 			}
 		}
 	}
-	cur.scale = p.bound(totals, waits)
+	cur.scale = p.bound(from, totals, waits)
 	if os.Getenv("DBGS") != "" && i < 40 {
 		for s := range from {
 			fmt.Fprintf(os.Stderr, "  step %d %s read %d w %.4g tot %.2f scaled %.2f\n", i, from[s].kind, from[s].read, from[s].w, totals[s], math.Log(cur.scale[s])+totals[s])
@@ -162,22 +162,26 @@ func (p *pass) step(i int) {
 	p.advance(i, from)
 }
 
-// bound turns the likelihoods of one step into bounded ones. Weak differences are not independent of one another, and a
-// strong one has a limit. That nobody gave up in a hundred chances is a hundred observations: survival is not weakened.
-func (p *pass) bound(totals, waits []float64) []float64 {
+// bound turns the likelihoods of one step into bounded ones, as distances from the most probable hypothesis. Weak
+// differences are not independent of one another, and a strong one has a limit. That nobody gave up in a hundred chances is
+// a hundred observations: survival is not weakened.
+func (p *pass) bound(from []state, totals, waits []float64) []float64 {
 	tau := min(1, independs/float64(max(1, len(p.v.steps))))
-	top := math.Inf(-1)
+	best, most := 0.0, math.Inf(-1)
 	for s, t := range totals {
-		top = max(top, t+waits[s])
+		if m := t + math.Log(from[s].w); m > most {
+			best, most = t+waits[s], m
+		}
 	}
 	scale := make([]float64, len(totals))
 	for s, t := range totals {
 		var y float64
 		if p.o.Without.Has(TermBound) {
-			y = min(top-t, 30)
+			y = max(-30, min(best-t, 30))
 		} else {
-			x := max(0, top-t-waits[s])
-			y = min(maxStep, x*(tau+(1-tau)*x*x/(x*x+weak*weak))+waits[s])
+			x := best - t - waits[s]
+			d := math.Abs(x)
+			y = max(-maxStep, min(maxStep, x*(tau+(1-tau)*d*d/(d*d+weak*weak))+waits[s]))
 		}
 		scale[s] = math.Exp(-y - t)
 	}

@@ -63,4 +63,4 @@ func acts(par *client.Params, k client.Kind, st *step) float64 {
 }
 
 // closesErr is how often a client that closes at a give-up is seen to write all the same: a race between two threads.
-const closesErr = 0.003
+const closesErr = 0.001
