@@ -22,7 +22,7 @@ func (t *Turns) See(wait, gap float64) {
 
 // alone is the share of the clients with a library for many callers on a connection that have one caller all the same: a
 // script, a job, a test.
-const alone = 0.05
+const alone = 0.02
 
 // Many is how likely what was seen is of a client with such a library, against one that takes turns: 1 where they would
 // hardly have met.
