@@ -6,9 +6,9 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -19,7 +19,7 @@ import (
 type Session struct {
 	pairing.Session
 	caller client.Conn
-	reader reader.Callers
+	reader desync.Callers
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
@@ -227,19 +227,19 @@ func (r *Run) Judged(ex *pairing.Exchange) {
 }
 
 // SharedUse takes two callers on one connection.
-func (r *Run) SharedUse(e *reader.SharedUse) { r.emit(e) }
+func (r *Run) SharedUse(e *desync.SharedUse) { r.emit(e) }
 
 // Blocked takes a blocking command that was given up.
-func (r *Run) Blocked(b *reader.BlockGivenUp) { r.emit(b) }
+func (r *Run) Blocked(b *desync.BlockGivenUp) { r.emit(b) }
 
 // Desynced takes the state of an open connection whose callers got worse off.
-func (r *Run) Desynced(s *reader.Callers) { SessionOf(s.Session).reportDesync() }
+func (r *Run) Desynced(s *desync.Callers) { SessionOf(s.Session).reportDesync() }
 
 // Retire closes the record of a connection that is over and wholly judged.
-func (r *Run) Retire(s *reader.Callers) { SessionOf(s.Session).retire() }
+func (r *Run) Retire(s *desync.Callers) { SessionOf(s.Session).retire() }
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }
 
 // Guard calls what may fail about a connection outside of its segments.
-func (r *Run) Guard(s *reader.Callers, judge func()) { SessionOf(s.Session).guarded(judge) }
+func (r *Run) Guard(s *desync.Callers, judge func()) { SessionOf(s.Session).guarded(judge) }

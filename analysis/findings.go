@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -79,13 +79,13 @@ func (f *findings) waitEnded(s *Session, ex *pairing.Exchange, gap time.Duration
 }
 
 // lostPlace notes a connection that lost its place.
-func (f *findings) lostPlace(d *reader.Desync) {
+func (f *findings) lostPlace(d *desync.Desync) {
 	if len(d.Abandoned) > 0 {
 		f.register.LostPlace(func() incident.Outcome { return f.outcome(d) })
 	}
 }
 
-func (f *findings) outcome(d *reader.Desync) incident.Outcome {
+func (f *findings) outcome(d *desync.Desync) incident.Outcome {
 	a := &d.Abandoned[0]
 	g, n := &a.Given, &a.Next
 	x := incident.Outcome{
@@ -96,9 +96,9 @@ func (f *findings) outcome(d *reader.Desync) incident.Outcome {
 		Next: f.called(n), Reused: n.Time, ReusedFrame: n.Frame,
 	}
 	switch a.Why {
-	case reader.ByHalf:
+	case desync.ByHalf:
 		x.Rule = "RS115"
-	case reader.ByTimeout, reader.ByInference:
+	case desync.ByTimeout, desync.ByInference:
 		x.Rule, x.Late = "RS102", true
 		if d.Wait.T > 0 {
 			x.Abandoned.To = g.EndTime.Add(d.Wait.T)

@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -143,7 +143,7 @@ func failureAt(e pairing.Event) (f Failure) {
 	case *pairing.Oddity:
 		of(SessionOf(e.Session))
 		f.Frame, f.File = e.Frame, e.File
-	case *reader.Desync:
+	case *desync.Desync:
 		f.Conn, f.Client, f.Server = e.Conn, e.Client, e.Server
 	}
 	return f

@@ -5,9 +5,9 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
@@ -19,7 +19,7 @@ type Run struct {
 	bounds   bound.Set
 	shared   *pairing.Shared
 	clients  *client.Registry
-	judging  *reader.Judging
+	judging  *desync.Judging
 	topology *cluster.Topology
 	earlier  []*cluster.Stall // of the runs that this one resumes
 	links    *pools.Registry
@@ -54,7 +54,7 @@ func NewRun(o *Options) *Run {
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
 	}, &r.bounds)
-	r.judging = reader.NewJudging(reader.JudgingOptions{
+	r.judging = desync.NewJudging(desync.JudgingOptions{
 		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
 	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
@@ -189,7 +189,7 @@ func (r *Run) Bounds() *bound.Set { return &r.bounds }
 func (r *Run) Topology() *cluster.Topology { return r.topology }
 
 // Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
-func (r *Run) Unjudged() []*reader.Unjudged { return r.judging.Unjudged() }
+func (r *Run) Unjudged() []*desync.Unjudged { return r.judging.Unjudged() }
 
 // closed emits that a connection is over and judged.
 func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }

@@ -5,8 +5,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // DirtyReuse is RS101: a command written while the reply to an earlier one had not reached the client.
@@ -37,8 +37,8 @@ func DirtyReuse() *analysis.Detector {
 					"never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart the processes listed: an affected " +
 					"connection stays wrong until it is closed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
-				a := first(d, reader.ByAck)
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
+				a := first(d, desync.ByAck)
 				if a == nil {
 					a = d.Proof
 				}
@@ -47,7 +47,7 @@ func DirtyReuse() *analysis.Detector {
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.ReusesBy[reader.ByAck], d.Counts[reader.ByAck], d.Overtaken)
+				o.Count = max(d.ReusesBy[desync.ByAck], d.Counts[desync.ByAck], d.Overtaken)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
@@ -61,7 +61,7 @@ func DirtyReuse() *analysis.Detector {
 }
 
 // why says why this is no pipeline and what ended the wait.
-func why(d *reader.Desync, a *reader.Abandonment) []string {
+func why(d *desync.Desync, a *desync.Abandonment) []string {
 	var facts []string
 	switch d.Stance.Basis {
 	case client.BasisGiven:

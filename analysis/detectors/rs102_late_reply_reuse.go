@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // LateReplyReuse is RS102: a reply came after its caller had given up, and the connection was used again.
@@ -36,14 +36,14 @@ func LateReplyReuse() *analysis.Detector {
 					"timeout, cancelled call or I/O error; never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart " +
 					"the processes listed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
-				a := first(d, reader.ByTimeout, reader.ByInference)
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
+				a := first(d, desync.ByTimeout, desync.ByInference)
 				if a == nil {
 					return
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.Counts[reader.ByTimeout]+d.Counts[reader.ByInference], 1)
+				o.Count = max(d.Counts[desync.ByTimeout]+d.Counts[desync.ByInference], 1)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // OffByK is RS103: callers got the answers to earlier commands.
@@ -31,7 +31,7 @@ func OffByK() *analysis.Detector {
 				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these callers stored "+
 					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", plural(f.Count, "caller", "callers"))
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.NVictims == 0 {
 					return
 				}
@@ -47,7 +47,7 @@ func OffByK() *analysis.Detector {
 }
 
 // victims is the table of one connection's misreads.
-func victims(r *analysis.Run, d *reader.Desync) incident.Example {
+func victims(r *analysis.Run, d *desync.Desync) incident.Example {
 	e := incident.Example{Conn: d.Conn, Client: d.Client, Server: d.Server, Victims: d.Victims}
 	if len(d.Victims) > 0 {
 		e.Time, e.File = d.Victims[0].Time, r.File(d.Victims[0].File)
@@ -58,7 +58,7 @@ func victims(r *analysis.Run, d *reader.Desync) incident.Example {
 	shape := "the wire looks perfect: every command is answered before the next, only the readers are behind"
 	if len(d.Abandoned) > 0 {
 		e.File = r.File(d.Abandoned[0].Given.File)
-		if d.Abandoned[0].Why == reader.ByAck {
+		if d.Abandoned[0].Why == desync.ByAck {
 			shape = "commands were written while replies were due"
 		}
 	}

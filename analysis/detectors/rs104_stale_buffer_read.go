@@ -5,8 +5,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // StaleBufferRead is RS104: a caller was answered from the client's memory, with a reply that was older than the capture.
@@ -31,7 +31,7 @@ func StaleBufferRead() *analysis.Detector {
 					"with someone else's reply. Look earlier in time for a read timeout of this process, or capture from the start of the connection. " +
 					"Until the cause is fixed, restart the process: the connection stays wrong until it is closed."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.StaleReads == 0 {
 					return
 				}
@@ -49,7 +49,7 @@ func StaleBufferRead() *analysis.Detector {
 	}
 }
 
-func staleEvidence(run *analysis.Run, d *reader.Desync) incident.Example {
+func staleEvidence(run *analysis.Run, d *desync.Desync) incident.Example {
 	p := &d.Stale[0]
 	a, b := &p.First, &p.Second
 	e := incident.Example{

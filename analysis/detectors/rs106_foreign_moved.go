@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -83,7 +83,7 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 
 // followed finds the command by which a caller followed a redirect that was not its own: to the node that it names,
 // for a slot that it does not name.
-func (w *foreignMoves) followed(client netip.Addr, f *reader.ForeignRedirect) *redirected {
+func (w *foreignMoves) followed(client netip.Addr, f *desync.ForeignRedirect) *redirected {
 	for i := range w.recent {
 		x := &w.recent[i]
 		if x.client == client && x.server == f.Target && x.slot == f.KeySlot && x.at >= f.Time && x.at.Sub(f.Time) <= w.window {
@@ -94,7 +94,7 @@ func (w *foreignMoves) followed(client netip.Addr, f *reader.ForeignRedirect) *r
 }
 
 // believed takes the redirects that the callers of a connection which is behind read in place of their own replies.
-func (w *foreignMoves) believed(d *reader.Desync) {
+func (w *foreignMoves) believed(d *desync.Desync) {
 	for i := range d.Foreign {
 		f := &d.Foreign[i]
 		n := 1

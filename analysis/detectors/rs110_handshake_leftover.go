@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // HandshakeLeftover is RS110: the first user command was sent while replies to the connection's set-up were unread.
@@ -32,7 +32,7 @@ func HandshakeLeftover() *analysis.Detector {
 				return "go-redis: upgrade to 9.5.5, 9.6.3, 9.7.3 or later (CVE-2025-29923) or set DisableIdentity. Others: close a connection whose " +
 					"set-up did not finish."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.Handshake == 0 || len(d.Abandoned) == 0 {
 					return
 				}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // SharedConnection is RS114: two independent writers use one connection of a library that waits for each reply.
@@ -30,7 +30,7 @@ func SharedConnection() *analysis.Detector {
 				return "One connection object is used by two threads or, after fork, two processes. Give each its own (reconnect in the child). " +
 					"Jedis 2.9.1, 2.10.0 and 3.0.0 return a connection twice: upgrade to 2.9.2, 2.10.2 or 3.0.1."
 			}
-			return analysis.Hooks{Shared: func(e *reader.SharedUse) {
+			return analysis.Hooks{Shared: func(e *desync.SharedUse) {
 				s := e.Session
 				o := incident.Occurrence{
 					Client: s.Client, Server: s.Server, Conn: s.ID, Library: e.Library.Name, Policy: e.Stance.Policy.String(),

@@ -6,9 +6,9 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // PolicyUnknown is RS908: a client wrote on before a reply, and nothing says whether it is meant to.
@@ -35,7 +35,7 @@ func PolicyUnknown() *analysis.Detector {
 	}
 }
 
-func unjudged(run *analysis.Run, u *reader.Unjudged) incident.Occurrence {
+func unjudged(run *analysis.Run, u *desync.Unjudged) incident.Occurrence {
 	return incident.Occurrence{
 		Client: netip.AddrPortFrom(u.Client, u.ClientPort), Server: u.Server, AnyServer: true, Conn: u.Conn, Time: u.First, Last: u.Last,
 		Count: u.Times, Severity: incident.Info, Confidence: pairing.Proven, Policy: client.PolicyUnknown.String(),

@@ -52,10 +52,13 @@ func (c *Conn) Handshake(d time.Duration) { c.who.roundTrip(d.Seconds()) }
 
 // Belongs tells which population the connection is of, as soon as its set-up is over.
 func (c *Conn) Belongs(k Key) {
-	if c.pop == nil {
-		c.pop = c.r.population(k)
+	if c.pop != nil {
+		return
+	}
+	if c.pop = c.r.reg.population(k, c.who); c.pop != nil {
 		c.place = len(c.pop.conns)
 		c.pop.conns = append(c.pop.conns, c)
+		c.r.reg.idle.set(c.pop)
 	}
 }
 
@@ -112,10 +115,9 @@ func (c *Conn) goOn(cmd *Command) {
 	case n >= maxWrites && (c.pop == nil || c.blind()):
 		c.drop(c.r)
 	case c.pop == nil:
-	case n >= maxWrites:
-		c.r.early++
+	case !c.r.deep.Admits(n):
 		c.pop.judgeAll(c.r, false)
-	case c.r.kept >= maxKept:
+	case !c.r.early.Admits(c.r.kept):
 		c.r.relieve()
 	case n >= c.again && !c.doubt:
 		c.again = min(2*n, n+maxQuiet)
@@ -205,8 +207,14 @@ func (c *Conn) Closed(e *Ending) {
 		c.who.alive(e.Time)
 		c.burst = c.who.closes(e.Time)
 	}
-	c.who.open--
 	c.wait(false)
+	c.left()
+}
+
+// left notes that the connection is no more one of its client's.
+func (c *Conn) left() {
+	c.who.open--
+	c.r.reg.release(c.who)
 }
 
 // End tells that nothing more comes, at the time of the last packet.
@@ -216,7 +224,7 @@ func (c *Conn) End(at capture.Time) {
 	if !c.ended {
 		c.ended = true
 		c.ending = Ending{Time: at}
-		c.who.open--
+		c.left()
 	}
 	c.wait(false)
 	if c.pop == nil || c.blind() || c.pop.settleQuiet(c.r, c) {

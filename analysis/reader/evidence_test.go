@@ -29,6 +29,11 @@ func passOf(v *view) *pass {
 	p.par = &[client.NumFamilies]*client.Params{par, par, par}
 	var h client.Hazards
 	h.StepEvents[0], h.StepRisk[0], h.Events = 20, 20, 20
+	for i := range h.Risk {
+		if client.CoarseEdge(i) < 0.2 {
+			h.Risk[i] = 20
+		}
+	}
 	for f := range p.pat {
 		p.pat[f] = client.NewPatience([]float64{0.2}, &h, nil)
 	}
@@ -146,12 +151,12 @@ func TestEvidenceChecks(t *testing.T) {
 
 func TestEvidenceEnds(t *testing.T) {
 	o := &Options{}
-	par := &client.Params{Closing: 0.01, ClosingOdd: 0.3}
-	if closing(par, true, o) != 0.01 || closing(par, false, o) != 0.3 {
+	par := &client.Params{Closing: [3]float64{0.01, 0.3, 0.5}}
+	if closing(par, client.EndsOwn, o) != 0.01 || closing(par, client.EndsOdd, o) != 0.3 {
 		t.Error("closes after another's reply are a rate of their own")
 	}
 	o.Without = o.Without.With(TermEnds)
-	if closing(par, false, o) != 0.01 {
+	if closing(par, client.EndsOdd, o) != 0.01 {
 		t.Error("the switch does nothing")
 	}
 }

@@ -2,8 +2,8 @@ package reader
 
 import (
 	"fmt"
-	"os"
 	"math"
+	"os"
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/client"

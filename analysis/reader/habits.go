@@ -28,7 +28,7 @@ type Timeout struct {
 // Habits returns what is known so far of a population, from its last judgement, or, where there was none, of how long
 // replies take and what comes after; nil: nothing.
 func (r *Reader) Habits(k Key) *Habits {
-	if q := r.pops[k]; q != nil {
+	if q := r.reg.pops[k]; q != nil {
 		return q.habits()
 	}
 	return nil

@@ -8,8 +8,7 @@ import (
 
 // relieve judges every connection by what is known so far: the records kept have reached their bound.
 func (r *Reader) relieve() {
-	r.early++
-	for _, q := range r.order {
+	for q := range r.reg.all() {
 		q.judgeAll(r, false)
 	}
 }
@@ -48,6 +47,7 @@ func (q *population) judgeAll(r *Reader, last bool) {
 		q.forget()
 	}
 	q.tidy()
+	r.reg.idle.set(q)
 }
 
 // notLevel is the chance of being behind from which on a connection is watched.

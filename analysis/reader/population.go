@@ -10,20 +10,24 @@ import (
 
 // population is the connections of one client address with the same set-up, and what they have in common.
 type population struct {
-	key                  Key
-	level                client.Counts                       // of connections that settled at once, and so certain in any reading
-	past                 [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
-	gone                 [client.NumFamilies][]client.GiveUp // … and their give-ups
-	learned              [client.NumFamilies]*client.Counts  // by the last fit
-	lately               [client.NumFamilies][]client.GiveUp
-	low                  float64 // the shortest first give-up so far, s; 0: none
-	shortest             float64 // … of those that are certain; +Inf: none
-	levelWaits, allWaits reservoir
-	conns                []*Conn
-	pace                 pace // of levelWaits
-	gate                 gate
-	sizes, fitSizes      writeSizes
-	turns                client.Turns
+	key                   Key
+	level                 client.Counts                       // of connections that settled at once, and so certain in any reading
+	past                  [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
+	gone                  [client.NumFamilies][]client.GiveUp // … and their give-ups
+	learned               [client.NumFamilies]*client.Counts  // by the last fit
+	lately                [client.NumFamilies][]client.GiveUp
+	low                   float64 // the shortest first give-up so far, s; 0: none
+	shortest              float64 // … of those that are certain; +Inf: none
+	levelWaits, allWaits  reservoir
+	conns                 []*Conn
+	who                   *who
+	before, after         *population // in the registry
+	idleBefore, idleAfter *population // among those without a connection
+	idling                bool
+	pace                  pace // of levelWaits
+	gate                  gate
+	sizes, fitSizes       writeSizes
+	turns                 client.Turns
 
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64

@@ -112,7 +112,7 @@ func TestQuietCountsAreThoseOfAView(t *testing.T) {
 		}
 		x.c.Belongs(Key{}) // settles nothing before
 		x.c.End(x.now)
-		return r.pops[Key{}]
+		return r.reg.pops[Key{}]
 	}
 	a, b := run(false), run(true)
 	if !reflect.DeepEqual(a.level, b.level) {
@@ -168,8 +168,8 @@ func TestRoomForSettledWrites(t *testing.T) {
 			x.call(ms/10, 2*ms)
 		}
 	}
-	if r.kept > roomForLevel || r.early > 0 {
-		t.Errorf("%d kept, judged early %d times", r.kept, r.early)
+	if r.kept > roomForLevel || r.early.Hits > 0 {
+		t.Errorf("%d kept, judged early %d times", r.kept, r.early.Hits)
 	}
 	if n := len(all[3999].c.writes); n > 2 {
 		t.Errorf("%d writes of the last connection", n)

@@ -1,12 +1,12 @@
 package reader
 
 import (
-	"math"
 	"net/netip"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // Options steer the inference; the zero value is good.
@@ -20,22 +20,22 @@ type Options struct {
 	// Settled, if not nil, tells of a connection without a doubt so far that the caller of each awaited command up to and
 	// with upTo, from the last one told of, read its own reply.
 	Settled func(c *Conn, upTo int32, word Word)
+	Bounds  *bound.Set // nil: a set of its own
 	prior   [client.NumKinds]float64
 }
 
 // Reader takes what is seen of all connections and says which reply each caller got.
 type Reader struct {
 	o         Options
-	whos      map[netip.Addr]*who
-	pops      map[Key]*population
-	order     []*population
+	reg       registry
 	now       capture.Time
 	pass      pass
 	kept      int // writes
 	ticked    capture.Time
-	finishing bool      // nothing more comes of any connection
-	buf       []float64 // for sorting
-	early     int       // times that connections were judged before their end
+	finishing bool         // nothing more comes of any connection
+	buf       []float64    // for sorting
+	early     *bound.Bound // writes kept of all connections
+	deep      *bound.Bound // … of one connection
 	judged    func(*Verdict)
 }
 
@@ -49,29 +49,22 @@ func New(o Options, judged func(*Verdict)) *Reader {
 	if o.Without.Has(TermHeldBack) {
 		o.prior[client.HoldsBack] = 0
 	}
-	return &Reader{o: o, judged: judged, whos: map[netip.Addr]*who{}, pops: map[Key]*population{}}
+	if o.Bounds == nil {
+		o.Bounds = &bound.Set{}
+	}
+	const hides = "what the clients of connections judged early showed later"
+	return &Reader{
+		o: o, judged: judged, reg: newRegistry(o.Bounds),
+		early: o.Bounds.New(bound.Bound{Name: "writes awaiting judgement", Limit: o.Bounds.Scaled(maxKept), Loses: bound.Evidence, Hides: hides}),
+		deep:  o.Bounds.New(bound.Bound{Name: "writes of one connection awaiting judgement", Limit: maxWrites, Loses: bound.Evidence, Hides: hides}),
+	}
 }
 
 // Open begins a connection of a client.
 func (r *Reader) Open(id int64, from netip.Addr, midstream bool) *Conn {
-	w := r.whos[from]
-	if w == nil {
-		w = &who{}
-		r.whos[from] = w
-	}
+	w := r.reg.who(from)
 	w.open++
-	w.total++
 	return &Conn{ID: id, r: r, who: w, midstream: midstream, farAck: -1}
-}
-
-func (r *Reader) population(k Key) *population {
-	q := r.pops[k]
-	if q == nil {
-		q = &population{key: k, shortest: math.Inf(1)}
-		r.pops[k] = q
-		r.order = append(r.order, q)
-	}
-	return q
 }
 
 // Facts are what findings can say of a connection in plain words.
@@ -86,13 +79,10 @@ type Facts struct {
 // Finish judges what still waits. now is the end of the capture.
 func (r *Reader) Finish(now capture.Time) {
 	r.now, r.finishing = now, true
-	for _, q := range r.order {
+	for q := range r.reg.all() {
 		q.judgeAll(r, true)
 	}
 }
-
-// Early returns how often connections were judged before their end, because what is kept of them had reached its bound.
-func (r *Reader) Early() int { return r.early }
 
 // facts counts what the most likely reading of a connection says.
 func (c *fitted) facts(read [][]candidate, usual float64) (f Facts) {

@@ -185,6 +185,7 @@ func (r *Reader) over(c *Conn) {
 	c.drop(r)
 	if c.pop != nil {
 		c.pop.remove(c)
+		r.reg.idle.set(c.pop)
 	}
 	r.judged(&Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true})
 }

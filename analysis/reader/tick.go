@@ -19,7 +19,7 @@ func (r *Reader) Tick(now capture.Time) {
 		return
 	}
 	r.ticked, r.now = now, now
-	for _, q := range r.order {
+	for q := range r.reg.all() {
 		if q.overdue(now) {
 			q.judgeAll(r, false)
 		}

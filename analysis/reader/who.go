@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 // who is what the connections of one client address share: where the tap stands, when it was last heard of, and the
 // moments when it closed several connections at once.
 type who struct {
+	addr   netip.Addr
+	pops   int       // populations of its connections
 	far    float64   // from the tap to the client and back, s: see toClient
 	trips  []float64 // seconds from SYN-ACK to ACK
 	heard  capture.Time
@@ -18,7 +21,6 @@ type who struct {
 	open   int
 	waits  int // connections with a command outstanding
 	crowd  int // the most of them since the client was last heard of
-	total  int
 	latest *burst
 }
 

@@ -5,8 +5,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // Events passes on the events of the connections that are wanted.
@@ -32,7 +32,7 @@ func (f *Filter) event(event pairing.Event) bool {
 	switch e := event.(type) {
 	case *analysis.ConnSummary:
 		return f.choose(e.ID, e.Client, e.Server)
-	case *reader.Desync:
+	case *desync.Desync:
 		return f.Connection(e.Conn, e.Client, e.Server)
 	case *pairing.Exchange:
 		return f.choose(e.Session.ID, e.Session.Client, e.Session.Server)
@@ -52,9 +52,9 @@ func (f *Filter) event(event pairing.Event) bool {
 		s = &e.Session.Identity
 	case *pairing.Alignment:
 		s = &e.Session.Identity
-	case *reader.SharedUse:
+	case *desync.SharedUse:
 		s = &e.Session.Identity
-	case *reader.BlockGivenUp:
+	case *desync.BlockGivenUp:
 		s = &e.Session.Identity
 	case *cluster.Redirected:
 		s = &e.Session.Identity

@@ -1,4 +1,4 @@
-package reader
+package desync
 
 import (
 	"github.com/respsniff/respsniff/analysis/pairing"

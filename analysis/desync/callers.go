@@ -1,10 +1,11 @@
-package reader
+package desync
 
 import (
 	"math"
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -20,7 +21,7 @@ type Callers struct {
 	feed
 	unread pairing.Queue     // replies owed to callers that had given up, oldest first
 	given  *pairing.Exchange // whose caller gave up, until the next command is judged
-	sure   Word              // … and how sure that is
+	sure   reader.Word       // … and how sure that is
 	stale  *pairing.Exchange // whose caller read a reply from before the capture, until then
 	last   *pairing.Exchange // the last command that was judged
 	until  int               // commands up to this one read their own replies, and wait for the end of their transaction
@@ -28,7 +29,7 @@ type Callers struct {
 	shared int // writes of another caller into the time of a reply
 	block  *BlockGivenUp
 	kinds  [client.NumKinds]float64
-	habits *Habits
+	habits *reader.Habits
 	ended  bool // the verdict was the last one
 }
 
@@ -61,7 +62,7 @@ func (c *Callers) holdsBlock() bool {
 }
 
 // verdict says of each command that it covers which reply its caller got.
-func (c *Callers) verdict(v *Verdict) {
+func (c *Callers) verdict(v *reader.Verdict) {
 	c.flush()
 	c.kinds = v.Kinds
 	if v.Habits != nil {

@@ -1,7 +1,8 @@
-package reader
+package desync
 
 import (
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -9,13 +10,13 @@ import (
 
 // feed hands on to the inference what the pairing finds of one connection.
 type feed struct {
-	conn   *Conn
+	conn   *reader.Conn
 	synAck capture.Time
 	shaken bool
 }
 
 // open begins with the first segment whose roles are known.
-func (c *Callers) open() *Conn {
+func (c *Callers) open() *reader.Conn {
 	if c.conn == nil && c.RoleKnown {
 		c.conn = c.Judging.reader.Open(c.ID, c.Client.Addr(), c.Start == reassembly.MidStream)
 		c.conn.Tag = c
@@ -47,13 +48,13 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 		if seg.Ack != reassembly.NoAck {
 			ack = seg.Ack
 		}
-		conn.Closed(&Ending{Time: seg.Time, ByClient: who == pairing.RoleClient, Reset: seg.Flags&reassembly.RST != 0, Ack: ack})
+		conn.Closed(&reader.Ending{Time: seg.Time, ByClient: who == pairing.RoleClient, Reset: seg.Flags&reassembly.RST != 0, Ack: ack})
 	}
 }
 
 // belongs says which population the connection is of, once its set-up is over.
 func (c *Callers) belongs() {
-	c.conn.Belongs(Key{Client: c.Client.Addr(), SetUp: c.SetUpSignature()})
+	c.conn.Belongs(reader.Key{Client: c.Client.Addr(), SetUp: c.SetUpSignature()})
 }
 
 // Sent takes a command when all its flags are known. start is the segment that it begins in.
@@ -65,24 +66,24 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 	if c.Group != nil {
 		c.belongs()
 	}
-	cmd := Command{Index: int32(ex.Index), Time: ex.Time, EndTime: ex.EndTime, Start: ex.Start, End: ex.End, Ack: ex.Ack}
+	cmd := reader.Command{Index: int32(ex.Index), Time: ex.Time, EndTime: ex.EndTime, Start: ex.Start, End: ex.End, Ack: ex.Ack}
 	if ex.Ack == reassembly.NoAck {
 		cmd.Ack = -1
 	}
-	set := func(on bool, flag CommandFlags) {
+	set := func(on bool, flag reader.CommandFlags) {
 		if on {
 			cmd.Flags |= flag
 		}
 	}
-	set(ex.Waits(), Awaited)
-	set(ex.Flags&pairing.InHandshake != 0, SetUp)
-	set(ex.Verb == pairing.VerbQuit || ex.Verb == pairing.VerbReset, Farewell)
-	set(ex.Flags&pairing.Blocks != 0, Blocking)
-	set(c.Prev.Valid && c.Prev.SameWrite(ex, start), Joined)
-	set(ex.Full, FullSized)
-	set(ex.Flags&pairing.AfterHole != 0, AfterLoss)
-	set(ex.Flags&pairing.Uncertain != 0, Unsure)
-	set(ex.Late, Resent)
+	set(ex.Waits(), reader.Awaited)
+	set(ex.Flags&pairing.InHandshake != 0, reader.SetUp)
+	set(ex.Verb == pairing.VerbQuit || ex.Verb == pairing.VerbReset, reader.Farewell)
+	set(ex.Flags&pairing.Blocks != 0, reader.Blocking)
+	set(c.Prev.Valid && c.Prev.SameWrite(ex, start), reader.Joined)
+	set(ex.Full, reader.FullSized)
+	set(ex.Flags&pairing.AfterHole != 0, reader.AfterLoss)
+	set(ex.Flags&pairing.Uncertain != 0, reader.Unsure)
+	set(ex.Late, reader.Resent)
 	conn.Sent(&cmd)
 }
 
@@ -95,13 +96,13 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 		return
 	}
 	r := &ex.Serves
-	c.conn.Answered(&Reply{Index: int32(ex.Index), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	c.conn.Answered(&reader.Reply{Index: int32(ex.Index), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
 }
 
 // Extra takes a reply that no command asked for.
 func (c *Callers) Extra(r *pairing.ReplyInfo) {
 	if c.conn != nil {
-		c.conn.Answered(&Reply{Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+		c.conn.Answered(&reader.Reply{Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
 	}
 }
 
@@ -113,20 +114,20 @@ func (c *Callers) LeftOut(ex *pairing.Exchange) {
 }
 
 // typeOf is the class of a reply as far as parsers mind.
-func typeOf(k resp.Kind) Type {
+func typeOf(k resp.Kind) reader.Type {
 	switch k {
 	case resp.Simple:
-		return Status
+		return reader.Status
 	case resp.Error:
-		return Failure
+		return reader.Failure
 	case resp.Integer:
-		return Integer
+		return reader.Integer
 	case resp.Bulk, resp.Verbatim:
-		return Bulk
+		return reader.Bulk
 	case resp.Null:
-		return Null
+		return reader.Null
 	case resp.Array, resp.Map, resp.Set:
-		return Aggregate
+		return reader.Aggregate
 	}
-	return Opaque
+	return reader.Opaque
 }

@@ -1,4 +1,4 @@
-package reader
+package desync
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -16,7 +17,7 @@ import (
 type JudgingOptions struct {
 	Live    bool // report what is found on connections that go on
 	Print   pairing.Printer
-	Without Terms // evidence to leave out, for tables by term
+	Without reader.Terms // evidence to leave out, for tables by term
 	// ReadTimeout returns the read timeout that is known of a client; nil: none is.
 	ReadTimeout func(netip.Addr) (time.Duration, bool)
 }
@@ -29,9 +30,8 @@ type Judging struct {
 	Abandoned  int64      // callers that gave up, on connections of any policy
 	Suppressed int64      // observations too weak to be reported
 
-	reader   *Reader
+	reader   *reader.Reader
 	sink     Sink
-	early    *bound.Bound // connections judged early because the evidence kept for them was at its bound
 	unjudged map[netip.Addr]*Unjudged
 }
 
@@ -51,11 +51,7 @@ type Sink interface {
 // NewJudging prepares the inference of a run.
 func NewJudging(o JudgingOptions, sink Sink, bounds *bound.Set) *Judging {
 	j := &Judging{JudgingOptions: o, sink: sink}
-	j.early = bounds.New(bound.Bound{
-		Name: "writes awaiting judgement", Limit: maxKept, Loses: bound.Evidence,
-		Hides: "what the clients of connections judged early showed later",
-	})
-	j.reader = New(Options{Without: o.Without, ReadTimeout: o.ReadTimeout, Settled: j.settled, Known: known}, j.judged)
+	j.reader = reader.New(reader.Options{Without: o.Without, ReadTimeout: o.ReadTimeout, Settled: j.settled, Known: known, Bounds: bounds}, j.judged)
 	return j
 }
 
@@ -74,21 +70,20 @@ func (j *Judging) Finish(now capture.Time) {
 	for _, c := range waiting { // no verdict came: nobody was seen to wait there
 		j.sink.Guard(c, func() { c.end() })
 	}
-	j.early.Hits += int64(j.reader.Early())
 }
 
 // Tick says that no packet before now is still to come: of a live run.
 func (j *Judging) Tick(now capture.Time) { j.reader.Tick(now) }
 
 // settled takes that callers of a connection without a doubt read their own replies.
-func (j *Judging) settled(conn *Conn, upTo int32, w Word) {
+func (j *Judging) settled(conn *reader.Conn, upTo int32, w reader.Word) {
 	if c, ok := conn.Tag.(*Callers); ok {
 		c.settled(int(upTo), pairing.Confidence(w))
 	}
 }
 
 // known says what the library or the user says of a connection's kind.
-func known(conn *Conn) *client.KindWeights {
+func known(conn *reader.Conn) *client.KindWeights {
 	if c, ok := conn.Tag.(*Callers); ok {
 		return c.weights()
 	}
@@ -96,7 +91,7 @@ func known(conn *Conn) *client.KindWeights {
 }
 
 // judged takes what is inferred of a connection.
-func (j *Judging) judged(v *Verdict) {
+func (j *Judging) judged(v *reader.Verdict) {
 	c, ok := v.Conn.Tag.(*Callers)
 	if !ok {
 		return

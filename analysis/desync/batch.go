@@ -1,15 +1,16 @@
-package reader
+package desync
 
 import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
 // batch takes the commands of one write, in order, with the rows that say what their callers got.
-func (c *Callers) batch(batch []*pairing.Exchange, rows *[]Row) {
+func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 	next := batch[0]
 	if c.given != nil {
 		c.abandoned(c.given, next)
@@ -50,27 +51,27 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]Row) {
 }
 
 // row takes what the caller of ex got. It reports whether the caller went away without a reply.
-func (c *Callers) row(ex *pairing.Exchange, r *Row, gone bool) bool {
+func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	w := pairing.Confidence(r.Word)
 	switch {
 	case drains(ex):
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: min(w, pairing.Likely)}
 		c.readUpTo(ex.Index)
-	case r.Got == Untold:
+	case r.Got == reader.Untold:
 		ex.Belief = pairing.Belief{Outcome: pairing.Unknown}
 		c.readUpTo(ex.Index)
-	case r.Got == Nothing:
+	case r.Got == reader.Nothing:
 		ex.Belief = pairing.Belief{Confidence: w}
 		if c.Judging.Abandoned++; !gone {
 			c.keep(&c.given, ex)
 			c.sure = r.Word
 		}
 		return true
-	case r.Got == Before:
+	case r.Got == reader.Before:
 		ex.Belief = pairing.Belief{Confidence: w, Outcome: pairing.Before}
 		c.keep(&c.stale, ex)
 		c.misread(ex, &pairing.Exchange{}, w)
-	case r.Got == Extra:
+	case r.Got == reader.Extra:
 		ex.Belief = pairing.Belief{Confidence: w, Outcome: pairing.Extra}
 		c.misread(ex, &pairing.Exchange{}, w)
 	case int(r.Reply) == ex.Index:
@@ -173,7 +174,7 @@ func (c *Callers) level(a *Abandonment) pairing.Confidence {
 	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 {
 		return pairing.Suppressed // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
-	level := pairing.Confidence(min(c.sure, WordOf(c.leaves())))
+	level := pairing.Confidence(min(c.sure, reader.WordOf(c.leaves())))
 	if level >= pairing.Strong && (a.Why == ByAck || a.Why == ByHalf) {
 		level = pairing.Proven
 	}
@@ -229,7 +230,7 @@ func (c *Callers) overtook(last, next *pairing.Exchange, k int) {
 	}
 	a := Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: true, Owed: k}
 	a.Given.Session, a.Next.Session = nil, nil
-	if a.Confidence = pairing.Confidence(WordOf(c.leaves())); a.Confidence >= pairing.Strong {
+	if a.Confidence = pairing.Confidence(reader.WordOf(c.leaves())); a.Confidence >= pairing.Strong {
 		a.Confidence = pairing.Proven
 	}
 	d.Proof = &a
