@@ -70,16 +70,16 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	case r.Got == reader.Before:
 		ex.Belief = pairing.Belief{Confidence: w, Outcome: pairing.Before}
 		c.keep(&c.stale, ex)
-		c.misread(ex, &pairing.Exchange{}, w)
+		misread(c, ex, &pairing.Exchange{}, w)
 	case r.Got == reader.Extra:
 		ex.Belief = pairing.Belief{Confidence: w, Outcome: pairing.Extra}
-		c.misread(ex, &pairing.Exchange{}, w)
+		misread(c, ex, &pairing.Exchange{}, w)
 	case int(r.Reply) == ex.Index:
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
 		c.readUpTo(ex.Index)
 	default:
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
-		c.misread(ex, c.find(int(r.Reply)), w)
+		misread(c, ex, c.find(int(r.Reply)), w)
 		c.readUpTo(int(r.Reply))
 	}
 	return false
@@ -139,7 +139,7 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 		return
 	}
 	st := c.Stance()
-	c.policyUnknown(&a, st)
+	policyUnknown(c, &a, st)
 	if a.Confidence == pairing.Suppressed {
 		c.Judging.Suppressed++
 		return

@@ -6,9 +6,9 @@ import (
 )
 
 // misread notes that the caller of ex got r's reply.
-func (s *Callers) misread(ex, r *pairing.Exchange, conf pairing.Confidence) {
+func misread(s *Callers, ex, r *pairing.Exchange, conf pairing.Confidence) {
 	d := s.trouble()
-	v := s.victim(ex, r, conf)
+	v := victim(s, ex, r, conf)
 	if ex.Flags&pairing.NotAwaited != 0 {
 		d.Quits++
 		if d.QuitVictim.Index == 0 {
@@ -30,7 +30,7 @@ func (s *Callers) misread(ex, r *pairing.Exchange, conf pairing.Confidence) {
 }
 
 // victim describes a caller that got another command's reply.
-func (s *Callers) victim(ex, r *pairing.Exchange, conf pairing.Confidence) pairing.Victim {
+func victim(s *Callers, ex, r *pairing.Exchange, conf pairing.Confidence) pairing.Victim {
 	v := pairing.Victim{
 		Index: ex.Index, Command: ex.CommandName(), Key: s.Judging.Print.Key(ex), Believes: r.Index,
 		Frame: ex.Frame, File: ex.File, Time: ex.Time, Confidence: conf, Meant: "none seen", Got: "an older reply",

@@ -28,7 +28,7 @@ type Unjudged struct {
 const maxUnjudged = 1024
 
 // policyUnknown notes an abandonment that cannot be judged because the client's policy is unknown.
-func (s *Callers) policyUnknown(a *Abandonment, st client.Stance) {
+func policyUnknown(s *Callers, a *Abandonment, st client.Stance) {
 	if st.Basis != client.BasisNone {
 		return
 	}

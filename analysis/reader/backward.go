@@ -69,11 +69,11 @@ func (p *pass) backward(read [][]candidate, learn *learner) {
 			total[s.kind.Family()] += pr
 			if read != nil && pr > 1e-6 {
 				p.readers(read, st, s, br, pr)
-				p.owe(p.v.start(s, st), pr)
+				owe(p, p.v.start(s, st), pr)
 			}
 		}
 		if read != nil {
-			p.owed[i] = p.owes(st)
+			p.owed[i] = owes(p, st)
 		}
 		if learn != nil {
 			for j, pr := range prs {
@@ -189,7 +189,7 @@ func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float
 		}
 		start := p.v.start(s, st)
 		if st.what != nextNothing && !st.farewell && s.kind != client.Checks {
-			ends := &c.Ends[p.v.readAs(st, start)]
+			ends := &c.Ends[readAs(p.v, st, start)]
 			if st.ended() {
 				ends[0] += pr
 			} else {
@@ -203,7 +203,7 @@ func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float
 			}
 			h.Add(float64(br.turn), pr)
 		}
-		if br.reads > 1 && start != st.own && p.v.refused(st, start) >= 0 {
+		if br.reads > 1 && start != st.own && refused(p.v, st, start) >= 0 {
 			c.Abort[1] += pr
 		}
 	case opStopped:

@@ -3,7 +3,7 @@ package reader
 import "github.com/respsniff/respsniff/analysis/client"
 
 // unread reports whether a pool that looks for unread bytes before use finds some when the next reply to be read is read.
-func (v *view) unread(h *state, st *step, read int32) bool {
+func unread(v *view, h *state, st *step, read int32) bool {
 	if h.kind != client.Checks || st.what == nextNothing || read > st.own+st.n-1 {
 		return false
 	}

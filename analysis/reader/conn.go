@@ -14,36 +14,53 @@ type Conn struct {
 	r         *Reader
 	who       *who
 	pop       *population
+	place     int // among those of its population
 	midstream bool
+	records
+	acked
+	life
+	settling
+}
 
+// records are what is kept of the writes of a connection from the first one in doubt on.
+type records struct {
 	base     int32 // commands before the first kept one
 	commands []commandRecord
 	replies  []replyRecord
 	writes   []writeRecord
-	ackedTo  int // replies from the front that the client has acknowledged
-	farAck   int64
-	lossAt   capture.Time
-	ending   Ending
-	ended    bool
-	burst    *burst
-	last     capture.Time
-	onlyOne  bool // the server's packets are not in the capture
-	judged   bool
-	start    []state // hypotheses before the first kept write; nil: by the priors
-	waiting  bool    // a command is outstanding
-	heard    bool    // a reply was seen
-	gone     bool    // nothing more comes
-	over     bool    // its last verdict was given
-	latest   int32   // command
-	seen     int64   // place behind the last reply before those kept
-	told     int32   // command up to which Settled or a verdict has told
-	clear    int     // writes from the front that are settled
-	done     int     // … and their replies
-	level    bool    // all of start are where the next reply is the own one
-	doubt    bool    // there is one that does not pass
-	again    int     // writes at which it is looked at again; 0: the next one
-	place    int     // among those of its population
-	newest   int32   // command that awaits a reply
+	seen     int64 // place behind the last reply before those kept
+	clear    int   // writes from the front that are settled
+	done     int   // … and their replies
+}
+
+// acked is how far the client has acknowledged what the server sent.
+type acked struct {
+	ackedTo int // replies from the front
+	farAck  int64
+	heard   bool // a reply was seen
+}
+
+// life is when a connection was last heard of, and how it ended.
+type life struct {
+	last    capture.Time
+	waiting bool  // a command is outstanding
+	newest  int32 // command that awaits a reply
+	latest  int32 // command
+	ended   bool
+	ending  Ending
+	burst   *burst
+	gone    bool // nothing more comes
+}
+
+// settling is what was inferred so far.
+type settling struct {
+	told   int32   // command up to which Settled or a verdict has told
+	start  []state // hypotheses before the first kept write; nil: by the priors
+	level  bool    // all of start are where the next reply is the own one
+	doubt  bool    // there is one that does not pass
+	again  int     // writes at which it is looked at again; 0: the next one
+	judged bool
+	over   bool // its last verdict was given
 }
 
 // Handshake tells how long the client took from the SYN-ACK to its ACK as the tap saw it: next to nothing at the client,

@@ -7,7 +7,7 @@ func (st *step) ended() bool { return st.what == nextClose || st.quitNext }
 
 // readAs says whose replies the caller of a step read from place s on: 0 its own, 1 another's, 2 another's of a class
 // that its parser refuses.
-func (v *view) readAs(st *step, s int32) int {
+func readAs(v *view, st *step, s int32) int {
 	if s == st.own {
 		return client.EndsOwn
 	}

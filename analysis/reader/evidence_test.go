@@ -43,11 +43,11 @@ func passOf(v *view) *pass {
 func TestEvidencePatience(t *testing.T) {
 	v, st := stepOf(0.1, 0.12)
 	p := passOf(v)
-	if a, b := p.waited(client.Unread, st, 0, 0.1), p.waited(client.Unread, st, 0, 0.4); a < 0.9 || b > 0.2 {
+	if a, b := waited(p, client.Unread, st, 0, 0.1), waited(p, client.Unread, st, 0, 0.4); a < 0.9 || b > 0.2 {
 		t.Errorf("waited 100 ms %.2f, 400 ms %.2f, with a timeout of 200 ms", a, b)
 	}
 	st.blocking = true
-	if a := p.waited(client.Unread, st, 0, 60); a != 1 {
+	if a := waited(p, client.Unread, st, 0, 60); a != 1 {
 		t.Errorf("a blocking command waits on the server: %.2f", a)
 	}
 }
@@ -56,11 +56,11 @@ func TestEvidencePause(t *testing.T) {
 	v, st := stepOf(0.4, 0.41)
 	p := passOf(v)
 	v.quiet[0], v.crowd[0] = 0.39, 10
-	many := p.waited(client.Unread, st, 0, 0.4)
+	many := waited(p, client.Unread, st, 0, 0.4)
 	p.paused, v.crowd[0] = 0, 1
-	one := p.waited(client.Unread, st, 0, 0.4)
+	one := waited(p, client.Unread, st, 0, 0.4)
 	p.paused, v.crowd[0], v.quiet[0] = 0, 10, 0.01
-	busy := p.waited(client.Unread, st, 0, 0.4)
+	busy := waited(p, client.Unread, st, 0, 0.4)
 	if many < 0.3 || one > many/2 || busy > 0.2 {
 		t.Errorf("silent with ten that wait %.2f, with one %.2f, not silent %.2f", many, one, busy)
 	}
@@ -119,9 +119,9 @@ func TestEvidenceThinkTime(t *testing.T) {
 	if a, b := thinkTime(par, st, 0.05), thinkTime(par, st, 5); a < 10*b {
 		t.Errorf("%.3g at the usual time, %.3g far beyond", a, b)
 	}
-	alone := p.wroteAgain(par, st, 0, 20)
+	alone := wroteAgain(p, par, st, 0, 20)
 	v.quiet[0] = 0.29
-	if silent := p.wroteAgain(par, st, 0, 20); silent < 2*alone {
+	if silent := wroteAgain(p, par, st, 0, 20); silent < 2*alone {
 		t.Errorf("a client that was silent goes on with the reply that ends it: %.3g, else %.3g", silent, alone)
 	}
 }
@@ -141,7 +141,7 @@ func TestEvidenceActs(t *testing.T) {
 func TestEvidenceChecks(t *testing.T) {
 	v, st := stepOf(0.1, 0.2)
 	h := &state{kind: client.Checks}
-	if !v.unread(h, st, 0) || v.unread(&state{kind: client.Keeps}, st, 0) {
+	if !unread(v, h, st, 0) || unread(v, &state{kind: client.Keeps}, st, 0) {
 		t.Error("a reply that is there unread is found by a pool that checks, and by no other")
 	}
 	if checkedThen(st) > 0.1 || checkedThen(&step{what: nextClose}) < 0.9 {
@@ -164,10 +164,10 @@ func TestEvidenceEnds(t *testing.T) {
 func TestEvidenceContent(t *testing.T) {
 	v := &view{typ: []Type{Status, Bulk, Integer, Bulk}, at: make([]float64, 4), end: make([]int64, 4)}
 	st := &step{own: 1, n: 3}
-	if j := v.refused(st, 0); j != 0 {
+	if j := refused(v, st, 0); j != 0 {
 		t.Errorf("a status where a bulk is due: %d", j)
 	}
-	if j := v.refused(st, 1); j != -1 {
+	if j := refused(v, st, 1); j != -1 {
 		t.Errorf("its own replies: %d", j)
 	}
 	for _, c := range []struct {
@@ -183,7 +183,7 @@ func TestEvidenceContent(t *testing.T) {
 func TestEvidenceGaps(t *testing.T) {
 	v, st := stepOf(0.3, 0.005)
 	p := passOf(v)
-	p.shares(0, st, 0.005)
+	shares(p, 0, st, 0.005)
 	if len(p.branches) == 0 || p.branches[0].w <= 0 || p.branches[0].reads != 1 || p.branches[0].to != 1 {
 		t.Errorf("%+v", p.branches)
 	}
@@ -198,7 +198,7 @@ func TestEvidenceHeldBack(t *testing.T) {
 	weight := func(n, held int32) float64 {
 		st.n = n
 		p.branches = append(p.branches[:0], branch{w: 1, op: opGaveUp})
-		p.heldBack(0, &state{kind: client.HoldsBack, held: held}, st, 0)
+		heldBack(p, 0, &state{kind: client.HoldsBack, held: held}, st, 0)
 		return p.branches[0].w
 	}
 	if a, b, c := weight(2, 1), weight(1, 1), weight(1, 0); a < 50 || b > 0.1 || c != 1 {
@@ -228,27 +228,27 @@ func TestEvidenceCoalescedCalls(t *testing.T) {
 	}
 	st.n = 3
 	keeps := &state{kind: client.Keeps}
-	if !p.coalesced(keeps, st, -1) || p.coalesced(&state{kind: client.HoldsBack}, st, -1) || p.coalesced(&state{kind: client.Discards}, st, -1) {
+	if !coalesced(p, keeps, st, -1) || coalesced(p, &state{kind: client.HoldsBack}, st, -1) || coalesced(p, &state{kind: client.Discards}, st, -1) {
 		t.Error("three commands at once of a client that writes one: separate calls, but for who holds commands back")
 	}
-	if p.coalesced(keeps, st, st.own) {
+	if coalesced(p, keeps, st, st.own) {
 		t.Error("to a reader that is level there is one caller at a time")
 	}
-	p.apart(0, st, 0, 0.2)
+	apart(p, 0, st, 0, 0.2)
 	if n := len(p.branches); n != 4 || p.branches[0].to != 3 || p.branches[3].to != 0 || p.branches[1].w >= p.branches[0].w {
 		t.Errorf("%+v", p.branches)
 	}
 	for range 20 {
 		p.sizes.add(3)
 	}
-	if p.coalesced(keeps, st, -1) {
+	if coalesced(p, keeps, st, -1) {
 		t.Error("a client that writes three at once")
 	}
 }
 
 // Bytes that the client had received when it wrote a command answer earlier ones.
 func TestLostBytesAnswerWhatWasWrittenBefore(t *testing.T) {
-	c := &Conn{commands: []commandRecord{{flags: Awaited}, {flags: Awaited}, {flags: Awaited}}}
+	c := &Conn{records: records{commands: []commandRecord{{flags: Awaited}, {flags: Awaited}, {flags: Awaited}}}}
 	if k := c.onlyWaiting(0, []int64{0, 10, 20}, 10); k != 0 {
 		t.Errorf("only the first can have been answered: %d", k)
 	}

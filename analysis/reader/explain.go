@@ -15,7 +15,7 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 	}
 	gap := max(0, st.next-st.t)
 	if h.kind == client.Shares {
-		p.shares(from, st, gap)
+		shares(p, from, st, gap)
 		return
 	}
 	first := len(p.branches)
@@ -30,7 +30,7 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 		p.gaveUp(from, h, i, st, s, gap, par)
 	}
 	if h.kind == client.HoldsBack {
-		p.heldBack(first, h, st, s)
+		heldBack(p, first, h, st, s)
 	}
 	if h.kind == client.Discards {
 		for b := first; b < len(p.branches); b++ {
@@ -43,8 +43,8 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 	}
 	switch {
 	case sum >= unexplains && !v.far: // at the client it left when it was seen
-	case p.coalesced(h, st, s):
-		p.apart(from, st, s, gap)
+	case coalesced(p, h, st, s):
+		apart(p, from, st, s, gap)
 	case sum < unexplains:
 		w := unexplains
 		if st.what != nextNothing {
@@ -92,33 +92,33 @@ func (p *pass) completed(from int32, h *state, i int, st *step, s int32, par *cl
 	wait := max(0, have-st.t)
 	x := max(st.next-max(have, st.t), v.floor)
 	if h.kind == client.HoldsBack {
-		x = p.perCall(x, s+st.n, max(have, st.t))
+		x = perCall(p, x, s+st.n, max(have, st.t))
 	}
-	sv := p.waited(h.kind.Family(), st, s+st.n-1, wait)
+	sv := waited(p, h.kind.Family(), st, s+st.n-1, wait)
 	lk := sv
-	found := v.unread(h, st, s+st.n)
+	found := unread(v, h, st, s+st.n)
 	switch {
 	case st.what == nextNothing:
 		if found {
 			lk *= checkedThen(st)
 		}
 	case found && !p.o.Without.Has(TermChecks):
-		lk *= checkedThen(st) * p.wroteAgain(par, st, max(have, st.t), x)
+		lk *= checkedThen(st) * wroteAgain(p, par, st, max(have, st.t), x)
 	case st.what == nextWrite:
-		lk *= p.wroteAgain(par, st, max(have, st.t), x)
+		lk *= wroteAgain(p, par, st, max(have, st.t), x)
 	default:
 		lk *= client.Broad(x)
 	}
 	if st.what != nextNothing && !found && !st.farewell {
-		if c := closing(par, v.readAs(st, s), p.o); st.ended() {
+		if c := closing(par, readAs(v, st, s), p.o); st.ended() {
 			lk *= c
 		} else {
 			lk *= 1 - c
 		}
 	}
 	if st.n > 1 && s != st.own && !p.o.Without.Has(TermContent) {
-		if j := v.refused(st, s); j >= 0 {
-			p.branches = append(p.branches, p.stopped(from, st, s, j, par, sv))
+		if j := refused(v, st, s); j >= 0 {
+			p.branches = append(p.branches, stopped(p, from, st, s, j, par, sv))
 			lk *= 1 - par.Abort
 		}
 	}
@@ -149,7 +149,7 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 			continue
 		}
 		seen := 1.0
-		if !p.o.Without.Has(TermTooSoon) && !p.slow(h, v.moment(s+m)-st.t, there) {
+		if !p.o.Without.Has(TermTooSoon) && !slow(p, h, v.moment(s+m)-st.t, there) {
 			came := v.moment(s+m) - st.t
 			if seen = p.gate.allows(st, gap, came, there); seen == 0 {
 				continue
@@ -162,7 +162,7 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 		if p.o.Without.Has(TermActs) {
 			act = seen / 2
 		}
-		if v.unread(h, st, s+m) && !p.o.Without.Has(TermChecks) {
+		if unread(v, h, st, s+m) && !p.o.Without.Has(TermChecks) {
 			act = seen * checkedThen(st)
 		}
 		var w float64

@@ -4,7 +4,7 @@ import "github.com/respsniff/respsniff/analysis/client"
 
 // shares explains a step by many callers: writes follow one another without regard to replies, and each waiter gets its
 // own reply or gives up.
-func (p *pass) shares(from int32, st *step, gap float64) {
+func shares(p *pass, from int32, st *step, gap float64) {
 	par := p.par[client.Shared]
 	w := 1.0
 	switch st.what {

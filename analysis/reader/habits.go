@@ -25,17 +25,8 @@ type Timeout struct {
 	Low, High float64
 }
 
-// Habits returns what is known so far of a population, from its last judgement, or, where there was none, of how long
-// replies take and what comes after; nil: nothing.
-func (r *Reader) Habits(k Key) *Habits {
-	if q := r.reg.pops[k]; q != nil {
-		return q.habits()
-	}
-	return nil
-}
-
 // habits summarises the last fit.
-func (q *population) habits() *Habits {
+func habits(q *population) *Habits {
 	f := client.Unread
 	if q.pi[client.Shares]+q.pi[client.Discards]+q.pi[client.Forgets] > 0.5 {
 		f = client.Dropped
@@ -49,7 +40,7 @@ func (q *population) habits() *Habits {
 	explained := 0.0
 	for _, s := range client.NewPatience(p.Fit.Steps, &p.Fit.Pop, nil).Steps {
 		t := Timeout{Step: s}
-		t.Low, t.High = q.quartiles(f, s.T)
+		t.Low, t.High = quartiles(q, f, s.T)
 		h.Timeouts = append(h.Timeouts, t)
 		explained += s.Seen
 	}
@@ -60,7 +51,7 @@ func (q *population) habits() *Habits {
 }
 
 // quartiles returns those of the times that give-ups at a fixed timeout took to show.
-func (q *population) quartiles(f client.Family, t float64) (lo, hi float64) {
+func quartiles(q *population, f client.Family, t float64) (lo, hi float64) {
 	var x []float64
 	for _, list := range [2][]client.GiveUp{q.lately[f], q.gone[f]} {
 		for i := range list {

@@ -19,7 +19,7 @@ const surprise = 0.01
 
 // heldBack holds the size of a write against what the reader's memory predicts, for the branches from first on, and sets
 // what is in its memory afterwards.
-func (p *pass) heldBack(first int, h *state, st *step, s int32) {
+func heldBack(p *pass, first int, h *state, st *step, s int32) {
 	f := 1.0
 	switch {
 	case st.n == h.held+1 && h.held > 0:
@@ -39,7 +39,7 @@ func (p *pass) heldBack(first int, h *state, st *step, s int32) {
 		}
 		last := s + st.n - 1
 		at := max(p.v.moment(last), st.t)
-		lo, hi := p.v.arrived(last+1, at, st), p.v.arrived(last+1, at+readLag, st)
+		lo, hi := arrived(p.v, last+1, at, st), arrived(p.v, last+1, at+readLag, st)
 		br.held = lo
 		if hi > lo {
 			other := *br
@@ -52,7 +52,7 @@ func (p *pass) heldBack(first int, h *state, st *step, s int32) {
 }
 
 // arrived counts the replies from i on that had been delivered by at.
-func (v *view) arrived(i int32, at float64, st *step) (n int32) {
+func arrived(v *view, i int32, at float64, st *step) (n int32) {
 	for ; int(i) < len(v.at) && (i < 0 || v.at[i] <= at && v.at[i] <= st.next); i++ {
 		n++
 	}
@@ -60,7 +60,7 @@ func (v *view) arrived(i int32, at float64, st *step) (n int32) {
 }
 
 // perCall is the think time of one call where those that follow find their replies in memory: they are not seen.
-func (p *pass) perCall(x float64, next int32, at float64) float64 {
+func perCall(p *pass, x float64, next int32, at float64) float64 {
 	n := int32(0)
 	for i := next; int(i) < len(p.v.at) && p.v.moment(i) <= at; i++ {
 		n++
@@ -70,7 +70,7 @@ func (p *pass) perCall(x float64, next int32, at float64) float64 {
 
 // slow reports whether a reply may have been given up unseen by a reader that holds commands back: the sizes of its writes
 // tell, so that a reply later than usual is enough.
-func (p *pass) slow(h *state, came float64, there bool) bool {
+func slow(p *pass, h *state, came float64, there bool) bool {
 	return h.kind == client.HoldsBack && there && came > 4*p.gate.usual
 }
 

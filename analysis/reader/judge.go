@@ -2,8 +2,10 @@ package reader
 
 import (
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/capture"
 )
 
 // relieve judges every connection by what is known so far: the records kept have reached their bound.
@@ -33,7 +35,7 @@ func (q *population) judgeAll(r *Reader, last bool) {
 		if !last {
 			q.remember(f.v)
 			q.pace.refresh(&q.levelWaits, &r.buf)
-			c.start, c.level = r.pass.carry(f.v)
+			c.start, c.level = carry(&r.pass, f.v)
 			c.doubt, c.again = false, 0
 			c.forget(f.v)
 		}
@@ -55,7 +57,7 @@ const notLevel = 1e-3
 
 // carry returns the hypotheses of the last pass as those before the next write: what has not been read counts from its end.
 // level says that every reader is where its own replies begin.
-func (p *pass) carry(v *view) (out []state, level bool) {
+func carry(p *pass, v *view) (out []state, level bool) {
 	last := p.at[len(p.at)-1]
 	end := v.left
 	if v.held == 0 {
@@ -80,4 +82,34 @@ func (p *pass) carry(v *view) (out []state, level bool) {
 		return out, false
 	}
 	return slices.DeleteFunc(out, func(s state) bool { return s.read < 0 || s.held > 0 }), true
+}
+
+// maxDoubt is how long a live capture waits for what a connection shows later before its doubts are judged.
+const maxDoubt = 15 * time.Second
+
+// tickEvery is how often the populations are looked through.
+const tickEvery = time.Second
+
+// Tick judges, of a live capture at now, the populations in which a doubt is older than 15 s, by what is known so far; open
+// connections go on from there. It may be called with every packet.
+func (r *Reader) Tick(now capture.Time) {
+	if now.Sub(r.ticked) < tickEvery {
+		return
+	}
+	r.ticked, r.now = now, now
+	for q := range r.reg.all() {
+		if overdue(q, now) {
+			q.judgeAll(r, false)
+		}
+	}
+}
+
+// overdue reports whether a write that something came after has been kept for longer than maxDoubt.
+func overdue(q *population, now capture.Time) bool {
+	for _, c := range q.conns {
+		if (len(c.writes) > 1 || c.gone && len(c.writes) > 0) && now.Sub(c.writes[0].last) > maxDoubt {
+			return true
+		}
+	}
+	return false
 }

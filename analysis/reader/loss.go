@@ -52,13 +52,13 @@ const single = 0.99
 
 // coalesced reports whether a step is several calls in one segment, to a reader that leaves replies unread and begins at s.
 // One that holds commands back writes them together itself.
-func (p *pass) coalesced(h *state, st *step, s int32) bool {
+func coalesced(p *pass, h *state, st *step, s int32) bool {
 	return st.n > 1 && s < st.own && !st.setup && !h.kind.Healthy() && h.kind != client.HoldsBack &&
 		!p.o.Without.Has(TermLoss) && p.sizes.n[0] >= single*p.sizes.all
 }
 
 // apart explains a step by separate calls, of which any number was given up.
-func (p *pass) apart(from int32, st *step, s int32, gap float64) {
+func apart(p *pass, from int32, st *step, s int32, gap float64) {
 	w := 1.0
 	if st.what != nextNothing {
 		w = client.Broad(gap)
@@ -73,4 +73,4 @@ func (p *pass) apart(from int32, st *step, s int32, gap float64) {
 
 // resent reports whether a command was seen only when it was sent again: neither when it was written nor what its client
 // had then is known, and no accusation begins with it.
-func (v *view) resent(command int) bool { return v.c.commands[command].flags&Resent != 0 }
+func resent(v *view, command int) bool { return v.c.commands[command].flags&Resent != 0 }

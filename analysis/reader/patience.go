@@ -7,13 +7,13 @@ import (
 )
 
 // waited is the chance that a caller still waited when its reply came, after wait.
-func (p *pass) waited(f client.Family, st *step, reply int32, wait float64) float64 {
+func waited(p *pass, f client.Family, st *step, reply int32, wait float64) float64 {
 	if st.blocking || p.o.Without.Has(TermPatience) {
 		return 1
 	}
 	sv := p.pat[f].Survive(wait)
 	if sv < 0.5 && !p.o.Without.Has(TermPause) {
-		return max(sv, p.notRunning(reply, wait))
+		return max(sv, notRunning(p, reply, wait))
 	}
 	return sv
 }
@@ -29,7 +29,7 @@ const (
 // notRunning is the chance that the client was stopped during most of a wait and then read the reply: it was silent on all
 // its connections until the reply was there. That is one cause for all callers that were waiting then; without it each of
 // them must have given up unseen.
-func (p *pass) notRunning(reply int32, wait float64) float64 {
+func notRunning(p *pass, reply int32, wait float64) float64 {
 	if p.paused == 0 {
 		p.paused = -1
 		if v := p.v; reply >= 0 && float64(v.quiet[reply]) > max(0.5*wait, v.silence) {

@@ -10,24 +10,21 @@ import (
 
 // population is the connections of one client address with the same set-up, and what they have in common.
 type population struct {
-	key                   Key
-	level                 client.Counts                       // of connections that settled at once, and so certain in any reading
-	past                  [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
-	gone                  [client.NumFamilies][]client.GiveUp // … and their give-ups
-	learned               [client.NumFamilies]*client.Counts  // by the last fit
-	lately                [client.NumFamilies][]client.GiveUp
-	low                   float64 // the shortest first give-up so far, s; 0: none
-	shortest              float64 // … of those that are certain; +Inf: none
-	levelWaits, allWaits  reservoir
-	conns                 []*Conn
-	who                   *who
-	before, after         *population // in the registry
-	idleBefore, idleAfter *population // among those without a connection
-	idling                bool
-	pace                  pace // of levelWaits
-	gate                  gate
-	sizes, fitSizes       writeSizes
-	turns                 client.Turns
+	key                  Key
+	level                client.Counts                       // of connections that settled at once, and so certain in any reading
+	past                 [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
+	gone                 [client.NumFamilies][]client.GiveUp // … and their give-ups
+	learned              [client.NumFamilies]*client.Counts  // by the last fit
+	lately               [client.NumFamilies][]client.GiveUp
+	low                  float64 // the shortest first give-up so far, s; 0: none
+	shortest             float64 // … of those that are certain; +Inf: none
+	levelWaits, allWaits reservoir
+	conns                []*Conn
+	links
+	pace            pace // of levelWaits
+	gate            gate
+	sizes, fitSizes writeSizes
+	turns           client.Turns
 
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
@@ -125,7 +122,7 @@ func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 
 	if !o.Without.Has(TermTurns) {
 		t := q.turns
 		for _, c := range list {
-			c.v.turns(&t)
+			turns(c.v, &t)
 		}
 		q.many = t.Many()
 		//println("TURNS", int(t.Writes), int(t.Waits*1e6), int(t.Gaps*1e6), int(t.Overlaps), int(1e4*q.many))
@@ -140,7 +137,7 @@ func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 
 }
 
 // turns counts a connection up to its first doubt.
-func (v *view) turns(t *client.Turns) {
+func turns(v *view, t *client.Turns) {
 	if v.c.start != nil && !v.c.level {
 		return
 	}
@@ -400,4 +397,11 @@ func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f cl
 		}
 	}
 	return fit
+}
+
+// noteGiveUp notes a wait that ended without a reply. Sooner than the shortest timer it was none.
+func (q *population) noteGiveUp(gap float64) {
+	if gap >= shortestTimer && (q.low == 0 || gap < q.low) {
+		q.low = gap
+	}
 }

@@ -63,7 +63,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	switch {
 	case r.end > next.ack || at > t+1e-4:
 		if next.what != nextNothing {
-			q.gaveUp(t)
+			q.noteGiveUp(t)
 		}
 		return false
 	case blocking:
@@ -218,13 +218,6 @@ func (c *Conn) cut(writes int) {
 	c.clear -= writes
 	c.done -= replies
 	c.ackedTo = max(0, c.ackedTo-replies)
-}
-
-// gaveUp notes a wait that ended without a reply. Sooner than the shortest timer it was none.
-func (q *population) gaveUp(gap float64) {
-	if gap >= shortestTimer && (q.low == 0 || gap < q.low) {
-		q.low = gap
-	}
 }
 
 // settleEnd settles the last write at the end of the connection, or of the capture.

@@ -249,10 +249,10 @@ func TestOutcomes(t *testing.T) {
 
 func TestOwed(t *testing.T) {
 	p := &pass{}
-	p.owe(3, 0.3)
-	p.owe(1, 0.25)
-	p.owe(1, 0.25)
-	if n := p.owes(&step{own: 3}); n != 2 || len(p.starts) != 0 {
+	owe(p, 3, 0.3)
+	owe(p, 1, 0.25)
+	owe(p, 1, 0.25)
+	if n := owes(p, &step{own: 3}); n != 2 || len(p.starts) != 0 {
 		t.Errorf("owed %d", n)
 	}
 }

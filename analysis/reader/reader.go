@@ -64,7 +64,7 @@ func New(o Options, judged func(*Verdict)) *Reader {
 func (r *Reader) Open(id int64, from netip.Addr, midstream bool) *Conn {
 	w := r.reg.who(from)
 	w.open++
-	return &Conn{ID: id, r: r, who: w, midstream: midstream, farAck: -1}
+	return &Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}}
 }
 
 // Facts are what findings can say of a connection in plain words.
@@ -82,6 +82,15 @@ func (r *Reader) Finish(now capture.Time) {
 	for q := range r.reg.all() {
 		q.judgeAll(r, true)
 	}
+}
+
+// Habits returns what is known so far of a population, from its last judgement, or, where there was none, of how long
+// replies take and what comes after; nil: nothing.
+func (r *Reader) Habits(k Key) *Habits {
+	if q := r.reg.pops[k]; q != nil {
+		return habits(q)
+	}
+	return nil
 }
 
 // facts counts what the most likely reading of a connection says.

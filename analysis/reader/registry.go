@@ -18,6 +18,14 @@ type registry struct {
 	limit *bound.Bound
 }
 
+// links are the place of a population in the registry.
+type links struct {
+	who                   *who
+	before, after         *population
+	idleBefore, idleAfter *population // among those without a connection
+	idling                bool
+}
+
 // maxPopulations is how many populations are kept with the usual memory, at 20 KiB each.
 const maxPopulations = 1 << 12
 
@@ -62,7 +70,7 @@ func (g *registry) population(k Key, w *who) *population {
 		g.idle.remove(old)
 		g.drop(old)
 	}
-	q = &population{key: k, shortest: inf, who: w}
+	q = &population{key: k, shortest: inf, links: links{who: w}}
 	w.pops++
 	g.pops[k] = q
 	if q.before = g.last; g.last != nil {

@@ -37,7 +37,7 @@ func (q *population) settleQuiet(r *Reader, c *Conn) bool {
 	q.remember(v)
 	q.pace.refresh(&q.levelWaits, &r.buf)
 	v.count(&q.level, v.floor)
-	v.turns(&q.turns)
+	turns(v, &q.turns)
 	for i := range v.steps {
 		if s := &v.steps[i]; s.what == nextWrite && !s.settled {
 			q.level.Gaps.Add(max(0, s.next-s.t), 1)
@@ -65,7 +65,7 @@ func (q *population) quiet(v *view) bool {
 			return false
 		case !s.have:
 			if s.what != nextNothing {
-				q.gaveUp(s.next - s.t)
+				q.noteGiveUp(s.next - s.t)
 				v.c.doubt = true
 				return false
 			}

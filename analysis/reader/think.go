@@ -14,7 +14,7 @@ func thinkTime(par *client.Params, st *step, x float64) float64 {
 // wroteAgain is the density of the next write for a caller that had its reply at have, x before it. Where the client was
 // silent on all its connections until a reply came, its callers were busy elsewhere, waiting for the same server, and the
 // next write follows that reply instead.
-func (p *pass) wroteAgain(par *client.Params, st *step, have, x float64) float64 {
+func wroteAgain(p *pass, par *client.Params, st *step, have, x float64) float64 {
 	if p.o.Without.Has(TermThink) {
 		return client.Broad(x)
 	}
@@ -22,7 +22,7 @@ func (p *pass) wroteAgain(par *client.Params, st *step, have, x float64) float64
 	if p.o.Without.Has(TermPause) {
 		return q
 	}
-	if at, ok := p.v.resumed(st, have); ok {
+	if at, ok := resumed(p.v, st, have); ok {
 		q = max(q, resumes*thinkTime(par, st, max(st.next-at, p.v.floor)))
 	}
 	return q
@@ -33,7 +33,7 @@ const resumes = 0.3
 
 // resumed returns when the step's own reply ended a silence of the client, on all its connections, for most of the time
 // since the given moment.
-func (v *view) resumed(st *step, since float64) (at float64, ok bool) {
+func resumed(v *view, st *step, since float64) (at float64, ok bool) {
 	if !st.have || st.n == 0 {
 		return 0, false
 	}

@@ -60,7 +60,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	read := make([][]candidate, len(c.v.c.commands))
 	r.pass.backward(read, nil)
 	gone := q.unseen(c, &r.o)
-	where := c.v.stepOf()
+	where := stepsOf(c.v)
 	behind := false // the caller before it read another's
 	out := Verdict{Conn: c.v.c, Kinds: c.post, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
 	for i, list := range read[:c.v.covered()] {
@@ -74,7 +74,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 			if c.v.c.midstream && c.v.c.start == nil && r.pass.behind > 1-thresholds[0].least && row.Got != Nothing && row.Reply != row.Index {
 				row.Word = min(row.Word, Possible) // from before the capture: never seen to be level
 			}
-			if !behind && row.Got == Read && row.Reply != row.Index && c.v.resent(i) {
+			if !behind && row.Got == Read && row.Reply != row.Index && resent(c.v, i) {
 				row.Word = min(row.Word, Possible)
 			}
 			behind = row.Word != Unknown && row.Got != Nothing && row.Reply != row.Index
@@ -84,7 +84,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 		}
 		out.Rows = append(out.Rows, row)
 	}
-	out.Habits = q.habits()
+	out.Habits = habits(q)
 	out.Facts = c.facts(read, q.gate.usual)
 	r.judged(&out)
 	c.v.c.told = max(c.v.c.told, out.Last)
@@ -150,7 +150,7 @@ func (c *fitted) leaves() (p float64) {
 }
 
 // stepOf returns for each kept command the step that it is in; -1: none.
-func (v *view) stepOf() []int32 {
+func stepsOf(v *view) []int32 {
 	out := make([]int32, len(v.own))
 	for i := range out {
 		out[i] = -1
@@ -170,7 +170,7 @@ func (v *view) stepOf() []int32 {
 const unexplained = math.MinInt32
 
 // owe adds the weight of a branch whose reader begins at start.
-func (p *pass) owe(start int32, w float64) {
+func owe(p *pass, start int32, w float64) {
 	for i := range p.starts {
 		if p.starts[i].reply == start {
 			p.starts[i].w += w
@@ -181,7 +181,7 @@ func (p *pass) owe(start int32, w float64) {
 }
 
 // owes returns how many replies were owed at a step by the most probable of its hypotheses.
-func (p *pass) owes(st *step) int32 {
+func owes(p *pass, st *step) int32 {
 	best := candidate{reply: st.own}
 	for _, c := range p.starts {
 		if c.w > best.w {
