@@ -3,8 +3,10 @@ package analysis
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 )
 
 // rows are the lines of the conns command.
@@ -12,6 +14,9 @@ type rows struct {
 	keep bool
 	all  []*ConnSummary
 	last ConnSummary // emitted last, where rows are not kept
+
+	of      *client.Population // asked for last
+	timeout time.Duration      // … and its read timeout
 }
 
 // add takes the row of a connection that is over and judged. It is kept only for those who asked for it: a row for each of
@@ -32,14 +37,26 @@ func (t *rows) sort() {
 }
 
 // complete fills in what only the whole run knows.
-func (c *ConnSummary) complete(clients *client.Registry) {
-	lib := c.group.Pop.Library()
+func (c *ConnSummary) complete(r *Run) {
+	lib := c.pop.Library()
 	c.Library, c.Version = lib.Name, lib.Version
-	c.Policy = c.group.PolicyWord(clients.StanceOf(c.Client.Addr(), c.group, false))
-	if ts := c.group.Pop.Estimate(); len(ts.Values) > 0 {
-		c.ReadTimeout = ts.Values[0].T
+	if !c.weighed || c.Policy == client.PolicyUnknown.String() {
+		c.Policy = r.UseOf(c.pop).Policy.String()
 	}
-	if t, ok := clients.GivenTimeout(c.Client.Addr()); ok {
+	if t, ok := r.GivenTimeout(c.Client.Addr()); ok {
 		c.ReadTimeout = t
+	} else {
+		c.ReadTimeout = r.readTimeout(c.pop)
 	}
+}
+
+// readTimeout is the clearest read timeout that a population was found to have; 0: none.
+func (r *Run) readTimeout(p *client.Population) time.Duration {
+	if p != r.rows.of {
+		r.rows.of, r.rows.timeout = p, 0
+		if h := r.Habits(p); h != nil && len(h.Timeouts) > 0 && !h.Cancels() {
+			r.rows.timeout = desync.TimeoutOf(&h.Timeouts[0]).T
+		}
+	}
+	return r.rows.timeout
 }

@@ -51,9 +51,7 @@ func NewRun(o *Options) *Run {
 	})
 	p := parameters(r.o.Params)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
-	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
-		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
-	}, &r.bounds)
+	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
 		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
 	}, r, &r.bounds)
@@ -151,7 +149,6 @@ func (r *Run) open(seg *reassembly.Segment) *Session {
 	s.topo.Begin(r.topology, &s.Session)
 	seg.Conn.Tag = s
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.clients.Reopened(&s.Session, seg.Time)
 		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
@@ -188,8 +185,8 @@ func (r *Run) Bounds() *bound.Set { return &r.bounds }
 // Topology returns what is known of servers and clusters.
 func (r *Run) Topology() *cluster.Topology { return r.topology }
 
-// Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
-func (r *Run) Unjudged() []*desync.Unjudged { return r.judging.Unjudged() }
+// Undecided returns the clients of which something cannot be told, by address, with what would decide it.
+func (r *Run) Undecided() []*desync.Undecided { return r.judging.Undecided() }
 
 // closed emits that a connection is over and judged.
 func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
@@ -204,8 +201,8 @@ func (r *Run) KeepConns() {
 func (r *Run) Conns() []*ConnSummary {
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
-		if c.group != nil {
-			c.complete(r.clients)
+		if c.pop != nil {
+			c.complete(r)
 		}
 	}
 	return r.rows.all

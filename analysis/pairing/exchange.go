@@ -102,7 +102,6 @@ type Exchange struct {
 	Contradiction string
 	Foreign       bool          // the contradiction is by slot or echo
 	idle          time.Duration // silence of the client before it
-	Beat          bool          // a timer may have written it, see package client
 	Caller        callerMarks
 }
 
@@ -156,8 +155,7 @@ type Acked struct {
 
 // callerMarks is what the reader notes about a command's caller.
 type callerMarks struct {
-	Hypothesis bool // its caller is inferred to have given up
-	Half       bool // a part of its reply was read and the rest left
+	Half bool // a part of its reply was read and the rest left
 }
 
 // Troubled reports whether a rule may want the exchange.

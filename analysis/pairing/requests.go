@@ -9,12 +9,8 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// BatchGap is the longest pause inside one write of several commands.
-const BatchGap = time.Millisecond
-
-// SuspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
-// a second command before the reply means a pipeline or a multiplexer.
-const SuspectGap = 20 * time.Millisecond
+// batchGap is the longest pause inside one write of several commands.
+const batchGap = time.Millisecond
 
 // clientBytes takes what the client sent.
 func (s *Session) clientBytes(seg *reassembly.Segment) {
@@ -199,7 +195,7 @@ func (s *Session) boundPending() {
 func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
 	p := &s.Prev
 	same := p.Valid && (p.SameWrite(ex, start) ||
-		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < BatchGap || p.Full))
+		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < batchGap || p.Full))
 	if !same {
 		s.batches++
 	}
@@ -210,12 +206,6 @@ func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
-}
-
-// Flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
-// one byte of the server became readable between the two writes.
-func Flat(p *tail, ex *Exchange) bool {
-	return p.Valid && p.end == ex.Start && p.Ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
 }
 
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.

@@ -31,6 +31,7 @@ type population struct {
 	ignorance ignorance
 	whole     float64 // evidence for unread replies, summed over its connections
 	many      float64 // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits // of the last fit, as far as anybody asked; nil: not made yet
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -56,6 +57,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	if len(list) == 0 {
 		return nil
 	}
+	q.habits = nil
 	var counts [client.NumFamilies]*client.Counts
 	gaps := q.begin(list, &counts, o)
 	var fits [client.NumFamilies]*client.Fit
