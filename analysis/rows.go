@@ -54,7 +54,8 @@ func (c *ConnSummary) complete(r *Run) {
 func (r *Run) readTimeout(p *client.Population) time.Duration {
 	if p != r.rows.of {
 		r.rows.of, r.rows.timeout = p, 0
-		if h := r.Habits(p); h != nil && len(h.Timeouts) > 0 && !h.Cancels() {
+		// Where many callers share a connection, the next sign of life is of any of them.
+		if h := r.Habits(p); h != nil && len(h.Timeouts) > 0 && !h.Cancels() && r.UseOf(p).Policy != client.PolicyMultiplex {
 			r.rows.timeout = desync.TimeoutOf(&h.Timeouts[0]).T
 		}
 	}

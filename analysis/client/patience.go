@@ -33,10 +33,7 @@ func (s *Step) band(o int) (lo, hi float64) {
 	return FineEdge(i), FineEdge(i + 1)
 }
 
-// Earliest and Latest bound the waits that a step explains, s.
-func (s *Step) Earliest() float64 { lo, _ := s.band(0); return lo }
-
-// Latest is the other bound.
+// Latest is the longest wait that a step explains, s.
 func (s *Step) Latest() float64 { _, hi := s.band(len(late) - 1); return hi }
 
 // passed returns the share of a step that lies before w.

@@ -69,7 +69,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		ex.Flags |= pairing.GivenUp
 		if c.Judging.Abandoned++; !gone {
 			c.keep(&c.given, ex)
-			c.sure = r.Word
+			c.sure, c.gaveUp = r.Word, reader.WordOf(r.Posterior)
 		}
 		return true
 	case r.Got == reader.Before:

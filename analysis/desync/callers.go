@@ -21,7 +21,8 @@ type Callers struct {
 	feed
 	unread  pairing.Queue     // replies owed to callers that had given up, oldest first
 	given   *pairing.Exchange // whose caller gave up, until the next command is judged
-	sure    reader.Word       // … and how sure that is
+	sure    reader.Word       // … and how sure it is that the reply was left for the next caller
+	gaveUp  reader.Word       // … and that it gave up, whatever became of the reply
 	misread int               // the last command whose caller got another's reply
 	stale   *pairing.Exchange // whose caller read a reply from before the capture, until then
 	last    *pairing.Exchange // the last command that was judged

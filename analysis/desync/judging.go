@@ -32,7 +32,7 @@ type Judging struct {
 
 	reader    *reader.Reader
 	sink      Sink
-	undecided map[netip.Addr]*Undecided
+	undecided map[*client.Population]*Undecided
 }
 
 // Sink is given what was judged.

@@ -60,8 +60,11 @@ func (j *Judging) Habits(p *client.Population) *reader.Habits {
 	return j.reader.Habits(reader.Key{Client: p.Client, SetUp: p.SetUp})
 }
 
-// decided reports whether it is known, or likely, that the connection's callers take turns, or that they do not.
-func (c *Callers) decided() bool { return c.Use().Word >= reader.Likely }
+// decided reports whether it is known, or likely, that the callers of the connection, or of its population, take turns, or
+// that they do not.
+func (c *Callers) decided() bool {
+	return c.Use().Word >= reader.Likely || c.Pop != nil && c.Judging.UseOf(c.Reg, c.Pop).Word >= reader.Likely
+}
 
 // Timeout is a fixed time after which the callers of a client give up.
 type Timeout struct {
@@ -73,7 +76,7 @@ type Timeout struct {
 
 // TimeoutOf is a timeout that a population was found to have.
 func TimeoutOf(t *reader.Timeout) Timeout {
-	return Timeout{T: seconds(t.Set), Low: seconds(t.Low), High: seconds(t.High), N: int(t.Seen + 0.5)}
+	return Timeout{T: seconds(t.Set), Low: seconds(t.Low), High: seconds(t.High), N: int(t.Found + 0.5)}
 }
 
 // timeout is the fixed timeout of the population that a wait of this length ended by; T 0: none.
@@ -85,7 +88,7 @@ func (c *Callers) timeout(gap time.Duration) Timeout {
 		return Timeout{}
 	}
 	for i := range c.habits.Timeouts {
-		if t := &c.habits.Timeouts[i]; seconds(t.Earliest()) <= gap {
+		if t := &c.habits.Timeouts[i]; seconds(t.From) <= gap {
 			return TimeoutOf(t)
 		}
 	}

@@ -1,6 +1,7 @@
 package desync
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -48,7 +49,7 @@ func (c *Callers) waited(ex *pairing.Exchange, how GaveUp, frame int64, at captu
 	if r := &ex.Serves; ex.Served && (ack != reassembly.NoAck && ack >= r.End || ack == reassembly.NoAck && r.Time <= at) {
 		return // it had come: when its caller gave up is not seen
 	}
-	c.Judging.sink.WaitEnded(c, &EndOfWait{Exchange: ex, Gap: gap, How: how, Frame: frame, Time: at, Sure: pairing.Confidence(c.sure)})
+	c.Judging.sink.WaitEnded(c, &EndOfWait{Exchange: ex, Gap: gap, How: how, Frame: frame, Time: at, Sure: pairing.Confidence(c.gaveUp)})
 }
 
 // closed takes the end of the connection after its last caller had given up.
@@ -62,7 +63,7 @@ func (c *Callers) closed() {
 	}
 }
 
-// Undecided is a client whose callers nobody can tell about, and what would decide it.
+// Undecided is a kind of client whose callers nobody can tell about, and what would decide it.
 type Undecided struct {
 	Client      netip.Addr
 	Server      netip.AddrPort // of the first time
@@ -76,6 +77,8 @@ type Undecided struct {
 	// timeout would decide.
 	Late              Doubt
 	Shortest, Longest time.Duration // of Late
+
+	pop *client.Population
 }
 
 // Doubt counts what nobody can tell, with the first of it.
@@ -92,24 +95,26 @@ func (d *Doubt) add(ex *pairing.Exchange, next int64, gap time.Duration) {
 	}
 }
 
-// maxUndecided bounds the clients remembered as Undecided.
+// maxUndecided bounds the kinds of clients remembered as Undecided.
 const maxUndecided = 1024
 
 // undecided returns what is kept of the connection's client; nil: there is no room.
 func (c *Callers) undecided(ex *pairing.Exchange) *Undecided {
-	j, who := c.Judging, c.Client.Addr()
-	u := j.undecided[who]
-	if u == nil {
+	j, pop := c.Judging, c.Pop
+	u := j.undecided[pop]
+	if u == nil && pop != nil {
 		if len(j.undecided) >= maxUndecided {
 			return nil
 		}
 		if j.undecided == nil {
-			j.undecided = map[netip.Addr]*Undecided{}
+			j.undecided = map[*client.Population]*Undecided{}
 		}
-		u = &Undecided{Client: who, Server: c.Server, Conn: c.ID, ClientPort: c.Client.Port(), First: ex.Time, File: ex.File}
-		j.undecided[who] = u
+		u = &Undecided{pop: pop, Client: pop.Client, Server: c.Server, Conn: c.ID, ClientPort: c.Client.Port(), First: ex.Time, File: ex.File}
+		j.undecided[pop] = u
 	}
-	u.Last = max(u.Last, ex.Time)
+	if u != nil {
+		u.Last = max(u.Last, ex.Time)
+	}
 	return u
 }
 
@@ -153,12 +158,20 @@ func (c *Callers) late(ex *pairing.Exchange, w reader.Word) {
 // shortestTimeout is the shortest deadline that clients can set: their options count milliseconds.
 const shortestTimeout = time.Millisecond
 
-// Undecided returns the clients of which something cannot be told, by address.
+// Undecided returns the kinds of clients of which something cannot be told, by address. How long a client waits is known
+// where its callers were seen to give up.
 func (j *Judging) Undecided() []*Undecided {
 	all := make([]*Undecided, 0, len(j.undecided))
 	for _, u := range j.undecided {
-		all = append(all, u)
+		if h := j.Habits(u.pop); h != nil && (len(h.Timeouts) > 0 || h.Cancels()) {
+			u.Late, u.Shortest, u.Longest = Doubt{}, 0, 0
+		}
+		if u.Overlaps.Times+u.Late.Times > 0 {
+			all = append(all, u)
+		}
 	}
-	slices.SortFunc(all, func(a, b *Undecided) int { return a.Client.Compare(b.Client) })
+	slices.SortFunc(all, func(a, b *Undecided) int {
+		return cmp.Or(a.Client.Compare(b.Client), cmp.Compare(a.pop.SetUp, b.pop.SetUp))
+	})
 	return all
 }

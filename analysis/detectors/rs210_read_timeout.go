@@ -63,7 +63,7 @@ func timedOut(run *analysis.Run, x *wait) (t *desync.Timeout, level pairing.Conf
 	}
 	top := min(x.sure, pairing.Strong)
 	if d, ok := run.GivenTimeout(x.client.Addr()); ok {
-		if set := (client.Step{T: d.Seconds()}); x.gap.Seconds() < set.Earliest() {
+		if x.gap < d-d/64 { // the clock of the tap
 			return nil, pairing.Suppressed
 		}
 		return &desync.Timeout{T: d, Given: true}, top
@@ -73,7 +73,7 @@ func timedOut(run *analysis.Run, x *wait) (t *desync.Timeout, level pairing.Conf
 		return nil, pairing.Suppressed
 	}
 	for i := range h.Timeouts {
-		if v := &h.Timeouts[i]; x.gap.Seconds() >= v.Earliest() && (t == nil || desync.TimeoutOf(v).T > t.T) {
+		if v := &h.Timeouts[i]; x.gap.Seconds() >= v.From && (t == nil || desync.TimeoutOf(v).T > t.T) {
 			found := desync.TimeoutOf(v)
 			t = &found
 		}

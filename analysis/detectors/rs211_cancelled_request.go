@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -42,7 +43,7 @@ func CancelledRequest() *analysis.Detector {
 			return analysis.Hooks{Waited: w.waited, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					h, use := run.Habits(x.pop), run.UseOf(x.pop)
-					if _, given := run.GivenTimeout(x.client.Addr()); given || h == nil || !h.Cancels() || h.Seen < r.Number("min_samples") ||
+					if _, given := run.GivenTimeout(x.client.Addr()); given || h == nil || !cancelled(h, x.gap, r.Number("min_samples")) ||
 						use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync {
 						continue
 					}
@@ -64,4 +65,12 @@ func spread(h *reader.Habits) string {
 	}
 	return fmt.Sprintf("%s of this client ended without a reply after all kinds of times: p5 %s, p25 %s, p50 %s, p75 %s, p95 %s: no timer",
 		plural(h.Seen, "wait", "waits"), ms(p[0]), ms(p[1]), ms(p[2]), ms(p[3]), ms(p[4]))
+}
+
+// cancelled reports whether a wait was ended by no timer, as at least so many of its client were.
+func cancelled(h *reader.Habits, gap time.Duration, least int) bool {
+	if h.Cancels() {
+		return h.Seen >= least
+	}
+	return len(h.Timeouts) > 0 && h.Early >= least && !slices.ContainsFunc(h.Timeouts, func(t reader.Timeout) bool { return gap.Seconds() >= t.From })
 }

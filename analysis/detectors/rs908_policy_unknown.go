@@ -18,6 +18,17 @@ type undecided struct {
 	shortest, longest time.Duration
 }
 
+func (x *undecided) add(u *desync.Undecided) {
+	x.overlaps += u.Overlaps.Times
+	if u.Late.Times > 0 {
+		if x.late == 0 || u.Shortest < x.shortest {
+			x.shortest = u.Shortest
+		}
+		x.late += u.Late.Times
+		x.longest = max(x.longest, u.Longest)
+	}
+}
+
 // PolicyUnknown is RS908: a client wrote on before a reply, or after one that came late, and nothing says what its callers do.
 func PolicyUnknown() *analysis.Detector {
 	return &analysis.Detector{
@@ -41,7 +52,7 @@ func PolicyUnknown() *analysis.Detector {
 			return analysis.Hooks{Finish: func(run *analysis.Run) {
 				for _, u := range run.Undecided() {
 					x := groups.Add(unjudged(run, u))
-					x.overlaps, x.late, x.shortest, x.longest = u.Overlaps.Times, u.Late.Times, u.Shortest, u.Longest
+					x.add(u)
 				}
 			}}
 		},

@@ -29,9 +29,10 @@ type population struct {
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
 	ignorance ignorance
-	whole     float64 // evidence for unread replies, summed over its connections
-	many      float64 // how likely it is that its callers share connections, by how they took turns
-	habits    *Habits // of the last fit, as far as anybody asked; nil: not made yet
+	whole     float64   // evidence for unread replies, summed over its connections
+	many      float64   // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits   // as the last fit found them; nil: there was none
+	ends      []float64 // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -57,7 +58,6 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	if len(list) == 0 {
 		return nil
 	}
-	q.habits = nil
 	var counts [client.NumFamilies]*client.Counts
 	gaps := q.begin(list, &counts, o)
 	var fits [client.NumFamilies]*client.Fit
@@ -114,6 +114,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	q.keep(list, &counts)
 	q.weigh(list, o)
 	q.learnIgnorance(list)
+	q.habits = q.summarise(list)
 	return list
 }
 
