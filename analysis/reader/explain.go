@@ -65,10 +65,10 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 // start is where the reader of a step begins.
 func (v *view) start(h *state, st *step) int32 {
 	s := h.read
-	switch h.kind {
-	case client.Discards:
+	switch {
+	case h.kind == client.Discards, st.drains:
 		return st.own
-	case client.Forgets: // what came while nobody waited is dropped
+	case h.kind == client.Forgets: // what came while nobody waited is dropped
 		for s < st.own && (s < 0 || v.at[s] < st.t && v.end[s] <= st.ack) {
 			s++
 		}

@@ -53,6 +53,7 @@ type step struct {
 	farewell  bool // it is a QUIT
 	quitNext  bool // the next one is
 	setup     bool
+	drains    bool // its caller throws away every reply before its own
 	blocking  bool
 	settled   bool // it is counted already
 	uncertain bool // bytes were lost around here
@@ -285,6 +286,7 @@ func (v *view) take(s *step, w *writeRecord) {
 				s.own = p
 			}
 			s.n = p - s.own + 1
+			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
 		}
 	}
 }
