@@ -188,6 +188,9 @@ func (r *Run) Topology() *cluster.Topology { return r.topology }
 // Undecided returns the clients of which something cannot be told, by address, with what would decide it.
 func (r *Run) Undecided() []*desync.Undecided { return r.judging.Undecided() }
 
+// Doubts returns what a fault could hide behind in what was seen, when the run is over.
+func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
+
 // closed emits that a connection is over and judged.
 func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
 

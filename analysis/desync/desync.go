@@ -1,6 +1,7 @@
 package desync
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -101,6 +102,14 @@ type Prompt struct {
 	Gap         time.Duration // between these
 	Took        time.Duration // its own reply
 }
+
+// String says it in a sentence.
+func (p *Prompt) String() string {
+	return fmt.Sprintf("the next command (frame %d) came %s after %s (frame %d), whose reply took %s: its caller was answered from memory",
+		p.Next, millis(p.Gap), p.Command, p.Frame, millis(p.Took))
+}
+
+func millis(d time.Duration) string { return fmt.Sprintf("%.3f ms", float64(d)/float64(time.Millisecond)) }
 
 // QuitReads is the QUITs whose reader got another command's reply.
 type QuitReads struct {

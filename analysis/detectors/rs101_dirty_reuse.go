@@ -18,12 +18,12 @@ func DirtyReuse() *analysis.Detector {
 		CausedBy: []incident.Cause{
 			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
-			{Rules: []string{"RS402"}, Share: incident.SameConnection},
+			{Rules: []string{"RS402", "RS104"}, Share: incident.SameConnection},
 		},
 		Step: incident.StepText{
 			One:         "1 connection was used again with a reply owed",
 			Many:        "%d connections were used again with a reply owed",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true, Remedy: misreadRemedy,
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
@@ -85,8 +85,7 @@ func evidence(d *desync.Desync, a *desync.Abandonment) (facts []string) {
 		facts = append(facts, waitedAs(&d.Wait, a.Gap)...)
 	}
 	if p := &d.Prompt; p.Frame > 0 {
-		facts = append(facts, fmt.Sprintf("the next command (frame %d) came %s after %s (frame %d), whose reply took %s: its caller was answered from memory",
-			p.Next, ms(p.Gap), p.Command, p.Frame, ms(p.Took)))
+		facts = append(facts, p.String())
 		if d.TooSoon > 1 {
 			facts = append(facts, fmt.Sprintf("%d commands of this connection were written sooner than the reply before them can have come", d.TooSoon))
 		}

@@ -16,11 +16,12 @@ func LateReplyReuse() *analysis.Detector {
 		CausedBy: []incident.Cause{
 			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
+			{Rules: []string{"RS104"}, Share: incident.SameConnection},
 		},
 		Step: incident.StepText{
 			One:         "1 connection was used again after a reply that came too late",
 			Many:        "%d connections were used again after a reply that came too late",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true, Remedy: misreadRemedy,
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
@@ -45,7 +46,7 @@ func LateReplyReuse() *analysis.Detector {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
 					if w := &d.Wait; w.Given {
-						e.Facts = append(e.Facts, "read timeout as given: "+ms(w.T))
+						e.Facts = append(e.Facts, "read timeout as given: "+nominal(w.T))
 					} else if w.T > 0 {
 						e.Facts = append(e.Facts, fmt.Sprintf("read timeout measured on %s of this client: %s; half of them ended between %s and %s",
 							plural(w.N, "wait", "waits"), ms(w.T), ms(w.Low), ms(w.High)))

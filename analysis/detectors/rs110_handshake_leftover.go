@@ -19,7 +19,7 @@ func HandshakeLeftover() *analysis.Detector {
 		Step: incident.StepText{
 			One:         "1 connection kept replies of its set-up",
 			Many:        "%d connections kept replies of their set-up",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true,
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {

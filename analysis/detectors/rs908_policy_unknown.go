@@ -70,22 +70,9 @@ func wouldDecide(who netip.Addr, u *undecided) (notes []string) {
 			span = fmt.Sprintf("%s to %s later", seconds(u.shortest), seconds(u.longest))
 		}
 		notes = append(notes, fmt.Sprintf("Give --read-timeout %s=%s, or what it is set to: %s came %s, and where that is longer than the client waits, "+
-			"the next callers on the connection got them.", who, below(u.longest), plural(u.late, "reply", "replies"), span))
+			"the next callers on the connection got them.", who, analysis.Below(u.longest), plural(u.late, "reply", "replies"), span))
 	}
 	return notes
-}
-
-// below is the largest timeout that people set, 1, 2 or 5 of a decade, that a wait exceeds.
-func below(wait time.Duration) time.Duration {
-	best := time.Millisecond
-	for step := time.Millisecond; step < wait && step < time.Hour; step *= 10 {
-		for _, t := range []time.Duration{step, 2 * step, 5 * step} {
-			if t < wait {
-				best = max(best, t)
-			}
-		}
-	}
-	return best
 }
 
 func unjudged(run *analysis.Run, u *desync.Undecided) incident.Occurrence {

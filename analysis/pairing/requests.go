@@ -9,8 +9,8 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// batchGap is the longest pause inside one write of several commands.
-const batchGap = time.Millisecond
+// BatchGap is the longest pause between two pieces of one write that a single call into the kernel makes.
+const BatchGap = 20 * time.Microsecond
 
 // clientBytes takes what the client sent.
 func (s *Session) clientBytes(seg *reassembly.Segment) {
@@ -195,7 +195,7 @@ func (s *Session) boundPending() {
 func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
 	p := &s.Prev
 	same := p.Valid && (p.SameWrite(ex, start) ||
-		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < batchGap || p.Full))
+		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < BatchGap || p.Full))
 	if !same {
 		s.batches++
 	}

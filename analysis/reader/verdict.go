@@ -55,7 +55,7 @@ type Verdict struct {
 func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	q.judge(c, &r.pass, &r.o)
 	if os.Getenv("DBGK") != "" {
-		fmt.Fprintf(os.Stderr, "DBGK conn %d steps %d pi %.4f post %.4f gain %.2f whole %.2f many %.4f\n", c.v.c.ID, len(c.v.steps), q.pi, c.post, c.gain, q.whole, q.many)
+		fmt.Fprintf(os.Stderr, "DBGK conn %d steps %d pi %.4f post %.4f gain %.2f whole %.2f many %.4f\n", c.v.c.ID, len(c.v.steps), c.pi, c.post, c.gain, q.whole, q.many)
 		if p := q.params[0]; p != nil && p.Fit != nil {
 			fmt.Fprintf(os.Stderr, "   steps %v writes %v\n", p.Fit.Steps, p.Writes)
 		}
@@ -87,6 +87,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 		}
 		out.Rows = append(out.Rows, row)
 	}
+	out.Rows = inTurnOf(c.v, out.Rows)
 	out.Habits = habits(q)
 	out.Facts = c.facts(read, q.gate.usual)
 	r.judged(&out)
@@ -98,6 +99,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole float64) {
 	v := c.v
 	own := v.own[i]
+	list = fromBefore(list)
 	best, sum, unread := -1, 0.0, 0.0
 	for j := range list {
 		sum += list[j].w
@@ -140,6 +142,23 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	if int(b.reply) >= v.unsure || int(own) >= v.unsure {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain
 	}
+}
+
+// fromBefore joins the replies from before the capture into one: which of them it was nobody can tell.
+func fromBefore(list []candidate) []candidate {
+	first, kept := -1, list[:0]
+	for _, x := range list {
+		if x.reply >= 0 || x.reply == unexplained {
+			kept = append(kept, x)
+		} else if first < 0 {
+			first = len(kept)
+			kept = append(kept, x)
+		} else {
+			kept[first].w += x.w
+			kept[first].unread += x.unread
+		}
+	}
+	return kept
 }
 
 // leaves is the chance that the connection's reader is of a kind that hands replies to later callers.

@@ -53,6 +53,7 @@ type step struct {
 	farewell  bool // it is a QUIT
 	quitNext  bool // the next one is
 	setup     bool
+	drains    bool // its caller throws away every reply before its own
 	blocking  bool
 	settled   bool // it is counted already
 	uncertain bool // bytes were lost around here
@@ -60,6 +61,7 @@ type step struct {
 	flat      bool // the next write carries the same ACK number and directly follows
 	have      bool // its own last reply was delivered before the next sign of life
 	wait      float64
+	callers   int32 // whose replies came since the write before; see together
 }
 
 // newView makes the view of a connection; shortest is the shortest certain give-up of its population, or +Inf.
@@ -75,6 +77,7 @@ func newView(c *Conn, shortest float64) *view {
 	v.replies(far, sec)
 	v.lostWrites()
 	v.write(sec, shortest)
+	together(v)
 	v.holdBack()
 	return v
 }
@@ -283,6 +286,7 @@ func (v *view) take(s *step, w *writeRecord) {
 				s.own = p
 			}
 			s.n = p - s.own + 1
+			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
 		}
 	}
 }
