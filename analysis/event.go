@@ -50,7 +50,7 @@ type Options struct {
 	MaxExamples  int                          // per finding; 5
 	ShowValues   bool                         // values in evidence, never secrets
 	MaskKeys     bool                         // stable tokens instead of keys
-	Params       map[string]string            // rule parameters, "rs101.min_gap"
+	Params       map[string]string            // rule parameters, "rs202.cluster_width"
 	FileName     func(file int32) string      // names for evidence; "" without
 	KeepConns    bool                         // collect the rows of the conns command
 	Live         bool                         // findings as soon as they are safe

@@ -109,7 +109,9 @@ func (p *Prompt) String() string {
 		p.Next, millis(p.Gap), p.Command, p.Frame, millis(p.Took))
 }
 
-func millis(d time.Duration) string { return fmt.Sprintf("%.3f ms", float64(d)/float64(time.Millisecond)) }
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%.3f ms", float64(d)/float64(time.Millisecond))
+}
 
 // QuitReads is the QUITs whose reader got another command's reply.
 type QuitReads struct {

@@ -49,7 +49,11 @@ func (c *Callers) waited(ex *pairing.Exchange, how GaveUp, frame int64, at captu
 	if r := &ex.Serves; ex.Served && (ack != reassembly.NoAck && ack >= r.End || ack == reassembly.NoAck && r.Time <= at) {
 		return // it had come: when its caller gave up is not seen
 	}
-	c.Judging.sink.WaitEnded(c, &EndOfWait{Exchange: ex, Gap: gap, How: how, Frame: frame, Time: at, Sure: pairing.Confidence(c.gaveUp)})
+	sure := c.gaveUp
+	if how == GaveUpReuse {
+		sure = min(sure, c.sure) // it may be meant so
+	}
+	c.Judging.sink.WaitEnded(c, &EndOfWait{Exchange: ex, Gap: gap, How: how, Frame: frame, Time: at, Sure: pairing.Confidence(sure)})
 }
 
 // closed takes the end of the connection after its last caller had given up.

@@ -67,6 +67,9 @@ func newWaits(r *analysis.Reporter) *waits {
 // waited takes a caller that stopped waiting.
 func (w *waits) waited(e *analysis.WaitEnded) {
 	s, ex := e.Session, e.Exchange
+	if e.How == desync.GaveUpReuse && e.Sure < pairing.Likely {
+		return // it may be a pipeline
+	}
 	if s.Population() == nil || e.How == desync.GaveUpClose && s.OneSided() || !w.kept.Admits(len(w.all)) {
 		return
 	}

@@ -167,7 +167,7 @@ func (q *population) judge(c *fitted, p *pass, o *Options) {
 	pi := c.prior
 	if o.Known != nil && !o.Without.Has(TermLibrary) {
 		if w := o.Known(c.v.c); w != nil {
-			pi = withKnown(&pi, w)
+			pi = withKnown(&pi, w, q.many)
 		}
 	}
 	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes
