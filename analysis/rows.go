@@ -38,7 +38,7 @@ func (t *rows) sort() {
 
 // complete fills in what only the whole run knows.
 func (c *ConnSummary) complete(r *Run) {
-	lib := c.pop.Library()
+	lib := r.Library(c.pop)
 	c.Library, c.Version = lib.Name, lib.Version
 	if !c.weighed || c.Policy == client.PolicyUnknown.String() {
 		c.Policy = r.UseOf(c.pop).Policy.String()
