@@ -12,6 +12,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -37,7 +38,7 @@ func play(tb testing.TB, name string, set func(*Run)) (rows []row, conns []*Conn
 	}
 	defer src.Close()
 	run = NewRun(nil)
-	run.KeepConns()
+	run.KeepConns(bound.Evidence)
 	if set != nil {
 		set(run)
 	}
