@@ -7,27 +7,39 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // rows are the lines of the conns command.
 type rows struct {
-	keep bool
-	all  []*ConnSummary
-	last ConnSummary // emitted last, where rows are not kept
+	limit *bound.Bound // nil: rows are not kept
+	all   []*ConnSummary
+	last  ConnSummary // emitted last, where rows are not kept
 
 	of      *client.Population // asked for last
 	timeout time.Duration      // … and its read timeout
 }
 
+// maxRows is how many connections have a row that is kept, at 0.4 KiB each, and as much again for the rules of a connection
+// and for its population; it is scaled to the memory limit.
+const maxRows = 1 << 17
+
+// keepRows asks for the rows; loses says what a run without some of them lacks.
+func (t *rows) keepRows(set *bound.Set, loses bound.Loss) {
+	t.limit = set.New(bound.Bound{Name: "rows of connections", Limit: set.Scaled(maxRows), Hides: "further connections, in lists and figures", Loses: loses})
+}
+
 // add takes the row of a connection that is over and judged. It is kept only for those who asked for it: a row for each of
 // a million short connections is garbage that doubles the memory of a run.
 func (t *rows) add(row ConnSummary) *ConnSummary {
-	kept := &t.last
-	if t.keep {
-		kept = new(ConnSummary)
-		t.all = append(t.all, kept)
+	if t.limit == nil || !t.limit.Admits(len(t.all)) {
+		row.pop = nil
+		t.last = row
+		return &t.last
 	}
+	kept := new(ConnSummary)
 	*kept = row
+	t.all = append(t.all, kept)
 	return kept
 }
 
