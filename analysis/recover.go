@@ -60,8 +60,8 @@ func (fs *failures) add(f Failure, cause any) {
 func (s *Session) discard(r *Run) {
 	r.live--
 	r.judging.Drop(&s.reader)
-	if s.caller.Group != nil && !s.Over {
-		s.caller.Group.Closed()
+	if !s.Over {
+		r.clients.Closed(s.caller.Pop)
 	}
 	row := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, File: s.File, Start: "syn", End: "cut",

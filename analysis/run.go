@@ -26,7 +26,6 @@ type Run struct {
 	sessions pairing.Pool[Session]
 	summary  Summary
 	rows     rows
-	waits    longWaits
 	ticked   capture.Time // of a live run
 
 	admission
@@ -52,11 +51,8 @@ func NewRun(o *Options) *Run {
 		Hides: "connects that were never answered",
 	})
 	p := parameters(r.o.Params)
-	r.waits = newLongWaits(&r.bounds)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
-	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
-		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
-	}, &r.bounds)
+	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
 		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
 	}, r, &r.bounds)
@@ -149,7 +145,6 @@ func (r *Run) open(seg *reassembly.Segment) *Session {
 	s.topo.Begin(r.topology, &s.Session)
 	seg.Conn.Tag = s
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.clients.Reopened(&s.Session, seg.Time)
 		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
@@ -181,14 +176,14 @@ func (r *Run) Bounds() *bound.Set { return &r.bounds }
 // Topology returns what is known of servers and clusters.
 func (r *Run) Topology() *cluster.Topology { return r.topology }
 
-// Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
-func (r *Run) Unjudged() []*desync.Unjudged { return r.judging.Unjudged() }
+// Undecided returns the clients of which something cannot be told, by address, with what would decide it.
+func (r *Run) Undecided() []*desync.Undecided { return r.judging.Undecided() }
 
 // Doubts returns what a fault could hide behind in what was seen, when the run is over.
 func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
 
 // closed emits that a connection is over and judged.
-func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row, r.clients)) }
+func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
 
 // KeepConns asks for Conns, before the events begin. Their number is bounded; loses says what the caller lacks without
 // those beyond.
@@ -199,9 +194,11 @@ func (r *Run) KeepConns(loses bound.Loss) {
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
-	r.rows.complete(r.clients)
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
+		if c.pop != nil {
+			c.complete(r)
+		}
 	}
 	return r.rows.all
 }

@@ -33,6 +33,9 @@ func (s *Step) band(o int) (lo, hi float64) {
 	return FineEdge(i), FineEdge(i + 1)
 }
 
+// Latest is the longest wait that a step explains, s.
+func (s *Step) Latest() float64 { _, hi := s.band(len(late) - 1); return hi }
+
 // passed returns the share of a step that lies before w.
 func (s *Step) passed(w float64) (p float64) {
 	if w >= s.T*1.2 {

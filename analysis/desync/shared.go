@@ -5,6 +5,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -16,7 +17,8 @@ type SharedUse struct {
 	Gap       time.Duration
 	Count     int // of this kind on the connection so far
 	AfterQuit bool
-	Stance    client.Stance
+	Use       Use
+	Sure      pairing.Confidence
 	Library   client.Library
 }
 
@@ -27,15 +29,29 @@ func (s *Callers) afterQuit(quit, ex *pairing.Exchange) {
 	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
-	s.tellShared(quit, ex, s.Stance(), true)
+	s.tellShared(quit, ex, pairing.Proven, true)
 }
 
-func (s *Callers) tellShared(a, b *pairing.Exchange, st client.Stance, quit bool) {
-	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Stance: st}
-	if s.Group != nil {
-		e.Library = s.Group.Pop.Library()
+// sharing says how sure it is that several callers use the connection at once though its client's take turns: its library or
+// the user says so, or its other connections show it, and no reader explains what is written here.
+func sharing(v *reader.Verdict) reader.Word {
+	return min(reader.WordOf(client.TurnsShare(&v.Before)), reader.WordOf(v.Kinds[client.Shares]), reader.Likely)
+}
+
+// overlappedBy notes that b was written before the reply to a, on a connection that several callers share.
+func (s *Callers) overlappedBy(a, b *pairing.Exchange) {
+	if s.sharing < reader.Likely || a.Flags&(pairing.Blocks|pairing.NotAwaited|pairing.InHandshake) != 0 {
+		return
 	}
-	s.Judging.sink.SharedUse(e)
+	s.shared++
+	s.tellShared(a, b, pairing.Confidence(s.sharing), false)
+}
+
+func (s *Callers) tellShared(a, b *pairing.Exchange, sure pairing.Confidence, quit bool) {
+	s.Judging.sink.SharedUse(&SharedUse{
+		Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Use: s.Use(), Sure: sure,
+		Library: s.Pop.Library(),
+	})
 }
 
 // BlockGivenUp tells that a client went away from a blocking command before the time that it had asked to block for.
@@ -44,7 +60,7 @@ type BlockGivenUp struct {
 	Exchange pairing.Exchange
 	BlockFor time.Duration // 0: for ever
 	Gap      time.Duration
-	How      client.GaveUp
+	How      GaveUp
 	Frame    int64
 	// Lost is set in a second event of the kind, when the server hands out an element after all: nobody reads it.
 	Lost      bool
@@ -58,7 +74,7 @@ type BlockGivenUp struct {
 func (*BlockGivenUp) Event() {}
 
 // blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
-func (s *Callers) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration, ack int64) {
+func (s *Callers) blockGivenUp(how GaveUp, frame int64, gap time.Duration, ack int64) {
 	if s.Pending.Len() == 0 || s.block != nil {
 		return
 	}
@@ -85,7 +101,7 @@ func (s *Callers) beganToArrive(ex *pairing.Exchange, ack int64) bool {
 // blockServed notes that a blocking command which nobody waits for any more took an element.
 func (s *Callers) blockServed(ex *pairing.Exchange) {
 	b := s.block
-	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == client.GaveUpReuse || !elementReply(ex) ||
+	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == GaveUpReuse || !elementReply(ex) ||
 		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {
 		return
 	}

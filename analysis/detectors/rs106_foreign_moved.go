@@ -116,7 +116,7 @@ func (w *foreignMoves) believed(d *desync.Desync) {
 			conf = pairing.Strong
 		}
 		w.r.Add(incident.Occurrence{
-			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
+			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Use.Policy.String(), Conn: d.Conn,
 			Time: f.Victim.Time, Severity: incident.Critical, Confidence: conf, Count: n,
 			Victims: map[string]int{f.Victim.Saw: 1}, Commands: map[string]int{f.Victim.Command: 1},
 			Evidence: func() incident.Example {

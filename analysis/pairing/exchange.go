@@ -102,7 +102,6 @@ type Exchange struct {
 	Contradiction string
 	Foreign       bool          // the contradiction is by slot or echo
 	idle          time.Duration // silence of the client before it
-	Beat          bool          // a timer may have written it, see package client
 	Caller        callerMarks
 }
 
@@ -116,7 +115,7 @@ func (ex *Exchange) reset() {
 	v.Start, v.End, v.K, v.Frame, v.File, v.FirstTime, v.Time, v.MaxGap = 0, 0, 0, 0, 0, 0, 0, 0
 	v.Kind, v.N, v.Text.n, v.Text.full, v.Resynced = 0, 0, 0, 0, false
 	ex.Belief, ex.Exec, ex.Owed, ex.Refs = Belief{}, ExecView{}, 0, 0
-	ex.Contradiction, ex.Foreign, ex.idle, ex.Beat, ex.Caller = "", false, 0, false, callerMarks{}
+	ex.Contradiction, ex.Foreign, ex.idle, ex.Caller = "", false, 0, callerMarks{}
 }
 
 // Request is what was asked.
@@ -169,8 +168,7 @@ type Acked struct {
 
 // callerMarks is what the reader notes about a command's caller.
 type callerMarks struct {
-	Hypothesis bool // its caller is inferred to have given up
-	Half       bool // a part of its reply was read and the rest left
+	Half bool // a part of its reply was read and the rest left
 }
 
 // Troubled reports whether a rule may want the exchange.

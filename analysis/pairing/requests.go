@@ -12,10 +12,6 @@ import (
 // BatchGap is the longest pause between two pieces of one write that a single call into the kernel makes.
 const BatchGap = 20 * time.Microsecond
 
-// SuspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
-// a second command before the reply means a pipeline or a multiplexer.
-const SuspectGap = 20 * time.Millisecond
-
 // FromClient takes a segment of the client: what is missing before it, the commands in its payload, its window and ACK
 // number. It reports whether commands were looked for.
 func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
@@ -235,12 +231,6 @@ func (t *tail) continues(ex *Exchange) bool {
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
-}
-
-// Flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
-// one byte of the server became readable between the two writes.
-func Flat(p *tail, ex *Exchange) bool {
-	return p.Valid && p.end == ex.Start && p.Ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
 }
 
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.

@@ -29,8 +29,10 @@ type population struct {
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
 	ignorance ignorance
-	whole     float64 // evidence for unread replies, summed over its connections
-	many      float64 // how likely it is that its callers share connections, by how they took turns
+	whole     float64   // evidence for unread replies, summed over its connections
+	many      float64   // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits   // as the last fit found them; nil: there was none
+	ends      []float64 // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -112,6 +114,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	q.keep(list, &counts)
 	q.weigh(list, o)
 	q.learnIgnorance(list)
+	q.habits = q.summarise(list)
 	return list
 }
 
@@ -164,7 +167,7 @@ func (q *population) judge(c *fitted, p *pass, o *Options) {
 	pi := c.prior
 	if o.Known != nil && !o.Without.Has(TermLibrary) {
 		if w := o.Known(c.v.c); w != nil {
-			pi = withKnown(&pi, w)
+			pi = withKnown(&pi, w, q.many)
 		}
 	}
 	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes

@@ -1,4 +1,4 @@
-package client
+package cluster
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestQuantile(t *testing.T) {
-	var m MedianSketch
+	var m medianSketch
 	for i := 1; i <= 100; i++ {
 		m.Add(time.Duration(i) * 10 * time.Microsecond)
 	}

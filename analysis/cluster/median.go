@@ -1,4 +1,4 @@
-package client
+package cluster
 
 import (
 	"math/bits"
@@ -6,12 +6,12 @@ import (
 )
 
 // medianSketch estimates a median in fixed memory: a histogram with four buckets to each power of two of microseconds.
-type MedianSketch struct {
+type medianSketch struct {
 	counts [96]uint32
 	N      uint32
 }
 
-func (m *MedianSketch) Add(d time.Duration) {
+func (m *medianSketch) Add(d time.Duration) {
 	us := uint64(max(d, 0) / time.Microsecond)
 	b := 0
 	if us >= 4 {
@@ -25,10 +25,10 @@ func (m *MedianSketch) Add(d time.Duration) {
 }
 
 // median returns the lower bound of the middle bucket; 0 without values.
-func (m *MedianSketch) Median() time.Duration { return m.Quantile(50) }
+func (m *medianSketch) Median() time.Duration { return m.Quantile(50) }
 
 // quantile returns the lower bound of the bucket that the given percentage of the values reaches; 0 without values.
-func (m *MedianSketch) Quantile(percent uint64) time.Duration {
+func (m *medianSketch) Quantile(percent uint64) time.Duration {
 	seen := uint64(0)
 	for b, c := range m.counts {
 		if seen += uint64(c); c > 0 && seen*100 >= uint64(m.N)*percent {
