@@ -43,8 +43,11 @@ type EndOfWait struct {
 func (c *Callers) waited(ex *pairing.Exchange, how GaveUp, frame int64, at capture.Time, ack int64) {
 	const other = pairing.Blocks | pairing.InHandshake | pairing.NotAwaited | pairing.NoReplyDue | pairing.AfterHole | pairing.Subscribing
 	gap := at.Sub(ex.EndTime)
-	if ex.Unsure || ex.Flags&other != 0 || gap < 0 {
+	if ex.Unsure || ex.Flags&other != 0 || gap < shortestTimeout {
 		return
+	}
+	if !ex.Served && (c.Lossy() && ack == reassembly.NoAck || ack != reassembly.NoAck && ack > ex.Ack && ex.Outstanding == 0) {
+		return // its reply may have come, and not be in the capture
 	}
 	if r := &ex.Serves; ex.Served && (ack != reassembly.NoAck && ack >= r.End || ack == reassembly.NoAck && r.Time <= at) {
 		return // it had come: when its caller gave up is not seen

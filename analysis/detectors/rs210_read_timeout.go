@@ -72,7 +72,7 @@ func timedOut(run *analysis.Run, x *wait) (t *desync.Timeout, level pairing.Conf
 		return &desync.Timeout{T: d, Given: true}, top
 	}
 	h := run.Habits(x.pop)
-	if h == nil || cancels(h) {
+	if h == nil || cancels(h) || x.doubtful() {
 		return nil, pairing.Suppressed
 	}
 	for i := range h.Timeouts {

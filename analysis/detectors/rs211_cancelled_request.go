@@ -43,7 +43,7 @@ func CancelledRequest() *analysis.Detector {
 			return analysis.Hooks{Waited: w.waited, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					h, use := run.Habits(x.pop), run.UseOf(x.pop)
-					if _, given := run.GivenTimeout(x.client.Addr()); given || h == nil || !cancelled(h, x.gap, r.Number("min_samples")) ||
+					if _, given := run.GivenTimeout(x.client.Addr()); given || h == nil || x.doubtful() || !cancelled(h, x.gap, r.Number("min_samples")) ||
 						use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync {
 						continue
 					}

@@ -67,9 +67,6 @@ func newWaits(r *analysis.Reporter) *waits {
 // waited takes a caller that stopped waiting.
 func (w *waits) waited(e *analysis.WaitEnded) {
 	s, ex := e.Session, e.Exchange
-	if e.How == desync.GaveUpReuse && e.Sure < pairing.Likely {
-		return // it may be a pipeline
-	}
 	if s.Population() == nil || e.How == desync.GaveUpClose && s.OneSided() || !w.kept.Admits(len(w.all)) {
 		return
 	}
@@ -83,6 +80,9 @@ func (w *waits) waited(e *analysis.WaitEnded) {
 	}
 	w.all = append(w.all, x)
 }
+
+// doubtful reports whether the client may have written on because it is meant to.
+func (x *wait) doubtful() bool { return x.how == desync.GaveUpReuse && x.sure < pairing.Likely }
 
 // occurrence completes who waited, by what is known at the end of the run.
 func (x *wait) occurrence(run *analysis.Run) incident.Occurrence {
