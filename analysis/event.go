@@ -50,7 +50,7 @@ type Options struct {
 	MaxExamples  int                          // per finding; 5
 	ShowValues   bool                         // values in evidence, never secrets
 	MaskKeys     bool                         // stable tokens instead of keys
-	Params       map[string]string            // rule parameters, "rs202.cluster_width"
+	Params       map[string]string            // rule parameters, "rs301.share"
 	FileName     func(file int32) string      // names for evidence; "" without
 	Live         bool                         // findings as soon as they are safe
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB

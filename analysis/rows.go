@@ -50,7 +50,7 @@ func (t *rows) sort() {
 
 // complete fills in what only the whole run knows.
 func (c *ConnSummary) complete(r *Run) {
-	lib := r.Library(c.pop)
+	lib := c.pop.Library()
 	c.Library, c.Version = lib.Name, lib.Version
 	if !c.weighed || c.Policy == client.PolicyUnknown.String() {
 		c.Policy = r.UseOf(c.pop).Policy.String()

@@ -11,6 +11,7 @@ type Population struct {
 	named   bool // the library gave its name itself
 	async   bool // a Sentinel
 	jedis   bool // a connection was closed as Jedis does: QUIT, +OK, RST
+	checks  bool // one that was closed with unread bytes in it was replaced at once: its pool looks for them
 	open    int
 	idle    idleLinks
 }
@@ -33,6 +34,8 @@ func (p *Population) Library() Library {
 		return Library{}
 	case p.library.Name == "" && p.jedis:
 		return Library{Name: "jedis", Policy: PolicyLockstep, Guessed: true}
+	case p.library.Name == "" && p.checks:
+		return Library{Name: "redis-py", Policy: PolicyLockstep, Cancels: true, Guessed: true}
 	}
 	return p.library
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
@@ -20,6 +21,7 @@ type Registry struct {
 	populations map[populationKey]*Population
 	limit       *bound.Bound
 	idle        idlePopulations
+	closes      recentCloses
 }
 
 type populationKey struct {
@@ -93,17 +95,50 @@ func (c *Conn) Known() (Policy, Basis) {
 	return policy, basis
 }
 
-// resetAtOnce is how soon after the answer to QUIT Jedis resets its connection.
-const resetAtOnce = 5 * time.Millisecond
+// atOnce is how soon programs do what they do next, with room for a busy machine.
+const atOnce = 5 * time.Millisecond
 
-// ClientClosed takes the client's close. Jedis says QUIT, reads the answer and resets the connection at once (SO_LINGER 0);
-// without a password it has no set-up of its own.
-func (c *Conn) ClientClosed() {
-	x, answered := &c.Closing[pairing.RoleClient], &c.LastData[pairing.RoleServer]
-	if c.Pop == nil || !x.Rst || x.Fin || c.Mode.Ending != pairing.QuitSent || !c.Keyed || c.handshake.commands > 0 || !answered.Seen {
+// ClientClosed takes the client's close; overtook says that a command had been written on the connection while a reply was
+// due. Jedis says QUIT, reads the answer and resets the connection at once (SO_LINGER 0); without a password it has no set-up
+// of its own. A pool that looks for unread bytes replaces a connection at once.
+func (c *Conn) ClientClosed(overtook bool) {
+	if c.Pop == nil {
 		return
 	}
-	if d := x.Time.Sub(answered.Time); d >= 0 && d <= resetAtOnce {
-		c.Pop.jedis = true
+	x, answered := &c.Closing[pairing.RoleClient], &c.LastData[pairing.RoleServer]
+	quit := c.Mode.Ending == pairing.QuitSent
+	if quit && x.Rst && !x.Fin && c.Keyed && c.handshake.commands == 0 && answered.Seen {
+		if d := x.Time.Sub(answered.Time); d >= 0 && d <= atOnce {
+			c.Pop.jedis = true
+		}
+	}
+	if overtook && !quit && c.Pending.Len() == 0 {
+		c.Reg.closes.add(c, x.Time)
+	}
+}
+
+// recentCloses are the latest closes of connections with unread bytes.
+type recentCloses struct {
+	ring [8]struct {
+		server netip.AddrPort
+		at     capture.Time
+		pop    *Population
+	}
+	next int
+}
+
+func (r *recentCloses) add(c *Conn, at capture.Time) {
+	e := &r.ring[r.next%len(r.ring)]
+	r.next++
+	e.server, e.at, e.pop = c.Server, at, c.Pop
+}
+
+// Opened looks whether a new connection replaces one that was closed because of unread bytes.
+func (r *Registry) Opened(s *pairing.Session, at capture.Time) {
+	for i := range r.closes.ring {
+		e := &r.closes.ring[i]
+		if e.pop != nil && e.pop.Client == s.Client.Addr() && e.server == s.Server && at.Sub(e.at) >= 0 && at.Sub(e.at) <= atOnce {
+			e.pop.checks, e.pop = true, nil
+		}
 	}
 }

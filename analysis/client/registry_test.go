@@ -57,10 +57,10 @@ func TestKnown(t *testing.T) {
 	c.Keyed, c.Mode.Ending = true, pairing.QuitSent
 	c.LastData[pairing.RoleServer].Seen = true
 	c.Closing[pairing.RoleClient] = pairing.CloseMark{Rst: true, Time: capture.Time(6e6)}
-	c.ClientClosed()
+	c.ClientClosed(false)
 	want(PolicyUnknown, Inferred) // 6 ms later: not at once
 	c.Closing[pairing.RoleClient].Time = 1e6
-	c.ClientClosed()
+	c.ClientClosed(false)
 	want(PolicyLockstep, Guessed)
 	if l := c.Pop.Library(); l.Name != "jedis" || !l.Guessed {
 		t.Errorf("library %+v", l)
@@ -72,6 +72,24 @@ func TestKnown(t *testing.T) {
 	want(PolicyLockstep, Stated)
 	if PolicyLockstep.Weights(Stated) != &TakesTurns || PolicyLockstep.Weights(Guessed) != &MayTakeTurns || PolicyAsync.Weights(Named) != &Multiplexes {
 		t.Error("weights")
+	}
+}
+
+// TestReplacedAtOnce: a pool that closes a connection with unread bytes in it opens another one at once.
+func TestReplacedAtOnce(t *testing.T) {
+	for _, x := range []struct {
+		overtook bool
+		after    capture.Time
+		want     string
+	}{{true, 2e6, "redis-py"}, {true, 6e6, ""}, {false, 2e6, ""}} {
+		r := NewRegistry(Given{}, &bound.Set{})
+		c := connOf(r, 1)
+		c.Closing[pairing.RoleClient] = pairing.CloseMark{Fin: true, Time: 1e9}
+		c.ClientClosed(x.overtook)
+		r.Opened(c.Session, 1e9+x.after)
+		if l := c.Pop.Library(); l.Name != x.want {
+			t.Errorf("%+v: library %q", x, l.Name)
+		}
 	}
 }
 

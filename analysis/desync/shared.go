@@ -53,7 +53,7 @@ func (s *Callers) overlappedBy(a, b *pairing.Exchange) {
 func (s *Callers) tellShared(a, b *pairing.Exchange, sure pairing.Confidence, quit bool) {
 	s.Judging.sink.SharedUse(&SharedUse{
 		Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Use: s.Use(), Sure: sure,
-		Library: s.Judging.Library(s.Pop),
+		Library: s.Pop.Library(),
 	})
 }
 

@@ -94,6 +94,12 @@ func (q *population) summarise(list []*fitted) *Habits {
 	if h.GiveUps > 0 {
 		h.Slope = max(0, 1-explained/h.GiveUps)
 	}
+	h.timers(steps, lengths)
+	return h
+}
+
+// timers finds those of the timeouts at which waits begin to end, and counts what they explain.
+func (h *Habits) timers(steps []client.Step, lengths []float64) {
 	h.Timeouts = timeoutsOf(steps, lengths)
 	h.Early = len(lengths)
 	h.Timeouts = slices.DeleteFunc(h.Timeouts, func(t Timeout) bool {
@@ -105,7 +111,9 @@ func (q *population) summarise(list []*fitted) *Habits {
 		}
 		return !ok
 	})
-	return h
+	if h.Cancels() {
+		h.Timeouts, h.Early = nil, len(lengths) // the shortest of them is no timer
+	}
 }
 
 // maxEnds bounds the waits without a reply that are remembered, the latest first.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/internal/testcap"
 )
 
 // commandsOf lists the program's commands, without those that cobra adds.
@@ -96,6 +97,26 @@ func TestParametersByName(t *testing.T) {
 	}
 	if r := runApp(t, nil, "", "analyze", "x.pcap", "--config", temp(t, "c.yaml", "rs301.share: 5%\nmoved-storm.share: 4%\n")); r.code != exitUsage || !strings.Contains(r.errout, "are the same") {
 		t.Errorf("one parameter twice: exit code %d: %s", r.code, r.errout)
+	}
+}
+
+// TestRetiredParameters: a threshold of an earlier version is said to be of no use, by flag and by configuration file, and
+// nothing else changes.
+func TestRetiredParameters(t *testing.T) {
+	file, told := testcap.Path(t, "01a_small.pcap"), "--rs102.slack is no longer used"
+	plain := runApp(t, nil, "", "analyze", file)
+	config := temp(t, "c.yaml", "rs102.slack: 5ms\n")
+	for _, args := range [][]string{{"--rs102.slack", "5ms"}, {"--late-reply-reuse.slack", "5ms"}, {"--config", config}} {
+		r := runApp(t, nil, "", append([]string{"analyze", file}, args...)...)
+		if r.code != plain.code || r.out != plain.out || !strings.Contains(r.errout, told) {
+			t.Errorf("%q: exit code %d, %s", args, r.code, r.errout)
+		}
+	}
+	if r := runApp(t, nil, "", "help", "parameters"); strings.Contains(r.out, "rs102.slack") {
+		t.Error("help shows it")
+	}
+	if strings.Contains(plain.errout, "no longer used") {
+		t.Errorf("without: %s", plain.errout)
 	}
 }
 

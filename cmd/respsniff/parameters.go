@@ -15,7 +15,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
-// ruleParams are the values of the rules' parameters, by "rs202.cluster_width"; nil without.
+// ruleParams are the values of the rules' parameters, by "rs301.share"; nil without.
 type ruleParams map[string]*string
 
 func parameterName(rule, param string) string { return strings.ToLower(rule) + "." + param }
@@ -77,8 +77,8 @@ func (r ruleParams) apply(o *analysis.Options) error {
 
 var usualParameter = regexp.MustCompile(`^rs\d+\.[a-z_]+$`)
 
-// byRuleName lets a parameter's rule go by its name, and be written in any case: --pool-leak.cluster_width is
-// --rs202.cluster_width.
+// byRuleName lets a parameter's rule go by its name, and be written in any case: --moved-storm.share is
+// --rs301.share.
 func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	rule, param, ok := strings.Cut(name, ".")
 	if !ok || usualParameter.MatchString(name) { // as all are at the start of the program
@@ -94,7 +94,7 @@ func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 func newParametersTopic() *cobra.Command {
 	topic := &cobra.Command{
 		Use:   "parameters",
-		Short: "The parameters of rules: --rs202.cluster_width and others",
+		Short: "The parameters of rules: --rs301.share and others",
 
 		DisableFlagsInUseLine: true,
 	}
@@ -106,7 +106,7 @@ func parametersPage() string {
 	var b strings.Builder
 	b.WriteString(`Parameters are the thresholds of rules. Each is a flag of every command that runs the rules, a key
 of the configuration file without the dashes, and a variable of the environment
-(RESPSNIFF_RS202_CLUSTER_WIDTH). The rule may go by its name: --pool-leak.cluster_width. 'respsniff explain
+(RESPSNIFF_RS301_SHARE). The rule may go by its name: --moved-storm.share. 'respsniff explain
 RULE' says what a rule does with them.
 `)
 	for _, d := range detectors.All() {
