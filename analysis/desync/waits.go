@@ -46,7 +46,7 @@ func (c *Callers) waited(ex *pairing.Exchange, how GaveUp, frame int64, at captu
 	if ex.Unsure || ex.Flags&other != 0 || gap < shortestTimeout {
 		return
 	}
-	if !ex.Served && (c.Lossy() && ack == reassembly.NoAck || ack != reassembly.NoAck && ack > ex.Ack && ex.Outstanding == 0) {
+	if !ex.Served && (c.Lossy() || ack != reassembly.NoAck && ack > ex.Ack && ex.Outstanding == 0) {
 		return // its reply may have come, and not be in the capture
 	}
 	if r := &ex.Serves; ex.Served && (ack != reassembly.NoAck && ack >= r.End || ack == reassembly.NoAck && r.Time <= at) {
