@@ -205,6 +205,9 @@ func (s *Session) Use() desync.Use { return s.reader.Use() }
 // UseOf says how the connections of a population are used, and how that is known so far.
 func (r *Run) UseOf(p *client.Population) desync.Use { return r.judging.UseOf(r.clients, p) }
 
+// Library returns what is known of the library of a population; of none nothing is.
+func (r *Run) Library(p *client.Population) client.Library { return r.judging.Library(p) }
+
 // Habits returns what a population was found to do; nil: nothing is known of it.
 func (r *Run) Habits(p *client.Population) *reader.Habits { return r.judging.Habits(p) }
 

@@ -10,10 +10,6 @@ import (
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
-// maxRows is how many connections have a row that is kept, at 0.4 KiB each, and as much again for the rules of a
-// connection; it is scaled to the memory limit.
-const maxRows = 1 << 17
-
 // rows are the lines of the conns command.
 type rows struct {
 	limit *bound.Bound // nil: rows are not kept
@@ -24,6 +20,10 @@ type rows struct {
 	timeout time.Duration      // … and its read timeout
 }
 
+// maxRows is how many connections have a row that is kept, at 0.4 KiB each, and as much again for the rules of a connection
+// and for its population; it is scaled to the memory limit.
+const maxRows = 1 << 17
+
 // keepRows asks for the rows; loses says what a run without some of them lacks.
 func (t *rows) keepRows(set *bound.Set, loses bound.Loss) {
 	t.limit = set.New(bound.Bound{Name: "rows of connections", Limit: set.Scaled(maxRows), Hides: "further connections, in lists and figures", Loses: loses})
@@ -33,6 +33,7 @@ func (t *rows) keepRows(set *bound.Set, loses bound.Loss) {
 // a million short connections is garbage that doubles the memory of a run.
 func (t *rows) add(row ConnSummary) *ConnSummary {
 	if t.limit == nil || !t.limit.Admits(len(t.all)) {
+		row.pop = nil
 		t.last = row
 		return &t.last
 	}
@@ -49,7 +50,7 @@ func (t *rows) sort() {
 
 // complete fills in what only the whole run knows.
 func (c *ConnSummary) complete(r *Run) {
-	lib := c.pop.Library()
+	lib := r.Library(c.pop)
 	c.Library, c.Version = lib.Name, lib.Version
 	if !c.weighed || c.Policy == client.PolicyUnknown.String() {
 		c.Policy = r.UseOf(c.pop).Policy.String()

@@ -198,6 +198,7 @@ func (r *Run) Conns() []*ConnSummary {
 		c.Findings = r.register.Marks(c.ID)
 		if c.pop != nil {
 			c.complete(r)
+			c.pop = nil
 		}
 	}
 	return r.rows.all

@@ -21,7 +21,7 @@ func connOf(r *Registry, client byte) *Conn {
 // stays.
 func TestPopulationsAreBounded(t *testing.T) {
 	var set bound.Set
-	limit := set.New(bound.Bound{Name: "kinds of clients", Limit: 3, Loses: bound.Evidence})
+	limit := set.New(bound.Bound{Name: "client groups", Limit: 3, Loses: bound.Evidence})
 	r := NewRegistry(Given{}, &set)
 	open := connOf(r, 1)
 	for i := byte(2); i < 50; i++ {

@@ -162,7 +162,7 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 	}
 	d := c.trouble()
 	d.begin(a.Why, ex)
-	d.Use, d.Library = c.Use(), c.Pop.Library()
+	d.Use, d.Library = c.Use(), c.Judging.Library(c.Pop)
 	if t := c.timeout(a.Gap); t.T > 0 {
 		d.Wait = t
 	}
@@ -234,7 +234,7 @@ func (c *Callers) noteStale(ex, next *pairing.Exchange) {
 	d := c.trouble()
 	d.StaleReads++
 	d.StaleLevel = max(d.StaleLevel, ex.Belief.Confidence)
-	d.Use, d.Library = c.Use(), c.Pop.Library()
+	d.Use, d.Library = c.Use(), c.Judging.Library(c.Pop)
 	if len(d.Stale) < maxVictims {
 		r := StaleRead{First: *ex, Second: *next, Gap: next.Time.Sub(ex.EndTime), RTT: c.MinRTT}
 		r.First.Session, r.Second.Session = nil, nil

@@ -35,7 +35,10 @@ func (s *Callers) afterQuit(quit, ex *pairing.Exchange) {
 // sharing says how sure it is that several callers use the connection at once though its client's take turns: its library or
 // the user says so, or its other connections show it, and no reader explains what is written here.
 func sharing(v *reader.Verdict) reader.Word {
-	return min(reader.WordOf(client.TurnsShare(&v.Before)), reader.WordOf(v.Kinds[client.Shares]), reader.Likely)
+	if reader.WordOf(client.TurnsShare(&v.Before)) < reader.Strong {
+		return reader.Unknown // it may be meant so
+	}
+	return min(reader.WordOf(v.Kinds[client.Shares]), reader.Likely)
 }
 
 // overlappedBy notes that b was written before the reply to a, on a connection that several callers share.
@@ -50,7 +53,7 @@ func (s *Callers) overlappedBy(a, b *pairing.Exchange) {
 func (s *Callers) tellShared(a, b *pairing.Exchange, sure pairing.Confidence, quit bool) {
 	s.Judging.sink.SharedUse(&SharedUse{
 		Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Use: s.Use(), Sure: sure,
-		Library: s.Pop.Library(),
+		Library: s.Judging.Library(s.Pop),
 	})
 }
 

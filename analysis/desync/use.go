@@ -60,6 +60,20 @@ func (j *Judging) Habits(p *client.Population) *reader.Habits {
 	return j.reader.Habits(reader.Key{Client: p.Client, SetUp: p.SetUp})
 }
 
+// Library is what is known of the library of a population: its name, or a guess from its habits. The only known one that looks
+// for unread bytes before it uses a connection, and closes it then, is redis-py.
+func (j *Judging) Library(p *client.Population) client.Library {
+	l := p.Library()
+	if p == nil || l.Name != "" {
+		return l
+	}
+	kinds, _, _ := j.reader.Kinds(reader.Key{Client: p.Client, SetUp: p.SetUp})
+	if reader.WordOf(kinds[client.Checks]) >= reader.Likely {
+		return client.Library{Name: "redis-py", Policy: client.PolicyLockstep, Cancels: true, Guessed: true}
+	}
+	return l
+}
+
 // decided reports whether it is known, or likely, that the callers of the connection, or of its population, take turns, or
 // that they do not.
 func (c *Callers) decided() bool {

@@ -90,7 +90,7 @@ func timedOut(run *analysis.Run, x *wait) (t *desync.Timeout, level pairing.Conf
 		return &desync.Timeout{T: x.gap, Low: x.gap, High: x.gap, N: 1}, min(top, pairing.Likely)
 	}
 	// Too few to measure. Calls of a library that cannot be cancelled from outside end by a timeout only.
-	if lib := x.pop.Library(); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
+	if lib := run.Library(x.pop); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
 		return nil, min(top, pairing.Likely)
 	}
 	return nil, pairing.Suppressed

@@ -88,7 +88,7 @@ func (w *waits) waited(e *analysis.WaitEnded) {
 func (x *wait) occurrence(run *analysis.Run) incident.Occurrence {
 	return incident.Occurrence{
 		Client: x.client, Server: x.server, Conn: x.conn, Time: x.at, Severity: incident.Medium, Commands: map[string]int{x.name: 1},
-		Library: x.pop.Library().Name, Policy: run.UseOf(x.pop).Policy.String(),
+		Library: run.Library(x.pop).Name, Policy: run.UseOf(x.pop).Policy.String(),
 	}
 }
 
