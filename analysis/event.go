@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -52,6 +53,7 @@ type Options struct {
 	KeepConns    bool                         // collect the rows of the conns command
 	Live         bool                         // findings as soon as they are safe
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
+	Without      reader.Terms                 // evidence of the reader to leave out, for tables by term
 }
 
 // Opened tells that a connection came into view.

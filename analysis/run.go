@@ -55,7 +55,7 @@ func NewRun(o *Options) *Run {
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
 	}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
-		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
+		Live: r.o.Live, Without: r.o.Without, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
 	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),

@@ -2,14 +2,12 @@ package analysis
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/testcap"
@@ -296,45 +294,4 @@ func TestHealthyTruth(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestAblation measures what each rule of the belief model adds and holds docs/belief.md against it.
-func TestAblation(t *testing.T) {
-	steps := []struct {
-		name string
-		off  client.Ablation
-	}{
-		{"ACK numbers only", client.WithoutTimeout | client.WithoutInference},
-		{"+ read timeout", client.WithoutInference},
-		{"+ lazy writes and stale reads", 0},
-	}
-	var b strings.Builder
-	b.WriteString("| rules | 01a found / wrong of 665 | 02a found / wrong of 175 | 07a found / wrong of 45 |\n|---|---|---|---|\n")
-	for _, s := range steps {
-		set := func(r *Run) { r.clients.Without = s.off }
-		fmt.Fprintf(&b, "| %s |", s.name)
-		var jt jedisTruth
-		truth(t, "01a_jedis262_buggy_T300", &jt)
-		rows, _, _ := play(t, "01a_jedis262_buggy_T300.pcap", set)
-		hit, wrong, _ := score(rows, jedisMisreads(jt), pairing.Likely)
-		fmt.Fprintf(&b, " %d / %d |", hit, wrong)
-		var at asyncioTruth
-		truth(t, "02a_redispy451_asyncio_cancel", &at)
-		var all []misread
-		for _, m := range at.Misreads {
-			all = append(all, misread{m.Port, m.Index, m.Reply, m.Time})
-		}
-		rows, _, _ = play(t, "02a_redispy451_asyncio_cancel.pcap", set)
-		hit, wrong, _ = score(rows, all, pairing.Likely)
-		fmt.Fprintf(&b, " %d / %d |", hit, wrong)
-		rows, _, _ = play(t, "07a_hiredis_err_cleared.pcap", set)
-		hit = 0
-		for _, r := range rows {
-			if r.belief.Index > 0 && r.belief.Index < r.index && r.belief.Confidence >= pairing.Likely {
-				hit++
-			}
-		}
-		fmt.Fprintf(&b, " %d / 0 |\n", hit)
-	}
-	testcap.Golden(t, "docs/belief.md", "ablation", b.String())
 }

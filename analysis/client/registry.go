@@ -34,7 +34,6 @@ func (k *Parameters) SlackOf(t time.Duration) time.Duration {
 type Registry struct {
 	given       Given
 	Parameters  Parameters
-	Without     Ablation
 	groups      map[groupKey]*Group
 	Populations map[populationKey]*Population
 	closes      recentCloses
