@@ -79,6 +79,9 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		c.readUpTo(ex.Index)
 	default:
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
+		if c.Start == reassembly.MidStream && (c.Desync == nil || c.Desync.Abandoned == nil) {
+			c.keep(&c.stale, ex) // behind from before the capture
+		}
 		misread(c, ex, c.find(int(r.Reply)), w)
 		c.readUpTo(int(r.Reply))
 	}
@@ -238,6 +241,9 @@ func (c *Callers) overtook(last, next *pairing.Exchange, k int) {
 
 // noteStale keeps a pair of commands of which the first was answered from before the capture.
 func (c *Callers) noteStale(ex, next *pairing.Exchange) {
+	if !flat(ex, next) {
+		return
+	}
 	d := c.trouble()
 	d.StaleReads++
 	d.StaleLevel = max(d.StaleLevel, ex.Belief.Confidence)

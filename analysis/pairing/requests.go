@@ -9,8 +9,8 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// BatchGap is the longest pause inside one write of several commands.
-const BatchGap = time.Millisecond
+// BatchGap is the longest pause between two pieces of one write that a single call into the kernel makes.
+const BatchGap = 20 * time.Microsecond
 
 // SuspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
 // a second command before the reply means a pipeline or a multiplexer.

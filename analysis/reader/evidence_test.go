@@ -183,7 +183,7 @@ func TestEvidenceContent(t *testing.T) {
 func TestEvidenceGaps(t *testing.T) {
 	v, st := stepOf(0.3, 0.005)
 	p := passOf(v)
-	shares(p, 0, st, 0.005)
+	shares(p, 0, 0, st, 0.005)
 	if len(p.branches) == 0 || p.branches[0].w <= 0 || p.branches[0].reads != 1 || p.branches[0].to != 1 {
 		t.Errorf("%+v", p.branches)
 	}

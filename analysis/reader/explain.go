@@ -15,7 +15,7 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 	}
 	gap := max(0, st.next-st.t)
 	if h.kind == client.Shares {
-		shares(p, from, st, gap)
+		shares(p, from, i, st, gap)
 		return
 	}
 	first := len(p.branches)
@@ -33,8 +33,10 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 		heldBack(p, first, h, st, s)
 	}
 	if h.kind == client.Discards {
+		f := sideBySide(p, st)
 		for b := first; b < len(p.branches); b++ {
 			p.branches[b].to = st.own + st.n
+			p.branches[b].w *= f
 		}
 	}
 	sum := 0.0

@@ -154,7 +154,7 @@ func (p *pass) step(i int) {
 		}
 	}
 	cur.scale = p.bound(from, totals, waits)
-	if os.Getenv("DBGS") != "" && i < 40 {
+	if os.Getenv("DBGS") != "" && i < 2000 {
 		for s := range from {
 			fmt.Fprintf(os.Stderr, "  step %d %s read %d w %.4g tot %.2f scaled %.2f\n", i, from[s].kind, from[s].read, from[s].w, totals[s], math.Log(cur.scale[s])+totals[s])
 		}
@@ -180,8 +180,8 @@ func (p *pass) bound(from []state, totals, waits []float64) []float64 {
 			y = max(-30, min(best-t, 30))
 		} else {
 			x := best - t - waits[s]
-			d := math.Abs(x)
-			y = max(-maxStep, min(maxStep, x*(tau+(1-tau)*d*d/(d*d+weak*weak))+waits[s]))
+			d := x * x / (weak * weak)
+			y = max(-maxStep, min(maxStep, x*(tau+(1-tau)*d*d/(d*d+1))+waits[s]))
 		}
 		scale[s] = math.Exp(-y - t)
 	}

@@ -85,6 +85,17 @@ func (w *writeSizes) add(n int32) {
 	w.all++
 }
 
+// sizesOf counts the writes of one connection.
+func sizesOf(v *view) *writeSizes {
+	w := &writeSizes{}
+	for i := range v.steps {
+		if n := v.steps[i].n; n > 0 {
+			w.add(n)
+		}
+	}
+	return w
+}
+
 // usuallyOne reports whether hardly any write holds more than one command where nobody is behind.
 func (w *writeSizes) usuallyOne() bool { return w.all-w.n[0] < 0.05*w.all }
 

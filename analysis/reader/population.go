@@ -168,6 +168,9 @@ func (q *population) judge(c *fitted, p *pass, o *Options) {
 		}
 	}
 	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes
+	if c.v.c.midstream && c.v.c.start == nil {
+		p.sizes = sizesOf(c.v) // it may always have written in batches
+	}
 	for f := range p.pat {
 		own := c.samples[f]
 		p.sample[f] = own

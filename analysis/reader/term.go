@@ -30,12 +30,13 @@ const (
 	TermMidstream             // a connection that began before the capture may be behind
 	TermIgnorance             // what is not known of patience weighs against "read its own"
 	TermTurns                 // callers that never met, though independent ones would have
+	TermBeats                 // writes by a clock, whether a reply came or not
 	NumTerms      = iota
 )
 
 var termNames = [NumTerms]string{
 	"patience", "think time", "too soon", "pause", "gaps", "acts", "checks", "ends", "content", "held back", "library", "own patience",
-	"pure populations", "bounds", "loss", "midstream", "ignorance", "turns",
+	"pure populations", "bounds", "loss", "midstream", "ignorance", "turns", "beats",
 }
 
 // String names the term in tables.

@@ -102,7 +102,13 @@ func (g *gate) allows(st *step, gap, came float64, there bool) float64 {
 	if gap < shortestTimer {
 		return 0
 	}
-	i, _ := slices.BinarySearch(g.waits, gap)
-	f := max(0, 2*float64(i)/float64(len(g.waits))-1) // none that every second call misses
+	i, n := 0, len(g.waits)
+	if i, _ = slices.BinarySearch(g.waits, gap); i < n && st.wait > gap && st.wait < inf {
+		n-- // its own reply is no witness
+	}
+	if n == 0 {
+		return 1
+	}
+	f := max(0, 2*float64(i)/float64(n)-1) // none that every second call misses
 	return f * f
 }

@@ -60,6 +60,7 @@ type step struct {
 	flat      bool // the next write carries the same ACK number and directly follows
 	have      bool // its own last reply was delivered before the next sign of life
 	wait      float64
+	callers   int32 // whose replies came since the write before; see together
 }
 
 // newView makes the view of a connection; shortest is the shortest certain give-up of its population, or +Inf.
@@ -75,6 +76,7 @@ func newView(c *Conn, shortest float64) *view {
 	v.replies(far, sec)
 	v.lostWrites()
 	v.write(sec, shortest)
+	together(v)
 	v.holdBack()
 	return v
 }
