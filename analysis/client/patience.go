@@ -75,21 +75,21 @@ func NewPatience(steps []float64, pop, own *Hazards) *Patience {
 		p.once++
 	}
 	for j, t := range steps {
-		ev, risk := k*pop.StepEvents[j], k*pop.StepRisk[j]
+		ev, risk := k*pop.StepEvents[j], k*(pop.StepRisk[j]+priorRisk)
 		if own != nil {
 			ev += own.StepEvents[j]
 			risk += own.StepRisk[j]
 		}
-		p.Steps = append(p.Steps, Step{T: t, Chance: min(ev/(risk+priorRisk), 0.995), Seen: ev, risk: risk + priorRisk})
+		p.Steps = append(p.Steps, Step{T: t, Chance: min(ev/risk, 0.995), Seen: ev, risk: risk})
 	}
 	for i := range p.hz {
-		ev, risk := k*pop.Slope[i], k*pop.Risk[i]
+		ev, risk := k*(pop.Slope[i]+baseHazard/NumCoarse), k*(pop.Risk[i]+priorRisk)
 		if own != nil {
 			ev += own.Slope[i]
 			risk += own.Risk[i]
 		}
-		p.risk[i] = risk + priorRisk
-		p.hz[i] = min((ev+baseHazard/NumCoarse)/p.risk[i], 0.995)
+		p.risk[i] = risk
+		p.hz[i] = min(ev/risk, 0.995)
 	}
 	p.build()
 	return p

@@ -96,6 +96,9 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 		return
 	}
 	r := &ex.Serves
+	if drains(ex) {
+		c.conn.Drains(int32(ex.Index))
+	}
 	c.conn.Answered(&reader.Reply{Index: int32(ex.Index), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
 }
 

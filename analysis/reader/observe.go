@@ -33,6 +33,7 @@ const (
 	Unsure                             // its pairing with a reply is not certain
 	Resent                             // may be a retransmission: Ack may be too new
 	LeftOut                            // the server sent no reply, though one was due; told by Conn.LeftOut
+	Drains                             // its caller throws away every reply before its own; told by Conn.Drains
 	isSettled                          // of a write: its caller read its own reply
 )
 

@@ -60,7 +60,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	gaps := q.begin(list, &counts, o)
 	var fits [client.NumFamilies]*client.Fit
 	for f := range counts {
-		fits[f] = q.patience(o, counts[f], list, client.Family(f), client.Uninformed)
+		fits[f] = q.patience(o, counts[f], list, client.Family(f), &client.Uninformed)
 	}
 	prior := q.prior(o, list)
 	var posts, evidence [][client.NumKinds]float64 // of the round before, once the kinds compete
@@ -103,7 +103,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 			break
 		}
 		for f := range counts {
-			fits[f] = q.patience(o, counts[f], list, client.Family(f), q.params[f].Turn)
+			fits[f] = q.patience(o, counts[f], list, client.Family(f), &q.params[f].Turn)
 		}
 		if m := counts[client.Shared]; m.Gaps.Sum() < 5 {
 			m.Gaps.AddHist(gaps, 5/max(1, gaps.Sum()))
@@ -392,7 +392,7 @@ func (q *population) tidy() {
 
 // patience estimates how long the callers wait, as one family sees them; a read timeout that the user has given is a step
 // that was seen often.
-func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f client.Family, turn *client.Density) *client.Fit {
+func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f client.Family, turn *client.Turnaround) *client.Fit {
 	fit := client.FitPatience(c.Waits, q.samplesOf(list, f), turn, &c.Turn)
 	if o.ReadTimeout != nil {
 		if t, ok := o.ReadTimeout(q.key.Client); ok {

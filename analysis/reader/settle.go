@@ -54,6 +54,12 @@ func (q *population) quiet(v *view) bool {
 	if q.low == 0 {
 		limit = inf
 	}
+	for _, cmd := range v.c.commands {
+		if cmd.flags&(Awaited|LeftOut) == Awaited|LeftOut {
+			v.c.doubt = true
+			return false
+		}
+	}
 	p, sizes := q.paceOf(v), q.sizes
 	for i := range v.steps {
 		s := &v.steps[i]

@@ -53,6 +53,7 @@ type step struct {
 	farewell  bool // it is a QUIT
 	quitNext  bool // the next one is
 	setup     bool
+	drains    bool // its caller throws away every reply before its own
 	blocking  bool
 	settled   bool // it is counted already
 	uncertain bool // bytes were lost around here
@@ -285,6 +286,7 @@ func (v *view) take(s *step, w *writeRecord) {
 				s.own = p
 			}
 			s.n = p - s.own + 1
+			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
 		}
 	}
 }
@@ -304,7 +306,7 @@ func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 		}
 		if !s.have {
 			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
-				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Step: int32(i)}
+				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Ended: s.ended(), Step: int32(i)}
 			}
 			return nil
 		}
