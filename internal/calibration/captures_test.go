@@ -17,6 +17,7 @@ type recording struct {
 	capture string // path
 	log     string // path; "": every caller that got a reply got its own, and who got none is not known
 	set     set
+	network bool // of folder wan
 }
 
 // set says what a recording was to the model.
@@ -72,6 +73,7 @@ func everything(tb testing.TB) []recording {
 	}
 	names = slices.Compact(names)
 	for i := range more {
+		more[i].network = true
 		if slices.Index(names, withoutTap(more[i].name))%2 == 0 {
 			more[i].set -= check - design
 		}

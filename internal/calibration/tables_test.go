@@ -38,16 +38,21 @@ func wordTable(scores []*score) string {
 func setTable(scores, before []*score) string {
 	var b strings.Builder
 	b.WriteString("| recordings | engine | sick | R | R = 0 | P | PL | own reply, strongly: wrong / said | healthy | accused |\n|---|---|---|---|---|---|---|---|---|---|\n")
-	for at := range numSets {
+	row := func(name string, of func(*score) bool) {
 		for _, e := range []struct {
 			name   string
 			scores []*score
 		}{{"before", before}, {"now", scores}} {
-			if list := ofSet(e.scores, at); len(list) > 0 {
-				fmt.Fprintf(&b, "| %s | %s | %s\n", setNames[at], e.name, setRow(list))
+			if list := pick(e.scores, of); len(list) > 0 {
+				fmt.Fprintf(&b, "| %s | %s | %s\n", name, e.name, setRow(list))
 			}
 		}
 	}
+	for at := range numSets {
+		row(setNames[at], func(s *score) bool { return s.set == at })
+	}
+	row("networks, both halves", func(s *score) bool { return s.network && s.set < atServer })
+	row("networks, at the server", func(s *score) bool { return s.network && s.set >= atServer })
 	return b.String()
 }
 
@@ -63,9 +68,9 @@ func setRow(list []*score) string {
 		t.sick, recall, t.blind, strong.permille(), likely.permille(), o.wrong(), o.said, t.healthy, len(t.accused))
 }
 
-func ofSet(scores []*score, at set) (list []*score) {
+func pick(scores []*score, of func(*score) bool) (list []*score) {
 	for _, s := range scores {
-		if s.set == at {
+		if of(s) {
 			list = append(list, s)
 		}
 	}
