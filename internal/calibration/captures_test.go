@@ -20,6 +20,12 @@ type recording struct {
 	network bool // of folder wan
 }
 
+// full reports whether the log names every caller that got nothing. Older logs do not name those behind the first one of a
+// pipeline, or those of other servers.
+func (r *recording) full() bool {
+	return r.set%atServer == fresh && r.log != "" || strings.HasSuffix(r.log, ".log.jsonl.gz")
+}
+
 // set says what a recording was to the model.
 type set int
 

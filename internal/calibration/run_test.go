@@ -23,7 +23,7 @@ type claim struct {
 	place
 	conn  int64
 	time  float64 // s since 1970, when the command was written
-	reply int     // the command whose reply it is
+	reply int     // the command whose reply it is, or nothing
 	word  reader.Word
 }
 
@@ -49,7 +49,7 @@ func inProcess(without reader.Terms) engine {
 		events := run.Events(reassembly.New(reassembly.Options{}).Segments(src.Packets()))
 		tapped := func(yield func(pairing.Event, error) bool) {
 			events(func(e pairing.Event, err error) bool {
-				if ex, ok := e.(*pairing.Exchange); ok && ex.Belief.Index > 0 && ex.Belief.Confidence > pairing.Suppressed {
+				if ex, ok := e.(*pairing.Exchange); ok && claims(ex) {
 					s.claims = append(s.claims, claim{
 						place{ex.Session.Client.Port(), ex.Index}, ex.Session.ID, float64(ex.Time) / 1e9, ex.Belief.Index, reader.Word(ex.Belief.Confidence),
 					})
@@ -67,6 +67,15 @@ func inProcess(without reader.Terms) engine {
 		}
 		return s, nil
 	}
+}
+
+// claims reports whether something is said of the caller of a command. What the set-up got is in no log.
+func claims(ex *pairing.Exchange) bool {
+	b := &ex.Belief
+	if b.Confidence == pairing.Suppressed {
+		return false
+	}
+	return b.Index > 0 || b.Outcome == pairing.Plain && ex.Waits() && ex.Flags&pairing.InHandshake == 0
 }
 
 func (s *said) accuse(rule string) {

@@ -13,9 +13,10 @@ import (
 type kind int
 
 const (
-	misread  kind = iota // the caller got another's reply
-	own                  // it got its own
-	numKinds             //
+	misread kind = iota // the caller got another's reply
+	own                 // it got its own
+	none                // it got nothing: it gave up, or its connection was closed
+	numKinds
 )
 
 // numWords counts the words, Unknown included.
@@ -72,9 +73,15 @@ func measure(r recording, e engine) (*score, error) {
 	s.accuses, s.misreads = said.accuses, log.misread()
 	for _, c := range said.claims {
 		got := log.at(c.place, c.time)
-		if c.reply == c.index {
+		switch c.reply {
+		case c.index:
 			if r.log != "" {
 				s.count(own, c.word, got == nil || got.reply == c.index)
+			}
+			continue
+		case nothing:
+			if r.full() {
+				s.count(none, c.word, got != nil && got.reply == nothing)
 			}
 			continue
 		}

@@ -18,7 +18,7 @@ func (t tally) permille() string {
 // ratio never turns what is not whole into 1.000.
 func ratio(x float64) string { return fmt.Sprintf("%.3f", float64(int(x*1000))/1000) }
 
-var kindTexts = [numKinds]string{"another's reply", "its own reply"}
+var kindTexts = [numKinds]string{"another's reply", "its own reply", "nothing"}
 
 // wordTable says how often what is said with each word is right.
 func wordTable(scores []*score) string {
@@ -103,7 +103,7 @@ func brokenTable(scores []*score) string {
 	var b strings.Builder
 	b.WriteString("| recording | the caller got | strong claims | right | share | common to them |\n|---|---|---|---|---|---|\n")
 	for _, s := range scores {
-		for k := range numKinds {
+		for k := range none {
 			if c := s.least(k, reader.Strong); c.said >= enough && c.share() < wantedOfEach {
 				fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", s.name, kindTexts[k], c.said, c.right, c.permille(), broken[s.name])
 			}
