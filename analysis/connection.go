@@ -43,21 +43,35 @@ func SessionOf(p *pairing.Session) *Session {
 	return s
 }
 
-// segment takes the next segment of the connection; plain is what PlainSegment says of it.
-func (s *Session) segment(seg *reassembly.Segment, plain bool) {
-	if seg.End != reassembly.NotEnded {
-		s.close(seg)
-		return
+// segment takes the next segment of the connection.
+func (s *Session) segment(seg *reassembly.Segment) {
+	if !seg.Plain {
+		if s.topo.Segment(seg); seg.End != reassembly.NotEnded {
+			s.close(seg)
+			return
+		}
 	}
-	who := s.Arrive(seg, plain)
+	who := s.RoleOf(seg)
 	s.reader.Segment(who, seg)
-	if seg.Length > 0 {
-		if s.Bytes(who, seg) {
+	if who == pairing.RoleClient {
+		if seg.Plain {
+			s.topo.FromClient(seg)
+		}
+		if s.FromClient(seg) {
+			s.reader.Settle()
+		}
+	} else {
+		if seg.Plain {
+			s.topo.FromServer(seg)
+		}
+		if s.FromServer(seg) {
 			s.reader.Settle()
 		}
 	}
-	s.Depart(who, seg, plain)
-	s.facts.See(&s.Session, who, seg, plain, s.owes())
+	if !seg.Plain {
+		s.TakeFlags(who, seg)
+	}
+	s.facts.See(&s.Session, who, seg, s.owes())
 }
 
 // owes returns what the connection waits for.
@@ -107,14 +121,23 @@ func (s *Session) ended() {
 }
 
 // Describe follows the set-up of the connection.
-func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
+func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) bool {
 	s.caller.Enrol(v, req, ex)
+	return ex.Flags&pairing.InHandshake != 0
 }
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
-	s.run.waits.usedAgain(s)
-	s.command(ex, req)
+	r := s.run
+	r.waits.usedAgain(s)
+	if r.summary.Commands++; s.CommandCount == 1 {
+		s.first()
+	}
+	s.facts.Command(&s.Session, ex)
+	s.topo.Sent(ex, req)
+	if !r.forRules {
+		r.emitSent(s, ex, req)
+	}
 	s.reader.Sent(ex, start)
 	if s.caller.Continues(ex, start) {
 		return
@@ -127,35 +150,22 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
-	s.run.waits.waited(s, ex)
-	s.answered(ex, r)
+	run := s.run
+	run.waits.waited(s, ex)
+	run.summary.Replies++
+	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
+		run.emitAnswered(s, ex, r)
+	}
+	s.topo.Answered(ex, r)
 }
 
-// command counts a command and hands it to the rooms that ask for no caller.
-func (s *Session) command(ex *pairing.Exchange, req *resp.Request) {
-	r := s.run
-	r.summary.Commands++
-	if s.CommandCount == 1 {
-		r.summary.RESP++
-		if s.Start == reassembly.MidStream {
-			r.summary.MidStream++
-		}
+// first counts the connection by its first command.
+func (s *Session) first() {
+	sum := &s.run.summary
+	sum.RESP++
+	if s.Start == reassembly.MidStream {
+		sum.MidStream++
 	}
-	s.facts.Command(&s.Session, ex)
-	s.topo.Sent(ex, req)
-	if !r.forRules {
-		r.emitSent(s, ex, req)
-	}
-}
-
-// answered counts a reply and hands it on.
-func (s *Session) answered(ex *pairing.Exchange, reply *resp.Reply) {
-	r := s.run
-	r.summary.Replies++
-	if !r.forRules || reply.Kind == resp.Error || ex.Contradiction != "" {
-		r.emitAnswered(s, ex, reply)
-	}
-	s.topo.Answered(ex, reply)
 }
 
 // Oddity takes something in the streams that is no exchange.
@@ -239,11 +249,15 @@ func (r *Run) Blocked(b *desync.BlockGivenUp) { r.emit(b) }
 // Desynced takes the state of an open connection whose callers got worse off.
 func (r *Run) Desynced(s *desync.Callers) { SessionOf(s.Session).reportDesync() }
 
-// Retire closes the record of a connection that is over and wholly judged.
-func (r *Run) Retire(s *desync.Callers) { SessionOf(s.Session).retire() }
+// Retire closes the record of a connection that is over and wholly judged. The segment that is taken may be of another
+// connection, which a panic here does not end.
+func (r *Run) Retire(s *desync.Callers) {
+	session := SessionOf(s.Session)
+	session.guarded(r, session.retire)
+}
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }
 
 // Guard calls what may fail about a connection outside of its segments.
-func (r *Run) Guard(s *desync.Callers, judge func()) { SessionOf(s.Session).guarded(judge) }
+func (r *Run) Guard(s *desync.Callers, judge func()) { SessionOf(s.Session).guarded(r, judge) }

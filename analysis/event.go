@@ -51,7 +51,6 @@ type Options struct {
 	MaskKeys     bool                         // stable tokens instead of keys
 	Params       map[string]string            // rule parameters, "rs101.min_gap"
 	FileName     func(file int32) string      // names for evidence; "" without
-	KeepConns    bool                         // collect the rows of the conns command
 	Live         bool                         // findings as soon as they are safe
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
 	Without      reader.Terms                 // evidence of the reader to leave out, for tables by term

@@ -15,9 +15,9 @@ func (s *Session) retire() {
 	}
 	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
-		r.judging.Kept -= len(d.Abandoned)
 		r.findings.lostPlace(d, &row, r.File)
 		s.reportDesync()
+		r.judging.Kept -= len(d.Abandoned)
 	}
 	r.closed(row)
 	r.live--

@@ -46,6 +46,7 @@ func NewRun(o *Options) *Run {
 		r.o.MaxExamples = 5
 	}
 	r.bounds.Memory = r.o.Memory
+	r.failures = newFailures(&r.bounds)
 	r.halfOpen = r.bounds.New(bound.Bound{
 		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,
 		Hides: "connects that were never answered",
@@ -83,47 +84,42 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[p
 	return func(yield func(pairing.Event, error) bool) {
 		r.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
-		segments(func(seg *reassembly.Segment, err error) bool {
-			if err != nil {
-				r.output.stopped = r.output.stopped || !yield(nil, err)
-			} else {
-				r.take(seg)
-			}
-			return !r.output.stopped
-		})
+		segments(r.taker())
 		if !r.output.stopped {
 			r.finish()
 		}
 	}
 }
 
-// take takes a segment. A panic ends the analysis of its connection only. Panics of the consumer of the events are not
-// caught here: they must pass through the iterator.
-func (r *Run) take(seg *reassembly.Segment) {
-	done := false
-	defer func() {
-		if done || r.output.yielding {
-			return
+// taker returns what takes each segment, or the error of reading one. A panic ends the analysis of its connection only.
+// Panics of the consumer of the events are not caught here: they must pass through the iterator.
+func (r *Run) taker() func(*reassembly.Segment, error) bool { // no method value, whose wrapper costs 32 instructions a command
+	return func(seg *reassembly.Segment, err error) (more bool) {
+		if err != nil {
+			r.output.stopped = r.output.stopped || !r.yield(nil, err)
+			return !r.output.stopped
 		}
-		if cause := recover(); cause != nil {
-			r.abandon(seg, cause)
+		more = true
+		done := false
+		defer func() {
+			if done || r.output.yielding {
+				return
+			}
+			if cause := recover(); cause != nil {
+				r.abandon(seg, cause)
+			}
+		}()
+		s, _ := seg.Conn.Tag.(*Session)
+		if s == nil {
+			s = r.open(seg)
 		}
-	}()
-	s, _ := seg.Conn.Tag.(*Session)
-	if s == nil {
-		s = r.open(seg)
+		if s != nil {
+			r.summary.at(seg.Time)
+			s.segment(seg)
+		}
+		done = true
+		return !r.output.stopped
 	}
-	if s != nil {
-		if sum := &r.summary; seg.Time > sum.Last && sum.First != 0 {
-			sum.Last = seg.Time
-		} else if sum.First == 0 || seg.Time < sum.First {
-			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
-		}
-		plain := pairing.PlainSegment(seg)
-		s.topo.Segment(seg, plain)
-		s.segment(seg, plain)
-	}
-	done = true
 }
 
 // abandon gives up the connection of seg. Its session may be in any state: it is not used again.
@@ -173,11 +169,6 @@ func (r *Run) Summary() Summary {
 	s.Failed = r.failures.count
 	s.Abandoned += r.judging.Abandoned
 	s.Suppressed += r.judging.Suppressed + r.register.Suppressed()
-	for _, b := range r.bounds.Reached() {
-		if b.Loses == bound.Evidence {
-			s.Capped += b.Hits
-		}
-	}
 	return s
 }
 
@@ -197,21 +188,20 @@ func (r *Run) Unjudged() []*desync.Unjudged { return r.judging.Unjudged() }
 func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
 
 // closed emits that a connection is over and judged.
-func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
+func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row, r.clients)) }
 
-// KeepConns asks for Conns, before the events begin.
-func (r *Run) KeepConns() {
-	r.rows.keep = true
+// KeepConns asks for Conns, before the events begin. Their number is bounded; loses says what the caller lacks without
+// those beyond.
+func (r *Run) KeepConns(loses bound.Loss) {
+	r.rows.keepRows(&r.bounds, loses)
 	r.register.KeepMarks()
 }
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
+	r.rows.complete(r.clients)
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
-		if c.group != nil {
-			c.complete(r.clients)
-		}
 	}
 	return r.rows.all
 }
@@ -238,7 +228,7 @@ func (r *Run) File(file int32) string {
 // both: they come again at the end of r, complete. The numbers of connections must go on where before ended.
 func (r *Run) Resume(before *Run) {
 	r.summary = before.Summary()
-	r.failures = before.failures
+	r.failures.first, r.failures.count = before.failures.first, before.failures.count
 	r.earlier = r.topology.Inherit(before.topology, before.earlier)
 	r.register.Resume(before.register)
 }

@@ -37,6 +37,7 @@ type anchor struct {
 	first   int  // number of the first command that is in doubt
 	lo, hi  int  // possible shifts
 	closed  bool // no shift but these is possible
+	edge    bool // nor one below lo likely: if all but lo are crossed out, it may be one of those
 	dead    [2*maxAnchor + maxBuffered + 1]bool
 	voted   int
 	votes   int
@@ -56,6 +57,7 @@ func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 // doubt takes that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed: no other shift is possible.
 func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
+	s.steady = false
 	if s.contradictory() {
 		s.open.resolve(s, false, true)
 	}
@@ -80,6 +82,7 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 // doubtCommands takes that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
 func (d *doubts) doubtCommands(s *Session, n int64, first int) {
+	s.steady = false
 	unseen := n/minCommandBytes + 1
 	if s.Unanchored() {
 		if a := &s.open.anchor; a.first == first && a.hi == 0 {
@@ -133,15 +136,18 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	}
 	switch {
 	case left == 0:
+		if a.lo == -maxAnchor || a.hi == maxAnchor+maxBuffered {
+			s.Shared.limits.anchor.Hits++ // it may be one beyond
+		}
 		a.closed = false
 		h.guess(s)
-	case left == 1 && a.closed:
+	case left == 1 && a.closed && !(a.edge && last == a.lo):
 		h.anchorAt(s, last)
 	case h.takesTurns(s, info):
 		h.anchorAt(s, h.anchor.turn)
 	default:
 		h.vote(s, info)
-		if s.open != nil && len(h.replies) >= maxBuffered {
+		if s.open != nil && !s.Shared.limits.buffered.Admits(len(h.replies)) {
 			h.guess(s)
 		}
 	}
@@ -290,8 +296,8 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		if sure {
 			ex.Flags &^= Uncertain
 		}
-		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 }

@@ -106,6 +106,19 @@ type Exchange struct {
 	Caller        callerMarks
 }
 
+// reset readies the record of an earlier command for another one, in all that Session.sent does not set. The bytes of texts
+// stay, which nothing counts: zeroing all took 30 instructions more.
+func (ex *Exchange) reset() {
+	r, v := &ex.Request, &ex.Serves
+	r.Name.n, r.Name.full, r.Key.n, r.Key.full, r.HasKey = 0, 0, 0, 0, false
+	r.Verb, r.hello, r.secretReply, r.BlockFor, r.replyMode, r.armsDebugger = OtherVerb, 0, false, 0, 0, false
+	ex.Due, ex.Acked, ex.Flags, ex.Served = Due{}, Acked{}, 0, false
+	v.Start, v.End, v.K, v.Frame, v.File, v.FirstTime, v.Time, v.MaxGap = 0, 0, 0, 0, 0, 0, 0, 0
+	v.Kind, v.N, v.Text.n, v.Text.full, v.Resynced = 0, 0, 0, 0, false
+	ex.Belief, ex.Exec, ex.Owed, ex.Refs = Belief{}, ExecView{}, 0, 0
+	ex.Contradiction, ex.Foreign, ex.idle, ex.Beat, ex.Caller = "", false, 0, false, callerMarks{}
+}
+
 // Request is what was asked.
 type Request struct {
 	Call         commands.Call     // without the slot, which Slot gives

@@ -112,6 +112,8 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 		row.Got, row.Posterior, row.Word = Nothing, nothing, WordOf(nothing)
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
 			row.Word = accusation(row.Word, c.gain, whole)
+		} else if st.have {
+			row.Word = min(row.Word, Possible) // its reply came, and somebody took it: only its length speaks
 		}
 		return
 	}
