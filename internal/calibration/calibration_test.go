@@ -43,13 +43,14 @@ const (
 // broken are the recordings on which strong claims are less often right than that, with what they have in common. They count
 // in every table; here they only do not hide the next one.
 var broken = map[string]string{
-	"50k_pool_T80_rtt8_pipe_loss.server": "pipelines over a link with loss, seen at the server",
-	"51e_mux_cancel_rtt90_sick0":         cancelledSoon,
-	"51e_mux_cancel_rtt90_sick0.server":  cancelledSoon,
-	"52c_rueidis_cancel_rtt90":           cancelledSoon,
-	"52c_rueidis_cancel_rtt90.server":    cancelledSoon,
-	"52l_lua_T450_rtt8_reused":           notExplained,
-	"52l_lua_T450_rtt8_reused.server":    notExplained,
+	"50k_pool_T80_rtt8_pipe_loss.server":  "pipelines over a link with loss, seen at the server",
+	"51e_mux_cancel_rtt90_sick0":          cancelledSoon,
+	"51e_mux_cancel_rtt90_sick0.server":   cancelledSoon,
+	"52c_rueidis_cancel_rtt90":            cancelledSoon,
+	"52c_rueidis_cancel_rtt90.server":     cancelledSoon,
+	"52h_hiredis_T80_rtt30_reused.server": notExplained,
+	"52l_lua_T450_rtt8_reused":            notExplained,
+	"52l_lua_T450_rtt8_reused.server":     notExplained,
 }
 
 const (
@@ -93,13 +94,13 @@ func TestCollection(t *testing.T) {
 }
 
 // holdWords fails where a word is not what it promises, on all recordings but the broken ones and on each of them. That a
-// caller got nothing is counted, and not held to it: the table shows that it does not hold.
+// caller possibly got nothing is counted, and not held to it: the table shows that it does not hold.
 func holdWords(t *testing.T, scores []*score) {
 	t.Helper()
 	var whole []*score
 	for _, s := range scores {
 		bad := false
-		for k := range none {
+		for k := range numKinds {
 			if c := s.least(k, reader.Strong); c.said >= enough && c.share() < wantedOfEach {
 				bad = true
 				if broken[s.name] == "" {
@@ -115,8 +116,11 @@ func holdWords(t *testing.T, scores []*score) {
 		}
 	}
 	all := total(whole)
-	for k := range none {
+	for k := range numKinds {
 		for w := reader.Possible; w <= reader.Proven; w++ {
+			if k == none && w == reader.Possible {
+				continue
+			}
 			if c := all.claims[k][w]; c.said >= enough && c.share() < wanted[k][w] {
 				t.Errorf("of the claims that a caller got %s, %s, %d of %d are right: %s, want %s", kindTexts[k], w, c.right, c.said, c.permille(), ratio(wanted[k][w]))
 			}

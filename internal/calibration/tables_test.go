@@ -103,7 +103,7 @@ func brokenTable(scores []*score) string {
 	var b strings.Builder
 	b.WriteString("| recording | the caller got | strong claims | right | share | common to them |\n|---|---|---|---|---|---|\n")
 	for _, s := range scores {
-		for k := range none {
+		for k := range numKinds {
 			if c := s.least(k, reader.Strong); c.said >= enough && c.share() < wantedOfEach {
 				fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", s.name, kindTexts[k], c.said, c.right, c.permille(), broken[s.name])
 			}
