@@ -96,7 +96,7 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 		return
 	}
 	r := &ex.Serves
-	c.conn.Answered(&reader.Reply{Index: int32(ex.Index), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	c.conn.Answered(&reader.Reply{Index: int32(ex.Index), Unsure: ex.Flags&pairing.Uncertain != 0, Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
 }
 
 // Extra takes a reply that no command asked for.

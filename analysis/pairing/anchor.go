@@ -1,6 +1,7 @@
 package pairing
 
 import (
+	"math"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
@@ -18,15 +19,15 @@ const (
 )
 
 // Quiet points. A server that has all commands answers them at once, so one that was silent for a while and then
-// answers a new command promptly owes nothing older. One such point may be a coincidence with the end of a stall;
-// several at the same shift are not.
+// answers a new command promptly owes nothing older: else it would have kept an older reply back all the time until just
+// after that command. The chance of such a coincidence is the time that the answer took over the time of the silence. One
+// may be the end of a stall; several at the same shift are not.
 const (
-	longQuiet    = time.Second          // alone enough
-	shortQuiet   = time.Millisecond     // the least that counts
-	promptReply  = 5 * time.Millisecond // an answer at once
-	votesNeeded  = 8
-	votesOfQuiet = 3 // of a silence of quietAfter or more; a shorter one has 1
-	turnsNeeded  = 32
+	longQuiet   = time.Second           // alone enough
+	resolution  = 10 * time.Microsecond // of the time that an answer takes
+	mostOfOne   = 4.6                   // nats that one quiet point may say: a chance of 1 %
+	anchored    = 6.9                   // nats from which on a shift is certain: a chance of 0.1 %
+	turnsNeeded = 32
 )
 
 // anchor is the search for the shift between commands and replies after bytes were lost, or where a capture begins in
@@ -39,10 +40,9 @@ type anchor struct {
 	closed  bool // no shift but these is possible
 	dead    [2*maxAnchor + maxBuffered + 1]bool
 	voted   int
-	votes   int
-	quiet   bool // the next reply shows whether a quiet point is one
-	weight  int
-	shift   int // that it stands for
+	votes   float64 // evidence for it, in nats
+	quiet   bool    // the next reply shows whether a quiet point is one
+	shift   int     // that it stands for
 	command int64
 	sent    capture.Time
 	silence time.Duration
@@ -96,13 +96,27 @@ func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 	s.open = &unresolved{anchoring: true, anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
 }
 
-// doubtReplies takes that n bytes of the server's stream were lost, or were no reply.
-func (d *doubts) doubtReplies(s *Session, n int64) {
-	hi := s.Pending.Len()
-	if !s.Unanchored() {
-		hi = int(min(int64(hi), n/minReplyBytes+1))
+// doubtReplies takes that the n bytes of the server's stream before the place end were lost, or were no reply. They
+// answered commands that the client had written before it received them, one at least: what was lost begins at the end of
+// a reply.
+func (d *doubts) doubtReplies(s *Session, n, end int64) {
+	if s.Unanchored() {
+		d.doubt(s, 0, s.Pending.Len(), true)
+		return
 	}
-	d.doubt(s, 0, hi, true)
+	hi := 0
+	for _, ex := range s.Pending.Rest() {
+		if !ex.Late && ex.Ack != reassembly.NoAck && ex.Ack >= end {
+			break
+		}
+		hi++
+	}
+	hi = int(min(int64(hi), n/minReplyBytes+1))
+	lo := 0
+	if n >= minReplyBytes && hi > 0 && s.Pushes == 0 && s.Mode.Subs == 0 {
+		lo = 1
+	}
+	d.doubt(s, lo, hi, true)
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
@@ -123,8 +137,11 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		if i := j + shift; i >= s.Pending.Len() {
 			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
 		} else if i >= 0 {
-			f, _ := fitOf(s, s.Pending.At(i), r, info)
-			a.dead[shift+maxAnchor] = f != Fits
+			ex := s.Pending.At(i)
+			f, _ := fitOf(s, ex, r, info)
+			// What its client had received when it wrote a command answers earlier ones.
+			early := !ex.Late && ex.Ack != reassembly.NoAck && info.Start < ex.Ack
+			a.dead[shift+maxAnchor] = f != Fits || early
 		}
 		if !a.isDead(shift) {
 			left++
@@ -179,7 +196,7 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		return
 	}
 	silence, ok := silenceAt(s, ex.Time)
-	if !ok || silence < max(shortQuiet, 3*s.MinRTT) {
+	if !ok {
 		return
 	}
 	shift := s.Pending.Len() - len(h.replies)
@@ -190,11 +207,8 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		h.anchorAt(s, shift)
 		return
 	}
-	a.quiet, a.shift, a.weight = true, shift, 1
+	a.quiet, a.shift = true, shift
 	a.command, a.sent, a.silence = ex.End, ex.EndTime, silence
-	if silence >= quietAfter {
-		a.weight = votesOfQuiet
-	}
 }
 
 // silenceAt returns for how long both sides have been silent, unless a command that waits may keep the server silent.
@@ -221,15 +235,19 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 		return
 	}
 	a.quiet = false
-	took := info.FirstTime.Sub(a.sent)
-	if took > max(promptReply, 2*s.MinRTT) || took > a.silence/2 || info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
+	if info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
+		return
+	}
+	took := max(info.FirstTime.Sub(a.sent)-s.MinRTT, resolution)
+	says := math.Log(float64(a.silence+s.MinRTT) / float64(took))
+	if says <= 0 {
 		return
 	}
 	if a.shift != a.voted {
 		a.votes = 0
 	}
 	a.voted = a.shift
-	if a.votes += a.weight; a.votes >= votesNeeded {
+	if a.votes += min(says, mostOfOne); a.votes >= anchored {
 		h.anchorAt(s, a.shift)
 	}
 }

@@ -86,7 +86,7 @@ func textLength(r *resp.Reply) int {
 func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
-		s.doubts.doubtReplies(s, r.LostBefore)
+		s.doubts.doubtReplies(s, r.LostBefore, r.Start)
 	}
 	if r.PushInside {
 		reportOdd(s, PushInReply, r, info)

@@ -42,6 +42,40 @@ func (c *Conn) received() int64 {
 	return -1
 }
 
+// minReply is the length of the shortest reply.
+const minReply = 3
+
+// lostAtEnd returns the command behind the first from next on whose reply was lost behind the last one that was captured,
+// which ended at end: the client acknowledged more than that. What it had received when it wrote a command answers
+// earlier ones.
+func (c *Conn) lostAtEnd(next int, end int64) int {
+	if end < 0 || c.farAck < end+minReply {
+		return 0
+	}
+	for i := range c.writes {
+		w := &c.writes[i]
+		for k := max(int(w.index-1-c.base), next); k < int(w.index-1-c.base+w.n) && k < len(c.commands); k++ {
+			if c.commands[k].flags&(Awaited|LeftOut) == Awaited {
+				if w.ack >= c.farAck {
+					return 0
+				}
+				return k + 1
+			}
+		}
+	}
+	return 0
+}
+
+// unsure reports whether the pairing of a command of a write is not certain.
+func (c *Conn) unsure(w *writeRecord) bool {
+	for k := w.index - 1 - c.base; k < w.index-1-c.base+w.n; k++ {
+		if k >= 0 && int(k) < len(c.commands) && c.commands[k].flags&Unsure != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // After a loss on the way, and where the window is full, calls wait in the client's kernel and leave together in one
 // segment: several callers, one after the other, and not one with a batch. It shows where the population writes one command
 // at a time, and needs a reader that is behind: else the second caller waits for the first. Which of them gave up, and when

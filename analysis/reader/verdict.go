@@ -108,6 +108,9 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 			return // it may be waiting still
 		}
 		row.Got, row.Posterior, row.Word = Nothing, nothing, WordOf(nothing)
+		if v.vague[own] || st.nextLoss {
+			row.Word = min(row.Word, Possible)
+		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
 			row.Word = accusation(row.Word, c.gain, whole)
 		}
@@ -134,7 +137,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	} else {
 		row.Word = accusation(row.Word, c.gain, whole)
 	}
-	if int(b.reply) >= v.unsure || int(own) >= v.unsure {
+	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain
 	}
 }

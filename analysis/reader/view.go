@@ -37,7 +37,7 @@ type view struct {
 	silence float64 // of the whole client, from which on it is remarkable
 	held    int32   // first command of the last write, which is held back; 0: none is
 	left    int32   // then: replies from here on are not of the steps
-	unsure  int     // from this reply on it is not certain which command each one serves
+	vague   []bool  // by reply: it is not certain which command it serves
 }
 
 // step is one write and what followed.
@@ -74,7 +74,6 @@ func newView(c *Conn, shortest float64) *view {
 	zero := c.writes[0].first
 	sec := func(t capture.Time) float64 { return t.Sub(zero).Seconds() }
 	v.replies(far, sec)
-	v.lostWrites()
 	v.write(sec, shortest)
 	together(v)
 	v.holdBack()
@@ -111,34 +110,11 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 			}
 		}
 	}
-	acks := c.acks()
-	v.unsure = noPlace
-	shifted := false // the labels behind a hole are too early
-	end := c.received()
-	if c.seen > 0 {
-		end = max(end, c.seen)
-	}
+	end := max(c.received(), c.seen)
 	for _, i := range order {
 		r := &c.replies[i]
-		index := r.index
-		hole := end >= 0 && r.start > end
 		end = max(end, r.end)
-		if hole {
-			if k := c.onlyWaiting(next, acks, r.start); k >= 0 {
-				lost(k + 1)
-				shifted = true
-			} else if v.unsure > len(v.at) {
-				v.unsure = len(v.at)
-			}
-		}
-		if index > 0 && shifted {
-			if at := int(index - 1 - c.base); at >= 0 && at < next {
-				index = c.base + int32(c.awaited(next)) + 1
-			} else {
-				shifted = false
-			}
-		}
-		if at := int(index - 1 - c.base); index > 0 && at >= 0 && at < len(v.own) {
+		if at := int(r.index - 1 - c.base); r.index > 0 && at >= 0 && at < len(v.own) {
 			lost(at)
 			v.own[at] = int32(len(v.at))
 			next = max(next, at+1)
@@ -149,16 +125,29 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 				d = a - 1e-6
 			}
 		}
-		v.add(d, r.end, r, index)
+		v.add(d, r.end, r, r.index)
 	}
-	tail = max(tail, next)
+	tail = max(tail, next, c.lostAtEnd(next, end))
 	lost(tail)
+	v.uncertain()
 	v.interpolate(sec)
 	for i := tail; i < len(c.commands); i++ {
 		if cmd := &c.commands[i]; v.own[i] < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
 			v.own[i] = int32(len(v.at))
 			v.add(math.Inf(1), unseen, nil, c.base+int32(i)+1)
+			v.vague[len(v.vague)-1] = cmd.flags&Unsure != 0
 		}
+	}
+}
+
+// uncertain marks the lost replies before one of which it is not certain which command it serves.
+func (v *view) uncertain() {
+	vague := false
+	for i := len(v.at) - 1; i >= 0; i-- {
+		if math.IsNaN(v.at[i]) {
+			v.vague[i] = vague
+		}
+		vague = v.vague[i]
 	}
 }
 
@@ -173,6 +162,7 @@ func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
 	v.hash = append(v.hash, r.hash)
 	v.quiet = append(v.quiet, r.quiet)
 	v.crowd = append(v.crowd, r.crowd)
+	v.vague = append(v.vague, r.unsure)
 }
 
 // interpolate gives lost replies a moment: not after the next reply that was captured, nor after a write that
@@ -189,6 +179,10 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 	before := int64(0)
 	prev := math.Inf(-1)
 	w := 0
+	acked := math.Inf(1)
+	if v.c.farTime > 0 {
+		acked = sec(v.c.farTime) - 1e-6
+	}
 	for i := range v.at {
 		if v.end[i] == 0 {
 			v.end[i] = before + 1
@@ -197,6 +191,9 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 			}
 			if w < len(v.c.writes) {
 				v.at[i] = min(v.at[i], sec(v.c.writes[w].first)-1e-6)
+			}
+			if before < v.c.farAck {
+				v.at[i] = min(v.at[i], acked)
 			}
 		}
 		before = v.end[i]
@@ -210,7 +207,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 	for i := range c.writes {
 		w := &c.writes[i]
 		s := step{first: sec(w.first), t: sec(w.last), ack: w.ack, index: w.index, setup: w.flags&SetUp != 0, farewell: w.flags&Farewell != 0,
-			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: w.flags&(AfterLoss|Unsure) != 0, own: -1}
+			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: i > 0 && w.start > c.writes[i-1].end || c.unsure(w), own: -1}
 		if s.ack < 0 {
 			s.ack = unseen
 		}
@@ -254,22 +251,6 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			last := s.own + s.n - 1
 			s.have = v.delivered(last, s)
 			s.wait = max(0, v.at[last]-s.t)
-		}
-	}
-}
-
-// lostWrites marks what follows bytes of the client that were never captured: they may hold commands, whose replies are
-// in the server's stream.
-func (v *view) lostWrites() {
-	for i := range v.c.writes {
-		if i == 0 || v.c.writes[i].start <= v.c.writes[i-1].end {
-			continue
-		}
-		for k := v.c.writes[i].index - 1 - v.c.base; k >= 0 && int(k) < len(v.own); k++ {
-			if v.own[k] >= 0 {
-				v.unsure = min(v.unsure, int(v.own[k]))
-				return
-			}
 		}
 	}
 }
