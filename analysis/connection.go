@@ -23,6 +23,8 @@ type Session struct {
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
+
+	longest time.Duration // wait for a reply, since the last command
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
@@ -31,7 +33,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment) {
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
 	s.reader = run.judging.Of(&s.caller, s.reader)
 	s.run = run
-	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
+	s.topo, s.facts, s.longest = cluster.NodeConn{}, pools.ConnFacts{}, 0
 	s.facts.Begin(run.links, s.ID)
 }
 
@@ -111,6 +113,7 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
+	s.run.waits.usedAgain(s)
 	s.command(ex, req)
 	s.reader.Sent(ex, start)
 	if s.caller.Continues(ex, start) {
@@ -124,6 +127,7 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.caller.Served(ex)
 	s.reader.Served(ex)
+	s.run.waits.waited(s, ex)
 	s.answered(ex, r)
 }
 
@@ -161,6 +165,8 @@ func (s *Session) Oddity(o *pairing.Oddity) {
 		s.run.summary.Pushes++
 	case pairing.Unsolicited:
 		s.reader.Extra(o.Info)
+	case pairing.UnanchoredSeen:
+		s.reader.AnswersUnseen(o.Info, o.Before)
 	}
 	s.run.emit(o)
 }

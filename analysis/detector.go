@@ -60,7 +60,7 @@ func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detect
 	return func(yield func(incident.Finding, error) bool) {
 		var w watch
 		for _, d := range detectors {
-			w.add(d.Begin(&Reporter{r.register.Begin(d.rule()), r}))
+			w.add(d.Begin(&Reporter{r.register.Begin(d.Rule()), r}))
 		}
 		for e, err := range events {
 			if err != nil {

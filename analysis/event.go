@@ -17,6 +17,7 @@ type ConnSummary struct {
 	ID             int64
 	Client, Server netip.AddrPort
 	First, Last    capture.Time
+	File           int32  // which has the first packet
 	Start          string // "syn" or "midstream"
 	End            string // "fin", "rst", "open" or "cut"
 	Protocol       string // "resp", "tls", "replication", "monitor", "pubsub", "unparsed", "empty"

@@ -1,8 +1,8 @@
 package analysis
 
 import (
-	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,13 +44,13 @@ func newRegister(r *Run) *incident.Register {
 	})
 }
 
-// rule is what the register must know of a detector.
-func (d *Detector) rule() incident.Rule {
+// Rule is what incidents must know of a detector.
+func (d *Detector) Rule() incident.Rule {
 	return incident.Rule{ID: d.ID, Name: d.Name, Summary: d.Summary, Params: d.Params, CausedBy: d.CausedBy, Step: d.Step}
 }
 
-// Incidents joins findings by cause. Causes are those that Detect has filled in; findings that were left out are left out
-// of it too.
+// Incidents joins the findings that Detect yielded, and gives each the number of its incident. Findings that were left out
+// are left out of the incidents too.
 func (f *findings) Incidents(found []incident.Finding) []incident.Incident {
 	return f.register.Incidents(found)
 }
@@ -71,45 +71,82 @@ func stallBehind(t *cluster.Topology, server netip.AddrPort, from, to capture.Ti
 	return incident.StallSpan{Start: st.Start, End: st.End, StartFrame: st.StartFrame, EndFrame: st.EndFrame}, true
 }
 
-// waitEnded notes a caller that went on without a reply.
+// waitEnded notes a call that went on without a reply.
 func (f *findings) waitEnded(s *Session, ex *pairing.Exchange, gap time.Duration, at capture.Time) {
 	f.register.WaitEnded(incident.Wait{
-		Conn: s.ID, Client: s.Client.Addr(), Server: s.Server, From: at.Add(-gap), To: at, Frame: ex.Frame, Command: ex.CommandName(),
+		Conn: s.ID, Client: s.Client.Addr(), Server: s.Server, From: at.Add(-gap), To: at, Index: ex.Index, Frame: ex.Frame, Command: ex.CommandName(),
 	})
 }
 
-// lostPlace notes a connection that lost its place.
-func (f *findings) lostPlace(d *desync.Desync) {
-	if len(d.Abandoned) > 0 {
-		f.register.LostPlace(func() incident.Outcome { return f.outcome(d) })
+// lostPlace notes a connection that lost its place, when it is over.
+func (f *findings) lostPlace(d *desync.Desync, end *ConnSummary, name func(file int32) string) {
+	if len(d.Abandoned)+d.StaleReads+d.NVictims > 0 {
+		f.register.LostPlace(func() incident.Outcome {
+			x, file := f.outcome(d)
+			x.File, x.EndTime, x.End = name(file), end.Last, endings[end.End]
+			if x.Open = end.End == "open"; x.Open {
+				x.End = "still open when the capture ended"
+			}
+			return x
+		})
 	}
 }
 
-func (f *findings) outcome(d *desync.Desync) incident.Outcome {
-	a := &d.Abandoned[0]
-	g, n := &a.Given, &a.Next
-	x := incident.Outcome{
-		Conn: d.Conn, Client: d.Client, Server: d.Server, Rule: "RS101",
-		Abandoned: incident.Wait{
-			Conn: d.Conn, Client: d.Client.Addr(), Server: d.Server, From: g.EndTime, To: g.EndTime.Add(a.Gap), Frame: g.Frame, Command: f.called(g),
-		},
-		Next: f.called(n), Reused: n.Time, ReusedFrame: n.Frame,
-	}
-	switch a.Why {
-	case desync.ByHalf:
-		x.Rule = "RS115"
-	case desync.ByTimeout, desync.ByInference:
-		x.Rule, x.Late = "RS102", true
-		if d.Wait.T > 0 {
-			x.Abandoned.To = g.EndTime.Add(d.Wait.T)
-		}
+// endings says how connections end, by the word of their row.
+var endings = map[string]string{"fin": "closed", "rst": "reset", "cut": "given up by the analysis"}
+
+// outcome makes it, and gives the file that it was seen in.
+func (f *findings) outcome(d *desync.Desync) (x incident.Outcome, file int32) {
+	x = incident.Outcome{
+		Conn: d.Conn, Client: d.Client, Server: d.Server, Misreads: d.NVictims,
+		Victims: slices.Clone(d.Victims[:min(len(d.Victims), maxStoryVictims)]),
 	}
 	if len(d.Victims) > 0 {
-		v := &d.Victims[0]
-		x.MisreadTime, x.MisreadFrame = v.Time, v.Frame
-		x.Misread = fmt.Sprintf("the caller of %s got %s, the reply to command %d", strings.TrimSpace(v.Command+" "+v.Key), v.Got, v.Believes)
+		file = d.Victims[0].File
 	}
-	return x
+	if n := len(x.Victims); n > 0 && d.NVictims > n && d.Last.Index > x.Victims[n-1].Index {
+		x.Victims = append(x.Victims, d.Last)
+	}
+	switch {
+	case d.StaleReads > 0 && (len(d.Abandoned) == 0 || d.Stale[0].First.Time <= d.Abandoned[0].Next.Time):
+		first, second := &d.Stale[0].First, &d.Stale[0].Second
+		x.Before, file = true, second.File
+		x.Signs = slices.Clone(d.StaleWhy[:min(len(d.StaleWhy), maxSigns)])
+		x.Abandoned = f.abandoned(d, first, second.Time.Sub(first.EndTime))
+		f.next(&x, second)
+	case len(d.Abandoned) > 0:
+		a := &d.Abandoned[0]
+		file = a.Next.File
+		x.Abandoned = f.abandoned(d, &a.Given, a.Gap)
+		if a.Why == desync.ByTimeout || a.Why == desync.ByInference {
+			x.Late = true
+			if d.Wait.T > 0 {
+				x.Abandoned.To = a.Given.EndTime.Add(d.Wait.T)
+			}
+		}
+		f.next(&x, &a.Next)
+		if a.Given.Served {
+			x.ReplyTime, x.ReplyFrame = a.Given.Serves.Time, a.Given.Serves.Frame
+		}
+	}
+	return x, file
+}
+
+// maxSigns bounds what a story says beside its rows of time.
+const maxSigns = 2
+
+// maxStoryVictims bounds the calls of one connection that a story shows, beside the last one.
+const maxStoryVictims = 5
+
+func (f *findings) abandoned(d *desync.Desync, given *pairing.Exchange, gap time.Duration) incident.Wait {
+	return incident.Wait{
+		Conn: d.Conn, Client: d.Client.Addr(), Server: d.Server, From: given.EndTime, To: given.EndTime.Add(gap), Index: given.Index, Frame: given.Frame,
+		Command: f.called(given),
+	}
+}
+
+func (f *findings) next(x *incident.Outcome, next *pairing.Exchange) {
+	x.Next, x.NextIndex, x.Reused, x.ReusedFrame = f.called(next), next.Index, next.Time, next.Frame
 }
 
 // called is a command with its key.

@@ -55,7 +55,7 @@ func (s *Session) discard(r *Run) {
 		s.caller.Group.Closed()
 	}
 	row := ConnSummary{
-		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "cut",
+		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, File: s.File, Start: "syn", End: "cut",
 		Protocol: s.Kind.String(), Commands: s.CommandCount, Replies: s.ReplyCount, Policy: client.PolicyUnknown.String(),
 		LostBytes: s.Lost[pairing.RoleClient] + s.Lost[pairing.RoleServer],
 	}

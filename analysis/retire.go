@@ -9,13 +9,17 @@ import (
 func (s *Session) retire() {
 	r := s.run
 	s.reader.Forget()
+	row := s.summary()
+	if row.End == "open" {
+		r.register.StillOpen(s.ID)
+	}
 	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
 		r.judging.Kept -= len(d.Abandoned)
-		r.findings.lostPlace(d)
+		r.findings.lostPlace(d, &row, r.File)
 		s.reportDesync()
 	}
-	r.closed(s.summary())
+	r.closed(row)
 	r.live--
 	r.sessions.Put(s)
 }
@@ -23,7 +27,7 @@ func (s *Session) retire() {
 // summary makes the row of the conns command.
 func (s *Session) summary() ConnSummary {
 	c := ConnSummary{
-		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, Start: "syn", End: "open",
+		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, File: s.File, Start: "syn", End: "open",
 		Protocol: s.Kind.String(), RoleBy: s.RoleBy.String(), Commands: s.CommandCount, Replies: s.ReplyCount,
 		Dirty: s.reader.Dirty, Behind: s.reader.Behind, LostBytes: s.Lost[0] + s.Lost[1],
 	}

@@ -26,6 +26,7 @@ type Run struct {
 	sessions pairing.Pool[Session]
 	summary  Summary
 	rows     rows
+	waits    longWaits
 	ticked   capture.Time // of a live run
 
 	admission
@@ -50,6 +51,7 @@ func NewRun(o *Options) *Run {
 		Hides: "connects that were never answered",
 	})
 	p := parameters(r.o.Params)
+	r.waits = newLongWaits(&r.bounds)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
 		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
@@ -190,6 +192,9 @@ func (r *Run) Topology() *cluster.Topology { return r.topology }
 
 // Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
 func (r *Run) Unjudged() []*desync.Unjudged { return r.judging.Unjudged() }
+
+// Doubts returns what a fault could hide behind in what was seen, when the run is over.
+func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
 
 // closed emits that a connection is over and judged.
 func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }

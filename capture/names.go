@@ -22,6 +22,7 @@ type input struct {
 	path    string // empty for standard input
 	listed  bool   // found in a directory: what is no capture is left out quietly
 	regular bool   // can be opened again from its start
+	size    int64  // of a regular file, in bytes
 	first   Time   // of its first packet
 	known   bool   // first is known
 	s       *stream
@@ -104,7 +105,7 @@ func (in *input) open(o Options, size int) error {
 			return &FormatError{File: in.info.Name, Msg: reason(err), Err: err}
 		}
 		if st, err := file.Stat(); err == nil && st.Mode().IsRegular() {
-			in.regular = true
+			in.regular, in.size = true, st.Size()
 		}
 		f = file
 	} else if f == nil {

@@ -12,6 +12,7 @@ type stream struct {
 	origin
 	w       *window
 	r       reader
+	file    *os.File // nil: another reader
 	closers []io.Closer
 	cur     Packet
 	runMax  Time // latest time of the packets so far: the place of cur in a merge
@@ -21,7 +22,7 @@ type stream struct {
 // openStream recognises the input and makes it ready to deliver. It owns file, which may be nil, also on failure; other
 // readers remain their owner's to close.
 func openStream(f io.Reader, file *os.File, info *FileInfo, o Options, size int) (*stream, error) {
-	s := &stream{origin: origin{info: info}, w: newWindow(f, size), runMax: math.MinInt64}
+	s := &stream{origin: origin{info: info}, w: newWindow(f, size), file: file, runMax: math.MinInt64}
 	if file != nil {
 		s.closers = append(s.closers, file)
 	}

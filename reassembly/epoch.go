@@ -5,7 +5,7 @@ import (
 )
 
 // open begins a connection with the packet at hand and returns it with the side that sent the packet.
-func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
+func (a *Assembler) open(p *packet, cp *capture.Packet) (*flow, Side) {
 	if a.flows.used >= a.options.MaxConns {
 		a.makeRoom()
 	}
@@ -15,7 +15,7 @@ func (a *Assembler) open(p *packet, t capture.Time) (*flow, Side) {
 	a.stats.Conns++
 	c := &f.conn
 	c.ID = a.options.Numbered + a.stats.Conns
-	c.First, c.Last = t, t
+	c.First, c.Last, c.File = cp.Time, cp.Time, cp.File
 	from := A
 	switch p.Flags & (SYN | ACK) {
 	case SYN:

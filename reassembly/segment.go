@@ -112,6 +112,7 @@ type Conn struct {
 	ID    int64             // from 1, in order of first packets
 	Ends  [2]netip.AddrPort // indexed by Side
 	Start Start
+	File  int32        // which has the first packet
 	First capture.Time // of the first packet in the file
 	Last  capture.Time // the latest of all packets
 	Sides [2]SideStats // what each side sent

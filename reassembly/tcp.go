@@ -10,7 +10,7 @@ func (a *Assembler) tcp(f *flow, s Side, cp *capture.Packet) {
 	p := &a.packet
 	switch {
 	case f == nil:
-		f, s = a.open(p, cp.Time)
+		f, s = a.open(p, cp)
 	case a.reopen(f, s, p, cp.Time):
 		if f.state == flowLive {
 			if f.backlog != nil { // the file may have packets of the new connection before its SYN
@@ -22,7 +22,7 @@ func (a *Assembler) tcp(f *flow, s Side, cp *capture.Packet) {
 			return
 		}
 		a.forget(f)
-		f, s = a.open(p, cp.Time)
+		f, s = a.open(p, cp)
 	}
 	if a.stopped {
 		return

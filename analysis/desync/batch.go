@@ -77,6 +77,9 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	case int(r.Reply) == ex.Index:
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
 		c.readUpTo(ex.Index)
+	case int(r.Reply) > ex.Index: // the server left a reply out
+		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
+		c.readUpTo(int(r.Reply))
 	default:
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
 		if c.Start == reassembly.MidStream && (c.Desync == nil || c.Desync.Abandoned == nil) {

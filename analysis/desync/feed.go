@@ -96,13 +96,25 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 		return
 	}
 	r := &ex.Serves
-	c.conn.Answered(&reader.Reply{Index: int32(ex.Index), Unsure: ex.Flags&pairing.Uncertain != 0, Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	if drains(ex) {
+		c.conn.Drains(int32(ex.Index))
+	}
+	c.conn.Answered(&reader.Reply{
+		Index: int32(ex.Index), Unsure: ex.Flags&pairing.Uncertain != 0, Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind),
+	})
 }
 
 // Extra takes a reply that no command asked for.
 func (c *Callers) Extra(r *pairing.ReplyInfo) {
 	if c.conn != nil {
 		c.conn.Answered(&reader.Reply{Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	}
+}
+
+// AnswersUnseen takes a reply to a command that was never captured, written before the given one.
+func (c *Callers) AnswersUnseen(r *pairing.ReplyInfo, before int) {
+	if c.conn != nil && before > 0 {
+		c.conn.Answered(&reader.Reply{Index: int32(-before), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
 	}
 }
 

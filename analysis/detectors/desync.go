@@ -20,6 +20,9 @@ func occurrence(d *desync.Desync) incident.Occurrence {
 		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
 		Time: d.First, Last: d.LastTime, Severity: incident.High,
 	}
+	if d.Wait.T > 0 {
+		o.Timeout = incident.Setting(d.Wait.T)
+	}
 	if d.NVictims > 0 {
 		o.Severity = incident.Critical
 	}
@@ -62,7 +65,7 @@ func handedOn(r *analysis.Run, d *desync.Desync, a *desync.Abandonment) incident
 			rel(n.Ack), rel(g.Serves.Start), rel(g.Serves.End), g.Serves.End-n.Ack))
 	case desync.ByTimeout:
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s",
-			ms(g.Serves.FirstTime.Sub(g.EndTime)), g.CommandName(), ms(d.Wait.T)))
+			ms(g.Serves.FirstTime.Sub(g.EndTime)), g.CommandName(), nominal(d.Wait.T)))
 	case desync.ByInference:
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply took %s; what follows on the connection only fits a caller that had given up",
 			ms(g.Serves.FirstTime.Sub(g.EndTime))))
@@ -82,7 +85,7 @@ func handedOn(r *analysis.Run, d *desync.Desync, a *desync.Abandonment) incident
 			g.Serves.Frame, seconds(g.Serves.Time.Sub(g.EndTime)), seconds(g.Serves.Time.Sub(n.Time))))
 		e.Frames = frames(g.Frame, n.Frame, g.Serves.Frame)
 	}
-	e.Facts = append(e.Facts, fmt.Sprintf("replies owed to the connection's callers: 0 before, %d after", a.Owed))
+	e.Facts = append(e.Facts, fmt.Sprintf("replies owed to the connection's callers: %d before, %d after", g.Owed, a.Owed))
 	e.Ladder = ladder(r, a)
 	return e
 }

@@ -131,7 +131,7 @@ conn l1 app:43000 -> redis:6379
 	for _, in := range run.Incidents(all) {
 		for i := range in.Steps[1:] {
 			if in.Steps[i].Rule == "RS201" && in.Steps[i+1].Rule == "RS204" {
-				t.Errorf("leak before refusal: %s", in.Sentence)
+				t.Errorf("leak before refusal: %s", in.Title)
 			}
 		}
 	}

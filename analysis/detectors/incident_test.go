@@ -162,42 +162,73 @@ func TestCoincidenceIsNoCause(t *testing.T) {
 	}
 }
 
-// TestIncidentOfJedis is the article's chain in the laboratory's recording: stall, dirty reuse, misreads.
-func TestIncidentOfJedis(t *testing.T) {
-	run, all := findingsOf(t, "01a_jedis262_buggy_T300.pcap")
-	incidents := run.Incidents(all)
-	if len(incidents) == 0 {
-		t.Fatal("no incident")
-	}
-	longest := slices.MaxFunc(incidents, func(a, b incident.Incident) int { return len(a.Steps) - len(b.Steps) })
-	var rules []string
-	for _, s := range longest.Steps {
-		rules = append(rules, s.Rule)
-		if s.What == "" || len(s.Findings) == 0 || s.Count == 0 || s.First > s.Last {
-			t.Errorf("%s: incomplete step %+v", s.Rule, s)
-		}
-		if s.Example != "" && len(s.Frames) == 0 {
-			t.Errorf("%s: example without frames: %s", s.Rule, s.Example)
-		}
-	}
-	if rules[0] != "RS401" {
-		t.Errorf("the incident begins with %s: %v", rules[0], rules)
-	}
-	for _, want := range []string{"RS401", "RS102", "RS103"} {
-		if !slices.Contains(rules, want) {
-			t.Errorf("no %s in the incident %v", want, rules)
-		}
-	}
-	if slices.Index(rules, "RS103") < slices.Index(rules, "RS102") {
-		t.Errorf("misreads before their cause: %v", rules)
-	}
-	if !strings.Contains(longest.Sentence, "stalled") || longest.Conn == 0 {
-		t.Errorf("connection %d: %s", longest.Conn, longest.Sentence)
-	}
-	for i := range all {
-		if f := &all[i]; f.Rule == "RS103" && len(f.Causes) == 0 {
-			t.Errorf("RS103 of %s has no cause", f.Server)
-		}
+// TestIncidentsOfCaptures: each laboratory recording with a fault has one incident for it, with what its truth says of it.
+func TestIncidentsOfCaptures(t *testing.T) {
+	for name, want := range map[string]struct {
+		class              incident.Class
+		calls, connections int
+		library, cause     string
+		steps              []string
+	}{
+		"01a_jedis262_buggy_T300.pcap": {incident.Desync, 97, 38, "jedis", "server-stall", []string{
+			"RS401 cause", "RS210 cause", "RS102 cause", "RS101 cause", "RS103 effect", "RS106 effect", "RS201 effect", "RS109 harmless",
+		}},
+		"02a_redispy451_asyncio_cancel.pcap": {incident.Desync, 186, 186, "redis-py", "server-stall", []string{
+			"RS401 cause", "RS211 cause", "RS101 cause", "RS103 effect",
+		}},
+		"03a_jedispool_leak_4s.pcap": {incident.ConnectionFault, 0, 96, "", "pool-leak", []string{
+			"RS202 cause", "RS204 effect", "RS206 effect", "RS203 harmless",
+		}},
+		"01c_jedis262_fixed_T300.pcap": {incident.ServerFault, 0, 552, "jedis", "server-stall", []string{"RS401 cause", "RS210 effect", "RS109 harmless"}},
+		"seed1_article.pcap": {incident.Desync, 2, 1, "jedis", incident.OriginBefore, []string{
+			"RS104 cause", "RS103 effect", "RS101 effect", "RS201 effect", "RS210 harmless", "RS109 harmless",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run, all := findingsOf(t, name)
+			incidents := run.Incidents(all)
+			if len(incidents) == 0 || len(incidents) > 1 && incidents[1].Severity > incident.Medium {
+				t.Fatalf("%d incidents", len(incidents))
+			}
+			in := &incidents[0]
+			if d := in.Damage; in.Class != want.class || d.Calls != want.calls || d.Connections != want.connections || d.AtLeast || in.Library != want.library || in.Cause.What != want.cause {
+				t.Errorf("%s, cause %s, library %q, %+v", in.Class, in.Cause.What, in.Library, d)
+			}
+			var steps []string
+			firsts := map[string]capture.Time{}
+			for _, s := range in.Steps {
+				steps = append(steps, s.Rule+" "+s.Role.String())
+				firsts[s.Rule] = s.First
+				if s.What == "" || len(s.Findings) == 0 || s.Count == 0 || s.First > s.Last {
+					t.Errorf("%s: incomplete step %+v", s.Rule, s)
+				}
+				if s.Role == incident.RoleCause && s.First > in.Damage.Until {
+					t.Errorf("%s is a cause, and began after the harm", s.Rule)
+				}
+			}
+			slices.Sort(steps)
+			wanted := slices.Sorted(slices.Values(want.steps))
+			if !slices.Equal(steps, wanted) {
+				t.Errorf("steps %q, want %q", steps, wanted)
+			}
+			for i := range in.Story.Rows[1:] {
+				if r := in.Story.Rows[1:][i]; r.Time != 0 && r.Time < in.Story.Rows[i].Time {
+					t.Errorf("row %d of the story is before the one above it", i+1)
+				}
+			}
+			if in.Story.Conn == 0 || len(in.Remedy) == 0 || len(in.Story.Rows) > 12 {
+				t.Errorf("connection %d, %d rows, remedy %q", in.Story.Conn, len(in.Story.Rows), in.Remedy)
+			}
+			for i := range all {
+				f := &all[i]
+				if mine := slices.ContainsFunc(incidents, func(in incident.Incident) bool { return in.ID == f.Incident }); mine == incident.IsQuality(f.Rule) {
+					t.Errorf("%s is of incident %d", f.Rule, f.Incident)
+				}
+				if strings.HasPrefix(f.Rule, "RS1") && f.Library != want.library {
+					t.Errorf("%s names the library %q", f.Rule, f.Library)
+				}
+			}
+		})
 	}
 }
 

@@ -17,12 +17,12 @@ func DirtyReuse() *analysis.Detector {
 		CausedBy: []incident.Cause{
 			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
-			{Rules: []string{"RS402"}, Share: incident.SameConnection},
+			{Rules: []string{"RS402", "RS104"}, Share: incident.SameConnection},
 		},
 		Step: incident.StepText{
 			One:         "1 connection was used again with a reply owed",
 			Many:        "%d connections were used again with a reply owed",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true, Remedy: misreadRemedy,
 		},
 		Params: []incident.Param{
 			{Name: "min_gap", Default: "max(20ms, 5 x median latency)", Meaning: "shortest silence before the command, where the policy was only learned"},
@@ -86,11 +86,11 @@ func why(d *desync.Desync, a *desync.Abandonment) []string {
 	facts = append(facts, versionFacts(d.Library)...)
 	switch {
 	case d.Wait.Given:
-		facts = append(facts, "read timeout as given: "+ms(d.Wait.T))
+		facts = append(facts, "read timeout as given: "+nominal(d.Wait.T))
 	case d.Wait.T > 0 && a.Gap >= d.Wait.T:
-		facts = append(facts, fmt.Sprintf("the silence fits the client's read timeout of %s (%d waits of this group ended there)", ms(d.Wait.T), d.Wait.N))
+		facts = append(facts, fmt.Sprintf("the silence fits the client's read timeout of %s (%d waits of this group ended there)", nominal(d.Wait.T), d.Wait.N))
 	case d.Wait.T > 0:
-		facts = append(facts, fmt.Sprintf("the silence is shorter than the client's read timeout of %s: not a timeout", ms(d.Wait.T)))
+		facts = append(facts, fmt.Sprintf("the silence is shorter than the client's read timeout of %s: not a timeout", nominal(d.Wait.T)))
 	}
 	return facts
 }

@@ -16,11 +16,12 @@ func LateReplyReuse() *analysis.Detector {
 		CausedBy: []incident.Cause{
 			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
+			{Rules: []string{"RS104"}, Share: incident.SameConnection},
 		},
 		Step: incident.StepText{
 			One:         "1 connection was used again after a reply that came too late",
 			Many:        "%d connections were used again after a reply that came too late",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true, Remedy: misreadRemedy,
 		},
 		Params: []incident.Param{
 			{Name: "slack", Default: "max(10ms, 3 %)", Meaning: "how much later than the read timeout a reply must come"},
@@ -51,7 +52,7 @@ func LateReplyReuse() *analysis.Detector {
 					w := d.Wait
 					switch {
 					case w.Given:
-						e.Facts = append(e.Facts, "read timeout as given: "+ms(w.T))
+						e.Facts = append(e.Facts, "read timeout as given: "+nominal(w.T))
 					case w.FromDefault:
 						e.Facts = append(e.Facts, "read timeout from the default of "+w.Default+", which one wait of this client equals")
 					case w.T > 0:

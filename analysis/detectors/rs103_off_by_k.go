@@ -18,18 +18,16 @@ func OffByK() *analysis.Detector {
 			{Rules: []string{"RS101", "RS102", "RS104", "RS110", "RS113", "RS114", "RS115", "RS107", "RS108", "RS406", "RS408"}, Share: incident.SameConnection},
 		},
 		Step: incident.StepText{
-			One:   "1 caller got another command's reply",
-			Many:  "%d callers got another command's reply",
-			Shows: incident.ShowsMisread,
+			One: "1 call got another call's reply", Many: "%d calls got another call's reply", Calls: true, Remedy: misreadRemedy,
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s got the answer to an earlier command, on %s",
-					plural(f.Count, "caller", "callers"), plural(f.Connections, "connection", "connections"))
+					plural(f.Count, "call", "calls"), plural(f.Connections, "connection", "connections"))
 			}
 			r.Remedy = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these callers stored "+
-					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", plural(f.Count, "caller", "callers"))
+				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these calls stored "+
+					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", plural(f.Count, "call", "calls"))
 			}
 			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.NVictims == 0 {

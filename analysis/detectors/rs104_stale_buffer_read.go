@@ -17,7 +17,7 @@ func StaleBufferRead() *analysis.Detector {
 		Step: incident.StepText{
 			One:         "1 connection was already behind",
 			Many:        "%d connections were already behind",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true, Remedy: misreadRemedy,
 		},
 		Params: []incident.Param{
 			{Name: "bound", Default: "one round trip, or T/10 without cancellation", Meaning: "two commands closer than this, with no byte between, were not waited for"},
@@ -61,7 +61,7 @@ func staleEvidence(run *analysis.Run, d *desync.Desync) incident.Example {
 		},
 	}
 	if d.Wait.T > 0 {
-		e.Facts = append(e.Facts, fmt.Sprintf("not a read timeout: this client waits %s%s, %.0f times as long", ms(d.Wait.T), waitFrom(d.Wait), float64(d.Wait.T)/float64(max(p.Gap, 1))))
+		e.Facts = append(e.Facts, fmt.Sprintf("not a read timeout: this client waits %s%s, %.0f times as long", nominal(d.Wait.T), waitFrom(d.Wait), float64(d.Wait.T)/float64(max(p.Gap, 1))))
 	}
 	if p.RTT > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("the fastest acknowledgement of the server's kernel took %s", ms(p.RTT)))

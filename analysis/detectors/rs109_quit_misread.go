@@ -18,7 +18,7 @@ func QuitMisread() *analysis.Detector {
 			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 			{Rules: []string{"RS401"}, Share: incident.StalledWait, Otherwise: true},
 		},
-		Step: incident.StepText{One: "1 late reply was read by QUIT (harmless)", Many: "%d late replies were read by QUIT (harmless)"},
+		Step: incident.StepText{One: "1 late reply was read by QUIT", Many: "%d late replies were read by QUIT"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s read the late reply to an earlier command in QUIT's place, and closed", plural(f.Count, "connection", "connections"))

@@ -19,7 +19,7 @@ func HandshakeLeftover() *analysis.Detector {
 		Step: incident.StepText{
 			One:         "1 connection kept replies of its set-up",
 			Many:        "%d connections kept replies of their set-up",
-			Connections: true, Shows: incident.ShowsReuse,
+			Connections: true,
 		},
 		Params: []incident.Param{
 			{Name: "gap", Default: "100ms", Meaning: "silence after the set-up that shows that its replies were given up, where the library may write ahead"},

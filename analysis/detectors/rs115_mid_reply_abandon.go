@@ -16,7 +16,7 @@ func MidReplyAbandon() *analysis.Detector {
 		CausedBy: []incident.Cause{
 			{Rules: []string{"RS210", "RS211"}, Share: incident.SameEnds},
 		},
-		Step: incident.StepText{One: "1 reply was left half read", Many: "%d replies were left half read", Shows: incident.ShowsReuse},
+		Step: incident.StepText{One: "1 reply was left half read", Many: "%d replies were left half read", Remedy: misreadRemedy},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "reply was", "replies were") + " abandoned half-way; the rest is parsed as the next one"

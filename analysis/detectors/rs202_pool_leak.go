@@ -17,7 +17,7 @@ func PoolLeak() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS202", Name: "pool-leak", Severity: incident.High, Since: "0.1.0",
 		Summary: "several pools live on one client that carry no data",
-		Step:    incident.StepText{One: "1 pool was leaked", Many: "pools were leaked"},
+		Step:    incident.StepText{One: "1 pool was leaked", Many: "%d pools were leaked"},
 		Params: []incident.Param{
 			{Name: "cluster_width", Default: "50ms", Meaning: "how far from its rhythm a pool's timer may be; pools made within it count as one"},
 			{Name: "min_periods", Default: "3", Meaning: "periods of the timer that each of three pools must span"},

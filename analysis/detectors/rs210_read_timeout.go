@@ -19,19 +19,19 @@ func ReadTimeout() *analysis.Detector {
 			{Rules: []string{"RS401"}, Share: incident.StalledWait},
 			{Rules: []string{"RS402"}, Share: incident.SameConnection},
 		},
-		Step: incident.StepText{One: "1 read timed out", Many: "%d reads timed out", Shows: incident.ShowsWait},
+		Step: incident.StepText{One: "1 read timed out", Many: "%d reads timed out"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := newWaits(r)
 			groups := incident.Keep(r.Collector, incident.Texts[handled]{
 				Title: func(f *incident.Finding, h *handled) string {
 					after := ""
 					if h.timeout != nil {
-						after = " after " + ms(h.timeout.T)
+						after = " after " + nominal(h.timeout.T)
 					}
 					return fmt.Sprintf("%s timed out%s", plural(f.Count, "read", "reads"), after)
 				},
-				Remedy: timeoutRemedy,
-				Notes:  func(_ *incident.Finding, h *handled) []string { return h.notes() },
+				Remedy: timeoutRemedy, Step: timeoutStep,
+				Notes: func(_ *incident.Finding, h *handled) []string { return h.notes() },
 			})
 			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
@@ -41,6 +41,9 @@ func ReadTimeout() *analysis.Detector {
 					}
 					o := x.occurrence(run)
 					o.Confidence = level
+					if t != nil {
+						o.Timeout = incident.Setting(t.T)
+					}
 					o.Evidence = x.evidence(run, func() string { return timer(t, x.gap) })
 					h := groups.Add(o)
 					if h.timeout == nil {
@@ -105,7 +108,7 @@ func timer(t *client.Timeout, gap time.Duration) string {
 	case t == nil:
 		return "too few waits to measure the timeout; calls of this library end without a reply by a timeout only"
 	case t.Given:
-		return "read timeout as given: " + ms(t.T)
+		return "read timeout as given: " + nominal(t.T)
 	}
 	text := fmt.Sprintf("%s of this client ended at the same length: p5 %s, p50 %s, p75 %s", plural(t.N, "wait", "waits"), ms(t.T), ms(t.P50), ms(t.P75))
 	if t.FromDefault {
@@ -117,18 +120,33 @@ func timer(t *client.Timeout, gap time.Duration) string {
 	return text
 }
 
-// nominal is the setting that a measured timeout comes from: timers are late, never early.
-func nominal(t time.Duration) string {
-	if t >= time.Second {
-		return fmt.Sprintf("%d s", int(t.Seconds()))
+// nominal is the setting that a measured timeout comes from.
+func nominal(t time.Duration) string { return incident.SettingText(incident.Setting(t)) }
+
+// timeoutStep says how many reads timed out, and whether the clients did right.
+func timeoutStep(fs []*incident.Finding, all []*handled, n int) string {
+	text := plural(n, "read", "reads") + " timed out"
+	after := time.Duration(0)
+	for _, f := range fs {
+		after = max(after, f.Timeout)
 	}
-	return fmt.Sprintf("%d ms", t.Round(10*time.Millisecond).Milliseconds())
+	if after > 0 {
+		text += " after " + incident.SettingText(after)
+	}
+	reused := 0
+	for _, h := range all {
+		reused += h.reused
+	}
+	if reused == 0 {
+		return text + ", and each connection was closed, as it should be"
+	}
+	return text + fmt.Sprintf(" (%d connections were used again)", reused)
 }
 
 func timeoutRemedy(f *incident.Finding, h *handled) string {
 	text := fmt.Sprintf("%s timed out", plural(f.Count, "read", "reads"))
 	if h.timeout != nil {
-		text += " after " + ms(h.timeout.T)
+		text += " after " + nominal(h.timeout.T)
 		if h.timeout.Default != "" {
 			text += fmt.Sprintf(" (consistent with the %s default %s)", h.timeout.Default, nominal(h.timeout.T))
 		}

@@ -17,7 +17,7 @@ func CancelledRequest() *analysis.Detector {
 		CausedBy: []incident.Cause{
 			{Rules: []string{"RS401"}, Share: incident.StalledWait},
 		},
-		Step: incident.StepText{One: "1 call was cancelled", Many: "%d calls were cancelled", Shows: incident.ShowsWait},
+		Step: incident.StepText{One: "1 call was cancelled", Many: "%d calls were cancelled"},
 		Params: []incident.Param{
 			{Name: "min_samples", Default: "5", Meaning: "waits that must have been seen"},
 		},

@@ -21,7 +21,7 @@ func ServerStall() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS401", Name: "server-stall", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a server's process stalled: its kernel acknowledged commands, and nobody was answered",
-		Step:    incident.StepText{One: "a server stalled once", Many: "servers stalled %d times", Shows: incident.ShowsStall},
+		Step:    incident.StepText{One: "a server stalled once", Many: "servers stalled %d times"},
 		Params: []incident.Param{
 			{Name: "stall_min", Default: "100ms", Meaning: "shortest silence that counts"},
 		},

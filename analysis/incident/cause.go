@@ -24,7 +24,7 @@ type Cause struct {
 type Share uint8
 
 const (
-	SameConnection Share = iota // a connection, on which the cause began before the effect ended
+	SameConnection Share = iota // a connection, on which the cause began no later than the effect
 	SameEnds                    // client and server
 	SameServer
 	SameClient
@@ -100,18 +100,18 @@ func sameServer(a, b *Finding) bool {
 	return !a.Server.IsValid() || !b.Server.IsValid() || a.Server == b.Server
 }
 
-// followsOn reports whether there is a connection on which the cause occurred, and the effect then or later.
+// followsOn reports whether there is a connection on which the cause occurred first, and the effect then or later.
 func (g *FindingGroup) followsOn(cause *FindingGroup) bool {
 	if len(g.conns) <= len(cause.conns) {
 		for id, e := range g.conns {
-			if c, ok := cause.conns[id]; ok && c.first <= e.last {
+			if c, ok := cause.conns[id]; ok && c.first <= e.first {
 				return true
 			}
 		}
 		return false
 	}
 	for id, c := range cause.conns {
-		if e, ok := g.conns[id]; ok && c.first <= e.last {
+		if e, ok := g.conns[id]; ok && c.first <= e.first {
 			return true
 		}
 	}

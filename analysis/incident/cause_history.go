@@ -3,6 +3,7 @@ package incident
 import (
 	"net/netip"
 
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -10,15 +11,17 @@ import (
 type causeHistory struct {
 	waits    []Wait
 	outcomes []Outcome
+	open     map[int64]bool // connections that were open when the run ended
 }
 
-// Wait is a caller's wait that ended without a reply.
+// Wait is a call's wait that ended without a reply.
 type Wait struct {
 	Conn     int64
 	Client   netip.Addr
 	Server   netip.AddrPort
 	From, To capture.Time
-	Frame    int64 // of the command
+	Index    int   // of the command
+	Frame    int64 // of the command; 0: it is not known
 	Command  string
 }
 
@@ -26,15 +29,23 @@ type Wait struct {
 type Outcome struct {
 	Conn           int64
 	Client, Server netip.AddrPort
-	Rule           string // that reports its first abandoned command
-	Late           bool   // the reply to that command had come when the next one was written
-	Abandoned      Wait
-	Next           string // the command written after it
+	File           string
+	Abandoned      Wait     // the first command that was given up; of one that was behind already, the first that shows it
+	Late           bool     // the reply to that command had come when the next one was written
+	Signs          []string // of a connection that was behind before: what else speaks for it
+	Before         bool     // the connection was behind when the capture reached it: nothing that it did is the cause
+	Next           string   // the command written after it
+	NextIndex      int
 	Reused         capture.Time
 	ReusedFrame    int64
-	Misread        string // the first caller that got another command's reply, in words; empty: none did
-	MisreadTime    capture.Time
-	MisreadFrame   int64
+	ReplyTime      capture.Time // of the reply to the abandoned command
+	ReplyFrame     int64        // 0: none was seen
+	Victims        []pairing.Victim
+	Misreads       int // calls that got another call's reply; Victims has the first, and the last
+	End            string
+	EndTime        capture.Time
+	EndFrame       int64
+	Open           bool // when the run ended
 }
 
 // StallSpan is a time in which a server answered nobody.
@@ -82,3 +93,17 @@ func (h *causeHistory) waitsInStalls(find StallBehind) (stalled stalledWaits) {
 	}
 	return stalled
 }
+
+// StillOpen takes a connection that was open when the run ended.
+func (g *Register) StillOpen(conn int64) {
+	h := &g.history
+	if h.open == nil {
+		h.open = map[int64]bool{}
+	}
+	if g.bounds.open.Admits(len(h.open)) {
+		h.open[conn] = true
+	}
+}
+
+// isOpen reports whether a connection was. A nil register knows of none.
+func (g *Register) isOpen(conn int64) bool { return g != nil && g.history.open[conn] }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -63,11 +64,18 @@ type Finding struct {
 	Remedy      string
 	// Causes are the fingerprints of the findings that led to this one.
 	Causes []string
+	Part
 	// More is not 0 for the row that stands for what a rule found beyond its bound of findings: how many further clients
 	// it is about, or servers. At most as many as are there.
 	More int
 	// Early says that the run goes on (Options.Live): the finding stands, its numbers may grow.
 	Early bool
+}
+
+// Part is what a finding is to its incident.
+type Part struct {
+	Incident int           // its number; of what led to several, the worst; 0: none, it is about the capture itself
+	Timeout  time.Duration // the read timeout that clients gave up after, as it is set; 0: not known
 }
 
 // Tally is a count with its label.

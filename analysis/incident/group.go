@@ -24,8 +24,11 @@ type FindingGroup struct {
 	live     liveGroup
 }
 
-// span is from the first occurrence to the last.
-type span struct{ first, last capture.Time }
+// span is the occurrences on one connection: from the first to the last, and how many calls got another call's reply.
+type span struct {
+	first, last capture.Time
+	calls       int
+}
 
 // ranked is an example with what it needs to keep its place.
 type ranked struct {
@@ -51,12 +54,17 @@ func (g *FindingGroup) count(reg *Register, o *Occurrence, now *contribution) {
 	f.Weakened = f.Weakened || o.Weakened
 	f.Library, f.Policy = cmp.Or(o.Library, f.Library), cmp.Or(o.Policy, f.Policy)
 	if o.Conn > 0 {
+		calls := 0
+		for _, n := range o.Victims {
+			calls += n
+		}
 		if at, known := g.conns[o.Conn]; known {
-			g.conns[o.Conn] = span{min(at.first, o.Time), max(at.last, o.Time, o.Last)}
+			g.conns[o.Conn] = span{min(at.first, o.Time), max(at.last, o.Time, o.Last), at.calls + calls}
 		} else if b.conns.Admits(len(g.conns)) {
-			g.conns[o.Conn] = span{o.Time, max(o.Time, o.Last)}
+			g.conns[o.Conn] = span{o.Time, max(o.Time, o.Last), calls}
 		}
 	}
+	f.Timeout = cmp.Or(f.Timeout, o.Timeout)
 	if now == nil {
 		now = &contribution{}
 	}
@@ -123,6 +131,9 @@ func (g *FindingGroup) finding() Finding {
 	}
 	return f
 }
+
+// Tallies puts counts by label in order, the most first.
+func Tallies(m map[string]int) []Tally { return tallies(m) }
 
 func tallies(m map[string]int) []Tally {
 	t := make([]Tally, 0, len(m))

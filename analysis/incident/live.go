@@ -41,7 +41,7 @@ func (g *FindingGroup) replace(reg *Register, o *Occurrence) *contribution {
 	}
 	now := g.live.open[o.Conn]
 	if now != nil && now.serial != r.serial {
-		g.takeBack(now)
+		g.takeBack(o.Conn, now)
 		delete(g.live.open, o.Conn)
 		now = nil
 	}
@@ -58,9 +58,15 @@ func (g *FindingGroup) replace(reg *Register, o *Occurrence) *contribution {
 	return now
 }
 
-// takeBack removes what one report has added: its counts and examples.
-func (g *FindingGroup) takeBack(was *contribution) {
+// takeBack removes what one report of a connection has added: its counts and examples.
+func (g *FindingGroup) takeBack(conn int64, was *contribution) {
 	g.f.Count -= was.count
+	if at, known := g.conns[conn]; known {
+		for _, n := range was.victims {
+			at.calls -= n
+		}
+		g.conns[conn] = at
+	}
 	subtract(g.victims, was.victims)
 	subtract(g.commands, was.commands)
 	g.examples = slices.DeleteFunc(g.examples, func(e ranked) bool { return e.serial == was.serial })

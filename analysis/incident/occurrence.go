@@ -2,6 +2,7 @@ package incident
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -24,6 +25,7 @@ type Occurrence struct {
 	Victims    map[string]int // by what they saw
 	Commands   map[string]int // by command
 	Notes      []string
+	Timeout    time.Duration // the read timeout that the client gave up after; 0: not known
 	// AnyServer joins all servers of the client in one finding, AnyClient all clients.
 	AnyServer, AnyClient bool
 	// Subject makes findings of one rule and group distinct: a slot, a node. It enters the fingerprint.

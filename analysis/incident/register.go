@@ -46,7 +46,7 @@ type reporting struct {
 
 // registerBounds are the limits of what a register keeps.
 type registerBounds struct {
-	findings, further, conns, notes, labels, waits, outcomes *bound.Bound
+	findings, further, conns, notes, labels, waits, outcomes, open *bound.Bound
 }
 
 func boundsOfRegister(set *bound.Set) registerBounds {
@@ -58,6 +58,7 @@ func boundsOfRegister(set *bound.Set) registerBounds {
 		labels:   set.New(bound.Bound{Name: "command names of one finding", Limit: 1 << 10, Hides: "which further commands are concerned: they are counted as " + otherLabels}),
 		waits:    set.New(bound.Bound{Name: "waits remembered for causes", Limit: 1 << 14, Hides: "which further findings follow from a stall"}),
 		outcomes: set.New(bound.Bound{Name: "desynchronised connections remembered for causes", Limit: 1 << 12, Hides: "further connections to show an incident on"}),
+		open:     set.New(bound.Bound{Name: "open connections remembered for incidents", Limit: 1 << 16, Hides: "how many connections of an incident are still open"}),
 	}
 }
 

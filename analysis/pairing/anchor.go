@@ -301,7 +301,11 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		k := &h.replies[i]
 		if i+min(shift, 0) < 0 || s.Pending.Len() == 0 {
 			s.unanchoredReplies++
-			reportOdd(s, UnanchoredSeen, &k.reply, &k.info)
+			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
+			if sure {
+				o.Before = s.nextIndex()
+			}
+			reportOddity(s, o)
 			continue
 		}
 		ex := s.Pending.Pop()
@@ -312,6 +316,14 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		s.serve(ex, &k.reply, &k.info)
 		s.Shared.Release(ex)
 	}
+}
+
+// nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.
+func (s *Session) nextIndex() int {
+	if s.Pending.Len() > 0 {
+		return s.Pending.Front().Index
+	}
+	return s.CommandCount + 1
 }
 
 // anchorAtRefusal ends the doubt where the server reports a protocol error of the client: it has answered all commands

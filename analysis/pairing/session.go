@@ -41,6 +41,7 @@ type Identity struct {
 	End    reassembly.End
 	First  capture.Time
 	Last   capture.Time
+	File   int32 // which has the first packet
 	RoleBy Basis
 	Kind   Kind
 	Lost   [2]int64 // bytes never captured: what the client sent, what the server sent
@@ -157,6 +158,7 @@ func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
 	log.Clear()
 	*s = Session{Shared: shared, Sink: sink}
 	s.Conn, s.ID, s.Start, s.First = c, c.ID, c.Start, c.First
+	s.File = c.File
 	s.Pending, s.Log = pending, log
 	s.Block.calls = calls[:0]
 	s.AckSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}

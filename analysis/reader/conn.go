@@ -139,7 +139,7 @@ func (c *Conn) goOn(cmd *Command) {
 		c.r.relieve()
 	case n >= c.again && !c.doubt:
 		c.again = min(2*n, n+maxQuiet)
-		if c.pop.pace.usual == 0 && n < maxUnlearned || c.midstream && c.latest < fromBefore {
+		if c.pop.pace.usual == 0 && n < maxUnlearned || c.midstream && c.latest < keptFromStart {
 			return
 		}
 		if c.pop.settleQuiet(c.r, c) {
@@ -199,6 +199,13 @@ func (c *Conn) Answered(r *Reply) {
 func (c *Conn) LeftOut(index int32) {
 	if i := index - 1 - c.base; i >= 0 && int(i) < len(c.commands) {
 		c.commands[i].flags |= LeftOut
+	}
+}
+
+// Drains tells that the caller of a command throws away every reply before its own.
+func (c *Conn) Drains(index int32) {
+	if i := index - 1 - c.base; i >= 0 && int(i) < len(c.commands) {
+		c.commands[i].flags |= Drains
 	}
 }
 

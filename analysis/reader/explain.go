@@ -65,10 +65,10 @@ func (p *pass) explain(from int32, h *state, i int, st *step) {
 // start is where the reader of a step begins.
 func (v *view) start(h *state, st *step) int32 {
 	s := h.read
-	switch h.kind {
-	case client.Discards:
+	switch {
+	case h.kind == client.Discards, st.drains:
 		return st.own
-	case client.Forgets: // what came while nobody waited is dropped
+	case h.kind == client.Forgets: // what came while nobody waited is dropped
 		for s < st.own && (s < 0 || v.at[s] < st.t && v.end[s] <= st.ack) {
 			s++
 		}
@@ -104,6 +104,7 @@ func (p *pass) completed(from int32, h *state, i int, st *step, s int32, par *cl
 		if found {
 			lk *= checkedThen(st)
 		}
+	case st.guessed:
 	case found && !p.o.Without.Has(TermChecks):
 		lk *= checkedThen(st) * wroteAgain(p, par, st, max(have, st.t), x)
 	case st.what == nextWrite:
@@ -168,7 +169,9 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 			act = seen * checkedThen(st)
 		}
 		var w float64
-		if st.what == nextNothing {
+		if st.guessed && st.what != nextNothing {
+			w = pat.Idle(lo, hi, par.Turn)
+		} else if st.what == nextNothing {
 			w = pat.Idle(lo, hi, par.Turn)
 			if !there && m == st.n-1 || !there && !(int(s+m) < len(v.at) && v.moment(s+m) <= st.next) {
 				w++

@@ -66,6 +66,52 @@ func (c *Conn) lostAtEnd(next int, end int64) int {
 	return 0
 }
 
+// afterLost reports whether a command begins a write before which bytes of the client were lost.
+func (c *Conn) afterLost(command int32) bool {
+	w, found := slices.BinarySearchFunc(c.writes, command, func(w writeRecord, k int32) int { return int(w.index - k) })
+	return found && w > 0 && c.writes[w].start > c.writes[w-1].end
+}
+
+// lostWrites adds steps for the writes that were lost before s, as the replies to them show.
+func (v *view) lostWrites(s *step) {
+	if len(v.steps) == 0 {
+		return
+	}
+	for i, command := range v.command {
+		if command != -s.index {
+			continue
+		}
+		before := &v.steps[len(v.steps)-1]
+		if before.index == 0 && before.own+before.n == int32(i) && v.at[i]-v.at[before.own] < v.floor {
+			before.n++
+			continue
+		}
+		t := max(before.t, min(v.at[i]-v.usual, s.first))
+		v.steps = append(v.steps, step{first: t, t: t, ack: unseen, own: int32(i), n: 1, guessed: true})
+	}
+}
+
+// usual is how long the replies of a connection usually take, s, or those of its population.
+func (c *Conn) usual() float64 {
+	var x []float64
+	for i := range c.writes {
+		w := &c.writes[i]
+		for k := max(0, w.index-1-c.base); k < min(w.index-1-c.base+w.n, int32(len(c.commands))); k++ {
+			if at := c.commands[k].reply; at >= 0 && len(x) < maxGateWaits {
+				x = append(x, max(0, c.replies[at].time.Sub(w.last).Seconds()+c.who.far))
+			}
+		}
+	}
+	if len(x) > 0 {
+		slices.Sort(x)
+		return x[len(x)/2]
+	}
+	if c.pop != nil {
+		return c.pop.pace.usual
+	}
+	return 0
+}
+
 // unsure reports whether the pairing of a command of a write is not certain.
 func (c *Conn) unsure(w *writeRecord) bool {
 	for k := w.index - 1 - c.base; k < w.index-1-c.base+w.n; k++ {

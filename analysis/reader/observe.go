@@ -33,12 +33,15 @@ const (
 	Unsure                             // its pairing with a reply is not certain, until a reply that is certain comes
 	Resent                             // may be a retransmission: Ack may be too new
 	LeftOut                            // the server sent no reply, though one was due; told by Conn.LeftOut
+	Drains                             // its caller throws away every reply before its own; told by Conn.Drains
 	isSettled                          // of a write: its caller read its own reply
 )
 
 // Reply is one reply of the server's stream.
 type Reply struct {
-	Index int32 // the command that it serves; 0: none asked for it
+	// Index is the command that it serves; 0: none asked for it; below 0: one that was never captured, written before the
+	// command -Index.
+	Index int32
 	// Unsure says that Index is not certain. A reply that is certain makes those to all commands before it certain too.
 	Unsure bool
 	Time   capture.Time // last byte, at the tap

@@ -19,8 +19,8 @@ const roomForLevel = maxKept / 4
 // maxUnlearned is how many writes of a connection are kept until the usual time of its population is known.
 const maxUnlearned = 16
 
-// fromBefore is how many commands of a connection that began before the capture are kept: it may be behind.
-const fromBefore = 64
+// keptFromStart is how many commands of a connection that began before the capture are kept: it may be behind.
+const keptFromStart = 64
 
 // nextSign is what came after a write.
 type nextSign struct {
@@ -37,7 +37,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	switch {
 	case q == nil || c.clear != len(c.writes)-1 || c.start != nil && !c.level:
 		return false
-	case w.flags&(AfterLoss|Unsure|Resent) != 0 || c.midstream && c.latest < fromBefore:
+	case w.flags&(AfterLoss|Unsure|Resent) != 0 || c.midstream && c.latest < keptFromStart:
 		return false
 	}
 	n, ok := c.inTurn()

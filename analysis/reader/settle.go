@@ -54,13 +54,19 @@ func (q *population) quiet(v *view) bool {
 	if q.low == 0 {
 		limit = inf
 	}
+	for _, cmd := range v.c.commands {
+		if cmd.flags&(Awaited|LeftOut) == Awaited|LeftOut {
+			v.c.doubt = true
+			return false
+		}
+	}
 	p, sizes := q.paceOf(v), q.sizes
 	for i := range v.steps {
 		s := &v.steps[i]
 		switch {
 		case s.n == 0 || s.blocking:
 			continue
-		case s.uncertain || s.nextLoss || v.vague[s.own] || v.vague[s.own+s.n-1]:
+		case s.uncertain || s.nextLoss || s.guessed || v.vague[s.own] || v.vague[s.own+s.n-1]:
 			v.c.doubt = true
 			return false
 		case !s.have:

@@ -84,6 +84,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 		}
 		out.Rows = append(out.Rows, row)
 	}
+	out.Rows = inTurnOf(c.v, out.Rows)
 	out.Habits = habits(q)
 	out.Facts = c.facts(read, q.gate.usual)
 	r.judged(&out)
@@ -95,6 +96,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole float64) {
 	v := c.v
 	own := v.own[i]
+	list = fromBefore(list)
 	best, sum, unread := -1, 0.0, 0.0
 	for j := range list {
 		sum += list[j].w
@@ -125,7 +127,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	switch {
 	case b.reply < 0:
 		row.Got = Before
-	case v.command[b.reply] == 0:
+	case v.command[b.reply] <= 0:
 		row.Got = Extra
 	default:
 		row.Reply = v.command[b.reply]
@@ -140,6 +142,23 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain
 	}
+}
+
+// fromBefore joins the replies from before the capture into one: which of them it was nobody can tell.
+func fromBefore(list []candidate) []candidate {
+	first, kept := -1, list[:0]
+	for _, x := range list {
+		if x.reply >= 0 || x.reply == unexplained {
+			kept = append(kept, x)
+		} else if first < 0 {
+			first = len(kept)
+			kept = append(kept, x)
+		} else {
+			kept[first].w += x.w
+			kept[first].unread += x.unread
+		}
+	}
+	return kept
 }
 
 // leaves is the chance that the connection's reader is of a kind that hands replies to later callers.

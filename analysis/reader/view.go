@@ -28,7 +28,7 @@ type view struct {
 	hash    []uint32
 	quiet   []float32
 	crowd   []uint16
-	command []int32 // that it serves; 0: none
+	command []int32 // that it serves, as Reply.Index
 	steps   []step
 	own     []int32 // by command: place of its own reply; -1: none is due, or none was sent
 	far     bool    // the tap is not at the client: what a segment holds may have left earlier, and been lost once
@@ -38,6 +38,8 @@ type view struct {
 	held    int32   // first command of the last write, which is held back; 0: none is
 	left    int32   // then: replies from here on are not of the steps
 	vague   []bool  // by reply: it is not certain which command it serves
+	guessed []bool  // … when it was delivered was not seen
+	usual   float64 // time to a reply, s
 }
 
 // step is one write and what followed.
@@ -53,10 +55,12 @@ type step struct {
 	farewell  bool // it is a QUIT
 	quitNext  bool // the next one is
 	setup     bool
+	drains    bool // its caller throws away every reply before its own
 	blocking  bool
 	settled   bool // it is counted already
 	uncertain bool // bytes were lost around here
 	nextLoss  bool
+	guessed   bool // when it was written, or the next one, was not seen
 	flat      bool // the next write carries the same ACK number and directly follows
 	have      bool // its own last reply was delivered before the next sign of life
 	wait      float64
@@ -110,10 +114,19 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 			}
 		}
 	}
-	end := max(c.received(), c.seen)
+	end := c.received()
+	if c.seen > 0 {
+		end = max(end, c.seen)
+	}
 	for _, i := range order {
 		r := &c.replies[i]
 		end = max(end, r.end)
+		if r.index < 0 {
+			if !c.afterLost(-r.index) {
+				continue
+			}
+			lost(int(min(-r.index-1-c.base, int32(tail))))
+		}
 		if at := int(r.index - 1 - c.base); r.index > 0 && at >= 0 && at < len(v.own) {
 			lost(at)
 			v.own[at] = int32(len(v.at))
@@ -130,6 +143,9 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	tail = max(tail, next, c.lostAtEnd(next, end))
 	lost(tail)
 	v.uncertain()
+	if slices.Contains(v.guessed, true) || slices.ContainsFunc(v.command, func(k int32) bool { return k < 0 }) {
+		v.usual = c.usual()
+	}
 	v.interpolate(sec)
 	for i := tail; i < len(c.commands); i++ {
 		if cmd := &c.commands[i]; v.own[i] < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
@@ -163,10 +179,11 @@ func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
 	v.quiet = append(v.quiet, r.quiet)
 	v.crowd = append(v.crowd, r.crowd)
 	v.vague = append(v.vague, r.unsure)
+	v.guessed = append(v.guessed, math.IsNaN(at))
 }
 
-// interpolate gives lost replies a moment: not after the next reply that was captured, nor after a write that
-// acknowledges more than the one before them.
+// interpolate gives lost replies a moment: the usual time after their command, but not after the next reply that was
+// captured, nor after a write that acknowledges more than the one before them.
 func (v *view) interpolate(sec func(capture.Time) float64) {
 	next := math.Inf(1)
 	for i := len(v.at) - 1; i >= 0; i-- {
@@ -197,9 +214,24 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 			}
 		}
 		before = v.end[i]
+		if v.guessed[i] {
+			v.at[i] = min(v.at[i], v.written(v.command[i], sec)+v.usual)
+		}
 		v.at[i] = max(v.at[i], prev)
 		prev = v.at[i]
 	}
+}
+
+// written is when the write of a kept command ended.
+func (v *view) written(command int32, sec func(capture.Time) float64) float64 {
+	w, found := slices.BinarySearchFunc(v.c.writes, command, func(w writeRecord, k int32) int { return int(w.index - k) })
+	if !found {
+		w--
+	}
+	if w < 0 {
+		return math.Inf(1)
+	}
+	return sec(v.c.writes[w].last)
 }
 
 func (v *view) write(sec func(capture.Time) float64, shortest float64) {
@@ -207,7 +239,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 	for i := range c.writes {
 		w := &c.writes[i]
 		s := step{first: sec(w.first), t: sec(w.last), ack: w.ack, index: w.index, setup: w.flags&SetUp != 0, farewell: w.flags&Farewell != 0,
-			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: i > 0 && w.start > c.writes[i-1].end || c.unsure(w), own: -1}
+			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: c.unsure(w), own: -1}
 		if s.ack < 0 {
 			s.ack = unseen
 		}
@@ -219,6 +251,11 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			continue
 		}
 		v.take(&s, w)
+		if c.afterLost(w.index) {
+			n := len(v.steps)
+			v.lostWrites(&s)
+			s.uncertain = s.uncertain || len(v.steps) == n
+		}
 		v.steps = append(v.steps, s)
 	}
 	for i := range v.steps {
@@ -227,6 +264,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			n := &v.steps[i+1]
 			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain
 			s.flat = n.ack == s.ack && s.ack != unseen && !n.uncertain
+			s.guessed = s.guessed || n.index == 0
 			continue
 		}
 		e := &c.ending
@@ -266,6 +304,7 @@ func (v *view) take(s *step, w *writeRecord) {
 				s.own = p
 			}
 			s.n = p - s.own + 1
+			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
 		}
 	}
 }
@@ -284,6 +323,9 @@ func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 			continue
 		}
 		if !s.have {
+			if s.guessed {
+				return nil
+			}
 			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
 				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Step: int32(i)}
 			}
@@ -309,7 +351,7 @@ func (v *view) count(c *client.Counts, floor float64) {
 }
 
 func (v *view) countStep(c *client.Counts, s *step) {
-	if s.settled {
+	if s.settled || s.guessed || v.guessed[s.own+s.n-1] {
 		return
 	}
 	if !s.blocking && s.wait > 0x1p-16 {

@@ -30,14 +30,15 @@ func newAnalyzeCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "analyze FILE... | DIR | -",
 		Short: "Find desyncs, leaks and faults in captures",
-		Long: `Analyze reads capture files and prints what is wrong with the Redis traffic in them: ranked findings with
-evidence. Several files are one capture in time order, as 'tcpdump -C' leaves them, unless --separate is given.
+		Long: `Analyze reads capture files and prints what is wrong with the Redis traffic in them: ranked findings
+with evidence. Several files are one capture in time order, as 'tcpdump -C' leaves them, unless
+--separate is given.
 
-Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not read whole; 3 usage; 4 internal error.`,
+Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not read whole; 3 usage;
+4 internal error.`,
 		Example: `  respsniff analyze redis.pcap
   tcpdump -i any -s 0 -U -w - port 6379 | respsniff analyze -
   respsniff analyze ring/ -o text -o json=report.json --fail-on critical`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -50,18 +51,20 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 			if err != nil {
 				return err
 			}
-			if err := o.output.write(a, doc, o.verdict.fails); err != nil {
+			if err := o.output.write(a, doc, o.verdict.gate()); err != nil {
 				return err
 			}
 			return o.verdict.exit(doc)
 		},
 	}
+	takesFiles(cmd)
+	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
 	o.input.add(cmd)
 	o.filter.add(cmd, true)
 	o.output.add(cmd, report.Formats)
+	o.output.shown.add(cmd)
 	o.verdict.add(cmd)
 	o.baseline.add(cmd)
-	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
 	return cmd
 }
 
@@ -93,14 +96,21 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if o.keepConns {
 		p.run.KeepConns()
 	}
+	filter := o.filter // of this capture: times of day are of its first day
+	matched := matcher{filter: &filter}
+	if filter.ChoosesCommands() {
+		watchers = append(watchers, matched.see)
+	}
+
 	if len(watchers) == 0 {
 		p.run.ForRules()
 	}
-	filter := o.filter // of this capture: times of day are of its first day
-
 	packets := p.progress.Batches(ctx, p.source)
 	segments := p.assembler.Batched(packets)
-	events := filter.Events(p.tally.Events(p.run.Events(segments)))
+	if filter.ChoosesConnections() {
+		p.tally.OnlyChosen()
+	}
+	events := p.tally.Events(filter.Events(p.run.Events(segments)))
 	var kept []incident.Finding
 	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
@@ -111,6 +121,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 
 	doc := p.document()
 	doc.Findings = kept
+	doc.Summary.Unmatched = filter.ChoosesCommands() && !matched.any
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
 	}
@@ -198,7 +209,7 @@ func (o *analyzeOptions) each(ctx context.Context, a *app, names []string) error
 		}
 		doc, err := o.analyze(ctx, a, []string{name})
 		if err == nil {
-			if err = o.output.write(a, doc, o.verdict.fails); err != nil {
+			if err = o.output.write(a, doc, o.verdict.gate()); err != nil {
 				return err
 			}
 			err = o.verdict.exit(doc)

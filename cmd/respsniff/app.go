@@ -41,10 +41,12 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Find Redis clients that read another command's reply, in packet captures",
 		Long: `respsniff reads captures of Redis traffic and says which replies were read by the wrong caller,
 which client and which connection did it, and why. Begin with: respsniff analyze FILE`,
-		Version:           versionLine(),
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{},
+		Version:       versionLine(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault // captures, beside the commands
+		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.settings(cmd); err != nil {
 				return &exitError{exitUsage, err}
@@ -54,30 +56,42 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &exitError{exitUsage, suggestFlag(cmd, err)} })
 	a.memory = defaultMemory
 	f := root.PersistentFlags()
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no warnings on stderr")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more on stderr: what was decided about each input")
 	f.StringVar(&a.config, "config", "", "`FILE` of settings, keys as the flags (default: respsniff/config.yaml in the user's config directory); the environment, such as RESPSNIFF_FAIL_ON, comes before it")
 	f.Var(&a.memory, "memory-limit", "limit for memory, e.g. 512MiB: what is kept scales with it, and what is given up is reported")
-	root.AddCommand(
+	underIn(f, headGeneral)
+	root.AddGroup(commandGroups...)
+	root.AddCommand(grouped(groupCapture,
 		newAnalyzeCommand(a),
 		newLiveCommand(a),
-		newInterfacesCommand(a),
 		newPairsCommand(a),
 		newConnsCommand(a),
-		newExplainCommand(a),
-		newDumpCommand(a),
-		newGenerateCommand(a),
-		newCutCommand(a),
 		newStatsCommand(a),
+		newCutCommand(a),
+		newDumpCommand(a),
+	)...)
+	root.AddCommand(grouped(groupSaved,
 		newVerifyCommand(a),
 		newDiffCommand(a),
 		newRenderCommand(a),
+		newGenerateCommand(a),
+	)...)
+	root.AddCommand(grouped(groupLearn,
+		newExplainCommand(a),
+		newInterfacesCommand(a),
 		newVersionCommand(a),
-		newManCommand(),
-	)
+	)...)
+	root.SetHelpCommand(newHelpCommand())
+	root.SetHelpCommandGroupID(groupLearn)
+	root.SetCompletionCommandGroupID(groupLearn)
+	root.AddCommand(newManCommand(), newParametersTopic())
+	root.SetGlobalNormalizationFunc(byRuleName)
+	root.SetUsageFunc(func(c *cobra.Command) error { return usageOf(c, columns(a.stdout)) })
 	for _, c := range root.Commands() {
 		classify(c)
 	}

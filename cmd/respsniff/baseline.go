@@ -32,6 +32,7 @@ func (b *baselineFlags) add(cmd *cobra.Command) {
 	f.StringVar(&b.reason, "baseline-reason", "known when this baseline was written", "`REASON` of new entries")
 	f.StringVar(&b.owner, "baseline-owner", "", "`OWNER` of new entries (default: the user)")
 	f.StringVar(&b.until, "baseline-until", "", "`YYYY-MM-DD`, last day of new entries (default: in 90 days)")
+	under(cmd, headBaseline)
 }
 
 func (b *baselineFlags) check(force bool) error {

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
@@ -61,10 +62,10 @@ func TestAnalyzeExitFollowsFindings(t *testing.T) {
 	if r := runApp(t, nil, "", "analyze", "--rule", "RS3", bad); r.code != exitClean {
 		t.Errorf("--rule RS3: exit code %d\n%s", r.code, r.out)
 	}
-	if r := runApp(t, nil, "", "analyze", "--client", "10.9.9.9", bad); r.code != exitClean {
+	if r := runApp(t, nil, "", "analyze", "--client", "10.9.9.9", bad); r.code != exitIncomplete || !strings.Contains(r.out, "NOTHING MATCHED") {
 		t.Errorf("another client: exit code %d\n%s", r.code, r.out)
 	}
-	if r := runApp(t, nil, "", "analyze", "--separate", good, bad); r.code != exitFindings || strings.Count(r.out, "What this tool cannot see") != 2 {
+	if r := runApp(t, nil, "", "analyze", "--separate", good, bad); r.code != exitFindings || strings.Count(r.out, "\nUnseen ") != 2 {
 		t.Errorf("--separate: exit code %d\n%s", r.code, r.out)
 	}
 	if r := runApp(t, nil, "", "analyze", "--separate", good, "/no/such.pcap"); r.code != exitIncomplete {
@@ -79,7 +80,7 @@ func TestAnalyzeExitFollowsFindings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := runApp(t, nil, "", "analyze", "--separate", folder); r.code != exitFindings || strings.Count(r.out, "What this tool cannot see") != 2 {
+	if r := runApp(t, nil, "", "analyze", "--separate", folder); r.code != exitFindings || strings.Count(r.out, "\nUnseen ") != 2 {
 		t.Errorf("--separate with a folder: exit code %d\n%s", r.code, r.out)
 	}
 	if r := runApp(t, nil, "", "analyze", "--separate", bad, "/no/such.pcap"); r.code != exitFindings {
@@ -317,6 +318,43 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffByRules: filters choose on both sides, of a saved run too, and --mask hides what a title names.
+func TestDiffByRules(t *testing.T) {
+	small := testcap.Path(t, "01a_small.pcap")
+	saved := filepath.Join(t.TempDir(), "before.json")
+	runApp(t, nil, "", "analyze", small, "-o", "json="+saved)
+	for _, before := range []string{small, saved} {
+		r := runApp(t, nil, "", "diff", before, small, "--rule", "RS401", "--rule", "off-by-k")
+		out := strings.Join(strings.Fields(r.out), " ")
+		if r.code != exitClean || !strings.Contains(out, "0 findings gone, 0 new, 0 changed") || strings.Count(out, "Left out by --rule RS401, --rule off-by-k: ") != 2 {
+			t.Errorf("%s: exit code %d: %s%s", before, r.code, r.out, r.errout)
+		}
+		good := generated(t, healthy)
+		for _, format := range []string{"text", "json"} {
+			if r := runApp(t, nil, "", "diff", before, good, "-o", format, "--mask", "addresses"); r.code != exitClean || strings.Contains(r.out, "198.18.") || !strings.Contains(r.out, "RS401") {
+				t.Errorf("%s as %s: exit code %d: %.900s%s", before, format, r.code, r.out, r.errout)
+			}
+		}
+	}
+	if r := runApp(t, nil, "", "diff", saved, small, "--client", "198.18.0.2"); r.code != exitUsage || !strings.Contains(r.errout, "saved run") {
+		t.Errorf("connections of a saved run: exit code %d: %s", r.code, r.errout)
+	}
+}
+
+func TestVerifyIsMasked(t *testing.T) {
+	text, err := os.ReadFile(testcap.Path(t, "01a_small.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	capture := temp(t, "x.pcap", string(text))
+	if err := writeFile(gate.ExpectationPath(capture), "want: []\nforbid: [server-stall]\n"); err != nil {
+		t.Fatal(err)
+	}
+	if r := runApp(t, nil, "", "verify", capture, "--mask", "addresses"); r.code != exitFindings || strings.Contains(r.out, "198.18.") || !strings.Contains(r.out, "RS401") {
+		t.Errorf("exit code %d: %s%s", r.code, r.out, r.errout)
+	}
+}
+
 func TestStats(t *testing.T) {
 	r := runApp(t, nil, "", "stats", "-o", "json", generated(t, healthy))
 	var doc struct {
@@ -330,8 +368,11 @@ func TestStats(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || !doc.Complete || doc.All.Count != 20 || len(doc.Commands) != 1 || doc.Commands[0].Name != "GET" {
 		t.Errorf("%v\n%s%s", err, r.out, r.errout)
 	}
-	if r := runApp(t, nil, "", "stats", generated(t, healthy)); !strings.Contains(r.out, "HOTTEST KEYS") {
-		t.Error(r.out)
+	r = runApp(t, nil, "", "stats", generated(t, healthy))
+	for _, want := range []string{"HOTTEST KEYS", "SLOWEST", "commands/s", "conn 1      frame "} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q:\n%s", want, r.out)
+		}
 	}
 }
 

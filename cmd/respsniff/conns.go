@@ -12,21 +12,33 @@ import (
 
 func newConnsCommand(a *app) *cobra.Command {
 	var o rowOptions
+	var dirty bool
 	cmd := &cobra.Command{
 		Use:   "conns FILE... | DIR | -",
 		Short: "Print one row a connection: times, commands, policy, library, read timeout, end, findings",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Conns prints one row a connection, in order of their first packets. ENDS is how it came into view
+and how it ended. POLICY is how its client uses it; T is the client's read timeout; DIRTY means that
+it was used again with an unread reply, and behind how many replies its callers were behind at most.
+The rules at the end of a row found something on it.`,
+		Example: `  respsniff conns redis.pcap
+  respsniff conns --dirty --rule off-by-k redis.pcap
+  respsniff conns -o ndjson redis.pcap | jq 'select(.behind > 0).flow'`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return o.rows(cmd.Context(), a, names, "connections", connRows)
+			return o.rows(cmd.Context(), a, names, "connections", func(ctx context.Context, p *pipeline, f *filterFlags, out *rowSink) error {
+				return connRows(ctx, p, f, dirty, out)
+			})
 		},
 	}
+	takesFiles(cmd)
 	o.add(cmd)
 	o.filter.addRule(cmd)
+	cmd.Flags().BoolVar(&dirty, "dirty", false, "only connections that were used again with an unread reply")
+	under(cmd, headFilters)
 	return cmd
 }
 
 // connRows runs the detectors too, because a row names the findings of its connection.
-func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
+func connRows(ctx context.Context, p *pipeline, f *filterFlags, dirty bool, out *rowSink) error {
 	p.run.KeepConns()
 	with := map[int64]bool{} // connections with a command that --cmd and --key choose
 	note := func(event pairing.Event) {
@@ -52,10 +64,10 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		if !f.Connection(c.ID, c.Client, c.Server) || !f.Overlaps(c.First, c.Last) || notes != nil && !with[c.ID] {
 			continue
 		}
-		if len(f.Rules) > 0 && !slices.ContainsFunc(c.Findings, f.Rule) {
+		if dirty && !c.Dirty || len(f.Rules) > 0 && !slices.ContainsFunc(c.Findings, f.Rule) {
 			continue
 		}
-		if err := out.row(rows.NewConn(c, p.mask)); err != nil {
+		if err := out.row(rows.NewConn(c, p.shownFile(c.File), p.mask)); err != nil {
 			return err
 		}
 	}

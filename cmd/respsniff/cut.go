@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -30,12 +32,14 @@ func newCutCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cut FILE... (--finding FINGERPRINT | --conn NUMBER) -o OUT.pcapng",
 		Short: "Write the packets of a finding or a connection, with comments that describe what they show",
-		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on, or of
-connections by number, as pcapng: original times, and on the frames that matter a comment, which Wireshark shows.
-Passwords are overwritten, with their lengths kept, unless --raw is given. Everything else is as captured: keys and
-values are in it, and --mask changes the comments only.`,
-		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng`,
-		Args:    cobra.MinimumNArgs(1),
+		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on,
+or of connections by number, as pcapng: original times, and on the frames that matter a comment,
+which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given.
+Everything else is as captured: keys and values are in it, and --mask changes the comments only. At
+the end it says what it wrote, and why each connection is in it.`,
+		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng
+  respsniff cut incident.pcap --finding dirty-reuse -o dirty.pcapng
+  respsniff cut incident.pcap --conn 7 --conn 9 -o two.pcapng`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			switch {
 			case o.path == "":
@@ -57,14 +61,16 @@ values are in it, and --mask changes the comments only.`,
 			return o.run(cmd.Context(), a, names)
 		},
 	}
-	o.analyze.input.add(cmd)
-	o.analyze.output.addZone(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`; repeatable")
+	f.StringArrayVar(&o.findings, "finding", nil, "the connections of this finding's examples, by `FINGERPRINT`, its beginning, or the rule's name; repeatable")
 	f.Int64SliceVar(&o.analyze.filter.Conns, "conn", nil, "this connection `NUMBER`; repeatable")
 	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
+	under(cmd, headCommand)
+	takesFiles(cmd)
+	o.analyze.input.add(cmd)
+	o.analyze.output.addZone(cmd)
 	o.analyze.verdict.failOn = "none"
 	return cmd
 }
@@ -76,7 +82,7 @@ const maxRows = 1 << 16
 // what is secret on them, and to copy their packets.
 func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	conns := o.analyze.filter.Conns
-	var found, witnesses []incident.Finding
+	account := evidence.Account{Asked: conns, Clients: map[int64]netip.AddrPort{}, Mask: o.analyze.input.masked()}
 	if len(o.findings) > 0 {
 		finder := o.analyze
 		finder.filter.Conns = nil
@@ -86,12 +92,14 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxRows {
 				row := *c
 				all = append(all, &row)
+				account.Clients[c.ID] = c.Client
 			}
 		})
 		if err != nil {
 			return err
 		}
-		if found, err = o.choose(doc); err != nil {
+		found, err := o.choose(doc)
+		if err != nil {
 			return err
 		}
 		for i := range found {
@@ -101,7 +109,8 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 				}
 			}
 		}
-		if conns, witnesses, err = o.widen(ctx, a, names, doc, all, found, conns); err != nil {
+		account.Found, account.Incidents = found, doc.Incidents
+		if conns, account.Witnesses, err = o.widen(ctx, a, names, doc, all, found, conns); err != nil {
 			return err
 		}
 	}
@@ -120,16 +129,25 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	if cutter.Found() == 0 {
 		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
 	}
-	comment(cutter, p, append(found, witnesses...))
+	comment(cutter, p, slices.Concat(account.Found, account.Witnesses))
 	complete := p.document().Complete
-	write := func(w io.Writer) error { return o.copy(ctx, a, names, w, cutter) }
+	write := func(w io.Writer) (err error) {
+		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter)
+		return err
+	}
+	messages := a.stdout
 	if o.path == "-" {
-		err = write(a.stdout)
+		messages, err = a.stderr, write(a.stdout)
 	} else {
 		err = wholefile.Write(o.path, o.analyze.output.force, write)
 	}
 	if err != nil {
 		return unreadable(err)
+	}
+	if o.path != "-" || !a.quiet {
+		if err := account.Write(messages, o.path, slices.DeleteFunc(slices.Clone(conns), func(c int64) bool { return !cutter.Saw(c) })); err != nil {
+			return unreadable(err)
+		}
 	}
 	if !complete {
 		return &exitError{code: exitIncomplete}
@@ -137,13 +155,14 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	return nil
 }
 
-// choose finds the findings that were asked for, by fingerprint or its beginning.
+// choose finds the findings that were asked for, by fingerprint or its beginning, or by the rule's name.
 func (o *cutOptions) choose(doc *report.Document) ([]incident.Finding, error) {
 	var found []incident.Finding
 	for _, want := range o.findings {
 		n := len(found)
+		rule, _ := detectors.Named(want) // nil: none of that name
 		for _, f := range doc.Findings {
-			if strings.HasPrefix(f.Fingerprint, want) {
+			if strings.HasPrefix(f.Fingerprint, want) || rule != nil && f.Rule == rule.ID {
 				found = append(found, f)
 			}
 		}
@@ -173,32 +192,46 @@ func comment(c *evidence.Cutter, p *pipeline, found []incident.Finding) {
 	}
 }
 
-func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter) error {
+// copy writes the packets to cut, and returns how many they are.
+func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter) (packets int64, err error) {
 	co, err := o.analyze.input.captureOptions(a, o.analyze.output.location)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	source, err := capture.Open(names, co)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer source.Close()
 	out, err := capture.NewWriter(w, capture.WriterOptions{Comment: "cut by respsniff from " + report.Printable(strings.Join(names, " "))})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for p, err := range source.Packets() {
 		if err != nil {
 			continue // reported by the first pass
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return packets, ctx.Err()
 		}
 		if cut, text, keep := cutter.Cut(p); keep {
 			if err := out.Write(cut, text); err != nil {
-				return err
+				return packets, err
 			}
+			packets++
 		}
 	}
-	return nil
+	return packets, nil
+}
+
+// countingWriter counts what goes through.
+type countingWriter struct {
+	w io.Writer
+	n *int64
+}
+
+func (c countingWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	*c.n += int64(n)
+	return n, err
 }

@@ -111,7 +111,7 @@ func neighbours(doc *report.Document, found []incident.Finding, conns []int64) (
 		same := slices.ContainsFunc(found, func(x incident.Finding) bool {
 			return x.Fingerprint != f.Fingerprint && (f.Client.IsValid() && x.Client == f.Client || f.Server.IsValid() && x.Server == f.Server)
 		})
-		if !same || report.IsQuality(f.Rule) {
+		if !same || incident.IsQuality(f.Rule) {
 			continue
 		}
 		others = append(others, f)

@@ -9,7 +9,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
-	"github.com/respsniff/respsniff/internal/report/rows"
+	"github.com/respsniff/respsniff/internal/report/stages"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/spf13/cobra"
 )
@@ -27,9 +27,8 @@ func newDumpCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dump --stage packets|segments|values|exchanges FILE...",
 		Short: "Print what one stage of the analysis made of a capture",
-		Long: `Dump prints the output of any stage of the analysis, one line an item: the debugger of respsniff, and what a
-bug report attaches. Values are not shown, only their types and lengths.`,
-		Args: cobra.MinimumNArgs(1),
+		Long: `Dump prints the output of any stage of the analysis, one line an item: the debugger of respsniff,
+and what a bug report attaches. Values are not shown, only their types and lengths.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			print, ok := dumpStages[o.stage]
 			if !ok {
@@ -66,10 +65,12 @@ bug report attaches. Values are not shown, only their types and lengths.`,
 			return nil
 		},
 	}
+	takesFiles(cmd)
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.addZone(cmd)
-	cmd.Flags().StringVar(&o.stage, "stage", "exchanges", "packets, segments, values or exchanges")
+	cmd.Flags().StringVar(&o.stage, "stage", "exchanges", "`STAGE` to print: packets, segments, values or exchanges")
+	under(cmd, headCommand)
 	must(cmd.RegisterFlagCompletionFunc("stage", cobra.FixedCompletions([]string{"packets", "segments", "values", "exchanges"}, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
@@ -113,7 +114,7 @@ func dumpSegments(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer)
 		} else if !ok {
 			continue
 		}
-		if _, err := io.WriteString(w, segmentLine(s, p.mask)); err != nil {
+		if _, err := io.WriteString(w, stages.Segment(s, p.mask)); err != nil {
 			return err
 		}
 	}
@@ -128,46 +129,34 @@ func wantedSegment(p *pipeline, f *filterFlags, s *reassembly.Segment) (bool, er
 	return f.Overlaps(s.Time, s.Time) && (f.Connection(s.Conn.ID, a, b) || f.Connection(s.Conn.ID, b, a)), nil
 }
 
-var endWords = [...]string{"", "fin", "rst", "reused", "evicted", "capture"}
-
-func segmentLine(s *reassembly.Segment, mask report.Mask) string {
-	from, to := mask.AddrPort(s.Conn.Ends[s.From]), mask.AddrPort(s.Conn.Ends[s.From.Other()])
-	if s.End != reassembly.NotEnded {
-		return fmt.Sprintf("%s conn=%d end=%s\n", report.Stamp(s.Time), s.Conn.ID, endWords[s.End])
-	}
-	ack := "-"
-	if s.Ack != reassembly.NoAck {
-		ack = fmt.Sprint(s.Ack)
-	}
-	line := fmt.Sprintf("%s conn=%d frame=%d %v>%v %s off=%d len=%d cap=%d ack=%s win=%d", report.Stamp(s.Time), s.Conn.ID,
-		s.Frame, from, to, flagText(s.Flags), s.Offset, s.Length, len(s.Payload), ack, s.Window)
-	for _, mark := range []struct {
-		on   bool
-		word string
-	}{
-		{s.Missing > 0, fmt.Sprintf(" missing=%d", s.Missing)}, {s.Repeated > 0, fmt.Sprintf(" repeated=%d", s.Repeated)},
-		{s.Late, " late"}, {s.Conflict, " conflict"}, {s.Probe, " probe"},
-		{s.HasTS, fmt.Sprintf(" tsval=%d tsecr=%d", s.TSVal, s.TSEcr)},
-	} {
-		if mark.on {
-			line += mark.word
+// dumpValues decodes each direction by itself. The client is whoever opened the connection, or else the first to send
+// bytes that begin a command.
+func dumpValues(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
+	for s, err := range p.segments(ctx) {
+		if err != nil {
+			return err
+		}
+		d, ok := s.Conn.Tag.(*stages.Values)
+		if !ok {
+			d = &stages.Values{}
+			s.Conn.Tag = d
+		}
+		if s.End != reassembly.NotEnded || s.Length == 0 && s.Missing == 0 {
+			continue
+		}
+		ok, err := wantedSegment(p, f, s)
+		if err != nil {
+			return err
+		}
+		out := w
+		if !ok {
+			out = io.Discard
+		}
+		if err := d.Write(out, s); err != nil {
+			return err
 		}
 	}
-	return line + "\n"
-}
-
-// flagText writes flags as tcpdump does, for instance "P." for PSH and ACK.
-func flagText(f reassembly.Flags) string {
-	text := ""
-	for _, x := range []struct {
-		flag reassembly.Flags
-		mark string
-	}{{reassembly.FIN, "F"}, {reassembly.SYN, "S"}, {reassembly.RST, "R"}, {reassembly.PSH, "P"}, {reassembly.URG, "U"}, {reassembly.ACK, "."}} {
-		if f&x.flag != 0 {
-			text += x.mark
-		}
-	}
-	return "[" + text + "]"
+	return nil
 }
 
 func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer) error {
@@ -182,7 +171,7 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 		switch e := event.(type) {
 		case *pairing.Exchange:
 			if f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
-				line = exchangeLine(p, e)
+				line = stages.Exchange(e, p.shownFile(e.File), p.mask)
 			}
 		case *analysis.ConnSummary:
 			line = fmt.Sprintf("%s conn=%d over start=%s end=%s protocol=%s role-by=%s commands=%d replies=%d policy=%s\n",
@@ -193,29 +182,4 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 		}
 	}
 	return nil
-}
-
-func exchangeLine(p *pipeline, e *pairing.Exchange) string {
-	row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
-	line := fmt.Sprintf("%s conn=%d #%d %s frame=%d stream=[%d,%d) ack=%d batch=%d outstanding=%d owed=%d", row.Time, row.Conn,
-		row.Index, row.Command, row.Frame, e.Start, e.End, e.Ack, e.Batch, e.Outstanding, e.Owed)
-	if row.Key != nil {
-		line += fmt.Sprintf(" key=%s", *row.Key)
-	}
-	for _, flag := range row.Flags {
-		line += " " + flag
-	}
-	if e.Late {
-		line += " late"
-	}
-	if s := row.Serves; s != nil {
-		line += fmt.Sprintf(" | serves %s frame=%d %s stream=[%d,%d) k=%d", s.Kind, s.Frame, s.Time, e.Serves.Start, e.Serves.End, e.Serves.K)
-		if s.Error != "" {
-			line += fmt.Sprintf(" %q", s.Error)
-		}
-	}
-	if b := row.Believes; b != nil {
-		line += fmt.Sprintf(" | believes #%d %s", b.Index, b.Confidence)
-	}
-	return line + "\n"
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,45 +15,45 @@ func newExplainCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [RULE]",
 		Short: "List the rules, or print one rule's page",
-		Args:  cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			var ids []string
-			for _, d := range detectors.All() {
-				ids = append(ids, d.ID+"\t"+d.Name)
-			}
-			return ids, cobra.ShellCompDirectiveNoFileComp
-		},
+		Long: `Explain prints the page of a rule, named by its ID or its name: what it means, how it looks on the
+wire, why it happens, how to confirm it and fix it, and when it is wrong. Without a rule, or with
+the beginning of IDs, it lists the rules.`,
+		Example: `  respsniff explain
+  respsniff explain RS1
+  respsniff explain dirty-reuse`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeRules,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listRules(a.stdout)
+				return listRules(a.stdout, detectors.All(), columns(a.stdout))
 			}
-			d := findRule(args[0])
-			if d == nil {
-				return usagef("explain: no rule %s: 'respsniff explain' lists them", args[0])
+			chosen, err := detectors.Select(args[0])
+			if err != nil {
+				return usagef("explain: %w", err)
 			}
+			if len(chosen) > 1 {
+				return listRules(a.stdout, chosen, columns(a.stdout))
+			}
+			d := chosen[0]
 			page := detectors.Page(d.ID)
 			if page == "" {
 				page = fmt.Sprintf("# %s %s\n\n%s\n", d.ID, d.Name, d.Summary)
 			}
-			_, err := io.WriteString(a.stdout, page)
+			_, err = io.WriteString(a.stdout, page)
 			return err
 		},
 	}
 }
 
-// findRule finds a rule by its id or name, whatever the case.
-func findRule(word string) *analysis.Detector {
-	for _, d := range detectors.All() {
-		if strings.EqualFold(d.ID, word) || strings.EqualFold(d.Name, word) {
-			return d
+// listRules writes a line a rule: cut to the columns of a terminal, whole where there is none (0).
+func listRules(w io.Writer, rules []*analysis.Detector, columns int) error {
+	for _, d := range rules {
+		head := fmt.Sprintf("%-6s %-22s %-9s ", d.ID, d.Name, d.Severity)
+		summary := d.Summary
+		if columns > 0 {
+			summary = report.Shorten(summary, max(columns-len(head), 16))
 		}
-	}
-	return nil
-}
-
-func listRules(w io.Writer) error {
-	for _, d := range detectors.All() {
-		if _, err := fmt.Fprintf(w, "%-6s %-22s %-9s %s\n", d.ID, d.Name, d.Severity, report.Shorten(d.Summary, 60)); err != nil {
+		if _, err := fmt.Fprintln(w, head+summary); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/filter"
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 // filterFlags choose what is shown. The same flag twice is OR, different flags are AND.
@@ -32,12 +36,39 @@ func (f *filterFlags) addWhat(cmd *cobra.Command, rules bool) {
 	s.StringVar(&f.Until, "until", "", "only up to this `TIME`")
 	s.StringArrayVar(&f.Around, "around", nil, "only around a time, `TIME+-DURATION`; repeatable")
 	if rules {
-		f.addRule(cmd)
+		f.addRules(cmd)
 	}
+	under(cmd, headFilters)
+}
+
+// addRules adds the flags that choose findings by what reports them.
+func (f *filterFlags) addRules(cmd *cobra.Command) {
+	s := cmd.Flags()
+	f.addRule(cmd)
+	s.StringArrayVar(&f.NotRules, "not-rule", nil, "not this `RULE`; repeatable")
+	s.StringVar(&f.MinSeverity, "min-severity", "", "only findings of at least this `SEVERITY`: info, low, medium, high or critical")
+	under(cmd, headFilters)
+	must(cmd.RegisterFlagCompletionFunc("not-rule", completeRules))
+	must(cmd.RegisterFlagCompletionFunc("min-severity", cobra.FixedCompletions([]string{"info", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (f *filterFlags) addRule(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.Rules, "rule", nil, "only this `RULE` (RS101, or RS1 for all that begin so); repeatable")
+	cmd.Flags().StringArrayVar(&f.Rules, "rule", nil, "only this `RULE`: RS101, dirty-reuse, or RS1 for all whose IDs begin so; repeatable")
+	under(cmd, headFilters)
+	must(cmd.RegisterFlagCompletionFunc("rule", completeRules))
+}
+
+// completeRules completes the IDs of rules, and their names where a name is begun.
+func completeRules(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var words []string
+	for _, d := range detectors.All() {
+		if begun == "" || strings.HasPrefix(d.ID, strings.ToUpper(begun)) {
+			words = append(words, d.ID+"\t"+d.Name)
+		} else if strings.HasPrefix(d.Name, strings.ToLower(begun)) {
+			words = append(words, d.Name+"\t"+d.ID)
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 // check reads the flags.
@@ -45,3 +76,26 @@ func (f *filterFlags) check(zone *time.Location) error { return usage(f.Prepare(
 
 // begin is Begin, whose errors are mistakes in flags.
 func (f *filterFlags) begin(first capture.Time) error { return usage(f.Begin(first)) }
+
+// expects reports whether the flags choose a rule, with the severity that it declares.
+func (f *filterFlags) expects(id string) bool {
+	d, err := detectors.Named(id)
+	return err != nil || f.Expects(d)
+}
+
+// matcher notes whether a filter of commands, keys or times chooses any command.
+type matcher struct {
+	filter *filterFlags
+	any    bool
+}
+
+func (m *matcher) see(event pairing.Event) {
+	e, ok := event.(*pairing.Exchange)
+	if !ok || m.any {
+		return
+	}
+	if m.filter.begin(e.Time) != nil {
+		return // said when the run is over
+	}
+	m.any = m.filter.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time)
+}

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/respsniff/respsniff/internal/report/gate"
+	"github.com/respsniff/respsniff/internal/testcap"
 )
 
 // stall is a server that answers nobody for two seconds, though its kernel does, and another one that is well.
@@ -30,7 +37,11 @@ func TestConnectionFiltersHoldForTheWholeRun(t *testing.T) {
 		{"--conn", "99", false},
 	} {
 		r := runApp(t, nil, "", "analyze", "-o", "csv", path, tc.flag, tc.value)
-		if r.code != exitClean || strings.Contains(r.out, "RS401") != tc.want {
+		code := exitClean
+		if tc.value == "99" || tc.value == "10.0.0.9" {
+			code = exitIncomplete
+		}
+		if r.code != code || strings.Contains(r.out, "RS401") != tc.want {
 			t.Errorf("%s %s: exit code %d, RS401 wanted: %t\n%s%s", tc.flag, tc.value, r.code, tc.want, r.out, r.errout)
 		}
 		if none := tc.value == "99" || tc.value == "10.0.0.9"; strings.Contains(r.errout, "no connection") != none {
@@ -55,5 +66,123 @@ func TestConnsByCommandKeyAndRule(t *testing.T) {
 	bad := generated(t, desync)
 	if r := runApp(t, nil, "", "conns", "-o", "ndjson", bad, "--rule", "rs101"); strings.Count(r.out, "\n") != 1 {
 		t.Errorf("--rule rs101: %s%s", r.out, r.errout)
+	}
+}
+
+// TestFiltersSayWhatTheyLeaveOut: the text above its verdict, the document in its summary, and both of a saved run.
+func TestFiltersSayWhatTheyLeaveOut(t *testing.T) {
+	path := testcap.Path(t, "01a_small.pcap")
+	type doc struct {
+		Summary struct {
+			Filtered *struct {
+				By                              []string
+				Connections, Commands, Findings int
+			}
+		}
+		Findings []struct{ Rule, Severity string }
+	}
+	run := func(args ...string) (d doc) {
+		r := runApp(t, nil, "", append(args, "-o", "json")...)
+		if err := json.Unmarshal([]byte(r.out), &d); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, r.errout)
+		}
+		return d
+	}
+	all := run("analyze", path)
+	if all.Summary.Filtered != nil || len(all.Findings) < 3 {
+		t.Fatalf("without a filter: %+v", all)
+	}
+	for _, tc := range []struct {
+		args []string
+		keep func(rule, severity string) bool
+	}{
+		{[]string{"--not-rule", "dirty-reuse"}, func(rule, _ string) bool { return rule != "RS101" }},
+		{[]string{"--rule", "Dirty-Reuse"}, func(rule, _ string) bool { return rule == "RS101" }},
+		{[]string{"--not-rule", "rs1"}, func(rule, _ string) bool { return !strings.HasPrefix(rule, "RS1") }},
+		{[]string{"--min-severity", "critical"}, func(_, severity string) bool { return severity == "critical" }},
+		{[]string{"--not-rule", "RS1", "--not-rule", "read-timeout", "--min-severity", "low"}, func(rule, severity string) bool {
+			return severity != "info" && !strings.HasPrefix(rule, "RS1") && rule != "RS210"
+		}},
+	} {
+		want, code := 0, exitClean
+		for _, f := range all.Findings {
+			if tc.keep(f.Rule, f.Severity) {
+				want++
+				if f.Severity == "high" || f.Severity == "critical" {
+					code = exitFindings
+				}
+			}
+		}
+		got := run(append([]string{"analyze", path}, tc.args...)...)
+		if len(got.Findings) != want || got.Summary.Filtered == nil || got.Summary.Filtered.Findings != len(all.Findings)-want {
+			t.Errorf("%v: %+v, want %d of %d findings", tc.args, got, want, len(all.Findings))
+		}
+		saved := filepath.Join(t.TempDir(), "all.json")
+		runApp(t, nil, "", "analyze", path, "-o", "json="+saved)
+		for _, args := range [][]string{{"analyze", path}, {"render", saved}} {
+			r := runApp(t, nil, "", append(args, tc.args...)...)
+			says := fmt.Sprintf("Left out by %s %s", tc.args[0], tc.args[1])
+			if first, _, _ := strings.Cut(r.out, "\n"); r.code != code || !strings.HasPrefix(first, says) || !strings.Contains(first, fmt.Sprintf(": %d finding", len(all.Findings)-want)) {
+				t.Errorf("%v %v: exit code %d: %s%s", args, tc.args, r.code, first, r.errout)
+			}
+		}
+	}
+	path = generated(t, desync)
+	other := run("analyze", path, "--client", "10.0.0.9")
+	if x := other.Summary.Filtered; x == nil || x.Connections != 1 || x.Commands != 223 || !slices.Equal(x.By, []string{"--client 10.0.0.9"}) {
+		t.Errorf("another client: %+v", x)
+	}
+	if r := runApp(t, nil, "", "analyze", path, "--client", "10.0.0.9", "--key", "user:1", "--mask", "keys,addresses"); strings.Contains(r.out, "10.0.0.9") || strings.Contains(r.out, "user:1") {
+		t.Errorf("a filter shows what --mask hides:\n%s", r.out)
+	}
+}
+
+func TestRuleNamesAreSuggested(t *testing.T) {
+	for _, args := range [][]string{
+		{"analyze", "x.pcap", "--rule", "dirty-resue"}, {"analyze", "x.pcap", "--not-rule", "RS1O1"}, {"render", "x.json", "--rule", "dirty-reus"},
+		{"conns", "x.pcap", "--rule", "dirtyreuse"}, {"explain", "dirty-resue"}, {"live", "--not-rule", "dirty_reuse"}, {"verify", ".", "--rule", "dirty-reuze"},
+	} {
+		r := runApp(t, nil, "", args...)
+		if r.code != exitUsage || !strings.Contains(r.errout, "did you mean RS101 dirty-reuse?") {
+			t.Errorf("%v: exit code %d: %s", args, r.code, r.errout)
+		}
+	}
+	env := map[string]string{"RESPSNIFF_NOT_RULE": "drity-reuse"}
+	if r := runApp(t, env, "", "analyze", "x.pcap"); r.code != exitUsage || !strings.Contains(r.errout, "did you mean RS101") {
+		t.Errorf("from the environment: exit code %d: %s", r.code, r.errout)
+	}
+	config := temp(t, "c.yaml", "not-rule: [dirty-reuse, off-by-k]\nmin-severity: high\n")
+	if r := runApp(t, nil, "", "analyze", generated(t, desync), "--config", config); !strings.Contains(r.out, "--not-rule off-by-k") || strings.Contains(r.out, "RS101") {
+		t.Errorf("from the configuration: exit code %d: %s%s", r.code, r.out, r.errout)
+	}
+	if r := runApp(t, nil, "", "__complete", "analyze", "--not-rule", "dirty"); !strings.Contains(r.out, "dirty-reuse") {
+		t.Errorf("completion: %s", r.out)
+	}
+}
+
+func TestVerifyByRules(t *testing.T) {
+	capture := generated(t, desync)
+	if r := runApp(t, nil, "", "verify", "--write", capture, "--rule", "RS1"); r.code != exitUsage {
+		t.Errorf("--write of some rules: exit code %d: %s", r.code, r.errout)
+	}
+	if err := writeFile(gate.ExpectationPath(capture), "want: [{rule: dirty-reuse}, {rule: moved-to-self}]\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		flags []string
+		code  int
+		says  string
+	}{
+		{nil, exitFindings, "missing: RS302"},
+		{[]string{"--rule", "rs101"}, exitClean, "Expectations left out: 1."},
+		{[]string{"--not-rule", "RS3"}, exitFindings, "unexpected: RS103"},
+		{[]string{"--not-rule", "RS3", "--not-rule", "off-by-k"}, exitClean, "Left out by --not-rule RS3, --not-rule off-by-k: "},
+		{[]string{"--min-severity", "critical", "--not-rule", "RS103"}, exitClean, "Expectations left out: 1."}, // RS302 is high
+		{[]string{"--rule", "RS2"}, exitClean, "Expectations left out: 2."},
+	} {
+		r := runApp(t, nil, "", append([]string{"verify", capture}, tc.flags...)...)
+		if r.code != tc.code || !strings.Contains(r.out, tc.says) {
+			t.Errorf("%v: exit code %d, want %d saying %q:\n%s%s", tc.flags, r.code, tc.code, tc.says, r.out, r.errout)
+		}
 	}
 }

@@ -21,8 +21,9 @@ func newGenerateCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate SCENARIO | -",
 		Short: "Make a capture from a written conversation",
-		Long: `Generate makes a capture of a conversation that is written as text: who sends what, and when. It is what the
-tests of respsniff are made of, and a way to show a fault in a bug report without showing data.`,
+		Long: `Generate makes a capture of a conversation that is written as text: who sends what, and when. It is
+what the tests of respsniff are made of, and a way to show a fault in a bug report without showing
+data.`,
 		Example: `  respsniff generate late-reply.txt -o late-reply.pcap`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

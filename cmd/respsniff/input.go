@@ -10,7 +10,6 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
-	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/spf13/cobra"
@@ -26,28 +25,25 @@ type inputFlags struct {
 	maxDecompressed byteSize
 	showValues      bool
 	mask            []string
-	params          map[string]*string // of the rules, by "rs101.min_gap"
+	params          ruleParams
 
 	dropped capture.Drops // what drops says
 }
 
 func (in *inputFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`; decides which end is the server where the capture does not, and leaves out others; repeatable")
-	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "known read timeout, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
-	f.StringArrayVar(&in.policies, "policy", nil, "known policy, `[IP=]WORD`: lockstep, pipelines, multiplex or async; repeatable")
-	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")
 	f.StringVar(&in.date, "date", "", "`YYYY-MM-DD` of times in text captures that lack it")
+	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")
 	f.Var(&in.maxDecompressed, "max-decompressed", "most bytes that one compressed file may unfold to (0: the built-in limit)")
+	under(cmd, headInput)
+	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`: says which end is the server where the capture does not show it, and leaves out other ports; repeatable")
+	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "read timeout of clients, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
+	f.StringArrayVar(&in.policies, "policy", nil, "how clients use a connection, `[IP=]WORD`: lockstep, pipelines, multiplex or async; repeatable")
+	under(cmd, headAnalysis)
 	f.BoolVar(&in.showValues, "show-values", false, "show values in evidence; secrets are never shown")
 	f.StringSliceVar(&in.mask, "mask", nil, "replace `keys,addresses` by stable tokens")
-	in.params = map[string]*string{}
-	for _, d := range detectors.All() {
-		for _, p := range d.Params {
-			name := strings.ToLower(d.ID) + "." + p.Name
-			in.params[name] = f.String(name, "", fmt.Sprintf("%s; `VALUE`, default %s", p.Meaning, p.Default))
-		}
-	}
+	under(cmd, headPrivacy)
+	in.params.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("mask", cobra.FixedCompletions([]string{"keys", "addresses"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
@@ -123,28 +119,7 @@ func (in *inputFlags) analysisOptions() (analysis.Options, error) {
 	}
 	o.ShowValues = in.showValues
 	o.MaskKeys = in.masks("keys")
-	return o, in.ruleParams(&o)
-}
-
-// ruleParams takes the parameters of rules that were given.
-func (in *inputFlags) ruleParams(o *analysis.Options) error {
-	for _, d := range detectors.All() {
-		for _, p := range d.Params {
-			name := strings.ToLower(d.ID) + "." + p.Name
-			value := *in.params[name]
-			if value == "" {
-				continue
-			}
-			if err := p.Check(value); err != nil {
-				return usagef("--%s %s: %v", name, value, err)
-			}
-			if o.Params == nil {
-				o.Params = map[string]string{}
-			}
-			o.Params[name] = value
-		}
-	}
-	return nil
+	return o, in.params.apply(&o)
 }
 
 // perClient splits [IP=]WORD; the zero address stands for every client.

@@ -33,6 +33,7 @@ func newInterfacesCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text or ndjson")
+	under(cmd, headOutput)
 	return cmd
 }
 

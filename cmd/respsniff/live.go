@@ -46,12 +46,12 @@ func newLiveCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "live [-i DEV]...",
 		Short: "Find desyncs on a live interface, as they happen",
-		Long: `Live captures packets and prints findings as soon as they are certain enough to stand, a line of figures every
---interval, and at the end the whole report. It ends with SIGINT, SIGTERM, or a limit (-c, -a); SIGHUP begins a new
-file of -w.
+		Long: `Live captures packets and prints findings as soon as they are certain enough to stand, a line of
+figures every --interval, and at the end the whole report. It ends with SIGINT, SIGTERM, or a limit
+(-c, -a); SIGHUP begins a new file of -w.
 
-On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the interfaces are open; a build with cgo only
-with -Z.`,
+On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the interfaces are open; a
+build with cgo only with -Z.`,
 		Example: `  sudo respsniff live -i eth0 --port 6379
   sudo respsniff live -i any --port 6379 -o ndjson --evidence /var/lib/respsniff --metrics 127.0.0.1:9121 -Z nobody
   sudo respsniff live -i eth0 --port 6379 -w /data/redis.pcapng -b filesize:100000 -b files:10 -a duration:3600`,
@@ -70,20 +70,24 @@ with -Z.`,
 	f.IntVarP(&o.snaplen, "snapshot-length", "s", capture.DefaultSnaplen, "`BYTES` of each packet to capture; less than the whole hides replies")
 	f.IntVarP(&o.bufferMiB, "buffer-size", "B", capture.DefaultBuffer>>20, "the kernel's ring for packets, in `MiB` for each interface")
 	f.BoolVarP(&o.noPromisc, "no-promiscuous-mode", "p", false, "do not ask the interface for packets to other hosts")
-	f.StringVarP(&o.user, "relinquish-privileges", "Z", "", "become this `USER` once the interfaces are open")
-	f.BoolVar(&o.keepRights, "keep-privileges", false, "do not give up capabilities once the interfaces are open")
-	f.DurationVar(&o.interval, "interval", time.Minute, "time between two lines of figures; 0 for none")
-	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `HOST:PORT`; without a host on loopback only")
 	f.Int64VarP(&o.count, "count", "c", 0, "stop after so many `PACKETS`")
 	f.StringArrayVarP(&o.autostop, "autostop", "a", nil, "stop after a `LIMIT`: duration:SECONDS or packets:N; repeatable")
+	f.StringVarP(&o.user, "relinquish-privileges", "Z", "", "become this `USER` once the interfaces are open")
+	f.BoolVar(&o.keepRights, "keep-privileges", false, "do not give up capabilities once the interfaces are open")
+	under(cmd, headCapture)
+	f.DurationVar(&o.interval, "interval", time.Minute, "`TIME` between two lines of figures; 0 for none")
+	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `HOST:PORT`; without a host on loopback only")
+	under(cmd, headOutput)
 	o.record.add(cmd)
 	o.evidence.add(cmd)
+	under(cmd, headRecording)
 	o.analyze.input.add(cmd)
 	for _, name := range []string{"drops", "date", "max-decompressed"} {
 		must(f.MarkHidden(name)) // they are about files
 	}
 	o.analyze.filter.add(cmd, true)
 	o.analyze.output.add(cmd, report.Formats)
+	o.analyze.output.shown.add(cmd)
 	o.analyze.verdict.add(cmd)
 	return cmd
 }
@@ -171,7 +175,7 @@ func (o *liveOptions) options(a *app, known analysis.Options) *live.Options {
 	options := &live.Options{
 		Analysis: known, Filter: &o.analyze.filter.Filter, Mask: o.analyze.input.masked(), Memory: int64(a.memory),
 		Packets: o.count, Time: o.maxTime, Interval: o.interval,
-		Force: o.analyze.output.force, Fails: o.analyze.verdict.fails, Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
+		Force: o.analyze.output.force, Gate: o.analyze.verdict.gate(), Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
 		Record: o.record.options(o.analyze.output.force), Evidence: o.evidence.options(), Metrics: o.metrics,
 		User: o.user, KeepRights: o.keepRights,
 	}

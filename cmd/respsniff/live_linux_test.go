@@ -185,7 +185,7 @@ func liveDropsRights(t *testing.T, program string) {
 		args []string
 		uid  string
 	}{{nil, "0"}, {[]string{"-Z", "nobody"}, ""}} {
-		l := startLive(t, program, nil, append([]string{"-i", "lo", "--port", "1"}, c.args...)...)
+		l := startLive(t, program, nil, append([]string{"-i", "lo", "--port", "1", "--allow-empty"}, c.args...)...)
 		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", l.cmd.Process.Pid))
 		if err != nil || len(tasks) == 0 {
 			t.Fatal(err)

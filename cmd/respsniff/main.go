@@ -78,11 +78,14 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 		}
 	}()
 	root := newRootCommand(a)
+	args, err := implied(root, args)
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return exitClean
 	}

@@ -31,10 +31,12 @@ func runApp(t *testing.T, env map[string]string, stdin string, args ...string) r
 	return result{code, out.String(), errout.String()}
 }
 
+func writeFile(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
+
 func temp(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := writeFile(path, text); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/detectors"
-	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/formats"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
 )
@@ -23,6 +23,7 @@ type outputFlags struct {
 	color string
 	clock string
 	zone  string
+	shown shownFlags
 
 	outputs  []output
 	location *time.Location
@@ -43,16 +44,18 @@ func (o *outputFlags) add(cmd *cobra.Command, formats []report.Format) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.specs, "output", "o", []string{"text"}, "`FORMAT[=PATH]`, repeatable: "+strings.Join(words, ", "))
 	f.BoolVar(&o.force, "force", false, "overwrite output files")
-	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
-	f.StringVar(&o.clock, "time", "abs", "times in text: abs, rel, delta or epoch")
+	f.StringVar(&o.color, "color", "auto", "`WHEN` text has colours: auto, always or never; NO_COLOR and CLICOLOR_FORCE are obeyed by auto")
+	f.StringVar(&o.clock, "time", "abs", "`STYLE` of times in text: abs, rel, delta or epoch")
 	o.addZone(cmd)
+	under(cmd, headOutput)
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoSpace)))
 	must(cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("time", cobra.FixedCompletions([]string{"abs", "rel", "delta", "epoch"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (o *outputFlags) addZone(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.zone, "tz", "Local", "time zone of text, of --since and of captures in text form: Local, UTC or Area/City")
+	cmd.Flags().StringVar(&o.zone, "tz", "Local", "time `ZONE` of text, of --since and of captures in text form: Local, UTC or Area/City")
+	under(cmd, headOutput)
 }
 
 // must is for mistakes that only a programmer can make.
@@ -124,18 +127,47 @@ func (o *outputFlags) options(a *app, out output) report.Options {
 		Clock: report.Clock{Style: o.style, Zone: o.location},
 		Page:  detectors.Page,
 	}
-	if a.verbose {
+	options.Verbose, options.Incident, options.All = a.verbose, o.shown.incident, o.shown.all
+	if out.path == "" {
+		options.Width = report.TextWidth(columns(a.stdout))
+	}
+	if a.verbose || o.shown.incident > 0 {
 		options.MaxExamples = allExamples
 	}
 	return options
 }
 
-// write writes the document in every format asked for. fails says which findings make the run fail.
-func (o *outputFlags) write(a *app, d *report.Document, fails func(*incident.Finding) bool) error {
+// shownFlags are how much of the incidents text shows.
+type shownFlags struct {
+	incident int
+	all      bool
+}
+
+func (s *shownFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&s.incident, "incident", 0, "text: only the incident of this `NUMBER`, with the evidence of its findings")
+	f.BoolVar(&s.all, "all", false, "text: all incidents with their stories, and all connections of each")
+	under(cmd, headOutput)
+}
+
+// check refuses a number that no incident has.
+func (s *shownFlags) check(d *report.Document) error {
+	if s.incident < 0 || s.incident > len(d.Incidents) {
+		return usagef("--incident %d: the run has %d", s.incident, len(d.Incidents))
+	}
+	return nil
+}
+
+// write judges the document and writes it in every format asked for.
+func (o *outputFlags) write(a *app, d *report.Document, gate report.Gate) error {
+	if err := o.shown.check(d); err != nil {
+		return err
+	}
+	d.Judge(gate)
 	for _, out := range o.outputs {
 		options := o.options(a, out)
-		options.Fails = fails
-		err := o.to(a, out, func(w io.Writer) error { return report.Write(w, out.format, d, options) })
+		options.Gate = gate
+		err := o.to(a, out, func(w io.Writer) error { return formats.Write(w, out.format, d, options) })
 		if err != nil {
 			return err
 		}
@@ -185,7 +217,7 @@ func (a *app) colored(choice string) bool {
 	if v, _ := a.env("TERM"); v == "dumb" {
 		return false
 	}
-	return isTerminal(a.stdout)
+	return columns(a.stdout) > 0
 }
 
 // rowOutputs opens the destinations of pairs and conns, which write rows as they come. done ends the files: with all

@@ -6,48 +6,39 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/spf13/cobra"
 )
 
-var rowFormats = []report.Format{report.Text, report.JSON, report.NDJSON, report.CSV}
-
-// rowOptions are the flags of the commands that print rows as they come.
-type rowOptions struct {
-	input           inputFlags
-	filter          filterFlags
-	output          outputFlags
-	allowIncomplete bool
-}
-
-func (o *rowOptions) add(cmd *cobra.Command) {
-	o.input.add(cmd)
-	o.filter.add(cmd, false)
-	o.output.add(cmd, rowFormats)
-	cmd.Flags().BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
-}
-
 func newPairsCommand(a *app) *cobra.Command {
 	var o rowOptions
+	var misread bool
 	cmd := &cobra.Command{
 		Use:   "pairs FILE... | DIR | -",
 		Short: "Print every command with the reply the server meant and the reply its caller got",
-		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant for it.
-BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the connection. "EXEC[2] bulk" is
-the element of EXEC's array that answers a queued command; the time beside it is that of QUEUED.`,
-		Args: cobra.MinimumNArgs(1),
+		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant
+for it. BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the
+connection. "EXEC[2] bulk" is the element of EXEC's array that answers a queued command; the time
+beside it is that of QUEUED.`,
+		Example: `  respsniff pairs redis.pcap
+  respsniff pairs --misread --by time redis.pcap
+  respsniff pairs -o ndjson --conn 12 redis.pcap`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return o.rows(cmd.Context(), a, names, "exchanges", pairRows)
+			return o.rows(cmd.Context(), a, names, "exchanges", func(ctx context.Context, p *pipeline, f *filterFlags, out *rowSink) error {
+				return pairRows(ctx, p, f, misread, out)
+			})
 		},
 	}
+	takesFiles(cmd)
 	o.add(cmd)
+	cmd.Flags().BoolVar(&misread, "misread", false, "only commands whose caller got the reply to another command")
+	under(cmd, headFilters)
 	return cmd
 }
 
 // pairRows writes the exchanges as they settle.
-func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) error {
+func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, out *rowSink) error {
 	lines := errorLines{}
 	for event, err := range f.Events(p.events(ctx)) {
 		if err != nil {
@@ -67,6 +58,9 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		if !f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 			continue
 		}
+		if misread && (e.Belief.Index == 0 || e.Belief.Index == e.Index) {
+			continue
+		}
 		row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
 		if long {
 			row.SetError(line, p.mask)
@@ -80,47 +74,6 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, out rowWriters) 
 		if err := out.row(row); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// rows opens the pipeline and writes the rows that produce makes.
-func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list string,
-	produce func(context.Context, *pipeline, *filterFlags, rowWriters) error,
-) error {
-	if err := o.output.check(rowFormats); err != nil {
-		return err
-	}
-	if err := o.filter.check(o.output.location); err != nil {
-		return err
-	}
-	p, err := openPipeline(a, names, &o.input, o.output.location, o.allowIncomplete || o.output.machine())
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	ws, done := o.output.rowOutputs(a)
-	complete := false
-	err = done(func() error {
-		var out rowWriters
-		for i, w := range ws {
-			one, err := rows.NewWriter(w, o.output.outputs[i].format, list, report.Clock{Style: o.output.style, Zone: o.output.location})
-			if err != nil {
-				return err
-			}
-			out = append(out, one)
-		}
-		if err := produce(ctx, p, &o.filter, out); err != nil {
-			return err
-		}
-		complete = p.document().Complete
-		return out.close(complete)
-	}())
-	if err != nil {
-		return err
-	}
-	if !complete && !o.allowIncomplete {
-		return &exitError{code: exitIncomplete}
 	}
 	return nil
 }
@@ -148,31 +101,4 @@ func (l errorLines) take(e *pairing.Exchange) (line string, ok bool) {
 	line, ok = l[at]
 	delete(l, at)
 	return line, ok && e.Served && e.Serves.IsError() && strings.HasPrefix(line, string(e.Serves.Text.Raw()))
-}
-
-// rowWriters write the same rows to every output.
-type rowWriters []*rows.Writer
-
-func (ws rowWriters) start(first capture.Time) {
-	for _, w := range ws {
-		w.Start(first)
-	}
-}
-
-func (ws rowWriters) row(row rows.Row) error {
-	for _, w := range ws {
-		if err := w.Row(row); err != nil {
-			return unreadable(err)
-		}
-	}
-	return nil
-}
-
-func (ws rowWriters) close(complete bool) error {
-	for _, w := range ws {
-		if err := w.Close(complete); err != nil {
-			return unreadable(err)
-		}
-	}
-	return nil
 }

@@ -54,7 +54,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 		a.fail(hint(err))
 		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
 	}
-	p.progress = progress.Meter{W: a.stderr, Terminal: isTerminal(a.stderr), Quiet: a.quiet}
+	p.progress = progress.Meter{W: a.stderr, Columns: columns(a.stderr), Quiet: a.quiet}
 	o.FileName, o.Memory = p.fileName, int64(a.memory)
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory})
 	p.run = analysis.NewRun(&o)

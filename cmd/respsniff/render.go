@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -15,8 +17,8 @@ func newRenderCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render SAVED.json | -",
 		Short: "Make any report from a saved run",
-		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format. The exit code
-is that of the saved run.`,
+		Long: `Render reads what 'analyze -o json' or 'analyze -o ndjson' wrote and writes it again in any format.
+The exit code is that of the saved run.`,
 		Example: `  respsniff render run.json -o html=run.html -o text`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -36,13 +38,15 @@ is that of the saved run.`,
 			if err := keep(doc, &filter); err != nil {
 				return err
 			}
-			if err := out.write(a, doc, verdict.fails); err != nil {
+			rejoin(doc)
+			if err := out.write(a, doc, verdict.gate()); err != nil {
 				return err
 			}
 			return verdict.exit(doc)
 		},
 	}
 	out.add(cmd, report.Formats)
+	out.shown.add(cmd)
 	filter.addFindings(cmd)
 	verdict.add(cmd)
 	return cmd
@@ -62,7 +66,7 @@ func readDocument(a *app, name string) (*report.Document, error) {
 	return doc, nil
 }
 
-// keep leaves the findings that the filter wants.
+// keep leaves the findings that the filter wants, and notes what it left out.
 func keep(doc *report.Document, f *filterFlags) error {
 	if err := f.begin(doc.Summary.First); err != nil {
 		return err
@@ -74,5 +78,19 @@ func keep(doc *report.Document, f *filterFlags) error {
 			doc.Findings = append(doc.Findings, all[i])
 		}
 	}
+	doc.Summary.Filtered = doc.Summary.Filtered.And(f.LeftOut(int64(len(all) - len(doc.Findings))))
 	return nil
+}
+
+// rejoin makes the incidents of a saved run anew where findings were left out, or it has none: their counts are the least
+// that its findings prove.
+func rejoin(doc *report.Document) {
+	if x := doc.Summary.Filtered; len(doc.Incidents) > 0 && (x == nil || x.Findings == 0) {
+		return
+	}
+	var rules []incident.Rule
+	for _, d := range detectors.All() {
+		rules = append(rules, d.Rule())
+	}
+	doc.Incidents = incident.Join(doc.Findings, rules)
 }

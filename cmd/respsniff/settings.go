@@ -23,6 +23,16 @@ func (a *app) settings(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	normal := cmd.Flags().GetNormalizeFunc()
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		name := string(normal(cmd.Flags(), key))
+		if _, twice := values[name]; twice && name != key {
+			return fmt.Errorf("%s: the keys %q and %q are the same", file, key, name)
+		}
+		value := values[key]
+		delete(values, key)
+		values[name] = value
+	}
 	known := map[string]bool{}
 	for _, c := range append(cmd.Root().Commands(), cmd.Root()) {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })

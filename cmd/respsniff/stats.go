@@ -15,10 +15,16 @@ func newStatsCommand(a *app) *cobra.Command {
 	var o rowOptions
 	cmd := &cobra.Command{
 		Use:   "stats FILE... | DIR | -",
-		Short: "Count commands, reply times, errors, bytes and keys, by command, server and client",
-		Long: `Stats counts what goes by. Reply times are from the end of a command to the first byte of its reply, as the place
-of the capture saw them; the waits of blocking commands are counted apart. Quantiles are exact within 1 %.`,
-		Args: cobra.MinimumNArgs(1),
+		Short: "Count commands, rates, reply times, errors, bytes and keys, by command, server and client",
+		Long: `Stats counts what goes by: how many commands and bytes, how many a second, how long replies took,
+which part of all waiting was for which command, server and client, and which commands were the
+slowest and the largest. Reply times are from the end of a command to the first byte of its reply,
+as the place of the capture saw them; the waits of blocking commands are counted apart. Quantiles
+are exact within 1 %. Rates are over the time from the first command to the last reply that were
+counted.`,
+		Example: `  respsniff stats redis.pcap
+  respsniff stats --server 198.18.0.11 --since 19:24:20 --until 19:24:25 redis.pcap
+  respsniff stats -o json redis.pcap | jq '.slowest[0]'`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.output.check(statsFormats); err != nil {
 				return err
@@ -32,6 +38,9 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 			}
 			defer p.close()
 			recorder := traffic.NewRecorder(o.input.masked())
+			if len(p.source.Files()) > 1 {
+				recorder.FileName = p.fileName
+			}
 			for event, err := range o.filter.Events(p.events(cmd.Context())) {
 				if err != nil {
 					return err
@@ -57,10 +66,11 @@ of the capture saw them; the waits of blocking commands are counted apart. Quant
 			return nil
 		},
 	}
+	takesFiles(cmd)
 	o.input.add(cmd)
 	o.filter.add(cmd, false)
 	o.output.add(cmd, statsFormats)
-	cmd.Flags().BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	addAllowIncomplete(cmd, &o.allowIncomplete)
 	return cmd
 }
 

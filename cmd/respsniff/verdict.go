@@ -12,6 +12,8 @@ import (
 type verdictFlags struct {
 	failOn          string
 	allowIncomplete bool
+	allowEmpty      bool
+	strict          bool
 
 	never bool // --fail-on none
 	level incident.Severity
@@ -19,9 +21,17 @@ type verdictFlags struct {
 
 func (v *verdictFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&v.failOn, "fail-on", "high", "least severity that makes the exit code 1: none, low, medium, high or critical")
-	f.BoolVar(&v.allowIncomplete, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	f.StringVar(&v.failOn, "fail-on", "high", "least `SEVERITY` that makes the exit code 1: none, low, medium, high or critical")
+	addAllowIncomplete(cmd, &v.allowIncomplete)
+	f.BoolVar(&v.allowEmpty, "allow-empty", false, "exit code 0 instead of 2 where no command was looked at")
+	f.BoolVar(&v.strict, "strict", false, "exit code 2 instead of 0 where the verdict is UNDECIDED")
+	under(cmd, headExit)
 	must(cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"none", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func addAllowIncomplete(cmd *cobra.Command, allow *bool) {
+	cmd.Flags().BoolVar(allow, "allow-incomplete", false, "exit code 0 instead of 2 where the input was not read whole")
+	under(cmd, headExit)
 }
 
 func (v *verdictFlags) check() error {
@@ -37,20 +47,21 @@ func (v *verdictFlags) check() error {
 	return nil
 }
 
-// fails reports whether a finding makes the run fail.
-func (v *verdictFlags) fails(f *incident.Finding) bool { return !v.never && f.Severity >= v.level }
+// gate is what makes a run fail.
+func (v *verdictFlags) gate() report.Gate {
+	return report.Gate{Level: v.level, Never: v.never, Strict: v.strict, AllowEmpty: v.allowEmpty, AllowIncomplete: v.allowIncomplete}
+}
 
-// exit gives the exit code of a run that was reported.
+// exit judges a run and gives its exit code.
 func (v *verdictFlags) exit(d *report.Document) error {
-	switch {
-	case !v.never && d.Reaches(v.level):
-		return &exitError{code: exitFindings}
-	case d.Quality.Failed > 0:
-		return &exitError{code: exitInternal}
-	case !d.Complete && !v.allowIncomplete:
-		return &exitError{code: exitIncomplete}
+	code := d.Judge(v.gate()).Exit
+	if code != exitFindings && d.Quality.Failed > 0 {
+		code = exitInternal
 	}
-	return nil
+	if code == exitClean {
+		return nil
+	}
+	return &exitError{code: code}
 }
 
 // exitOrder ranks exit codes from harmless to decisive: findings win over all.

@@ -7,9 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
@@ -30,9 +27,9 @@ func newVerifyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify FILE... | DIR",
 		Short: "Hold captures against the expectation files beside them",
-		Long: `Verify analyses each capture and compares what is found with the file beside it: capture.expect.yaml for
-capture.pcap. The exit code is 1 if something that is wanted is missing, or comes in another number, or if anything
-that is not wanted has at least the severity of --fail-on.
+		Long: `Verify analyses each capture and compares what is found with the file beside it: capture.expect.yaml
+for capture.pcap. The exit code is 1 if something that is wanted is missing, or comes in another
+number, or if anything that is not wanted has at least the severity of --fail-on.
 
   want:
     - rule: RS101          # must fire
@@ -42,8 +39,11 @@ that is not wanted has at least the severity of --fail-on.
       conn: 4              # on this connection
     - rule: RS109
   forbid: [RS2, RS302]     # must not fire at any severity
+  empty: true              # no command can be read in it (TLS), as it should be
 
---write makes the file from the present result.`,
+A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose
+is compared: neither the findings nor the expectations of other rules. --write makes the file from
+the present result, of all rules.`,
 		Example: `  respsniff verify --write testdata/timeout.pcap
   respsniff verify testdata/`,
 		Args: cobra.MinimumNArgs(1),
@@ -52,9 +52,12 @@ that is not wanted has at least the severity of --fail-on.
 			if err := o.analyze.check(); err != nil {
 				return err
 			}
-			captures, err := expectedCaptures(names, o.write)
+			if o.write && o.analyze.filter.Active() {
+				return usagef("verify: --write makes expectations of all rules: leave out --rule, --not-rule and --min-severity")
+			}
+			captures, err := gate.Captures(names, o.write)
 			if err != nil {
-				return err
+				return unreadable(err)
 			}
 			var worst error
 			for _, c := range captures {
@@ -63,12 +66,14 @@ that is not wanted has at least the severity of --fail-on.
 			return worst
 		},
 	}
-	o.analyze.input.add(cmd)
-	o.analyze.verdict.add(cmd)
-	o.analyze.output.addZone(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.write, "write", false, "make the expectation files from the present results")
 	f.BoolVar(&o.force, "force", false, "overwrite expectation files")
+	under(cmd, headCommand)
+	o.analyze.input.add(cmd)
+	o.analyze.filter.addRules(cmd)
+	o.analyze.verdict.add(cmd)
+	o.analyze.output.addZone(cmd)
 	return cmd
 }
 
@@ -80,7 +85,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	if err != nil {
 		return err
 	}
-	path := expectationPath(name)
+	path := gate.ExpectationPath(name)
 	if o.write {
 		if err := wholefile.Write(path, o.force, gate.Expect(doc).Write); err != nil {
 			if errors.Is(err, fs.ErrExist) {
@@ -91,6 +96,7 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 		_, err := fmt.Fprintf(a.stdout, "wrote %s\n", report.Printable(path))
 		return err
 	}
+	p.mask.Document(doc)
 	e, err := readExpectation(path)
 	if err != nil {
 		return err
@@ -99,20 +105,35 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	if o.analyze.verdict.never {
 		level = incident.Critical + 1
 	}
+	e, left := e.Only(o.analyze.filter.expects)
 	r := e.Check(doc, level, p.rulesOn)
-	return o.print(a.stdout, name, doc, r)
+	gate := o.analyze.verdict.gate()
+	gate.Never, gate.AllowEmpty = true, gate.AllowEmpty || e.Empty // what may be found, the expectation says
+	doc.Judge(gate)
+	return o.print(a.stdout, name, doc, r, left)
 }
 
-// print writes the result of one capture and gives the exit code.
-func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result) error {
+// print writes the result of one capture and gives the exit code. left counts the expectations that filters left out.
+func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r gate.Result, left int) error {
+	verdict := doc.Current()
 	word, code := "ok  ", exitClean
 	switch {
 	case !r.OK():
 		word, code = "FAIL", exitFindings
-	case !doc.Complete && !o.analyze.verdict.allowIncomplete:
+	case verdict.Exit != 0:
 		word, code = "CUT ", exitIncomplete
 	}
 	lines := fmt.Sprintf("%s %s\n", word, report.Printable(name))
+	if x := doc.Summary.Filtered; x != nil {
+		lines += "     " + report.Printable(x.String())
+		if left > 0 {
+			lines += fmt.Sprintf(" Expectations left out: %d.", left)
+		}
+		lines += "\n"
+	}
+	if code == exitIncomplete {
+		lines += "     " + report.Printable(string(verdict.Word)+": "+verdict.Sentence) + "\n"
+	}
 	for _, m := range r.Missing {
 		lines += "     missing: " + report.Printable(m) + "\n"
 	}
@@ -126,71 +147,6 @@ func (o *verifyOptions) print(w io.Writer, name string, doc *report.Document, r 
 		return &exitError{code: code}
 	}
 	return nil
-}
-
-// captureEndings are the names under which captures are looked for in a directory, longest first.
-var captureEndings = []string{".pcapng.zst", ".pcapng.gz", ".pcap.zst", ".pcap.gz", ".cap.gz", ".pcapng", ".pcap", ".cap"}
-
-const expectEnding = ".expect.yaml"
-
-func captureStem(name string) (string, bool) {
-	for _, ending := range captureEndings {
-		if stem, ok := strings.CutSuffix(name, ending); ok {
-			return stem, true
-		}
-	}
-	return strings.TrimSuffix(name, filepath.Ext(name)), false
-}
-
-func expectationPath(capture string) string {
-	stem, _ := captureStem(capture)
-	return stem + expectEnding
-}
-
-// expectedCaptures lists the captures to verify: each named file, and of a directory, at any depth, those with an
-// expectation beside them, or all of them when expectations are to be written. An expectation without its capture is an
-// error: a gate that silently checks less is none.
-func expectedCaptures(names []string, all bool) ([]string, error) {
-	var captures []string
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		if !info.IsDir() {
-			captures = append(captures, name)
-			continue
-		}
-		var found, expectations []string
-		err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			if strings.HasSuffix(path, expectEnding) {
-				expectations = append(expectations, path)
-			} else if _, ok := captureStem(path); ok {
-				found = append(found, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		for _, e := range expectations {
-			if !slices.ContainsFunc(found, func(c string) bool { return expectationPath(c) == e }) {
-				return nil, unreadable(fmt.Errorf("%s: no capture beside it", e))
-			}
-		}
-		for _, c := range found {
-			if all || slices.Contains(expectations, expectationPath(c)) {
-				captures = append(captures, c)
-			}
-		}
-	}
-	if len(captures) == 0 {
-		return nil, unreadable(errors.New("no capture with an expectation beside it: 'respsniff verify --write' makes them"))
-	}
-	return captures, nil
 }
 
 func readExpectation(path string) (*gate.Expectation, error) {

@@ -31,7 +31,12 @@ func (f *Filter) event(event pairing.Event) bool {
 	var s *pairing.Identity
 	switch e := event.(type) {
 	case *analysis.ConnSummary:
-		return f.choose(e.ID, e.Client, e.Server)
+		if !f.choose(e.ID, e.Client, e.Server) {
+			f.left.Connections++
+			f.left.Commands += int64(e.Commands)
+			return false
+		}
+		return true
 	case *desync.Desync:
 		return f.Connection(e.Conn, e.Client, e.Server)
 	case *pairing.Exchange:

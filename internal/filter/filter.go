@@ -14,6 +14,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 // Filter chooses what is shown. Two values of one field are alternatives, different fields must all agree. What is known
@@ -24,15 +25,19 @@ type Filter struct {
 	Servers, Clients []string // ADDR, ADDR:PORT or prefix
 	Conns            []int64
 	Cmds, Keys       []string // keys are globs
-	Rules            []string // "RS101", or the beginning of several
+	Rules, NotRules  []string // "RS101", "dirty-reuse", or the beginning of several IDs: "RS1"
+	MinSeverity      string   // a severity's word; "": all
 	Since, Until     string
 	Around           []string // TIME+-DURATION
 
 	serverSet, clientSet []endpoint
+	ruleSet, notRuleSet  map[string]bool // IDs that Rules and NotRules choose
+	least                incident.Severity
 	zone                 *time.Location
 	windows              []window // resolved by Begin
 	resolved             bool
 	chosen               map[parties]bool // of the connections that were wanted, if some are left out
+	left                 report.Filtered  // what events of connections were left out
 }
 
 // maxChosen bounds the pairs of a client and a server that are remembered as chosen.
@@ -62,10 +67,17 @@ func (f *Filter) Prepare(zone *time.Location) error {
 	if slices.Contains(f.Cmds, "") {
 		return fmt.Errorf("--cmd: want the name of a command")
 	}
-	for _, rule := range f.Rules {
-		known := func(d *analysis.Detector) bool { return ofRule(d.ID, rule) }
-		if rule == "" || !slices.ContainsFunc(detectors.All(), known) {
-			return fmt.Errorf("--rule %s: want a rule id such as RS101; 'respsniff explain' lists them", rule)
+	if f.ruleSet, err = rulesOf("--rule", f.Rules); err != nil {
+		return err
+	}
+	if f.notRuleSet, err = rulesOf("--not-rule", f.NotRules); err != nil {
+		return err
+	}
+	f.least = incident.Info
+	if f.MinSeverity != "" {
+		var ok bool
+		if f.least, ok = incident.ParseSeverity(f.MinSeverity); !ok {
+			return fmt.Errorf("--min-severity %s: want info, low, medium, high or critical", f.MinSeverity)
 		}
 	}
 	_, err = f.windowsFrom(capture.TimeOf(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)))
@@ -74,12 +86,17 @@ func (f *Filter) Prepare(zone *time.Location) error {
 
 // Active reports whether anything is left out.
 func (f *Filter) Active() bool {
-	return f.ChoosesConnections() || len(f.Cmds)+len(f.Keys)+len(f.Rules)+len(f.Around) > 0 || f.Since != "" || f.Until != ""
+	return len(f.flags()) > 0
 }
 
 // ChoosesConnections reports whether some connections are left out.
 func (f *Filter) ChoosesConnections() bool {
 	return len(f.Conns)+len(f.clientSet)+len(f.serverSet) > 0
+}
+
+// ChoosesCommands reports whether some commands of connections that are wanted are left out.
+func (f *Filter) ChoosesCommands() bool {
+	return len(f.Cmds)+len(f.Keys)+len(f.Around) > 0 || f.Since != "" || f.Until != ""
 }
 
 // ChoseNone reports whether connections are chosen and none of those that were seen was wanted.
@@ -142,7 +159,7 @@ func (f *Filter) Key(key string) bool {
 
 // Finding reports whether a finding is wanted. Commands and keys are looked for among its tallies and examples.
 func (f *Filter) Finding(x *incident.Finding) bool {
-	if !f.Rule(x.Rule) {
+	if !f.Rule(x.Rule) || x.Severity < f.least {
 		return false
 	}
 	if x.First != 0 && !f.Overlaps(x.First, x.Last) || !f.concerns(x) {
@@ -155,13 +172,31 @@ func (f *Filter) Finding(x *incident.Finding) bool {
 	return len(f.Keys) == 0 || anyVictim(x, func(v *pairing.Victim) bool { return f.Key(v.Key) })
 }
 
-// Rule reports whether findings of a rule are wanted.
+// Rule reports whether findings of a rule are wanted, whatever their severity.
 func (f *Filter) Rule(id string) bool {
-	return len(f.Rules) == 0 || slices.ContainsFunc(f.Rules, func(word string) bool { return ofRule(id, word) })
+	return (f.ruleSet == nil || f.ruleSet[id]) && !f.notRuleSet[id]
 }
 
-// ofRule reports whether a rule is the one that the word names, or of its family.
-func ofRule(id, word string) bool { return strings.HasPrefix(id, strings.ToUpper(word)) }
+// Expects reports whether a rule is wanted, with the severity that it declares.
+func (f *Filter) Expects(d *analysis.Detector) bool { return f.Rule(d.ID) && d.Severity >= f.least }
+
+// rulesOf returns the IDs that the words of a flag choose; nil without words.
+func rulesOf(flag string, words []string) (map[string]bool, error) {
+	var ids map[string]bool
+	for _, word := range words {
+		chosen, err := detectors.Select(word)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		if ids == nil {
+			ids = map[string]bool{}
+		}
+		for _, d := range chosen {
+			ids[d.ID] = true
+		}
+	}
+	return ids, nil
+}
 
 func anyVictim(x *incident.Finding, match func(*pairing.Victim) bool) bool {
 	for i := range x.Examples {

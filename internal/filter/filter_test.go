@@ -5,12 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/cluster"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 func TestParseMoment(t *testing.T) {
@@ -63,7 +65,7 @@ func TestFilter(t *testing.T) {
 	at := capture.TimeOf(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	v4, v6 := netip.MustParseAddrPort("198.18.0.2:47868"), netip.MustParseAddrPort("[fd00:77::1]:6379")
 	finding := &incident.Finding{
-		Rule: "RS101", First: at, Last: at.Add(time.Minute), Commands: []incident.Tally{{Label: "GET", Count: 1}},
+		Rule: "RS101", Severity: incident.High, First: at, Last: at.Add(time.Minute), Commands: []incident.Tally{{Label: "GET", Count: 1}},
 		Examples: []incident.Example{{Victims: []pairing.Victim{{Command: "CLIENT REPLY", Key: "user:1/name"}}}},
 	}
 	for _, tc := range []struct {
@@ -84,6 +86,13 @@ func TestFilter(t *testing.T) {
 		{"rule", Filter{Rules: []string{"rs101"}}, true},
 		{"rule family", Filter{Rules: []string{"RS2", "RS1"}}, true},
 		{"other rule", Filter{Rules: []string{"RS2"}}, false},
+		{"rule by name", Filter{Rules: []string{"Dirty-Reuse"}}, true},
+		{"other rule by name", Filter{Rules: []string{"server-stall"}}, false},
+		{"not this rule", Filter{NotRules: []string{"dirty-reuse"}}, false},
+		{"not another", Filter{NotRules: []string{"RS2", "rs109"}}, true},
+		{"family without it", Filter{Rules: []string{"RS1"}, NotRules: []string{"RS101"}}, false},
+		{"its severity", Filter{MinSeverity: "high"}, true},
+		{"a higher severity", Filter{MinSeverity: "critical"}, false},
 		{"command", Filter{Cmds: []string{"get"}}, true},
 		{"container", Filter{Cmds: []string{"client"}}, true},
 		{"other command", Filter{Cmds: []string{"CLI"}}, false},
@@ -122,6 +131,31 @@ func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
 	} {
 		if f.event(event) {
 			t.Errorf("%T of connection 7 passed --conn 8", event)
+		}
+	}
+}
+
+func TestLeftOut(t *testing.T) {
+	if f := (&Filter{}); f.LeftOut(0) != nil || f.Active() {
+		t.Error("an empty filter leaves something out")
+	}
+	f := &Filter{Conns: []int64{8}, NotRules: []string{"RS9"}, MinSeverity: "low"}
+	if err := f.Prepare(time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	for id := range int64(10) {
+		f.event(&analysis.ConnSummary{ID: id, Commands: 3})
+	}
+	want := &report.Filtered{By: []string{"--conn 8", "--not-rule RS9", "--min-severity low"}, Connections: 9, Commands: 27, Findings: 4}
+	if diff := cmp.Diff(want, f.LeftOut(4)); diff != "" || !f.Active() {
+		t.Error(diff)
+	}
+	if s := f.LeftOut(1).String(); s != "Left out by --conn 8, --not-rule RS9, --min-severity low: 9 connections with 27 commands, 1 finding." {
+		t.Error(s)
+	}
+	for _, bad := range []Filter{{NotRules: []string{"RS999"}}, {Rules: []string{""}}, {MinSeverity: "worst"}} {
+		if err := bad.Prepare(time.UTC); err == nil {
+			t.Errorf("%+v is taken", bad)
 		}
 	}
 }

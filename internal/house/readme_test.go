@@ -63,7 +63,7 @@ var runnable = regexp.MustCompile("(?s)<!-- run -->\n```console\n(.*?)```\n")
 const prompt = "$ "
 
 // shown are the pages with such blocks.
-var shown = []string{"README.md", "docs/pairing.md", "docs/ci.md"}
+var shown = []string{"README.md", "docs/pairing.md", "docs/ci.md", "docs/verdicts.md"}
 
 // TestPagesShowRealRuns runs every command that a page shows and compares its output.
 func TestPagesShowRealRuns(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/filter"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
@@ -24,8 +23,8 @@ type Options struct {
 	Interval time.Duration // between two lines of figures; 0: none
 
 	Outputs []Output
-	Force   bool // overwrite files of outputs
-	Fails   func(*incident.Finding) bool
+	Force   bool        // overwrite files of outputs
+	Gate    report.Gate // what makes the run fail
 	Stdout  io.Writer
 	Log     notice.Log
 	Tool    report.Tool

@@ -9,6 +9,7 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/formats"
 	"github.com/respsniff/respsniff/internal/wholefile"
 )
 
@@ -36,7 +37,7 @@ type output struct {
 func (s *outputs) open(o *Options) error {
 	s.force, s.stdout = o.Force, o.Stdout
 	for _, out := range o.Outputs {
-		out.Options.Fails = o.Fails
+		out.Options.Gate = o.Gate
 		if !Streams(out.Format) {
 			// Written at the end, hours from now: what will fail then, now that rights are dropped, fails before.
 			if err := wholefile.Check(out.Path); err != nil {
@@ -96,7 +97,7 @@ func (s *outputs) end(d *report.Document) error {
 		}
 	}
 	for _, out := range s.last {
-		write := func(w io.Writer) error { return report.Write(w, out.Format, d, out.Options) }
+		write := func(w io.Writer) error { return formats.Write(w, out.Format, d, out.Options) }
 		if out.Path != "" {
 			if err := wholefile.Write(out.Path, s.force, write); err != nil {
 				return err
@@ -111,7 +112,7 @@ func (s *outputs) end(d *report.Document) error {
 // end writes the last message and closes the file.
 func (out *output) end(d *report.Document) error {
 	var b bytes.Buffer
-	err := report.Write(&b, out.Format, d, out.Options)
+	err := formats.Write(&b, out.Format, d, out.Options)
 	if failed := out.stream.end(b.Bytes()); err == nil {
 		err = failed
 	}

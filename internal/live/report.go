@@ -73,12 +73,11 @@ func inBrackets(s string) string {
 
 // ndjsonFinding gives the line of a finding.
 func ndjsonFinding(f *incident.Finding) []byte {
-	var b bytes.Buffer
-	if err := report.WriteNDJSON(&b, &report.Document{Findings: []incident.Finding{*f}}); err != nil {
-		return nil // a buffer takes everything
+	line, err := json.Marshal(report.FindingJSON{Finding: f})
+	if err != nil {
+		return nil // a finding has nothing that cannot be written
 	}
-	line, _, _ := bytes.Cut(b.Bytes(), []byte("\n"))
-	return append(bytes.Clone(line), '\n')
+	return append(line, '\n')
 }
 
 // figures writes the line of figures.
@@ -141,5 +140,6 @@ func (l *run) end() (*report.Document, error) {
 	d.Incidents = l.analysis.Incidents(d.Findings)
 	l.measure()
 	l.o.Mask.Document(d)
+	d.Judge(l.o.Gate)
 	return d, l.outputs.end(d)
 }

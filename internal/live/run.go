@@ -53,6 +53,7 @@ type run struct {
 	stopped  bool            // a limit of the run was reached
 	reported map[string]bool // early, by fingerprint: text shows the facts of a finding once
 	findings []incident.Finding
+	unwanted int64 // findings that the filter left out
 	faults   []error
 }
 
@@ -90,13 +91,15 @@ func newRun(source Source, o *Options) *run {
 func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, error]) (again bool) {
 	l.begin()
 	segments := l.assembler.Segments(l.pass(packets))
-	events := l.o.Filter.Events(l.watch(l.tally.Events(l.analysis.Events(segments))))
+	events := l.tally.Events(l.o.Filter.Events(l.watch(l.analysis.Events(segments))))
 	for f, err := range l.analysis.Detect(events, detectors.All()) {
 		switch {
 		case err != nil:
 			l.fault(err)
 		case l.o.Filter.Finding(&f):
 			l.finding(&f)
+		case !f.Early:
+			l.unwanted++
 		}
 	}
 	again = l.renew && !l.stopped && ctx.Err() == nil
@@ -118,6 +121,9 @@ func (l *run) begin() {
 		return analysis.CaptureQuality{Stats: l.assembler.Stats(), Drops: l.drops}
 	})
 	l.tally.Watch(l.analysis, l.assembler)
+	if before == nil && l.o.Filter.ChoosesConnections() {
+		l.tally.OnlyChosen()
+	}
 	if before != nil {
 		l.analysis.Resume(before)
 		runtime.GC()
@@ -172,7 +178,7 @@ func (l *run) fault(err error) {
 // restart gives up what the analysis holds, but for what the next one takes over: the findings come again at its end.
 func (l *run) restart() {
 	l.restarts++
-	l.findings = nil
+	l.findings, l.unwanted = nil, 0
 	l.log.Warn("memory is short: the analysis began anew; connections that are open now are followed from here on")
 }
 
@@ -181,6 +187,7 @@ func (l *run) document() *report.Document {
 	l.readDrops()
 	d := &report.Document{Tool: l.o.Tool, Complete: true, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
 	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
+	d.Summary.Filtered = l.o.Filter.LeftOut(l.unwanted)
 	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })
 	if l.restarts > 0 {
 		d.Reach(report.Bound{

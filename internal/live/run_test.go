@@ -15,12 +15,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/filter"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/reassembly"
 )
 
 // written is a Source that reads a written conversation, once.
@@ -118,10 +120,15 @@ const restartAfter = 15 * time.Second
 // reportOf runs the packets and returns the report, as written. The analysis begins anew in the middle if restart is set.
 func reportOf(t *testing.T, text string, restart bool) (*report.Document, []byte) {
 	t.Helper()
+	return filteredReport(t, text, restart, &filter.Filter{})
+}
+
+func filteredReport(t *testing.T, text string, restart bool, f *filter.Filter) (*report.Document, []byte) {
+	t.Helper()
 	source := writtenSource(t, []byte(text))
 	var out bytes.Buffer
 	o := &Options{
-		Filter: &filter.Filter{}, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out,
+		Filter: f, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out,
 		Outputs: []Output{{Format: report.NDJSON}}, Analysis: analysis.Options{
 			Policies: map[netip.Addr]client.Policy{{}: client.PolicyLockstep}, ReadTimeouts: map[netip.Addr]time.Duration{{}: 400 * time.Millisecond},
 		},
@@ -182,6 +189,11 @@ func TestRestartKeepsFindings(t *testing.T) {
 			t.Errorf("%s without a restart, and with one:\n%s", want.Rule, diff)
 		}
 	}
+	for _, d := range []*report.Document{whole, parts} {
+		for i := range d.Incidents { // they name connections, and when these came out of sight
+			d.Incidents[i].Story, d.Incidents[i].Others = incident.Story{}, nil
+		}
+	}
 	if diff := cmp.Diff(asJSON(t, whole.Incidents), asJSON(t, parts.Incidents)); diff != "" {
 		t.Errorf("incidents without a restart, and with one:\n%s", diff)
 	}
@@ -217,4 +229,50 @@ func asJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestFilterSaysWhatItLeavesOut: the report of a live run counts what its filter left out once, restarts or not.
+func TestFilterSaysWhatItLeavesOut(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		all, _ := reportOf(t, twoLots, restart)
+		d, _ := filteredReport(t, twoLots, restart, &filter.Filter{NotRules: []string{"dirty-reuse"}})
+		x := d.Summary.Filtered
+		if x == nil || x.Findings != int64(len(all.Findings)-len(d.Findings)) || x.Findings == 0 || x.Connections != 0 {
+			t.Errorf("restart %t: %+v of %d findings, %d left", restart, x, len(all.Findings), len(d.Findings))
+		}
+		other, _ := filteredReport(t, twoLots, restart, &filter.Filter{Clients: []string{"10.0.0.9"}})
+		if x := other.Summary.Filtered; x == nil || x.Connections < 13 || all.Summary.Filtered != nil {
+			t.Errorf("restart %t: of another client: %+v", restart, x)
+		}
+	}
+}
+
+// TestEndsAsAnalyze: what a live run reports at its end are the incidents that analyze finds in the same packets, in the
+// same words.
+func TestEndsAsAnalyze(t *testing.T) {
+	d, _ := reportOf(t, twoLots, false)
+	source := writtenSource(t, []byte(twoLots))
+	run := analysis.NewRun(&analysis.Options{
+		Policies: map[netip.Addr]client.Policy{{}: client.PolicyLockstep}, ReadTimeouts: map[netip.Addr]time.Duration{{}: 400 * time.Millisecond},
+		FileName: func(int32) string { return source.Name() },
+	})
+	var found []incident.Finding
+	segments := reassembly.New(reassembly.Options{}).Segments(source.Packets(t.Context()))
+	for f, err := range run.Detect(run.Events(segments), detectors.All()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, f)
+	}
+	report.Rank(found)
+	incidents := run.Incidents(found)
+	if len(incidents) == 0 || incidents[0].Damage.Calls == 0 {
+		t.Fatalf("%d incidents: the test needs one", len(incidents))
+	}
+	if diff := cmp.Diff(asJSON(t, incidents), asJSON(t, d.Incidents)); diff != "" {
+		t.Errorf("incidents of the file (-), and of the live run (+):\n%s", diff)
+	}
+	if v := d.Judge(report.Gate{}); v.Word != report.WordDesync || v.Exit != 1 {
+		t.Errorf("verdict %+v", v)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -20,9 +21,9 @@ const (
 // Meter passes batches of packets through. It shows how far the run is, notes what could not be read instead of handing
 // it on, and ends the stream when the run is interrupted, so that what was seen is still reported.
 type Meter struct {
-	W        io.Writer
-	Terminal bool // W is one: the line is drawn again and again in its place
-	Quiet    bool // nothing is shown
+	W       io.Writer
+	Columns int  // width of the terminal that W is, where the line is drawn again and again in its place; 0: W is none
+	Quiet   bool // nothing is shown
 
 	// What is known so far. Earliest and Latest are complete once the stream is over.
 	First            capture.Time // of the first packet, whatever its time
@@ -31,19 +32,24 @@ type Meter struct {
 	Stopped          bool    // interrupted before the end
 
 	packets, bytes int64
+
+	now func() time.Time // nil: the wall clock
 }
 
 // Batches reads a source whole, or until ctx is done. It never yields an error.
 func (m *Meter) Batches(ctx context.Context, source *capture.Source) iter.Seq2[[]capture.Packet, error] {
 	return func(yield func([]capture.Packet, error) bool) {
-		start := time.Now()
+		if m.now == nil {
+			m.now = time.Now
+		}
+		start := m.now()
 		last := start
 		every := logEvery
-		if m.Terminal {
+		if m.Columns > 0 {
 			every = drawEvery
 		}
 		defer func() {
-			if m.Terminal && last != start {
+			if m.Columns > 0 && last != start {
 				fmt.Fprint(m.W, "\r\x1b[K")
 			}
 		}()
@@ -63,10 +69,10 @@ func (m *Meter) Batches(ctx context.Context, source *capture.Source) iter.Seq2[[
 					m.Stopped = true
 					return
 				}
-				if now := time.Now(); !m.Quiet && now.Sub(last) >= every {
+				if now := m.now(); !m.Quiet && now.Sub(last) >= every {
 					last = now
 					m.total(source)
-					m.draw(now.Sub(start), batch[len(batch)-1].Time)
+					m.draw(source, now.Sub(start), batch[len(batch)-1].Time)
 				}
 			}
 			if !yield(batch, nil) {
@@ -87,12 +93,42 @@ func (m *Meter) total(source *capture.Source) {
 	}
 }
 
-func (m *Meter) draw(spent time.Duration, at capture.Time) {
-	line := fmt.Sprintf("%d packets, %d MiB, %.0f MiB/s, at %s", m.packets, m.bytes>>20,
+func (m *Meter) draw(source *capture.Source, spent time.Duration, at capture.Time) {
+	line := fmt.Sprintf("%s%d packets, %d MiB, %.0f MiB/s, at %s", share(source, spent), m.packets, m.bytes>>20,
 		float64(m.bytes>>20)/spent.Seconds(), at.Std().Format("2006-01-02 15:04:05 MST"))
-	if m.Terminal {
-		fmt.Fprintf(m.W, "\r\x1b[K%s", line)
+	if m.Columns > 0 {
+		fmt.Fprintf(m.W, "\r\x1b[K%s", fit(line, m.Columns-1))
 		return
 	}
 	fmt.Fprintf(m.W, "respsniff: %s\n", line)
+}
+
+// share says how much of the files is read, and how long the rest takes if it goes on so; "" where their size is unknown.
+func share(source *capture.Source, spent time.Duration) string {
+	read, size, ok := source.Progress()
+	if !ok || read == 0 {
+		return ""
+	}
+	left := time.Duration(float64(spent) / float64(read) * float64(size-read))
+	return fmt.Sprintf("%d %%, %s left: ", read*100/size, about(left))
+}
+
+// about rounds a time for people.
+func about(d time.Duration) string {
+	s := int64(d.Round(time.Second) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %02d s", s/60, s%60)
+	}
+	return fmt.Sprintf("%d h %02d min", s/3600, s/60%60)
+}
+
+// fit cuts a line that would wrap.
+func fit(line string, width int) string {
+	if utf8.RuneCountInString(line) <= width {
+		return line
+	}
+	return string([]rune(line)[:max(width, 0)])
 }

@@ -22,14 +22,18 @@ type Document struct {
 	Summary  Summary
 	// Findings are ranked, worst first. RS9xx speak of the capture itself.
 	Findings []incident.Finding
-	// Incidents join the findings by cause, first cause first. Without them writers order the findings by their causes.
+	// Incidents are what the findings are parts of, worst first.
 	Incidents []incident.Incident
+	// Doubts are what a fault could hide behind.
+	Doubts []Doubt
 	// Suppressed are findings that a baseline accepts.
 	Suppressed []Suppressed
 	// Warnings are about the run: expired baseline entries, unreadable files, limits.
 	Warnings []string
 	// Series feed the figures of the HTML report; nil without.
 	Series *Series
+
+	Judged *Verdict // of Judge; nil: not judged
 }
 
 // Tool names the program that made a Document.
@@ -55,22 +59,23 @@ type Input struct {
 
 // Quality counts what the capture lost or hid. The RS9xx findings report what follows from it.
 type Quality struct {
-	KernelDrops   int64    `json:"kernel_drops"`     // packets that the kernel dropped, as the file or --drops says
-	LostBytes     int64    `json:"lost_bytes"`       // stream bytes that were acknowledged and never captured
-	Holes         int64    `json:"holes"`            // places where they are missing
-	CutPackets    int64    `json:"cut_packets"`      // packets longer than the snapshot length
-	Snaplen       int      `json:"snaplen"`          // longest captured length of those, 0 without
-	Duplicates    int64    `json:"duplicates"`       // packets captured twice (SPAN, -i any)
-	Backwards     int64    `json:"backwards"`        // frames out of time order
-	Undecodable   int64    `json:"undecodable"`      // packets that no decoder understood
-	MidStream     int64    `json:"mid_stream"`       // connections that began before the capture
-	OneSided      int64    `json:"one_sided"`        // connections with one direction only
-	Encrypted     int64    `json:"encrypted"`        // TLS connections
-	Unparsed      int64    `json:"unparsed"`         // connections that are not RESP
-	Failed        int64    `json:"failed"`           // connections whose analysis failed inside
-	LimitsReached []string `json:"limits_reached"`   // each names the limit and how often
-	Bounds        []Bound  `json:"bounds,omitempty"` // the same, apart
-	Weakened      bool     `json:"weakened"`         // some finding has a gap in its window
+	KernelDrops   int64    `json:"kernel_drops"`      // packets that the kernel dropped, as the file or --drops says
+	LostBytes     int64    `json:"lost_bytes"`        // stream bytes that were acknowledged and never captured
+	Holes         int64    `json:"holes"`             // places where they are missing
+	CutPackets    int64    `json:"cut_packets"`       // packets longer than the snapshot length
+	Snaplen       int      `json:"snaplen"`           // longest captured length of those, 0 without
+	Duplicates    int64    `json:"duplicates"`        // packets captured twice (SPAN, -i any)
+	Backwards     int64    `json:"backwards"`         // frames out of time order
+	Undecodable   int64    `json:"undecodable"`       // packets that no decoder understood
+	NotTCP        int64    `json:"not_tcp,omitempty"` // packets that carry neither TCP nor a known tunnel
+	MidStream     int64    `json:"mid_stream"`        // connections that began before the capture
+	OneSided      int64    `json:"one_sided"`         // connections with one direction only
+	Encrypted     int64    `json:"encrypted"`         // TLS connections
+	Unparsed      int64    `json:"unparsed"`          // connections that are not RESP
+	Failed        int64    `json:"failed"`            // connections whose analysis failed inside
+	LimitsReached []string `json:"limits_reached"`    // each names the limit and how often
+	Bounds        []Bound  `json:"bounds,omitempty"`  // the same, apart
+	Weakened      bool     `json:"weakened"`          // some finding has a gap in its window
 }
 
 // Bound is a limit on what is kept, where it was reached.
@@ -90,7 +95,7 @@ const (
 
 // String is the bound in one line.
 func (b Bound) String() string {
-	text := fmt.Sprintf("%s: the limit of %s was reached %s", b.Name, group(b.Limit), countAs(b.Hits, "time", "times"))
+	text := fmt.Sprintf("%s: the limit of %s was reached %s", b.Name, Group(b.Limit), CountAs(b.Hits, "time", "times"))
 	if b.Hides != "" {
 		text += "; it may hide " + b.Hides
 	}
@@ -110,7 +115,7 @@ func (d *Document) Reach(bounds ...Bound) {
 }
 
 // unnamed says what the capture hides where no finding does: too little for a rule to be weakened.
-func (d *Document) unnamed() string {
+func (d *Document) Unnamed() string {
 	if !d.Complete {
 		return "the input was not read whole: a clean result cannot be trusted"
 	}
@@ -131,7 +136,7 @@ func (d *Document) unnamed() string {
 		{q.Failed, "connection could not be analysed", "connections could not be analysed"},
 	} {
 		if c.n > 0 {
-			parts = append(parts, countAs(c.n, c.one, c.many))
+			parts = append(parts, CountAs(c.n, c.one, c.many))
 		}
 	}
 	if len(parts) == 0 {
@@ -150,7 +155,9 @@ type Summary struct {
 	Clients     int64
 	Servers     int64
 	First, Last capture.Time
-	Suppressed  int64 // claims suppressed, since their confidence is below one half: counted, not printed
+	Unmatched   bool      // filters of commands, keys or times choose no command
+	Suppressed  int64     // claims suppressed, since their confidence is below one half: counted, not printed
+	Filtered    *Filtered // what filters left out; nil without filters
 }
 
 // Duration returns the time that the capture spans.
@@ -165,35 +172,11 @@ type Suppressed struct {
 	Until       string `json:"until,omitempty"`
 }
 
-// Worst returns the highest severity among the findings that concern the traffic, and false where there are none.
-func (d *Document) Worst() (incident.Severity, bool) {
-	worst, found := incident.Info, false
-	for i := range d.Findings {
-		if f := &d.Findings[i]; !IsQuality(f.Rule) {
-			worst, found = max(worst, f.Severity), true
-		}
-	}
-	return worst, found
-}
-
-// Reaches reports whether a finding has at least severity s. RS9xx count too: --fail-on low makes a lossy capture fail.
-func (d *Document) Reaches(s incident.Severity) bool {
-	for i := range d.Findings {
-		if d.Findings[i].Severity >= s {
-			return true
-		}
-	}
-	return false
-}
-
-// IsQuality reports whether a rule concerns the capture, not of the traffic.
-func IsQuality(rule string) bool { return len(rule) == 5 && rule[:3] == "RS9" }
-
 // split parts the findings into those about the capture and those about the traffic, in order.
-func (d *Document) split() (quality, traffic []*incident.Finding) {
+func (d *Document) Split() (quality, traffic []*incident.Finding) {
 	for i := range d.Findings {
 		f := &d.Findings[i]
-		if IsQuality(f.Rule) {
+		if incident.IsQuality(f.Rule) {
 			quality = append(quality, f)
 		} else {
 			traffic = append(traffic, f)
@@ -203,16 +186,32 @@ func (d *Document) split() (quality, traffic []*incident.Finding) {
 }
 
 // addrText leaves out a zone: no packet has one, and it can hold any text.
-func addrText(a netip.Addr) string {
+func AddrText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}
 	return a.Unmap().WithZone("").String()
 }
 
-func addrPortText(a netip.AddrPort) string {
+func AddrPortText(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""
 	}
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()).String()
+}
+
+// FindingsOf returns the findings of an incident, each behind its causes; those of an origin of several incidents too.
+func (d *Document) FindingsOf(in *incident.Incident) (all []*incident.Finding) {
+	byPrint := map[string]*incident.Finding{}
+	for i := range d.Findings {
+		byPrint[d.Findings[i].Fingerprint] = &d.Findings[i]
+	}
+	for i := range in.Steps {
+		for _, print := range in.Steps[i].Findings {
+			if f := byPrint[print]; f != nil {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
 }

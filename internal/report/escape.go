@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/respsniff/respsniff/resp"
@@ -29,4 +30,15 @@ func Shorten(s string, n int) string {
 		i += size
 	}
 	return s[:i] + "..."
+}
+
+// CSVCell returns s so that a spreadsheet shows it and runs nothing: a cell that begins like a formula gets an
+// apostrophe, the mark for text (OWASP, CSV injection). Negative numbers and the like are not made here, so any
+// leading sign is from the capture.
+func CSVCell(s string) string {
+	s = Printable(s)
+	if t := strings.TrimLeft(s, " "); t != "" && strings.ContainsRune("=+-@|%", rune(t[0])) {
+		return "'" + s
+	}
+	return s
 }

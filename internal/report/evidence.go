@@ -12,23 +12,23 @@ import (
 // finding prints the paragraph of evidence of one finding.
 func (t *textWriter) finding(n int, f *incident.Finding) {
 	head := fmt.Sprintf("-- %d. %s ", n, Shorten(Printable(f.Rule+" "+f.Name), 60))
-	tail := fmt.Sprintf(" %s, %s --", f.Severity, orDash(f.Confidence.String()))
-	t.printf("\n%s%s%s\n", t.bold(head), strings.Repeat("-", max(2, textWidth-runes(head)-runes(tail))), t.paint(f.Severity, tail))
-	t.print(hang("", "", Printable(f.Title)+".", textWidth))
-	t.field("Who", t.who(f))
-	t.field("When", t.when(f))
-	if s := tallyText(f.Victims); s != "" {
-		t.field("Callers saw", s)
+	tail := fmt.Sprintf(" %s, %s --", f.Severity, OrDash(f.Confidence.String()))
+	t.printf("\n%s%s%s\n", t.bold(head), strings.Repeat("-", max(2, t.width()-runes(head)-runes(tail))), t.paint(f.Severity, tail))
+	t.print(hang("", "", Printable(f.Title)+".", t.width()))
+	t.part("Who", t.say.Who(f))
+	t.part("When", t.say.When(f))
+	if s := TallyText(f.Victims); s != "" {
+		t.part("Calls saw", s)
 	}
-	if s := tallyText(f.Commands); s != "" {
-		t.field("Commands", s)
+	if s := TallyText(f.Commands); s != "" {
+		t.part("Commands", s)
 	}
 	shown := min(len(f.Examples), t.o.maxExamples())
 	for i := range shown {
 		t.example(i+1, f, &f.Examples[i])
 	}
 	if more := len(f.Examples) - shown; more > 0 {
-		t.printf("\n  %s in -o json, or with -v.\n", count(int64(more), "more example"))
+		t.printf("\n  %s in -o json, or with -v.\n", Count(int64(more), "more example"))
 	}
 	if len(f.Examples) > 0 {
 		t.print("\n")
@@ -38,72 +38,34 @@ func (t *textWriter) finding(n int, f *incident.Finding) {
 		if i > 0 {
 			label = ""
 		}
-		t.field(label, Printable(note))
+		t.part(label, Printable(note))
 	}
 	if f.Remedy != "" {
-		t.field("What to do", Printable(f.Remedy))
+		t.part("What to do", Printable(f.Remedy))
 	}
-	t.field("Fingerprint", Printable(f.Fingerprint)+"; more: respsniff explain "+Printable(f.Rule))
+	t.part("Fingerprint", Printable(f.Fingerprint)+"; more: respsniff explain "+Printable(f.Rule))
 }
 
 const (
-	fieldIndent = "  "
-	fieldWidth  = 13 // "Fingerprint" and two spaces
+	partIndent = "  "
+	partWidth  = 13 // "Fingerprint" and two spaces
 )
 
-func (t *textWriter) field(label, text string) {
+func (t *textWriter) part(label, text string) {
 	if text == "" {
 		return
 	}
-	t.print(hang(fmt.Sprintf("%s%-*s", fieldIndent, fieldWidth, label), strings.Repeat(" ", len(fieldIndent)+fieldWidth), text, textWidth))
-}
-
-func (t *textWriter) who(f *incident.Finding) string {
-	who := addrText(f.Client)
-	var about []string
-	for _, s := range []string{f.Library, f.Policy} {
-		if s != "" {
-			about = append(about, Printable(s))
-		}
-	}
-	if len(about) > 0 {
-		who += " (" + strings.Join(about, ", ") + ")"
-	}
-	if f.Server.IsValid() {
-		if who != "" {
-			who += " -> "
-		}
-		who += addrPortText(f.Server)
-	}
-	if f.Connections > 0 {
-		who += ", " + count(int64(f.Connections), "connection")
-	}
-	return strings.TrimPrefix(who+", "+count(int64(f.Count), "time"), ", ")
-}
-
-func (t *textWriter) when(f *incident.Finding) string {
-	if f.First == 0 {
-		return ""
-	}
-	c := t.o.Clock
-	text := c.Full(f.First, 0)
-	if f.Last > f.First {
-		text += " to " + c.Short(f.Last, f.First)
-	}
-	if zone := c.ZoneName(f.First); zone != "" {
-		text += " " + zone
-	}
-	return text
+	t.print(hang(fmt.Sprintf("%s%-*s", partIndent, partWidth, label), strings.Repeat(" ", len(partIndent)+partWidth), text, t.width()))
 }
 
 func (t *textWriter) example(n int, f *incident.Finding, e *incident.Example) {
-	head := fmt.Sprintf("Example %d of %s: %s", n, group(int64(max(f.Count, n))), examplePlace(e))
+	head := fmt.Sprintf("Example %d of %s: %s", n, Group(int64(max(f.Count, n))), ExamplePlace(e))
 	if e.Confidence != pairing.Suppressed && e.Confidence != f.Confidence {
 		head += " (" + e.Confidence.String() + ")"
 	}
-	t.print("\n" + hang("  ", "    ", head, textWidth))
+	t.print("\n" + hang("  ", "    ", head, t.width()))
 	for _, fact := range e.Facts {
-		t.print(hang("    - ", "      ", Printable(fact), textWidth))
+		t.print(hang("    - ", "      ", Printable(fact), t.width()))
 	}
 	t.ladder(e)
 	t.victims(e.Victims)
@@ -111,7 +73,7 @@ func (t *textWriter) example(n int, f *incident.Finding, e *incident.Example) {
 		t.print("\n")
 	}
 	if len(e.Frames) > 0 {
-		t.print(hang("    Frames  ", "            ", framesText(e.Frames)+" of "+orDash(Printable(e.File)), textWidth))
+		t.print(hang("    Frames  ", "            ", FramesText(e.Frames)+" of "+OrDash(Printable(e.File)), t.width()))
 	}
 	if e.Filter != "" {
 		t.printf("    %s\n", TsharkLine(e.File, e.Filter))
@@ -129,7 +91,7 @@ func (t *textWriter) ladder(e *incident.Example) {
 		right: []bool{true, false, true, false, true, true, true},
 	}
 	var before capture.Time
-	for i := range shownSteps(e) {
+	for i := range ShownSteps(e) {
 		s := &e.Ladder[i]
 		gap := ""
 		if before != 0 {
@@ -141,25 +103,25 @@ func (t *textWriter) ladder(e *incident.Example) {
 		}
 		ack := "-"
 		if s.Ack >= 0 {
-			ack = itoa(s.Ack)
+			ack = Itoa(s.Ack)
 		}
 		what := Printable(s.What)
 		if s.Mark != "" {
 			what += "  << " + Printable(s.Mark)
 		}
-		tab.rows = append(tab.rows, []string{itoa(s.Frame), t.o.Clock.Short(s.Time, before), gap, arrow, itoa(s.Seq), ack,
-			itoa(int64(s.Length)), what})
+		tab.rows = append(tab.rows, []string{Itoa(s.Frame), t.o.Clock.Short(s.Time, before), gap, arrow, Itoa(s.Seq), ack,
+			Itoa(int64(s.Length)), what})
 		before = s.Time
 	}
 	t.table(tab, "    ")
 }
 
 // shownSteps returns the steps that people are shown.
-func shownSteps(e *incident.Example) []incident.Step { return e.Ladder[:min(len(e.Ladder), maxSteps)] }
+func ShownSteps(e *incident.Example) []incident.Step { return e.Ladder[:min(len(e.Ladder), maxSteps)] }
 
-// maxVictims and maxSteps bound the tables of one example in the formats for people.
+// MaxVictims and maxSteps bound the tables of one example in the formats for people.
 const (
-	maxVictims = 30
+	MaxVictims = 30
 	maxSteps   = 40
 )
 
@@ -171,22 +133,22 @@ func (t *textWriter) victims(victims []pairing.Victim) {
 	t.print("\n")
 	tab := &table{head: []string{"COMMAND", "SURE", "THE SERVER MEANT", "ITS CALLER GOT"}}
 	for i := range victims {
-		if i == maxVictims {
+		if i == MaxVictims {
 			tab.rows = append(tab.rows, []string{fmt.Sprintf("and %d more", len(victims)-i), "", "", ""})
 			break
 		}
 		v := &victims[i]
 		command := fmt.Sprintf("#%d %s", v.Index, Shorten(strings.TrimSpace(Printable(v.Command+" "+v.Key)), 34))
-		got := replyText(v.Believes, v.Got)
+		got := ReplyText(v.Believes, v.Got)
 		if v.Saw != "" {
 			got += " [" + Printable(v.Saw) + "]"
 		}
-		tab.rows = append(tab.rows, []string{command, v.Confidence.String(), Shorten(replyText(v.Serves, v.Meant), 28), got})
+		tab.rows = append(tab.rows, []string{command, v.Confidence.String(), Shorten(ReplyText(v.Serves, v.Meant), 28), got})
 	}
 	t.table(tab, "    ")
 }
 
-func replyText(index int, what string) string {
+func ReplyText(index int, what string) string {
 	switch {
 	case index == 0 && what == "":
 		return "no reply"
@@ -198,17 +160,18 @@ func replyText(index int, what string) string {
 	return fmt.Sprintf("reply #%d: %s", index, Printable(what))
 }
 
-func tallyText(ts []incident.Tally) string {
+func TallyText(ts []incident.Tally) string {
 	words := make([]string, len(ts))
 	for i, t := range ts {
-		words[i] = fmt.Sprintf("%s %s", Printable(t.Label), group(int64(t.Count)))
+		words[i] = fmt.Sprintf("%s %s", Printable(t.Label), Group(int64(t.Count)))
 	}
 	return strings.Join(words, ", ")
 }
 
-// TsharkLine returns the command that shows the frames of an example, ready for a POSIX shell.
+// TsharkLine returns the command that shows the frames of an example, ready for a POSIX shell. What came from standard
+// input has no name that could be read again.
 func TsharkLine(file, filter string) string {
-	if file == "" {
+	if file == "" || file == "-" {
 		file = "FILE"
 	}
 	return "tshark -r " + shellQuote(file) + " -Y " + shellQuote(filter)

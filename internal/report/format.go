@@ -2,11 +2,8 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-
-	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // Format is a way to write a Document.
@@ -44,15 +41,19 @@ func ParseFormat(word string) (Format, error) {
 type Options struct {
 	Color       bool
 	Clock       Clock
-	MaxFindings int // how many findings people are shown; 20
-	MaxExamples int // how many examples of each finding text shows; 2
-	// Fails says which findings make a run fail, for the formats that CI reads; nil: high and critical ones.
-	Fails func(*incident.Finding) bool
+	Width       int  // of text, in characters; 0: 100
+	Incident    int  // text shows only the incident of this number, with its evidence; 0: all
+	All         bool // text shows all incidents and connections
+	Verbose     bool // text shows the evidence of each finding
+	MaxFindings int  // how many findings people are shown; 20
+	MaxExamples int  // how many examples of each finding text shows; 2
+	Gate        Gate // what makes a run fail, for the formats that CI reads
 	// Page gives a rule's page in Markdown, for the formats that carry help texts; nil without.
 	Page func(rule string) string
 }
 
-func (o *Options) maxFindings() int {
+// Most is how many findings and incidents people are shown.
+func (o *Options) Most() int {
 	if o.MaxFindings > 0 {
 		return o.MaxFindings
 	}
@@ -64,36 +65,4 @@ func (o *Options) maxExamples() int {
 		return o.MaxExamples
 	}
 	return 2
-}
-
-func (o *Options) fails(f *incident.Finding) bool {
-	if o.Fails != nil {
-		return o.Fails(f)
-	}
-	return f.Severity >= incident.High
-}
-
-// Write writes d to w in one format.
-func Write(w io.Writer, f Format, d *Document, o Options) error {
-	switch f {
-	case Text:
-		return WriteText(w, d, o)
-	case JSON:
-		return WriteJSON(w, d)
-	case NDJSON:
-		return WriteNDJSON(w, d)
-	case JUnit:
-		return WriteJUnit(w, d, o)
-	case GitHub:
-		return WriteGitHub(w, d)
-	case Markdown:
-		return WriteMarkdown(w, d, o)
-	case HTML:
-		return WriteHTML(w, d, o)
-	case SARIF:
-		return WriteSARIF(w, d, o)
-	case CSV:
-		return WriteCSV(w, d)
-	}
-	return fmt.Errorf("format %s cannot be written", f)
 }

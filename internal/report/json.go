@@ -22,10 +22,16 @@ func WriteJSON(w io.Writer, d *Document) error {
 	return err
 }
 
-// WriteNDJSON writes one object a line: the findings first, in rank order, then a "summary" line with everything else.
+// WriteNDJSON writes one object a line: the incidents, the findings in rank order, then a "summary" line with everything
+// else.
 func WriteNDJSON(w io.Writer, d *Document) error {
 	buf := bufio.NewWriter(w)
 	enc := json.NewEncoder(buf)
+	for i := range d.Incidents {
+		if err := enc.Encode(wireIncident(&d.Incidents[i])); err != nil {
+			return err
+		}
+	}
 	for i := range d.Findings {
 		if err := enc.Encode(wireFinding(&d.Findings[i])); err != nil {
 			return err
@@ -51,6 +57,7 @@ func Read(r io.Reader) (*Document, error) {
 	var d Document
 	dec := json.NewDecoder(bytes.NewReader(text))
 	var findings []findingWire
+	var incidents []incidentWire
 	for line := 1; ; line++ {
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err == io.EOF {
@@ -72,6 +79,12 @@ func Read(r io.Reader) (*Document, error) {
 				return nil, fmt.Errorf("value %d: %w", line, err)
 			}
 			findings = append(findings, f)
+		case head.Type == "incident":
+			var in incidentWire
+			if err := json.Unmarshal(raw, &in); err != nil {
+				return nil, fmt.Errorf("value %d: %w", line, err)
+			}
+			incidents = append(incidents, in)
 		case head.SchemaVersion != 0:
 			if err := json.Unmarshal(raw, &d); err != nil {
 				return nil, fmt.Errorf("value %d: %w", line, err)
@@ -82,6 +95,13 @@ func Read(r io.Reader) (*Document, error) {
 					return nil, fmt.Errorf("value %d: %w", i+1, err)
 				}
 				d.Findings = append(d.Findings, f)
+			}
+			for i := range incidents {
+				in, err := incidents[i].incident()
+				if err != nil {
+					return nil, fmt.Errorf("incident %d: %w", i+1, err)
+				}
+				d.Incidents = append(d.Incidents, in)
 			}
 			return &d, nil
 		}

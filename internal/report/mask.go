@@ -42,7 +42,7 @@ func (m Mask) AddrPort(a netip.AddrPort) netip.AddrPort {
 }
 
 // End is how an end of a connection is shown.
-func (m Mask) End(a netip.AddrPort) string { return addrPortText(m.AddrPort(a)) }
+func (m Mask) End(a netip.AddrPort) string { return AddrPortText(m.AddrPort(a)) }
 
 // addressLike matches what may be an IPv4 or IPv6 address in a text; netip decides.
 var addressLike = regexp.MustCompile(`(?i)[0-9a-f:.]*[:.][0-9a-f:.]*`)
@@ -72,8 +72,11 @@ func (m Mask) Key(key []byte) string {
 	return Shorten(Printable(string(key)), KeyWidth)
 }
 
-// Document masks the addresses in d.
+// Document masks the addresses in d, and the keys that a filter names.
 func (m Mask) Document(d *Document) {
+	if d.Summary.Filtered != nil {
+		d.Summary.Filtered = m.filtered(d.Summary.Filtered)
+	}
 	if !m.Addresses {
 		return
 	}
@@ -95,11 +98,10 @@ func (m Mask) Document(d *Document) {
 		}
 	}
 	for i := range d.Incidents {
-		s := &d.Incidents[i]
-		s.Client, s.Server, s.Sentence = m.AddrPort(s.Client), m.AddrPort(s.Server), m.Text(s.Sentence)
-		for j := range s.Steps {
-			s.Steps[j].What, s.Steps[j].Example = m.Text(s.Steps[j].What), m.Text(s.Steps[j].Example)
-		}
+		m.incident(&d.Incidents[i])
+	}
+	for i := range d.Doubts {
+		d.Doubts[i] = Doubt{m.Text(d.Doubts[i].Why), m.Text(d.Doubts[i].Decide)}
 	}
 	if s := d.Series; s != nil {
 		for i := range s.Owed {
@@ -112,6 +114,47 @@ func (m Mask) Document(d *Document) {
 			s.Latency[i].Client = m.Text(s.Latency[i].Client)
 		}
 	}
+}
+
+func (m Mask) filtered(x *Filtered) *Filtered {
+	y := *x
+	y.By = nil
+	for _, flag := range x.By {
+		if m.Keys && strings.HasPrefix(flag, "--key ") {
+			flag = "--key (masked)"
+		}
+		y.By = append(y.By, m.Text(flag))
+	}
+	return &y
+}
+
+func (m Mask) incident(in *incident.Incident) {
+	in.Title, in.Library = m.Text(in.Title), m.Text(in.Library)
+	for i, c := range in.Clients {
+		in.Clients[i] = m.Addr(c)
+	}
+	for _, servers := range [][]netip.AddrPort{in.Servers, in.Cause.Servers} {
+		for i, s := range servers {
+			servers[i] = m.AddrPort(s)
+		}
+	}
+	for i := range in.Steps {
+		in.Steps[i].What = m.Text(in.Steps[i].What)
+	}
+	for i := range in.Damage.Saw {
+		in.Damage.Saw[i].Label = m.Text(in.Damage.Saw[i].Label)
+	}
+	s := &in.Story
+	s.Client, s.Server = m.AddrPort(s.Client), m.AddrPort(s.Server)
+	for i := range s.Rows {
+		r := &s.Rows[i]
+		r.What, r.Note, r.Meant, r.Got = m.Text(r.What), m.Text(r.Note), m.Text(r.Meant), m.Text(r.Got)
+	}
+	for i := range in.Others {
+		o := &in.Others[i]
+		o.Client, o.Server, o.What = m.AddrPort(o.Client), m.AddrPort(o.Server), m.Text(o.What)
+	}
+	m.texts(in.Remedy)
 }
 
 func (m Mask) example(e *incident.Example) {

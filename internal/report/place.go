@@ -3,17 +3,19 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 // examplePlace says where an example was seen: "connection 7, 10.0.0.1:42000 -> 10.0.0.2:6379". What is true of many
 // connections at once has no number.
-func examplePlace(e *incident.Example) string {
+func ExamplePlace(e *incident.Example) string {
 	place := endpoints(e.Client, e.Server)
 	switch {
 	case e.Conn == 0:
-		return orDash(place)
+		return OrDash(place)
 	case place == "":
 		return fmt.Sprintf("connection %d", e.Conn)
 	}
@@ -24,16 +26,28 @@ func examplePlace(e *incident.Example) string {
 func endpoints(client, server netip.AddrPort) string {
 	switch {
 	case !client.IsValid():
-		return endText(server)
+		return EndText(server)
 	case !server.IsValid():
-		return endText(client)
+		return EndText(client)
 	}
-	return endText(client) + " -> " + endText(server)
+	return EndText(client) + " -> " + EndText(server)
 }
 
-func endText(a netip.AddrPort) string {
+func EndText(a netip.AddrPort) string {
 	if a.Port() == 0 {
-		return addrText(a.Addr())
+		return AddrText(a.Addr())
 	}
-	return addrPortText(a)
+	return AddrPortText(a)
 }
+
+// FramesText lists frame numbers.
+func FramesText(frames []int64) string {
+	words := make([]string, len(frames))
+	for i, n := range frames {
+		words[i] = Itoa(n)
+	}
+	return strings.Join(words, " ")
+}
+
+// Itoa prints a number as it is.
+func Itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -18,7 +18,7 @@ import (
 const (
 	maxOwedConns   = 512 // connections whose debt is followed
 	maxOwedPoints  = 240 // states of each
-	maxFigureLines = 8   // clients in a figure
+	MaxFigureLines = 8   // clients in a figure
 	maxDebts       = 4   // connections whose debt is drawn
 	maxLatency     = 64  // clients with a latency histogram
 	openSteps      = 160 // points of a line of open connections
@@ -49,7 +49,7 @@ func (r *Recorder) Exchange(e *pairing.Exchange, conn int64, client, server neti
 		if len(r.latency) >= maxLatency {
 			return
 		}
-		l = &LatencySeries{Client: addrText(client.Addr()), BoundsUS: latencyBounds, Counts: make([]int64, len(latencyBounds))}
+		l = &LatencySeries{Client: AddrText(client.Addr()), BoundsUS: latencyBounds, Counts: make([]int64, len(latencyBounds))}
 		r.latency[client.Addr()] = l
 	}
 	us := max(0, e.Serves.FirstTime.Sub(e.EndTime).Microseconds())
@@ -67,7 +67,7 @@ func (r *Recorder) debt(e *pairing.Exchange, conn int64, client, server netip.Ad
 		if e.Owed == 0 && e.Belief.Index == e.Index || len(r.owed) >= maxOwedConns {
 			return
 		}
-		s = &OwedSeries{Conn: conn, Client: addrPortText(client), Server: addrPortText(server)}
+		s = &OwedSeries{Conn: conn, Client: AddrPortText(client), Server: AddrPortText(server)}
 		r.owed[conn] = s
 	}
 	if len(s.Points) < maxOwedPoints {
@@ -85,7 +85,7 @@ func (r *Recorder) Series(findings []incident.Finding, conns []*analysis.ConnSum
 		for _, t := range slices.Sorted(maps.Keys(timeouts[client])) {
 			l.ReadTimeoutMS = append(l.ReadTimeoutMS, float64(t)/1e6)
 		}
-		if len(s.Latency) < maxFigureLines {
+		if len(s.Latency) < MaxFigureLines {
 			s.Latency = append(s.Latency, *l)
 		}
 	}
@@ -127,7 +127,7 @@ func readTimeouts(conns []*analysis.ConnSummary) map[netip.Addr]map[time.Duratio
 			set = map[time.Duration]bool{}
 			found[c.Client.Addr()] = set
 		}
-		if len(set) < maxFigureLines {
+		if len(set) < MaxFigureLines {
 			set[c.ReadTimeout.Round(100*time.Microsecond)] = true
 		}
 	}
@@ -159,14 +159,14 @@ func openSeries(conns []*analysis.ConnSummary) []OpenSeries {
 	})
 	step := max(1, span(from, to)/openSteps)
 	var series []OpenSeries
-	for _, client := range clients[:min(len(clients), maxFigureLines)] {
+	for _, client := range clients[:min(len(clients), MaxFigureLines)] {
 		delta := make([]int, openSteps+2)
 		for _, c := range byClient[client] {
 			first := min(span(from, c.First)/step, openSteps)
 			delta[first]++
 			delta[min(max(first, span(from, c.Last)/step)+1, openSteps+1)]--
 		}
-		s := OpenSeries{Client: addrText(client)}
+		s := OpenSeries{Client: AddrText(client)}
 		n := 0
 		for i, d := range delta {
 			n += d

@@ -60,7 +60,7 @@ func sample() *Document {
 		Title: "27 packets (0.4 %) are missing. Findings marked * have a gap in their window", Fingerprint: "900", Count: 27,
 		First: at(0), Last: at(0), Remedy: "Capture with a larger buffer: tcpdump -B 16384.",
 	}
-	return &Document{
+	d := &Document{
 		Tool: Tool{Name: "respsniff", Version: "0.1.0"}, Complete: true,
 		Input: []Input{{File: "a.pcap", Format: "pcap", Packets: 6123, Bytes: 912345, LinkTypes: []string{"EN10MB"},
 			First: at(-3 * time.Second), Last: at(60*time.Second + 1), KernelDrops: 27}},
@@ -69,4 +69,15 @@ func sample() *Document {
 			First: at(-3 * time.Second), Last: at(60*time.Second + 1), Suppressed: 4},
 		Findings: []incident.Finding{loss, dirty, stall, quit},
 	}
+	d.Incidents = incident.Join(d.Findings, nil)
+	d.Incidents[0].Story = incident.Story{Conn: 412, Client: netip.MustParseAddrPort("198.18.0.2:47868"), Server: server, File: "a.pcap", More: 3, Rows: []incident.StoryRow{
+		{Time: at(-300300 * time.Microsecond), Frame: 4390, What: "the server answers nobody from here on, for 2.200 s"},
+		{Time: at(-300300 * time.Microsecond), Frame: 4390, Index: 2, What: "GET short_url_pre.qGZmAb"},
+		{Time: at(0), Frame: 4396, Index: 3, What: "PING", Note: "300 ms after #2, whose reply is still owed: the connection is used again", Serves: 3, Believes: 2,
+			Meant: "+PONG", Got: "nil", Role: incident.RoleEffect},
+		{Time: at(time.Minute), What: "still open when the capture ended", Role: incident.RoleEffect},
+	}}
+	d.Incidents[0].Others = []incident.Outline{{Conn: 413, Client: netip.MustParseAddrPort("198.18.0.2:47869"), Server: server, Time: at(time.Second), Frame: 4500,
+		What: "7 calls misread; still open; GET a unread at GET b"}}
+	return d
 }

@@ -109,8 +109,11 @@ func TestOutputFollowsTheSchema(t *testing.T) {
 		lines := bytes.Split(bytes.TrimSpace(b.Bytes()), []byte("\n"))
 		for i, line := range lines {
 			schema := "finding"
-			if i == len(lines)-1 {
+			switch {
+			case i == len(lines)-1:
 				schema = "summary_line"
+			case i < len(d.Incidents):
+				schema = "incident"
 			}
 			validate(t, schema, line)
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"strings"
 
@@ -10,12 +11,10 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// textWidth is the width of text output in characters: a ticket or a mail shows it without wrapping.
-const textWidth = 100
-
 // table is a borderless table for text output. Its cells are printable; the last column is wrapped to what the others
 // leave of textWidth, the others are as wide as they need.
 type table struct {
+	width int // of its lines; 0: textWidth
 	head  []string
 	right []bool // columns aligned right
 	rows  [][]string
@@ -37,7 +36,7 @@ func (t *table) write(w io.Writer, indent string) error {
 			widths[c] = max(widths[c], runes(row[c]))
 		}
 	}
-	room := textWidth - len(indent)
+	room := cmp.Or(t.width, textWidth) - len(indent)
 	for _, n := range widths[:last] {
 		room -= n + columnGap
 	}

@@ -7,35 +7,80 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/capture"
 )
 
-// blindSpots is printed under every report: a clean result does not exclude these.
-const blindSpots = "replies swapped inside one client process; a cancelled call whose late reply arrived before the " +
-	"connection was used again, where no read timeout can be measured; anything inside TLS; and offsets older than the " +
-	"capture, unless the connection is used quickly."
+// BlindSpots is printed under every report: a clean result does not exclude these.
+const BlindSpots = "replies swapped inside one process, what is in TLS, offsets older than the capture, a cancelled call " +
+	"whose reply came before the next command."
 
-// WriteText writes the report for a terminal or a ticket: the verdict in one sentence, what the capture hides, the
-// ranked findings, and the evidence of each. Lines fit 100 columns, except a tshark command, which must stay whole.
+// Widths of text, in characters. A ticket or a mail shows textWidth without wrapping.
+const (
+	textWidth = 100
+	minWidth  = 60
+	maxWidth  = 160
+)
+
+// TextWidth is the width of text on a terminal with so many columns; 0 where there is none.
+func TextWidth(columns int) int {
+	if columns <= 0 {
+		return textWidth
+	}
+	return min(max(columns, minWidth), maxWidth)
+}
+
+// Bounds of what text shows unless all is asked for.
+const (
+	MaxInputs      = 3
+	maxListed      = 20 // incidents, one line each
+	maxStories     = 3  // incidents with a story
+	maxOutlines    = 8  // further connections of each
+	maxDoubts      = 3
+	maxQuality     = 3
+	maxNamedPeople = 3 // clients and servers of a line
+)
+
+// WriteText writes the report for a terminal or a ticket. The first screen says what broke, who was hurt, since when, why,
+// what to do, how sure that is, and what the capture cannot show; then comes a line for each further incident, then a story
+// for each. Lines fit the width, except a tshark command, which must stay whole.
 func WriteText(w io.Writer, d *Document, o Options) error {
 	if o.Clock.Start == 0 {
 		o.Clock.Start = d.Summary.First
 	}
-	d = o.Clock.document(d)
-	t := &textWriter{w: bufio.NewWriter(w), d: d, o: o}
-	t.verdict()
+	d = o.Clock.Localize(d)
+	t := &textWriter{w: bufio.NewWriter(w), d: d, o: o, say: Describer{d, o.Clock}}
+	if x := d.Summary.Filtered; x != nil { // above the verdict, which does not speak of it
+		t.print(hang("", "  ", Printable(x.String()), t.width()) + "\n")
+	}
+	shown, further := t.chosen()
+	t.headline(shown)
+	var also, harmless string
+	if len(shown) > 0 {
+		also, harmless = t.screen(shown[0])
+	}
+	t.doubts()
+	t.quality()
+	t.field("Unseen", "by any capture: "+BlindSpots)
+	t.field("Also", also)
+	t.field("Harmless", harmless)
 	t.inputs()
-	quality, traffic := d.split()
-	t.quality(quality)
-	shown := traffic[:min(len(traffic), o.maxFindings())]
-	t.ranking(shown, len(traffic)-len(shown))
-	t.chain(shown)
-	for i, f := range shown {
-		t.finding(i+1, f)
+	t.further(further)
+	for i, in := range shown {
+		if i > 0 || o.Incident > 0 {
+			t.printf("\n%s\n", t.bold(fmt.Sprintf("Incident %d: %s", in.ID, Shorten(Printable(in.Title), t.width()-16))))
+			if i > 0 {
+				also, harmless = t.screen(in)
+				t.field("Also", also)
+				t.field("Harmless", harmless)
+			}
+		}
+		if t.follows(in) {
+			t.story(in)
+		}
+		if t.evident() {
+			t.findings(in)
+		}
 	}
 	t.suppressed()
-	t.printf("\n")
-	t.print(hang("", "  ", "What this tool cannot see: "+blindSpots, textWidth))
 	if t.err != nil {
 		return t.err
 	}
@@ -46,7 +91,15 @@ type textWriter struct {
 	w   *bufio.Writer
 	d   *Document
 	o   Options
+	say Describer
 	err error
+}
+
+func (t *textWriter) width() int {
+	if t.o.Width == 0 {
+		return textWidth
+	}
+	return min(max(t.o.Width, minWidth), maxWidth)
 }
 
 func (t *textWriter) print(s string) {
@@ -59,30 +112,194 @@ func (t *textWriter) printf(format string, args ...any) { t.print(fmt.Sprintf(fo
 
 func (t *textWriter) table(tab *table, indent string) {
 	if t.err == nil {
+		tab.width = t.width()
 		t.err = tab.write(t.w, indent)
 	}
 }
 
-func (t *textWriter) verdict() {
-	word, sentence := Verdict(t.d)
-	for i, line := range wrap(word+": "+sentence, textWidth) {
+// chosen returns the incidents that are shown with all there is to them, and those that have a line each.
+func (t *textWriter) chosen() (shown, further []*incident.Incident) {
+	for i := range t.d.Incidents {
+		in := &t.d.Incidents[i]
+		switch {
+		case t.o.Incident > 0 && in.ID == t.o.Incident:
+			shown = append(shown, in)
+		case t.o.Incident > 0:
+		case t.o.All || i == 0 && in.Severity > incident.Low || i < maxStories && t.o.Gate.Fails(in.Severity):
+			shown = append(shown, in)
+			if i > 0 {
+				further = append(further, in)
+			}
+		default:
+			further = append(further, in)
+		}
+	}
+	return shown, further
+}
+
+// follows reports whether a connection of an incident is followed: not of one that makes no run fail, unless it is asked for.
+func (t *textWriter) follows(in *incident.Incident) bool {
+	return t.o.All || t.o.Verbose || t.o.Incident > 0 || in.Severity >= incident.High || t.o.Gate.Fails(in.Severity)
+}
+
+// evident reports whether the evidence of each finding is printed.
+func (t *textWriter) evident() bool { return t.o.Verbose || t.o.Incident > 0 }
+
+func (t *textWriter) headline(shown []*incident.Incident) {
+	v := t.d.Current()
+	for i, line := range wrap(string(v.Word)+": "+v.Sentence, t.width()) {
 		if i == 0 {
-			line = strings.Replace(line, word, t.bold(word), 1)
+			word := t.bold(string(v.Word))
+			if in := t.d.Worst(); in != nil && WordOf(in.Class) == v.Word {
+				word = t.paint(in.Severity, string(v.Word))
+			}
+			line = strings.Replace(line, string(v.Word), word, 1)
 		}
 		t.print(line + "\n")
+	}
+	t.print("\n")
+	if t.o.Incident > 0 && len(shown) == 0 {
+		t.printf("There is no incident %d.\n\n", t.o.Incident)
+	}
+}
+
+const fieldWidth = 10 // "Harmless" and two spaces
+
+func (t *textWriter) field(label, text string) {
+	if text == "" {
+		return
+	}
+	t.print(hang(fmt.Sprintf("%-*s", fieldWidth, label), strings.Repeat(" ", fieldWidth), text, t.width()))
+}
+
+// screen answers what somebody asks who was woken up. What else followed, and what is harmless, comes behind it.
+func (t *textWriter) screen(in *incident.Incident) (also, harmless string) {
+	d := &in.Damage
+	hurt := t.tallies(d.Commands, 6)
+	if saw := t.tallies(d.Saw, 6); saw != "" {
+		if hurt != "" {
+			hurt += "; "
+		}
+		hurt += "they saw " + saw
+	}
+	t.field("Hurt", hurt)
+	t.field("Who", t.say.Parties(in))
+	t.field("Since", t.say.Since(in))
+	var why, then, mild []string
+	for i := range in.Steps {
+		switch s := &in.Steps[i]; {
+		case s.Role == incident.RoleCause:
+			why = append(why, StepText(s))
+		case s.Role == incident.RoleHarmless:
+			mild = append(mild, StepText(s))
+		case s.Rule != in.Rule:
+			then = append(then, StepText(s))
+		}
+	}
+	if len(why) == 0 && in.Cause.What == incident.OriginUnknown && in.Class == incident.Desync {
+		why = append(why, "what made the client give up is not in the capture")
+	}
+	t.field("Why", strings.Join(why, "; then "))
+	for i, do := range in.Remedy {
+		label := "Do now"
+		if i > 0 {
+			label = ""
+		}
+		t.field(label, fmt.Sprintf("%d. %s", i+1, Printable(do)))
+	}
+	t.field("Sure", t.say.Sure(in))
+	return strings.Join(then, "; "), strings.Join(mild, "; ")
+}
+
+// stepText is a step with the rule that it can be looked up under.
+func StepText(s *incident.IncidentStep) string { return Printable(s.What + " (" + s.Rule + ")") }
+
+func (t *textWriter) tallies(ts []incident.Tally, most int) string {
+	if len(ts) > most {
+		rest := 0
+		for _, x := range ts[most:] {
+			rest += x.Count
+		}
+		ts = append(ts[:most:most], incident.Tally{Label: "others", Count: rest})
+	}
+	return TallyText(ts)
+}
+
+// doubts says what could hide, and what would decide it.
+func (t *textWriter) doubts() {
+	v := t.d.Current()
+	all := v.Doubts
+	if v.Word != WordUndecided && !t.o.All && !t.o.Verbose {
+		return // there is a fault to look at
+	}
+	for i, x := range all {
+		if i == maxDoubts && !t.o.All && !t.o.Verbose {
+			t.field("", fmt.Sprintf("and %s: see -v", Count(int64(len(all)-i), "more reason")))
+			return
+		}
+		label := "Doubt"
+		if i > 0 {
+			label = ""
+		}
+		text := Printable(x.Why)
+		if x.Decide != "" {
+			text += "; to decide: " + Printable(x.Decide)
+		}
+		t.field(label, text)
+	}
+}
+
+// quality says what the capture lost or hid.
+func (t *textWriter) quality() {
+	findings, _ := t.d.Split()
+	if len(findings) == 0 {
+		t.field("Capture", t.d.Unnamed())
+	}
+	for i, f := range findings {
+		label := "Capture"
+		if i > 0 {
+			label = ""
+		}
+		if i == maxQuality && !t.o.All && !t.o.Verbose {
+			t.field("", fmt.Sprintf("and %s about the capture: see -v", Count(int64(len(findings)-i), "more finding")))
+			break
+		}
+		text := Printable(f.Rule+" "+f.Name+": "+f.Title) + "."
+		if t.o.Verbose {
+			text += strings.TrimRight(" "+Printable(Sentences(append(f.Notes[:len(f.Notes):len(f.Notes)], f.Remedy))), " ")
+		}
+		t.field(label, text)
+	}
+	for _, b := range t.d.Quality.Bounds {
+		if b.Loses == Evidence || t.o.Verbose {
+			t.field("Limit", Printable(b.String()))
+		}
+	}
+	if n := t.d.Summary.Suppressed; n > 0 {
+		t.field("Too weak", fmt.Sprintf("%s below even odds, counted and not printed", Count(n, "claim")))
+	}
+	for _, warning := range t.d.Warnings {
+		t.field("Warning", Printable(warning))
 	}
 }
 
 func (t *textWriter) inputs() {
-	t.print("\n")
 	s := &t.d.Summary
+	most := MaxInputs
+	if t.o.All || t.o.Verbose {
+		most = len(t.d.Input)
+	}
 	for i := range t.d.Input {
 		in := &t.d.Input[i]
-		if i == maxInputs {
-			t.printf("Read      and %s more files\n", group(int64(len(t.d.Input)-maxInputs)))
+		if i == most {
+			t.field("", fmt.Sprintf("and %s more files", Group(int64(len(t.d.Input)-i))))
 			break
 		}
-		text := fmt.Sprintf("%s: %s", Printable(in.File), count(in.Packets, "packet"))
+		label := "Read"
+		if i > 0 {
+			label = ""
+		}
+		text := fmt.Sprintf("%s: %s", Printable(in.File), Count(in.Packets, "packet"))
 		if in.Format != "" {
 			text += ", " + Printable(in.Format)
 		}
@@ -92,109 +309,32 @@ func (t *textWriter) inputs() {
 		for _, n := range in.Notes {
 			text += "; " + Printable(n)
 		}
-		t.print(hang("Read      ", "          ", text, textWidth))
+		t.field(label, text)
 	}
+	text := TrafficText(s)
 	if s.First != 0 {
-		text := t.o.Clock.Full(s.First, 0)
+		from := t.o.Clock.Full(s.First, 0)
 		if zone := t.o.Clock.ZoneName(s.First); zone != "" {
-			text += " " + zone
+			from += " " + zone
 		}
-		t.print(hang("Time      ", "          ", text+", for "+Gap(s.Duration()), textWidth))
+		text += "; from " + from + " for " + BriefGap(s.Duration())
 	}
-	t.print(hang("Traffic   ", "          ", trafficText(s), textWidth))
+	t.field("Traffic", text)
 }
 
-func trafficText(s *Summary) string {
-	return fmt.Sprintf("%s, %s of Redis: %s, %s, %s, %s",
-		count(s.Connections, "connection"), group(s.Redis), count(s.Commands, "command"), countAs(s.Replies, "reply", "replies"),
-		count(s.Clients, "client"), count(s.Servers, "server"))
-}
-
-// maxInputs bounds the files that the first screen lists.
-const maxInputs = 8
-
-func (t *textWriter) quality(findings []*incident.Finding) {
-	if len(findings) == 0 {
-		t.print(hang("Capture   ", "          ", t.d.unnamed(), textWidth))
-	}
-	for i, f := range findings {
-		first := "          "
-		if i == 0 {
-			first = "Capture   "
-		}
-		text := Printable(f.Rule+" "+f.Name+": "+f.Title) + "."
-		for _, n := range f.Notes {
-			text += " " + Printable(n)
-		}
-		if f.Remedy != "" {
-			text += " " + Printable(f.Remedy)
-		}
-		t.print(hang(first, "          ", text, textWidth))
-	}
-	for _, limit := range t.d.Quality.LimitsReached {
-		t.print(hang("Limit     ", "          ", Printable(limit), textWidth))
-	}
-	if t.d.Summary.Suppressed > 0 {
-		t.print(hang("Too weak  ", "          ", fmt.Sprintf("%s below even odds, counted and not printed",
-			count(t.d.Summary.Suppressed, "claim")), textWidth))
-	}
-	for _, warning := range t.d.Warnings {
-		t.print(hang("Warning   ", "          ", Printable(warning), textWidth))
-	}
-}
-
-func (t *textWriter) ranking(shown []*incident.Finding, more int) {
-	if len(shown) == 0 {
+// further prints a line for each further incident.
+func (t *textWriter) further(all []*incident.Incident) {
+	if len(all) == 0 {
 		return
 	}
-	t.print("\n")
-	tab := &table{
-		head:  []string{"#", "SEVERITY", "CONFIDENCE", "RULE", "COUNT", "CONNS", "CLIENT -> SERVER"},
-		right: []bool{true, false, false, false, true, true},
-		paint: func(row, column int, cell string) string {
-			if column == 1 {
-				return t.paint(shown[row].Severity, cell)
-			}
-			return cell
-		},
-	}
-	for i, f := range shown {
-		confidence := f.Confidence.String()
-		if f.Weakened {
-			confidence += " *"
+	t.print("\nFurther incidents, with --incident N in full:\n")
+	for i, in := range all {
+		if i == maxListed && !t.o.All {
+			t.printf("  and %s more: --all, or -o json\n", Group(int64(len(all)-i)))
+			return
 		}
-		tab.rows = append(tab.rows, []string{itoa(int64(i + 1)), f.Severity.String(), confidence,
-			Shorten(Printable(f.Rule+" "+f.Name), 26), itoa(int64(f.Count)), itoa(int64(f.Connections)),
-			orDash(addrText(f.Client)) + " -> " + orDash(addrPortText(f.Server))})
-	}
-	t.table(tab, "")
-	if more > 0 {
-		t.printf("and %s more: see -o json\n", group(int64(more)))
-	}
-	for _, f := range shown {
-		if f.Weakened {
-			t.print("* the capture has a gap in the window of some of its evidence\n")
-			break
-		}
-	}
-}
-
-// chain prints how findings led to each other, first cause first.
-func (t *textWriter) chain(shown []*incident.Finding) {
-	if len(t.d.Incidents) > 0 {
-		t.stories()
-		return
-	}
-	links := Chain(shown)
-	if len(links) < 2 {
-		return
-	}
-	t.print("\nThe story, first cause first\n")
-	var before capture.Time
-	for _, f := range links {
-		t.print(hang("  "+t.o.Clock.Short(f.First, before)+"  ", "                   ",
-			fmt.Sprintf("%s %s: %s", f.Rule, f.Name, Printable(f.Title)), textWidth))
-		before = f.First
+		head := fmt.Sprintf("  %2d  %-8s %-8s ", in.ID, in.Severity, OrDash(in.Confidence.String()))
+		t.printf("%s%s\n", t.paint(in.Severity, head), Shorten(strings.ToLower(string(WordOf(in.Class)))+": "+Printable(in.Title), t.width()-runes(head)))
 	}
 }
 
@@ -202,52 +342,8 @@ func (t *textWriter) suppressed() {
 	if len(t.d.Suppressed) == 0 {
 		return
 	}
-	t.printf("\n%s accepted by the baseline:\n", count(int64(len(t.d.Suppressed)), "finding"))
+	t.printf("\n%s accepted by the baseline:\n", Count(int64(len(t.d.Suppressed)), "finding"))
 	for _, s := range t.d.Suppressed {
-		t.print(hang("  ", "    ", Printable(fmt.Sprintf("%s %s: %s (%s)", s.Rule, s.Fingerprint, s.Reason, s.Owner)), textWidth))
+		t.print(hang("  ", "    ", Printable(fmt.Sprintf("%s %s: %s (%s)", s.Rule, s.Fingerprint, s.Reason, s.Owner)), t.width()))
 	}
-}
-
-// sentences joins texts, each with a full stop behind it.
-func sentences(ss []string) string {
-	var b strings.Builder
-	for _, s := range ss {
-		if s == "" {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(s)
-		if !strings.HasSuffix(s, ".") {
-			b.WriteByte('.')
-		}
-	}
-	return b.String()
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// group prints a count with thousands separators.
-func group(n int64) string {
-	s := itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// count prints a count with its noun, which takes an s in the plural.
-func count(n int64, noun string) string { return countAs(n, noun, noun+"s") }
-
-func countAs(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return group(n) + " " + many
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
@@ -27,11 +28,18 @@ func (w *documentWire) document() (*Document, error) {
 	s := w.Summary
 	d.Summary = Summary{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
-		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Suppressed: s.Suppressed,
+		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Suppressed: s.Suppressed, Unmatched: s.Unmatched,
+		Filtered: s.Filtered,
 	}
-	var err error
-	if d.Incidents, err = unwireStories(w.Stories); err != nil {
-		return nil, err
+	d.Doubts = w.Doubts
+	if w.Incidents != nil {
+		for i := range *w.Incidents {
+			in, err := (*w.Incidents)[i].incident()
+			if err != nil {
+				return nil, fmt.Errorf("incident %d: %w", i+1, err)
+			}
+			d.Incidents = append(d.Incidents, in)
+		}
 	}
 	if w.Findings != nil {
 		for i := range *w.Findings {
@@ -47,7 +55,7 @@ func (w *documentWire) document() (*Document, error) {
 
 func (w *findingWire) finding() (incident.Finding, error) {
 	f := incident.Finding{
-		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Subject: w.Subject, More: w.More, Library: w.Library, Policy: w.Policy,
+		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Subject: w.Subject, More: w.More, Part: incident.Part{Incident: w.Incident, Timeout: time.Duration(w.Timeout * float64(time.Millisecond))}, Library: w.Library, Policy: w.Policy,
 		First: moment(w.First), Last: moment(w.Last), Count: w.Count, Connections: w.Connections, Notes: w.Notes,
 		Weakened: w.Weakened, Causes: w.Causes, Remedy: w.Remedy, Victims: tallies(w.VictimsBy), Commands: tallies(w.CommandsBy),
 	}

@@ -4,144 +4,239 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 )
 
-// Verdict says in one word and one sentence what the run means for the reader.
-func Verdict(d *Document) (word, sentence string) {
-	quality, traffic := d.split()
-	doubt := ""
-	if slices.ContainsFunc(quality, func(f *incident.Finding) bool { return f.Severity > incident.Info }) {
-		doubt = "; but the capture hides part of the traffic, see below"
+// Verdict is what a run means: one word of a table, one sentence, and the exit code that follows.
+type Verdict struct {
+	Word     Word
+	Sentence string
+	Doubts   []Doubt // what could hide, and what would decide it; of any verdict
+	Exit     int     // 0, 1 or 2
+}
+
+// Word is the verdict in a word or two.
+type Word string
+
+// The words, in the order of docs/verdicts.md.
+const (
+	WordDesync         Word = "DESYNC"
+	WordConnection     Word = "CONNECTION FAULT"
+	WordTopology       Word = "TOPOLOGY FAULT"
+	WordServer         Word = "SERVER FAULT"
+	WordClean          Word = "CLEAN"
+	WordKnown          Word = "KNOWN" // nothing but what the baseline accepts
+	WordUndecided      Word = "UNDECIDED"
+	WordNothingRead    Word = "NOTHING READ"
+	WordNoRedis        Word = "NO REDIS"
+	WordEncrypted      Word = "ENCRYPTED"
+	WordNothingMatched Word = "NOTHING MATCHED"
+)
+
+// Doubt is something that a fault could hide behind.
+type Doubt struct {
+	Why    string `json:"why"`              // half a sentence
+	Decide string `json:"decide,omitempty"` // the flags that would decide it; empty: none would
+}
+
+// Gate says what makes a run fail. The zero value is that of the command without flags.
+type Gate struct {
+	Level           incident.Severity // least severity that fails; Info: High
+	Never           bool              // no finding fails
+	Strict          bool              // UNDECIDED is 2
+	AllowEmpty      bool              // nothing looked at is 0
+	AllowIncomplete bool              // input that was not read whole is 0
+}
+
+func (g Gate) level() incident.Severity {
+	if g.Level == incident.Info {
+		return incident.High
+	}
+	return g.Level
+}
+
+// Fails reports whether a fault of this severity makes a run fail.
+func (g Gate) Fails(s incident.Severity) bool { return !g.Never && s >= g.level() }
+
+// Judge gives the document its verdict. Without it the writers judge by the zero Gate.
+func (d *Document) Judge(g Gate) Verdict {
+	v := d.judge(g)
+	d.Judged = &v
+	return v
+}
+
+func (d *Document) Current() *Verdict {
+	if d.Judged == nil {
+		v := d.judge(Gate{})
+		return &v
+	}
+	return d.Judged
+}
+
+// judge goes through the table from its first row on.
+func (d *Document) judge(g Gate) Verdict {
+	v := Verdict{Doubts: slices.Clone(d.Doubts)}
+	quality, _ := d.Split()
+	for _, f := range quality {
+		if f.Severity > incident.Info {
+			v.Doubts = append(v.Doubts, Doubt{Why: fmt.Sprintf("the capture hides part of the traffic: %s %s, %s", f.Rule, f.Name, f.Title)})
+		}
+	}
+	fails := slices.ContainsFunc(d.Findings, func(f incident.Finding) bool { return g.Fails(f.Severity) })
+	in := d.Worst()
+	if fails {
+		v.Exit = 1
+	}
+	if in != nil && (g.Fails(in.Severity) || d.Summary.Commands == 0 && in.Severity > incident.Low) {
+		v.Word, v.Sentence = WordOf(in.Class), d.faultText(in, "")
+		return v
+	}
+	if empty, word, sentence := d.empty(); empty {
+		v.Word, v.Sentence = word, sentence
+		v.raise(2, d.Complete && !g.AllowEmpty || !d.Complete && !g.AllowIncomplete)
+		return v
+	}
+	found := d.foundText()
+	switch {
+	case !d.Complete:
+		v.Doubts = append([]Doubt{{Why: d.incomplete()}}, v.Doubts...)
+		v.raise(2, !g.AllowIncomplete)
+		fallthrough
+	case len(v.Doubts) > 0:
+		v.Word, v.Sentence = WordUndecided, found+", but a fault could hide there: "+v.Doubts[0].Why
+		if more := len(v.Doubts) - 1; more > 0 {
+			v.Sentence += ", and for " + Count(int64(more), "more reason")
+		}
+		v.Sentence += "."
+		v.raise(2, g.Strict)
+	case in != nil && in.Severity > incident.Low:
+		v.Word, v.Sentence = WordOf(in.Class), d.faultText(in, "; nothing as bad as --fail-on "+g.level().String())
+		if g.Never {
+			v.Sentence = d.faultText(in, "")
+		}
+	case len(d.Suppressed) > 0:
+		v.Word = WordKnown
+		v.Sentence = fmt.Sprintf("nothing but %s that the baseline accepts, in %s.", Count(int64(len(d.Suppressed)), "finding"), Count(d.Summary.Commands, "command"))
+	default:
+		v.Word, v.Sentence = WordClean, found+"."
+	}
+	return v
+}
+
+// incomplete says why a clean result cannot be trusted.
+func (d *Document) incomplete() string {
+	for _, b := range d.Quality.Bounds {
+		if b.Loses == Evidence {
+			return fmt.Sprintf("the limit of %s was reached", Printable(b.Name))
+		}
+	}
+	if d.Quality.Failed > 0 {
+		return "the analysis failed inside"
+	}
+	return "the input was not read whole"
+}
+
+// raise sets the exit code where nothing decisive has.
+func (v *Verdict) raise(code int, when bool) {
+	if when && v.Exit == 0 {
+		v.Exit = code
+	}
+}
+
+// worst returns the worst incident, nil without one.
+func (d *Document) Worst() *incident.Incident {
+	if len(d.Incidents) == 0 {
+		return nil
+	}
+	return &d.Incidents[0]
+}
+
+func WordOf(c incident.Class) Word { return Word(strings.ToUpper(c.String())) }
+
+// faultText is the headline of an incident. What was not read whole, or is of less weight, is said behind it.
+func (d *Document) faultText(in *incident.Incident, but string) string {
+	text := fmt.Sprintf("%s; %s, %s", Printable(in.Title), in.Severity, OrDash(in.Confidence.String()))
+	more := 0
+	for i := range d.Incidents {
+		if x := &d.Incidents[i]; x.ID != in.ID && x.Severity > incident.Low {
+			more++
+		}
+	}
+	if more > 0 {
+		text += "; and " + Count(int64(more), "more incident")
 	}
 	if !d.Complete {
-		doubt = "; but the input was not read whole, so that proves little"
+		text += "; " + d.incomplete()
 	}
-	if len(traffic) == 0 {
-		switch {
-		case d.Summary.Redis == 0 && d.Summary.Packets == 0:
-			return "NOTHING READ", "there was no packet to judge."
-		case d.Summary.Redis == 0:
-			return "NO REDIS", fmt.Sprintf("no Redis in %s%s.", count(d.Summary.Connections, "connection"), doubt)
-		}
-		if n := len(d.Suppressed); n > 0 {
-			return "KNOWN", fmt.Sprintf("nothing but %s that the baseline accepts, in %s%s.", count(int64(n), "finding"),
-				count(d.Summary.Commands, "command"), doubt)
-		}
-		return "CLEAN", fmt.Sprintf("no fault found in %s on %s%s.",
-			count(d.Summary.Commands, "command"), count(d.Summary.Redis, "Redis connection"), doubt)
-	}
-	top := slices.MaxFunc(traffic, func(a, b *incident.Finding) int {
-		if a.Severity != b.Severity {
-			return int(a.Severity) - int(b.Severity)
-		}
-		return int(a.Confidence) - int(b.Confidence)
-	})
-	top = blamed(top, traffic)
-	sentence = fmt.Sprintf("%s (%s, %s)", Printable(top.Title), top.Severity, orDash(top.Confidence.String()))
-	if n := len(traffic) - 1; n > 0 {
-		sentence += ", and " + count(int64(n), "other finding")
-	}
-	if !d.Complete {
-		sentence += "; the input was not read whole"
-	}
-	return verdictWord(top), sentence + "."
+	return text + but + "."
 }
 
-// blamed returns the finding that the verdict names: the cause of top where it is as bad and as sure, so that a client whose
-// server stalled is not what the reader sees first. A desync stays: whatever made the caller wait, the client
-// put the connection back.
-func blamed(top *incident.Finding, traffic []*incident.Finding) *incident.Finding {
-	for range traffic { // as many steps as a chain of causes can have
-		i := slices.IndexFunc(traffic, func(f *incident.Finding) bool {
-			return slices.Contains(top.Causes, f.Fingerprint) && f != top && f.Severity >= top.Severity && f.Confidence >= top.Confidence
-		})
-		if i < 0 || isDesync(top.Rule) {
-			break
+// foundText says that there is no fault in what was looked at.
+func (d *Document) foundText() string {
+	s := &d.Summary
+	where := fmt.Sprintf("in %s on %s", Count(s.Commands, "command"), Count(s.Redis, "Redis connection"))
+	if len(d.Incidents) == 0 {
+		return "no fault found " + where
+	}
+	if in := d.Worst(); in.Severity > incident.Low {
+		return fmt.Sprintf("nothing worse than %s %s", in.Severity, where)
+	}
+	return fmt.Sprintf("no harm found %s; %s", where, CountAs(int64(len(d.Incidents)), "harmless incident", "harmless incidents"))
+}
+
+// empty reports whether no command was looked at, and says why.
+func (d *Document) empty() (empty bool, word Word, sentence string) {
+	s, q := &d.Summary, &d.Quality
+	if s.Commands > 0 && !s.Unmatched {
+		return false, "", ""
+	}
+	x := s.Filtered
+	switch {
+	case s.Packets == 0:
+		return true, WordNothingRead, "there was no packet to judge."
+	case x != nil && (x.Connections > 0 || s.Unmatched):
+		return true, WordNothingMatched, fmt.Sprintf("none of the commands in the capture is one that %s %s.", Printable(strings.Join(x.By[:min(len(x.By), maxFlags)], ", ")),
+			map[bool]string{true: "chooses", false: "choose"}[len(x.By) == 1])
+	case q.Encrypted > 0:
+		return true, WordEncrypted, fmt.Sprintf("%s encrypted with TLS, and no command could be read.", CountAs(q.Encrypted, "connection is", "connections are"))
+	}
+	sentence = "no Redis command in " + Count(s.Connections, "connection")
+	switch {
+	case q.Undecodable > 0:
+		sentence += fmt.Sprintf(": %s of %s could not be decoded", Group(q.Undecodable), Count(s.Packets, "packet"))
+		if links := d.links(); links != "" {
+			sentence += ", link type " + links
 		}
-		top = traffic[i]
+	case s.Connections == 0 && q.NotTCP > 0:
+		sentence += fmt.Sprintf(": %s of %s carry no TCP that can be read: another protocol, or a tunnel that is not known here", Group(q.NotTCP), Count(s.Packets, "packet"))
+	case q.Unparsed > 0:
+		sentence += fmt.Sprintf(": %s another protocol; if one is Redis, give its port with --port", CountAs(q.Unparsed, "carries", "carry"))
+	case s.Connections > 0:
+		sentence += "; if one is Redis, give its port with --port"
 	}
-	return top
+	return true, WordNoRedis, sentence + "."
 }
 
-func isDesync(rule string) bool { return len(rule) > 2 && rule[2] == '1' }
-
-func verdictWord(f *incident.Finding) string {
-	if f.Severity <= incident.Low {
-		return "NO HARM FOUND"
-	}
-	if len(f.Rule) < 3 {
-		return "FAULT"
-	}
-	switch f.Rule[2] {
-	case '1':
-		return "DESYNC"
-	case '2':
-		return "CONNECTION FAULT"
-	case '3':
-		return "TOPOLOGY FAULT"
-	case '4':
-		return "SERVER FAULT"
-	}
-	return "FAULT"
-}
-
-// Chain returns those of fs that are tied by cause, each behind all of its causes, else by time.
-func Chain(fs []*incident.Finding) []*incident.Finding {
-	byPrint := map[string]*incident.Finding{}
-	for _, f := range fs {
-		byPrint[f.Fingerprint] = f
-	}
-	tied := map[*incident.Finding]bool{}
-	for _, f := range fs {
-		for _, c := range f.Causes {
-			if cause := byPrint[c]; cause != nil && cause != f {
-				tied[f], tied[cause] = true, true
+// links names the link types of the inputs.
+func (d *Document) links() string {
+	var all []string
+	for i := range d.Input {
+		for _, l := range d.Input[i].LinkTypes {
+			if l = Printable(l); !slices.Contains(all, l) {
+				all = append(all, l)
 			}
 		}
 	}
-	rest := make([]*incident.Finding, 0, len(tied))
-	for _, f := range fs {
-		if tied[f] {
-			rest = append(rest, f)
-		}
-	}
-	slices.SortStableFunc(rest, func(a, b *incident.Finding) int {
-		switch {
-		case a.First < b.First:
-			return -1
-		case a.First > b.First:
-			return 1
-		}
-		return 0
-	})
-	// A cause may begin after its effect by the clock of a disordered file: take whoever has no cause left, in time
-	// order; a circle is broken at its earliest.
-	var chain []*incident.Finding
-	done := map[*incident.Finding]bool{}
-	for len(rest) > 0 {
-		next := slices.IndexFunc(rest, func(f *incident.Finding) bool {
-			for _, c := range f.Causes {
-				if cause := byPrint[c]; cause != nil && cause != f && !done[cause] {
-					return false
-				}
-			}
-			return true
-		})
-		next = max(next, 0)
-		done[rest[next]] = true
-		chain = append(chain, rest[next])
-		rest = slices.Delete(rest, next, next+1)
-	}
-	return chain
+	return strings.Join(all[:min(len(all), 3)], ", ")
 }
 
 // Rank sorts findings for people: RS9xx first, then the worst severity, the surest confidence, the most occurrences,
 // and by rule and fingerprint, so that the order never depends on how the run went.
 func Rank(fs []incident.Finding) {
 	slices.SortStableFunc(fs, func(a, b incident.Finding) int {
-		if qa, qb := IsQuality(a.Rule), IsQuality(b.Rule); qa != qb {
+		if qa, qb := incident.IsQuality(a.Rule), incident.IsQuality(b.Rule); qa != qb {
 			if qa {
 				return -1
 			}
@@ -153,3 +248,16 @@ func Rank(fs []incident.Finding) {
 		)
 	})
 }
+
+type verdictWire struct {
+	Word     string `json:"word"`
+	Sentence string `json:"sentence"`
+	Exit     int    `json:"exit"`
+}
+
+func wireVerdict(v *Verdict) *verdictWire {
+	return &verdictWire{string(v.Word), Printable(v.Sentence), v.Exit}
+}
+
+// maxFlags bounds the flags that a sentence names.
+const maxFlags = 8

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
@@ -11,18 +12,20 @@ import (
 // The wire types are the JSON forms, field by field as schema.json states them. All their strings are printable.
 
 type documentWire struct {
-	Type          string         `json:"type,omitempty"` // "summary" in NDJSON, where findings stand on lines of their own
-	SchemaVersion int            `json:"schema_version"`
-	Tool          *Tool          `json:"tool,omitempty"`
-	Complete      bool           `json:"complete"`
-	Input         []inputWire    `json:"input"`
-	Quality       Quality        `json:"quality"`
-	Summary       summaryWire    `json:"summary"`
-	Findings      *[]findingWire `json:"findings,omitempty"`
-	Stories       []storyWire    `json:"stories,omitempty"`
-	Suppressed    []Suppressed   `json:"suppressed,omitempty"`
-	Warnings      []string       `json:"warnings,omitempty"`
-	Series        *Series        `json:"series,omitempty"`
+	Type          string          `json:"type,omitempty"` // "summary" in NDJSON, where findings stand on lines of their own
+	SchemaVersion int             `json:"schema_version"`
+	Tool          *Tool           `json:"tool,omitempty"`
+	Complete      bool            `json:"complete"`
+	Input         []inputWire     `json:"input"`
+	Quality       Quality         `json:"quality"`
+	Summary       summaryWire     `json:"summary"`
+	Verdict       *verdictWire    `json:"verdict,omitempty"`
+	Doubts        []Doubt         `json:"doubts,omitempty"`
+	Incidents     *[]incidentWire `json:"incidents,omitempty"`
+	Findings      *[]findingWire  `json:"findings,omitempty"`
+	Suppressed    []Suppressed    `json:"suppressed,omitempty"`
+	Warnings      []string        `json:"warnings,omitempty"`
+	Series        *Series         `json:"series,omitempty"`
 }
 
 type inputWire struct {
@@ -52,25 +55,27 @@ type summaryWire struct {
 	Last        *Stamp         `json:"last,omitempty"`
 	Seconds     float64        `json:"seconds"`
 	Suppressed  int64          `json:"unsaid"`
+	Unmatched   bool           `json:"unmatched,omitempty"`
+	Filtered    *Filtered      `json:"filtered,omitempty"`
 	Findings    map[string]int `json:"findings"` // by severity
 }
 
 type findingWire struct {
-	Type        string        `json:"type"`
-	Rule        string        `json:"rule"`
-	Name        string        `json:"name"`
-	Severity    string        `json:"severity"`
-	Confidence  string        `json:"confidence"`
-	Number      float64       `json:"confidence_number"`
-	Title       string        `json:"title"`
-	Fingerprint string        `json:"fingerprint"`
-	Client      string        `json:"client,omitempty"`
-	Server      string        `json:"server,omitempty"`
-	Subject     string        `json:"subject,omitempty"`
-	Library     string        `json:"library,omitempty"`
-	Policy      string        `json:"policy,omitempty"`
-	First       *Stamp        `json:"first,omitempty"`
-	Last        *Stamp        `json:"last,omitempty"`
+	Type        string  `json:"type"`
+	Rule        string  `json:"rule"`
+	Name        string  `json:"name"`
+	Severity    string  `json:"severity"`
+	Confidence  string  `json:"confidence"`
+	Number      float64 `json:"confidence_number"`
+	Title       string  `json:"title"`
+	Fingerprint string  `json:"fingerprint"`
+	partWire
+	Client  string `json:"client,omitempty"`
+	Server  string `json:"server,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Library string `json:"library,omitempty"`
+	Policy  string `json:"policy,omitempty"`
+	spanWire
 	Count       int           `json:"count"`
 	Connections int           `json:"connections"`
 	Examples    []exampleWire `json:"examples"`
@@ -81,6 +86,16 @@ type findingWire struct {
 	Causes      []string      `json:"causes,omitempty"`
 	More        int           `json:"more,omitempty"`
 	Remedy      string        `json:"remedy"`
+}
+
+type partWire struct {
+	Incident int     `json:"incident"`
+	Timeout  float64 `json:"read_timeout_ms,omitempty"`
+}
+
+type spanWire struct {
+	First *Stamp `json:"first,omitempty"`
+	Last  *Stamp `json:"last,omitempty"`
 }
 
 type tallyWire struct {
@@ -131,7 +146,7 @@ type stepWire struct {
 func (d *Document) wire() documentWire {
 	w := documentWire{
 		SchemaVersion: SchemaVersion, Complete: d.Complete, Quality: d.Quality,
-		Warnings: printables(d.Warnings), Input: []inputWire{},
+		Warnings: Printables(d.Warnings), Input: []inputWire{},
 	}
 	if d.Tool.Name != "" {
 		w.Tool = &Tool{Name: Printable(d.Tool.Name), Version: Printable(d.Tool.Version)}
@@ -139,9 +154,12 @@ func (d *Document) wire() documentWire {
 	for _, x := range d.Suppressed {
 		w.Suppressed = append(w.Suppressed, Suppressed{Printable(x.Rule), Printable(x.Fingerprint), Printable(x.Reason), Printable(x.Owner), Printable(x.Until)})
 	}
-	w.Stories = wireStories(d.Incidents)
+	w.Verdict = wireVerdict(d.Current())
+	for _, x := range d.Doubts {
+		w.Doubts = append(w.Doubts, Doubt{Printable(x.Why), Printable(x.Decide)})
+	}
 	w.Series = d.Series.printable()
-	w.Quality.LimitsReached = orEmpty(printables(d.Quality.LimitsReached))
+	w.Quality.LimitsReached = orEmpty(Printables(d.Quality.LimitsReached))
 	w.Quality.Bounds = nil
 	for _, b := range d.Quality.Bounds {
 		b.Name, b.Hides, b.Loses = Printable(b.Name), Printable(b.Hides), Printable(b.Loses)
@@ -151,15 +169,15 @@ func (d *Document) wire() documentWire {
 		in := &d.Input[i]
 		w.Input = append(w.Input, inputWire{
 			File: Printable(in.File), Format: Printable(in.Format), Packets: in.Packets, Bytes: in.Bytes,
-			LinkTypes: printables(in.LinkTypes), Snaplen: in.Snaplen, First: stamp(in.First), Last: stamp(in.Last),
-			KernelDrops: in.KernelDrops, Cut: in.Cut, Error: Printable(in.Error), Notes: printables(in.Notes),
+			LinkTypes: Printables(in.LinkTypes), Snaplen: in.Snaplen, First: stamp(in.First), Last: stamp(in.Last),
+			KernelDrops: in.KernelDrops, Cut: in.Cut, Error: Printable(in.Error), Notes: Printables(in.Notes),
 		})
 	}
 	s := &d.Summary
 	w.Summary = summaryWire{
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
 		Clients: s.Clients, Servers: s.Servers, First: stamp(s.First), Last: stamp(s.Last),
-		Seconds: s.Duration().Seconds(), Suppressed: s.Suppressed, Findings: map[string]int{},
+		Seconds: s.Duration().Seconds(), Suppressed: s.Suppressed, Unmatched: s.Unmatched, Filtered: s.Filtered.printable(), Findings: map[string]int{},
 	}
 	for sev := incident.Info; sev <= incident.Critical; sev++ {
 		w.Summary.Findings[sev.String()] = 0
@@ -174,11 +192,11 @@ func wireFinding(f *incident.Finding) findingWire {
 	w := findingWire{
 		Type: "finding", Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(),
 		Confidence: f.Confidence.String(), Number: f.Confidence.Number(), Title: Printable(f.Title),
-		Fingerprint: Printable(f.Fingerprint), Client: addrText(f.Client), Server: addrPortText(f.Server),
-		Subject: Printable(f.Subject), More: f.More,
-		Library: Printable(f.Library), Policy: Printable(f.Policy), First: stamp(f.First), Last: stamp(f.Last),
-		Count: f.Count, Connections: f.Connections, Notes: printables(f.Notes), Weakened: f.Weakened,
-		Causes: printables(f.Causes), Remedy: Printable(f.Remedy),
+		Fingerprint: Printable(f.Fingerprint), Client: AddrText(f.Client), Server: AddrPortText(f.Server),
+		Subject: Printable(f.Subject), More: f.More, partWire: partWire{f.Incident, float64(f.Timeout) / float64(time.Millisecond)},
+		Library: Printable(f.Library), Policy: Printable(f.Policy), spanWire: spanWire{stamp(f.First), stamp(f.Last)},
+		Count: f.Count, Connections: f.Connections, Notes: Printables(f.Notes), Weakened: f.Weakened,
+		Causes: Printables(f.Causes), Remedy: Printable(f.Remedy),
 		VictimsBy: wireTallies(f.Victims), CommandsBy: wireTallies(f.Commands), Examples: []exampleWire{},
 	}
 	for i := range f.Examples {
@@ -189,8 +207,8 @@ func wireFinding(f *incident.Finding) findingWire {
 
 func wireExample(e *incident.Example) exampleWire {
 	w := exampleWire{
-		Conn: e.Conn, Client: addrPortText(e.Client), Server: addrPortText(e.Server), File: Printable(e.File),
-		Time: stamp(e.Time), Frames: orEmpty(e.Frames), Facts: orEmpty(printables(e.Facts)), Filter: Printable(e.Filter),
+		Conn: e.Conn, Client: AddrPortText(e.Client), Server: AddrPortText(e.Server), File: Printable(e.File),
+		Time: stamp(e.Time), Frames: orEmpty(e.Frames), Facts: orEmpty(Printables(e.Facts)), Filter: Printable(e.Filter),
 		Confidence: e.Confidence.String(), Victims: []victimWire{},
 	}
 	for i := range e.Victims {
@@ -231,6 +249,11 @@ func (d *Document) MarshalJSON() ([]byte, error) {
 		fs = append(fs, wireFinding(&d.Findings[i]))
 	}
 	w.Findings = &fs
+	ins := make([]incidentWire, 0, len(d.Incidents))
+	for i := range d.Incidents {
+		ins = append(ins, wireIncident(&d.Incidents[i]))
+	}
+	w.Incidents = &ins
 	return json.Marshal(w)
 }
 
@@ -269,7 +292,7 @@ func index(n int) *int {
 	return &n
 }
 
-func printables(ss []string) []string {
+func Printables(ss []string) []string {
 	if ss == nil {
 		return nil
 	}
@@ -281,8 +304,8 @@ func printables(ss []string) []string {
 }
 
 // printableLines is Printable for a text of several lines.
-func printableLines(s string) string {
-	return strings.Join(printables(strings.Split(strings.ReplaceAll(s, "\t", "    "), "\n")), "\n")
+func PrintableLines(s string) string {
+	return strings.Join(Printables(strings.Split(strings.ReplaceAll(s, "\t", "    "), "\n")), "\n")
 }
 
 func orEmpty[T any](s []T) []T {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"time"
@@ -62,7 +63,7 @@ func (c Clock) Finding(f incident.Finding) incident.Finding {
 }
 
 // document is d with its sentences as the clock shows moments. d stays as it is.
-func (c Clock) document(d *Document) *Document {
+func (c Clock) Localize(d *Document) *Document {
 	own := *d
 	own.Findings = slices.Clone(d.Findings)
 	for i := range own.Findings {
@@ -70,10 +71,22 @@ func (c Clock) document(d *Document) *Document {
 	}
 	own.Incidents = slices.Clone(d.Incidents)
 	for i := range own.Incidents {
-		s := &own.Incidents[i]
-		s.Steps = slices.Clone(s.Steps)
-		for j := range s.Steps {
-			s.Steps[j].Example = c.Sentence(s.Steps[j].Example, s.Steps[j].Time)
+		in := &own.Incidents[i]
+		near := in.Damage.Since
+		if near == 0 {
+			near = in.First
+		}
+		in.Title, in.Remedy = c.Sentence(in.Title, in.First), c.sentences(in.Remedy, near)
+		in.Steps, in.Story.Rows, in.Others = slices.Clone(in.Steps), slices.Clone(in.Story.Rows), slices.Clone(in.Others)
+		for j := range in.Steps {
+			in.Steps[j].What = c.Sentence(in.Steps[j].What, in.Steps[j].First)
+		}
+		for j := range in.Story.Rows {
+			r := &in.Story.Rows[j]
+			r.What, r.Note = c.Sentence(r.What, cmp.Or(r.Time, near)), c.Sentence(r.Note, cmp.Or(r.Time, near))
+		}
+		for j := range in.Others {
+			in.Others[j].What = c.Sentence(in.Others[j].What, in.Others[j].Time)
 		}
 	}
 	return &own

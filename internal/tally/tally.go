@@ -27,6 +27,7 @@ type Tally struct {
 	earlier   reassembly.Stats // of the assemblers before this one
 	clients   map[netip.Addr]bool
 	servers   map[netip.AddrPort]bool
+	looked    *report.Summary // of the connections that a filter chose; nil: all are looked at
 }
 
 // Watch sets the stages of the analysis that begins.
@@ -37,6 +38,9 @@ func (t *Tally) Watch(run *analysis.Run, assembler *reassembly.Assembler) {
 		t.clients, t.servers = map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
 	}
 }
+
+// OnlyChosen says that the events are those of some connections: only these are counted.
+func (t *Tally) OnlyChosen() { t.looked = &report.Summary{} }
 
 // Stats sums what the assemblers counted since the first Watch, as far as reports show it.
 func (t *Tally) Stats() reassembly.Stats {
@@ -55,6 +59,8 @@ func (t *Tally) Stats() reassembly.Stats {
 	sum.Backwards += s.Backwards
 	sum.Evicted += s.Evicted
 	sum.HoleCaps += s.HoleCaps
+	sum.NonTCP += s.NonTCP
+	sum.NonIP += s.NonIP
 	for i, n := range s.Undecodable {
 		sum.Undecodable[i] += n
 	}
@@ -65,7 +71,14 @@ func (t *Tally) Stats() reassembly.Stats {
 func (t *Tally) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing.Event, error] {
 	return func(yield func(pairing.Event, error) bool) {
 		for event, err := range events {
-			if c, ok := event.(*analysis.ConnSummary); ok && c.Commands+c.Replies > 0 {
+			c, ok := event.(*analysis.ConnSummary)
+			if ok && t.looked != nil {
+				t.looked.Connections++
+				t.looked.Commands += int64(c.Commands)
+				t.looked.Replies += int64(c.Replies)
+				t.looked.Redis += int64(min(c.Commands, 1))
+			}
+			if ok && c.Commands+c.Replies > 0 {
 				if len(t.clients) < maxParties {
 					t.clients[c.Client.Addr()] = true
 				}
@@ -92,6 +105,7 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 	for _, n := range st.Undecodable {
 		q.Undecodable += n
 	}
+	q.NotTCP = st.NonTCP + st.NonIP
 	return q
 }
 
@@ -124,6 +138,9 @@ func Lost(d capture.Drops) int64 { return d.Kernel + d.Interface }
 // Summary returns what was seen, but for its times.
 func (t *Tally) Summary() report.Summary {
 	s := t.run.Summary()
+	if x := t.looked; x != nil {
+		s.Connections, s.RESP, s.Commands, s.Replies = x.Connections, x.Redis, x.Commands, x.Replies
+	}
 	return report.Summary{
 		Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
 		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Suppressed: s.Suppressed,
@@ -136,6 +153,9 @@ func (t *Tally) Complete(d *report.Document, drops capture.Drops, log *notice.Lo
 	d.Quality = t.Quality(drops)
 	d.Reach(t.Bounds()...)
 	d.Complete = d.Complete && d.Quality.Failed == 0
+	for _, x := range t.run.Doubts() {
+		d.Doubts = append(d.Doubts, report.Doubt(x))
+	}
 	for _, f := range t.run.Failures() {
 		text := failureText(&f, name)
 		d.Warnings = append(d.Warnings, text)

@@ -247,6 +247,9 @@ func (c *Cutter) Comment(file int32, frame int64, text string) {
 // Found returns how many of the wanted connections the first pass saw.
 func (c *Cutter) Found() int { return len(c.conns) }
 
+// Saw reports whether the first pass saw a connection, and it is to be cut.
+func (c *Cutter) Saw(conn int64) bool { return c.conns[conn] != nil }
+
 // Cut decides about a packet of the second pass. Where keep is true, p belongs to a wanted connection; its data are a
 // copy if something in them had to be blanked.
 func (c *Cutter) Cut(p capture.Packet) (cut capture.Packet, comment string, keep bool) {

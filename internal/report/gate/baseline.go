@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/report"
 )
@@ -50,6 +51,9 @@ func ReadBaseline(r io.Reader) (*Baseline, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i+1, err)
 		}
+		if rule, err := detectors.Named(a.Rule); err == nil {
+			a.Rule = rule.ID
+		}
 	}
 	return &b, nil
 }
@@ -87,7 +91,7 @@ func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner 
 	}
 	for i := range d.Findings {
 		f := &d.Findings[i]
-		if report.IsQuality(f.Rule) || kept[f.Fingerprint] {
+		if incident.IsQuality(f.Rule) || kept[f.Fingerprint] {
 			continue
 		}
 		kept[f.Fingerprint] = true

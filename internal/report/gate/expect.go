@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/report"
@@ -23,8 +24,10 @@ const maxFile = 4 << 20
 type Expectation struct {
 	// Want lists what must be found. A rule that stands here is expected wherever it fires.
 	Want []Want `yaml:"want,omitempty"`
-	// Forbid lists rules, or beginnings of their ids ("RS1"), that must not fire at any severity.
+	// Forbid lists rules, or beginnings of their IDs ("RS1"), that must not fire at any severity.
 	Forbid []string `yaml:"forbid,omitempty"`
+	// Empty says that no command can be read in the capture, and that this is as it should be.
+	Empty bool `yaml:"empty,omitempty"`
 }
 
 // Want is one rule that must fire. Without a number it must fire at least once.
@@ -38,7 +41,7 @@ type Want struct {
 	Confidence string `yaml:"confidence,omitempty"` // at least
 }
 
-// ReadExpectation reads the YAML form. Unknown keys are refused.
+// ReadExpectation reads the YAML form, in which rules go by their IDs or names. Unknown keys and rules are refused.
 func ReadExpectation(r io.Reader) (*Expectation, error) {
 	var e Expectation
 	if err := readYAML(r, &e); err != nil {
@@ -49,13 +52,28 @@ func ReadExpectation(r io.Reader) (*Expectation, error) {
 			return nil, fmt.Errorf("want %d: %w", i+1, err)
 		}
 	}
+	for i, word := range e.Forbid {
+		rules, err := detectors.Select(word)
+		if err != nil {
+			return nil, fmt.Errorf("forbid %d: %w", i+1, err)
+		}
+		if len(rules) == 1 {
+			e.Forbid[i] = rules[0].ID
+		} else {
+			e.Forbid[i] = strings.ToUpper(word)
+		}
+	}
 	return &e, nil
 }
 
+// check refuses what cannot be meant, and makes an ID of a rule's name.
 func (w *Want) check() error {
+	rule, err := detectors.Named(w.Rule)
+	if err != nil {
+		return err
+	}
+	w.Rule = rule.ID
 	switch {
-	case !strings.HasPrefix(w.Rule, "RS"):
-		return fmt.Errorf("rule %q: want an id such as RS101", w.Rule)
 	case w.Count != nil && (w.Min != nil || w.Max != nil):
 		return errors.New("count excludes min and max")
 	case w.Count != nil && *w.Count < 1 || w.Min != nil && *w.Min < 0 || w.Max != nil && *w.Max < 0:
@@ -71,6 +89,7 @@ func (w *Want) check() error {
 func (e *Expectation) Write(w io.Writer) error {
 	const head = `# What respsniff must find in the capture of the same name: see 'respsniff verify --help'.
 # want: rule, and optionally count, or min and max, conn, command, confidence (at least). forbid: rules that must not fire.
+# empty: no command can be read in it.
 `
 	b, err := yaml.MarshalWithOptions(e, yaml.IndentSequence(true))
 	if err != nil {
@@ -78,6 +97,9 @@ func (e *Expectation) Write(w io.Writer) error {
 	}
 	if len(e.Want) == 0 && len(e.Forbid) == 0 {
 		b = []byte("want: []\n")
+		if e.Empty {
+			b = append(b, "empty: true\n"...)
+		}
 	}
 	_, err = w.Write(append([]byte(head), b...))
 	return err
@@ -92,12 +114,12 @@ func Expect(d *report.Document) *Expectation {
 	}
 	sums := map[string]sum{}
 	for i := range d.Findings {
-		if f := &d.Findings[i]; !report.IsQuality(f.Rule) {
+		if f := &d.Findings[i]; !incident.IsQuality(f.Rule) {
 			s := sums[f.Rule]
 			sums[f.Rule] = sum{s.count + f.Count, max(s.confidence, f.Confidence)}
 		}
 	}
-	e := &Expectation{}
+	e := &Expectation{Empty: d.Summary.Commands == 0}
 	for _, rule := range slices.Sorted(maps.Keys(sums)) {
 		s := sums[rule]
 		e.Want = append(e.Want, Want{Rule: rule, Count: &s.count, Confidence: s.confidence.String()})
@@ -113,6 +135,17 @@ type Result struct {
 
 // OK reports whether all is as expected.
 func (r *Result) OK() bool { return len(r.Missing) == 0 && len(r.Unexpected) == 0 }
+
+// Only returns e without what it says about rules that are not chosen, and how many expectations that leaves out.
+func (e *Expectation) Only(chosen func(rule string) bool) (part *Expectation, left int) {
+	part = &Expectation{Forbid: e.Forbid, Empty: e.Empty} // a forbidden rule that is not chosen has no findings
+	for _, w := range e.Want {
+		if chosen(w.Rule) {
+			part.Want = append(part.Want, w)
+		}
+	}
+	return part, len(e.Want) - len(part.Want)
+}
 
 // Check compares d with e. Findings of rules that nobody wants count as unexpected from severity level on. onConn tells
 // which rules fired on a connection.

@@ -56,6 +56,8 @@ func TestCheck(t *testing.T) {
 		{"nothing wanted", "want: []", "", "RS101"},
 		{"an empty file", "", "", "RS101"},
 		{"forbidden", "want: [{rule: RS101}]\nforbid: [RS109]", "", "RS109"},
+		{"by name", "want: [{rule: dirty-reuse, count: 12}]\nforbid: [Quit-Misread]", "", "RS109"},
+		{"family in small letters", "want: [{rule: rs101}]\nforbid: [rs9]", "", "RS901"},
 		{"forbidden family", "want: [{rule: RS101}]\nforbid: [RS9]", "", "RS901"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -229,5 +231,34 @@ func TestBaselineWithoutPorts(t *testing.T) {
 	d = leaksOf(6379)
 	if w := anew.Apply(d, false, today); len(w) != 0 || len(d.Findings) != 0 {
 		t.Errorf("applied: %d findings, warnings %q", len(d.Findings), w)
+	}
+}
+
+func TestOnly(t *testing.T) {
+	e, err := ReadExpectation(strings.NewReader("want: [{rule: off-by-k}, {rule: RS101}]\nforbid: [RS9]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, left := e.Only(func(rule string) bool { return rule == "RS101" })
+	if left != 1 || len(part.Want) != 1 || part.Want[0].Rule != "RS101" || len(e.Want) != 2 {
+		t.Errorf("%+v, %d left out", part, left)
+	}
+}
+
+func TestUnknownRulesAreRefused(t *testing.T) {
+	for text, says := range map[string]string{
+		"want: [{rule: RS101}, {rule: dirty-resue}]": "want 2: there is no rule \"dirty-resue\": did you mean RS101 dirty-reuse?",
+		"forbid: [RS1, RS77]":                        "forbid 2: there is no rule \"RS77\"",
+	} {
+		if _, err := ReadExpectation(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestBaselineNamesRules(t *testing.T) {
+	b, err := ReadBaseline(strings.NewReader("accept: [{fingerprint: x, rule: dirty-reuse, reason: r, owner: o, until: 2099-01-01}]"))
+	if err != nil || b.Accept[0].Rule != "RS101" {
+		t.Errorf("%+v, %v", b, err)
 	}
 }

@@ -17,6 +17,8 @@ type Conn struct {
 	Conn          int64        `json:"conn"`
 	Client        string       `json:"client"`
 	Server        string       `json:"server"`
+	Flow          string       `json:"flow,omitempty"` // community ID
+	File          string       `json:"file,omitempty"` // which has its first packet, where several were read
 	First         report.Stamp `json:"first"`
 	Last          report.Stamp `json:"last"`
 	Start         string       `json:"start"`
@@ -35,10 +37,11 @@ type Conn struct {
 	Findings      []string     `json:"findings"`
 }
 
-// NewConn makes a row of a connection's summary.
-func NewConn(c *analysis.ConnSummary, mask report.Mask) *Conn {
+// NewConn makes a row of a connection's summary. file is shown unless it is empty.
+func NewConn(c *analysis.ConnSummary, file string, mask report.Mask) *Conn {
 	row := &Conn{
 		Type: "conn", Conn: c.ID, Client: mask.End(c.Client), Server: mask.End(c.Server),
+		Flow: flow(c.Client, c.Server, mask), File: report.Printable(file),
 		First: report.Stamp(c.First), Last: report.Stamp(c.Last), Start: c.Start, End: c.End, Protocol: c.Protocol, RoleBy: c.RoleBy,
 		Commands: c.Commands, Replies: c.Replies, Policy: c.Policy, Library: report.Printable(c.Library),
 		Version: report.Printable(c.Version), Dirty: c.Dirty, Behind: c.Behind, LostBytes: c.LostBytes,
@@ -53,13 +56,13 @@ func NewConn(c *analysis.ConnSummary, mask report.Mask) *Conn {
 
 func (*Conn) columns() []string {
 	return []string{"conn", "client", "server", "first", "last", "start", "end", "protocol", "role_by", "commands", "replies",
-		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings"}
+		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file"}
 }
 
 func (r *Conn) cells() []string {
 	return []string{itoa(r.Conn), r.Client, r.Server, r.First.String(), r.Last.String(), r.Start, r.End, r.Protocol, r.RoleBy,
 		strconv.Itoa(r.Commands), strconv.Itoa(r.Replies), r.Policy, r.Library, r.Version, r.timeout(),
-		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " ")}
+		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File}
 }
 
 func (r *Conn) timeout() string {

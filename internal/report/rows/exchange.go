@@ -9,6 +9,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/communityid"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -23,7 +24,8 @@ type Exchange struct {
 	Index       int          `json:"index"`
 	Command     string       `json:"command"`
 	Key         *string      `json:"key,omitempty"`
-	File        string       `json:"file,omitempty"`
+	Flow        string       `json:"flow,omitempty"` // community ID of the connection
+	File        string       `json:"file,omitempty"` // where several were read
 	Frame       int64        `json:"frame"`
 	Time        report.Stamp `json:"time"`
 	Outstanding int          `json:"outstanding"`
@@ -96,7 +98,7 @@ var flagWords = [...]struct {
 func NewExchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort, file string, mask report.Mask) *Exchange {
 	row := &Exchange{
 		Type: "exchange", Conn: conn, Client: mask.End(client), Server: mask.End(server), Index: e.Index,
-		Command: report.CommandName(e), File: report.Printable(file), Frame: e.Frame, Time: report.Stamp(e.Time), Outstanding: e.Outstanding,
+		Command: report.CommandName(e), Flow: flow(client, server, mask), File: report.Printable(file), Frame: e.Frame, Time: report.Stamp(e.Time), Outstanding: e.Outstanding,
 	}
 	if e.HasKey {
 		key := mask.Key(e.Key.Raw())
@@ -124,6 +126,11 @@ func NewExchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort,
 	return row
 }
 
+// flow is the community ID of a connection: of the addresses that the row shows, so that it tells no others.
+func flow(client, server netip.AddrPort, mask report.Mask) string {
+	return communityid.Of(mask.AddrPort(client), mask.AddrPort(server))
+}
+
 func newServes(index int, r *pairing.ReplyInfo) *Serves {
 	s := &Serves{Index: index, Frame: r.Frame, Time: report.Stamp(r.Time), Kind: r.Kind.String(), Bytes: r.Bytes()}
 	if s.Kind == "error" {
@@ -142,7 +149,7 @@ func (row *Exchange) SetError(text string, mask report.Mask) {
 
 func (*Exchange) columns() []string {
 	return []string{"conn", "client", "server", "index", "command", "key", "file", "frame", "time", "outstanding", "flags",
-		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence", "exec_element", "exec_kind"}
+		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence", "exec_element", "exec_kind", "flow"}
 }
 
 func (r *Exchange) cells() []string {
@@ -159,9 +166,9 @@ func (r *Exchange) cells() []string {
 		cells = append(cells, "", "")
 	}
 	if x := r.Exec; x != nil {
-		return append(cells, strconv.Itoa(x.Element), x.Kind)
+		return append(cells, strconv.Itoa(x.Element), x.Kind, r.Flow)
 	}
-	return append(cells, "", "")
+	return append(cells, "", "", r.Flow)
 }
 
 func (r *Exchange) key() string {

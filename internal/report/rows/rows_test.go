@@ -55,8 +55,8 @@ func sampleConns() []Row {
 			ID: 412, Client: netip.MustParseAddrPort("198.18.0.2:47868"), Server: netip.MustParseAddrPort("[2001:db8::1]:6379"), First: sampleStart,
 			Last: sampleStart.Add(time.Minute), Start: "syn", End: "rst", Protocol: "resp", Commands: 5, Replies: 5, Policy: "lockstep", Library: "jedis",
 			ReadTimeout: 300300 * time.Microsecond, Dirty: true, Behind: 1, Findings: []string{"RS101", "RS103"},
-		}, report.Mask{}),
-		NewConn(&analysis.ConnSummary{ID: 413, Start: "midstream", End: "open", Policy: "unknown"}, report.Mask{}),
+		}, "", report.Mask{}),
+		NewConn(&analysis.ConnSummary{ID: 413, Start: "midstream", End: "open", Policy: "unknown"}, "b.pcap", report.Mask{}),
 	}
 }
 
@@ -131,7 +131,7 @@ func TestExchangeContract(t *testing.T) {
 	if err != nil || !strings.HasSuffix(string(got), `"serves":null,"believes":null}`) {
 		t.Errorf("%v: %s", err, got)
 	}
-	const conn = `{"type":"conn","conn":412,"client":"198.18.0.2:47868","server":"[2001:db8::1]:6379","first":"2026-11-21T19:24:21.293321Z","last":"2026-11-21T19:25:21.293321Z","start":"syn","end":"rst","protocol":"resp","commands":5,"replies":5,"policy":"lockstep","library":"jedis","read_timeout_ms":300.3,"dirty":true,"behind":1,"lost_bytes":0,"findings":["RS101","RS103"]}`
+	const conn = `{"type":"conn","conn":412,"client":"198.18.0.2:47868","server":"[2001:db8::1]:6379","flow":"1:qEzDS3yiP8RHTKEi+jyCrkkOxrQ=","first":"2026-11-21T19:24:21.293321Z","last":"2026-11-21T19:25:21.293321Z","start":"syn","end":"rst","protocol":"resp","commands":5,"replies":5,"policy":"lockstep","library":"jedis","read_timeout_ms":300.3,"dirty":true,"behind":1,"lost_bytes":0,"findings":["RS101","RS103"]}`
 	got, err = json.Marshal(sampleConns()[0])
 	if err != nil || string(got) != conn {
 		t.Errorf("%v\n%s", err, cmp.Diff(conn, string(got)))
@@ -159,5 +159,36 @@ func TestNewExchange(t *testing.T) {
 	}
 	if !cmp.Equal(row.Flags, []string{"queued"}) {
 		t.Errorf("flags %v", row.Flags)
+	}
+}
+
+// TestSorter: rows come back as they were, in order of time, whether or not they fit into memory.
+func TestSorter(t *testing.T) {
+	for _, memory := range []int{1, 1 << 20} {
+		for list, rows := range map[string][]Row{"exchanges": sampleRows(), "connections": sampleConns()} {
+			s := NewSorter(list, memory)
+			for i := range rows {
+				if err := s.Add(rows[len(rows)-1-i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var got []Row
+			for row, err := range s.Rows() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, row)
+			}
+			want := rows
+			if list == "connections" { // the second is of 1970
+				want = []Row{rows[1], rows[0]}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s in %d bytes (-want +got):\n%s", list, memory, diff)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

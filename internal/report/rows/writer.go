@@ -98,8 +98,10 @@ func (w *Writer) open() string {
 }
 
 // none is a row of the kind that the document lists.
-func (w *Writer) none() Row {
-	if w.list == "connections" {
+func (w *Writer) none() Row { return none(w.list) }
+
+func none(list string) Row {
+	if list == "connections" {
 		return &Conn{}
 	}
 	return &Exchange{}

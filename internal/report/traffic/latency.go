@@ -16,8 +16,8 @@ const maxBins = 2048
 
 // Latency is a distribution of times. The zero value is empty.
 type Latency struct {
-	sketch *ddsketch.DDSketch
-	max    time.Duration
+	sketch   *ddsketch.DDSketch
+	max, sum time.Duration
 }
 
 // Add counts one time; a negative one, which clocks of disordered captures make, counts as 0.
@@ -31,6 +31,7 @@ func (l *Latency) Add(d time.Duration) {
 	}
 	d = max(d, 0)
 	l.max = max(l.max, d)
+	l.sum += d
 	_ = l.sketch.Add(float64(d)) // refuses only what no Duration can be
 }
 
@@ -44,6 +45,9 @@ func (l *Latency) Count() int64 {
 
 // Max returns the longest time, exactly.
 func (l *Latency) Max() time.Duration { return l.max }
+
+// Sum returns all times added up, exactly.
+func (l *Latency) Sum() time.Duration { return l.sum }
 
 // Quantile returns the time that a share q of all do not exceed, within 1 %; 0 where there is none.
 func (l *Latency) Quantile(q float64) time.Duration {

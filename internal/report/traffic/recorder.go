@@ -7,9 +7,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -20,6 +22,7 @@ const (
 	maxErrors   = 128  // distinct classes of errors
 	maxHot      = 1024 // keys followed for the hottest
 	maxLargest  = 20   // largest commands and replies kept
+	maxSlowest  = 20   // slowest commands kept
 	maxListed   = 20   // keys in a report
 
 	// Others names what was left out by a bound.
@@ -39,30 +42,26 @@ type Row struct {
 
 // Recorder counts exchanges.
 type Recorder struct {
+	// FileName names the files of frames, where there are several; nil: none.
+	FileName func(file int32) string
+
 	mask     report.Mask
+	from, to capture.Time // of all that was counted
 	all      Row
 	commands map[string]*Row
 	servers  map[netip.AddrPort]*Row
 	clients  map[netip.Addr]*Row
 	errors   map[string]int64
 	keys     *hot
-	largest  []Large
-}
-
-// Large is a command or a reply of many bytes.
-type Large struct {
-	Bytes   int64
-	Reply   bool
-	Command string
-	Key     string
-	Conn    int64
-	Frame   int64
+	largest  top[Large]
+	slowest  top[Slow]
 }
 
 // NewRecorder returns an empty Recorder, whose report is masked so.
 func NewRecorder(mask report.Mask) *Recorder {
 	return &Recorder{
 		mask: mask, commands: map[string]*Row{}, servers: map[netip.AddrPort]*Row{}, clients: map[netip.Addr]*Row{}, errors: map[string]int64{}, keys: newHot(maxHot),
+		largest: newLargest(), slowest: newSlowest(),
 	}
 }
 
@@ -84,16 +83,55 @@ func (r *Recorder) Exchange(e *pairing.Exchange, conn int64, client, server neti
 	for _, x := range rows {
 		x.count(e, failed)
 	}
-	key := ""
 	if e.HasKey {
 		r.keys.add(e.Key.Raw())
-		key = r.mask.Key(e.Key.Raw())
 	}
-	r.large(Large{Bytes: e.End - e.Start, Command: name, Key: key, Conn: conn, Frame: e.Frame})
-	if e.Served {
-		r.large(Large{Bytes: e.Serves.Bytes(), Reply: true, Command: name, Key: key, Conn: conn, Frame: e.Serves.Frame})
+	r.span(e)
+	if n := e.End - e.Start; r.largest.takes(n) {
+		r.largest.add(Large{Bytes: n, Command: name, Key: r.key(e), Conn: conn, File: r.file(e.File), Frame: e.Frame})
+	}
+	if !e.Served {
+		return
+	}
+	if n := e.Serves.Bytes(); r.largest.takes(n) {
+		r.largest.add(Large{Bytes: n, Reply: true, Command: name, Key: r.key(e), Conn: conn, File: r.file(e.Serves.File), Frame: e.Serves.Frame})
+	}
+	if took := wait(e); e.Flags&pairing.Blocks == 0 && r.slowest.takes(int64(took)) {
+		r.slowest.add(Slow{
+			Took: took, Time: report.Stamp(e.Time), Command: name, Key: r.key(e), Conn: conn, Client: r.mask.End(client), Server: r.mask.End(server),
+			File: r.file(e.File), Frame: e.Frame,
+		})
 	}
 }
+
+func (r *Recorder) key(e *pairing.Exchange) string {
+	if !e.HasKey {
+		return ""
+	}
+	return r.mask.Key(e.Key.Raw())
+}
+
+func (r *Recorder) file(file int32) string {
+	if r.FileName == nil {
+		return ""
+	}
+	return report.Printable(r.FileName(file))
+}
+
+// span widens the time that the counts are of.
+func (r *Recorder) span(e *pairing.Exchange) {
+	last := e.EndTime
+	if e.Served {
+		last = max(last, e.Serves.Time)
+	}
+	if r.all.Count == 1 {
+		r.from, r.to = e.Time, last
+	}
+	r.from, r.to = min(r.from, e.Time), max(r.to, last)
+}
+
+// wait is the time from the end of a command to the first byte of its reply.
+func wait(e *pairing.Exchange) time.Duration { return max(e.Serves.FirstTime.Sub(e.EndTime), 0) }
 
 // row finds or makes the row of a key; when limit rows exist, all further keys share the zero key's.
 func row[K comparable](rows map[K]*Row, key K, name string, limit int) *Row {
@@ -125,7 +163,7 @@ func (x *Row) count(e *pairing.Exchange, failed bool) {
 		return
 	}
 	x.Out += e.Serves.Bytes()
-	took := e.Serves.FirstTime.Sub(e.EndTime)
+	took := wait(e)
 	if e.Flags&pairing.Blocks != 0 {
 		x.Blocked.Add(took)
 	} else {
@@ -142,17 +180,6 @@ func errorClass(line []byte) string {
 	return string(word)
 }
 
-func (r *Recorder) large(l Large) {
-	if len(r.largest) == maxLargest && l.Bytes <= r.largest[maxLargest-1].Bytes {
-		return
-	}
-	at, _ := slices.BinarySearchFunc(r.largest, l, func(a, b Large) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	r.largest = slices.Insert(r.largest, at, l)
-	if len(r.largest) > maxLargest {
-		r.largest = r.largest[:maxLargest]
-	}
-}
-
 // HotKey is a key with how often it was a command's first key. Over says by how much the count may be too high.
 type HotKey struct {
 	Key         string
@@ -166,11 +193,33 @@ type Report struct {
 	Errors                     []incident.Tally
 	Keys                       []HotKey
 	Largest                    []Large
+	Slowest                    []Slow // without blocking commands
+	From, To                   capture.Time
+}
+
+// Seconds returns the time that the counts are of, from the first command to the last reply; 0 where it is too short to
+// give rates: less than a millisecond, or fewer than two commands.
+func (p *Report) Seconds() float64 {
+	if d := p.To.Sub(p.From); p.All.Count > 1 && d >= time.Millisecond {
+		return d.Seconds()
+	}
+	return 0
+}
+
+// Share returns which part of all waiting for replies was for the commands of a row, blocking ones apart.
+func (p *Report) Share(x *Row) float64 {
+	if p.All.Took.Sum() == 0 {
+		return 0
+	}
+	return float64(x.Took.Sum()) / float64(p.All.Took.Sum())
 }
 
 // Report returns the counts; its rows are those of the Recorder.
 func (r *Recorder) Report() *Report {
-	p := &Report{All: &r.all, Commands: sorted(r.commands), Servers: sorted(r.servers), Clients: sorted(r.clients), Largest: r.largest}
+	p := &Report{
+		All: &r.all, Commands: sorted(r.commands), Servers: sorted(r.servers), Clients: sorted(r.clients),
+		Largest: r.largest.items, Slowest: r.slowest.items, From: r.from, To: r.to,
+	}
 	r.all.Name = "all"
 	for class, n := range r.errors {
 		p.Errors = append(p.Errors, incident.Tally{Label: class, Count: int(n)})

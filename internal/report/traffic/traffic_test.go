@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 
 	_ "github.com/respsniff/respsniff/internal/testcap"
@@ -140,6 +142,92 @@ func TestReport(t *testing.T) {
 	}
 	if err := p.WriteJSON(&doc, true); err != nil || !json.Valid(doc.Bytes()) {
 		t.Errorf("JSON: %v", err)
+	}
+	if len(p.Slowest) != maxSlowest || p.Slowest[0].Took != time.Millisecond || p.Slowest[0].Conn != 0 || p.Slowest[maxSlowest-1].Conn != maxSlowest-1 {
+		t.Errorf("of equally slow ones the first should stay: %+v", p.Slowest)
+	}
+}
+
+// TestTop holds the greatest against a sort.
+func TestTop(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	type item struct{ size, number int64 }
+	for _, n := range []int{0, 3, 20, 21, 1000} {
+		kept := top[item]{n: 20, measure: func(x *item) int64 { return x.size }}
+		var all []item
+		for i := range n {
+			x := item{r.Int64N(200), int64(i)}
+			all = append(all, x)
+			kept.add(x)
+		}
+		slices.SortStableFunc(all, func(a, b item) int { return int(b.size - a.size) })
+		if !slices.Equal(kept.items, all[:min(20, n)]) {
+			t.Errorf("of %d: %v, want %v", n, kept.items, all[:min(20, n)])
+		}
+	}
+}
+
+// TestRatesAndShares: two commands in two seconds, one of which was waited for three times as long.
+func TestRatesAndShares(t *testing.T) {
+	server, client := netip.MustParseAddrPort("10.0.0.2:6379"), netip.MustParseAddrPort("10.0.0.1:4000")
+	r := NewRecorder(report.Mask{})
+	r.FileName = func(file int32) string { return fmt.Sprintf("%d.pcap", file) }
+	begin := capture.TimeOf(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	add := func(name string, at, took time.Duration, flags pairing.ExchangeFlags) {
+		e := exchange(name, "k", took, flags)
+		e.File, e.Time, e.EndTime = 2, begin.Add(at), begin.Add(at)
+		e.Serves.FirstTime = e.EndTime.Add(took)
+		e.Serves.Time = e.Serves.FirstTime
+		r.Exchange(e, 7, client, server)
+	}
+	add("GET", 0, 300*time.Millisecond, 0)
+	add("BLPOP", time.Second, 900*time.Millisecond, pairing.Blocks)
+	add("SET", 1900*time.Millisecond, 100*time.Millisecond, 0)
+	p := r.Report()
+	var doc bytes.Buffer
+	if err := p.WriteJSON(&doc, true); err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Name     string
+		Commands float64 `json:"commands_per_second"`
+		In       float64 `json:"bytes_in_per_second"`
+		Out      float64 `json:"bytes_out_per_second"`
+		Share    float64 `json:"time_share"`
+	}
+	var got struct {
+		From, To string
+		Seconds  float64
+		All      row
+		Commands []row
+		Slowest  []struct {
+			Took        float64 `json:"took_ms"`
+			Command     string
+			File        string
+			Conn, Frame int64
+		}
+	}
+	if err := json.Unmarshal(doc.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Seconds != 2 || got.From != "2026-01-02T03:04:05.000000Z" || got.To != "2026-01-02T03:04:07.000000Z" {
+		t.Errorf("span: %+v", got)
+	}
+	if want := (row{"all", 1.5, 60, 7.5, 1}); got.All != want {
+		t.Errorf("all: %+v, want %+v", got.All, want)
+	}
+	for _, x := range got.Commands {
+		if want := map[string]float64{"GET": 0.75, "SET": 0.25, "BLPOP": 0}[x.Name]; x.Share != want || x.Commands != 0.5 {
+			t.Errorf("%+v, want a share of %v", x, want)
+		}
+	}
+	if s := got.Slowest; len(s) != 2 || s[0].Command != "GET" || s[0].Took != 300 || s[0].File != "2.pcap" || s[0].Conn != 7 || s[0].Frame != 5 || s[1].Command != "SET" {
+		t.Errorf("slowest: %+v", s)
+	}
+	one := NewRecorder(report.Mask{})
+	one.Exchange(exchange("GET", "k", time.Millisecond, 0), 1, client, server)
+	if s := one.Report().Seconds(); s != 0 {
+		t.Errorf("one command gives a rate over %v s", s)
 	}
 }
 

@@ -3,6 +3,7 @@ package traffic
 import (
 	"encoding/json"
 	"io"
+	"math"
 	"time"
 
 	"github.com/respsniff/respsniff/internal/report"
@@ -17,6 +18,16 @@ type rowWire struct {
 	Out     int64      `json:"bytes_out"`
 	Took    *quantiles `json:"took,omitempty"`
 	Blocked *quantiles `json:"blocked,omitempty"`
+	*rates
+	// Share of all waiting for replies, blocking commands apart: 0 to 1.
+	Share float64 `json:"time_share"`
+}
+
+// rates are absent where the traffic spans too little time.
+type rates struct {
+	Commands float64 `json:"commands_per_second"`
+	In       float64 `json:"bytes_in_per_second"`
+	Out      float64 `json:"bytes_out_per_second"`
 }
 
 // quantiles are in milliseconds.
@@ -34,7 +45,20 @@ type largeWire struct {
 	Command string `json:"command"`
 	Key     string `json:"key,omitempty"`
 	Conn    int64  `json:"conn"`
+	File    string `json:"file,omitempty"`
 	Frame   int64  `json:"frame"`
+}
+
+type slowWire struct {
+	Took    float64      `json:"took_ms"`
+	Time    report.Stamp `json:"time"`
+	Command string       `json:"command"`
+	Key     string       `json:"key,omitempty"`
+	Conn    int64        `json:"conn"`
+	Client  string       `json:"client"`
+	Server  string       `json:"server"`
+	File    string       `json:"file,omitempty"`
+	Frame   int64        `json:"frame"`
 }
 
 type keyWire struct {
@@ -49,22 +73,30 @@ type errorWire struct {
 }
 
 type reportWire struct {
-	SchemaVersion int         `json:"schema_version"`
-	Complete      bool        `json:"complete"`
-	All           rowWire     `json:"all"`
-	Commands      []rowWire   `json:"commands"`
-	Servers       []rowWire   `json:"servers"`
-	Clients       []rowWire   `json:"clients"`
-	Errors        []errorWire `json:"errors"`
-	Keys          []keyWire   `json:"hot_keys"`
-	Largest       []largeWire `json:"largest"`
+	SchemaVersion int           `json:"schema_version"`
+	Complete      bool          `json:"complete"`
+	From          *report.Stamp `json:"from,omitempty"`
+	To            *report.Stamp `json:"to,omitempty"`
+	Seconds       float64       `json:"seconds"` // 0: too short for rates
+	All           rowWire       `json:"all"`
+	Commands      []rowWire     `json:"commands"`
+	Servers       []rowWire     `json:"servers"`
+	Clients       []rowWire     `json:"clients"`
+	Errors        []errorWire   `json:"errors"`
+	Keys          []keyWire     `json:"hot_keys"`
+	Largest       []largeWire   `json:"largest"`
+	Slowest       []slowWire    `json:"slowest"`
 }
 
 // WriteJSON writes the report as one document. complete says whether the input was read whole.
 func (p *Report) WriteJSON(w io.Writer, complete bool) error {
 	out := reportWire{
-		SchemaVersion: report.SchemaVersion, Complete: complete, All: wireRow(p.All), Commands: wireRows(p.Commands), Servers: wireRows(p.Servers),
-		Clients: wireRows(p.Clients), Errors: []errorWire{}, Keys: []keyWire{}, Largest: []largeWire{},
+		SchemaVersion: report.SchemaVersion, Complete: complete, Seconds: p.Seconds(), All: p.wireRow(p.All), Commands: p.wireRows(p.Commands),
+		Servers: p.wireRows(p.Servers), Clients: p.wireRows(p.Clients), Errors: []errorWire{}, Keys: []keyWire{}, Largest: []largeWire{}, Slowest: []slowWire{},
+	}
+	if p.All.Count > 0 {
+		from, to := report.Stamp(p.From), report.Stamp(p.To)
+		out.From, out.To = &from, &to
 	}
 	for _, e := range p.Errors {
 		out.Errors = append(out.Errors, errorWire{e.Label, e.Count})
@@ -75,6 +107,9 @@ func (p *Report) WriteJSON(w io.Writer, complete bool) error {
 	for _, l := range p.Largest {
 		out.Largest = append(out.Largest, largeWire(l))
 	}
+	for _, s := range p.Slowest {
+		out.Slowest = append(out.Slowest, slowWire{millis(s.Took), s.Time, s.Command, s.Key, s.Conn, s.Client, s.Server, s.File, s.Frame})
+	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
 		return err
@@ -83,19 +118,30 @@ func (p *Report) WriteJSON(w io.Writer, complete bool) error {
 	return err
 }
 
-func wireRows(rows []*Row) []rowWire {
+func (p *Report) wireRows(rows []*Row) []rowWire {
 	out := []rowWire{}
 	for _, x := range rows {
-		out = append(out, wireRow(x))
+		out = append(out, p.wireRow(x))
 	}
 	return out
 }
 
-func wireRow(x *Row) rowWire {
-	return rowWire{
+func (p *Report) wireRow(x *Row) rowWire {
+	w := rowWire{
 		Name: report.Printable(x.Name), Count: x.Count, Errors: x.Errors, NoReply: x.NoReply, In: x.In, Out: x.Out,
 		Took: wireLatency(&x.Took), Blocked: wireLatency(&x.Blocked),
+		Share: rounded(p.Share(x), 4),
 	}
+	if s := p.Seconds(); s > 0 {
+		w.rates = &rates{rounded(float64(x.Count)/s, 3), rounded(float64(x.In)/s, 3), rounded(float64(x.Out)/s, 3)}
+	}
+	return w
+}
+
+// rounded gives a number with so many decimals.
+func rounded(x float64, decimals int) float64 {
+	scale := math.Pow10(decimals)
+	return math.Round(x*scale) / scale
 }
 
 func wireLatency(l *Latency) *quantiles {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/internal/report"
@@ -12,14 +13,18 @@ import (
 // maxTextRows bounds each table of the text form.
 const maxTextRows = 30
 
+const legend = "/S: commands a second. TIME: share of all waiting for replies, blocking commands apart. NOREP: no reply was seen. " +
+	"Times are from the end of a command to the first byte of its reply. IN, OUT: bytes of commands, of replies."
+
 // WriteText writes the report as tables of at most 100 columns.
 func (p *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%-22s %9s %7s %7s %8s %8s %8s %8s %7s %7s\n", "", "COUNT", "ERRORS", "NOREPLY", "P50", "P90", "P99", "MAX", "IN", "OUT")
-	rows(b, "", []*Row{p.All})
-	rows(b, "COMMANDS", p.Commands)
-	rows(b, "SERVERS", p.Servers)
-	rows(b, "CLIENTS", p.Clients)
+	p.rate(b)
+	fmt.Fprintf(b, "%-21s %8s %6s %4s %5s %5s %7s %7s %7s %7s %6s %6s\n", "", "COUNT", "/S", "TIME", "ERR", "NOREP", "P50", "P90", "P99", "MAX", "IN", "OUT")
+	p.rows(b, "", []*Row{p.All})
+	p.rows(b, "COMMANDS", p.Commands)
+	p.rows(b, "SERVERS", p.Servers)
+	p.rows(b, "CLIENTS", p.Clients)
 	if len(p.Errors) > 0 {
 		fmt.Fprintf(b, "\nERRORS\n")
 	}
@@ -36,20 +41,48 @@ func (p *Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(b, "%-64s %9d%s\n", k.Key, k.Count, over)
 	}
+	if len(p.Slowest) > 0 {
+		fmt.Fprintf(b, "\nSLOWEST\n")
+	}
+	for _, x := range p.Slowest {
+		fmt.Fprintf(b, "%9s conn %-6d frame %-8d %s\n", Brief(x.Took), x.Conn, x.Frame, what(x.Command, x.Key, x.File))
+	}
 	if len(p.Largest) > 0 {
 		fmt.Fprintf(b, "\nLARGEST\n")
 	}
 	for _, l := range p.Largest {
-		what := "command"
+		kind := "command"
 		if l.Reply {
-			what = "reply"
+			kind = "reply"
 		}
-		fmt.Fprintf(b, "%9s %-7s conn %-6d frame %-8d %s\n", size(l.Bytes), what, l.Conn, l.Frame, report.Shorten(l.Command+" "+l.Key, 55))
+		fmt.Fprintf(b, "%9s %-7s conn %-6d frame %-8d %s\n", size(l.Bytes), kind, l.Conn, l.Frame, what(l.Command, l.Key, l.File))
+	}
+	if p.All.Count > 0 {
+		fmt.Fprintf(b, "\n%s", report.HangBehind("", "", legend))
 	}
 	return b.Flush()
 }
 
-func rows(w io.Writer, head string, xs []*Row) {
+// rate prints how much went by in a second.
+func (p *Report) rate(w io.Writer) {
+	s := p.Seconds()
+	if s == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s of traffic: %s commands/s, %s bytes/s of commands, %s bytes/s of replies\n\n", report.Gap(p.To.Sub(p.From)),
+		perSecond(p.All.Count, s), perSecond(p.All.In, s), perSecond(p.All.Out, s))
+}
+
+// what names a command with its key, and its file where there are several.
+func what(command, key, file string) string {
+	text := report.Shorten(strings.TrimSpace(command+" "+key), 55)
+	if file != "" {
+		text = report.Shorten(report.Shorten(text, 36)+" of "+file, 55)
+	}
+	return text
+}
+
+func (p *Report) rows(w io.Writer, head string, xs []*Row) {
 	if head != "" {
 		fmt.Fprintf(w, "\n%s\n", head)
 	}
@@ -58,20 +91,40 @@ func rows(w io.Writer, head string, xs []*Row) {
 			fmt.Fprintf(w, "and %d more\n", len(xs)-i)
 			return
 		}
-		name := report.Shorten(report.Printable(x.Name), 22)
+		name := report.Shorten(report.Printable(x.Name), 21)
 		if x.Took.Count() > 0 || x.Blocked.Count() == 0 {
-			fmt.Fprintf(w, "%-22s %9d %7d %7d %8s %8s %8s %8s %7s %7s\n", name, x.Count, x.Errors, x.NoReply, brief(&x.Took, 0.5), brief(&x.Took, 0.9),
-				brief(&x.Took, 0.99), brief(&x.Took, 1), size(x.In), size(x.Out))
+			rate := "-"
+			if s := p.Seconds(); s > 0 {
+				rate = perSecond(x.Count, s)
+			}
+			fmt.Fprintf(w, "%-21s %8d %6s %3.0f%% %5d %5d %7s %7s %7s %7s %6s %6s\n", name, x.Count, rate, 100*p.Share(x), x.Errors, x.NoReply,
+				brief(&x.Took, 0.5), brief(&x.Took, 0.9), brief(&x.Took, 0.99), brief(&x.Took, 1), size(x.In), size(x.Out))
 			name = "  blocked"
 		}
 		if x.Blocked.Count() > 0 {
-			fmt.Fprintf(w, "%-22s %9d %7s %7s %8s %8s %8s %8s\n", name, x.Blocked.Count(), "", "", brief(&x.Blocked, 0.5), brief(&x.Blocked, 0.9),
-				brief(&x.Blocked, 0.99), brief(&x.Blocked, 1))
+			fmt.Fprintf(w, "%-21s %8d %6s %4s %5s %5s %7s %7s %7s %7s\n", name, x.Blocked.Count(), "", "", "", "", brief(&x.Blocked, 0.5),
+				brief(&x.Blocked, 0.9), brief(&x.Blocked, 0.99), brief(&x.Blocked, 1))
 		}
 	}
 }
 
-// brief prints a quantile in at most eight characters; 1 is the longest time.
+// perSecond prints a rate in at most six characters.
+func perSecond(n int64, seconds float64) string {
+	switch r := float64(n) / seconds; {
+	case r < 10:
+		return fmt.Sprintf("%.2f", r)
+	case r < 1000:
+		return fmt.Sprintf("%.0f", r)
+	case r < 1e6:
+		return fmt.Sprintf("%.1fk", r/1e3)
+	case r < 1e9:
+		return fmt.Sprintf("%.1fM", r/1e6)
+	default:
+		return fmt.Sprintf("%.1fG", r/1e9)
+	}
+}
+
+// brief prints a quantile in at most seven characters, below 1,000 s; 1 is the longest time.
 func brief(l *Latency, q float64) string {
 	if l.Count() == 0 {
 		return "-"

@@ -1,0 +1,502 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/respsniff/respsniff/analysis/pairing"
+)
+
+// Incidents joins findings: what led to one another, and what is the same fault of the same kind of client. Worst first.
+// It gives each finding the number of its incident; those about the capture itself (RS9xx) have none. Findings that were
+// left out are left out of the incidents too.
+func (g *Register) Incidents(findings []Finding) []Incident {
+	j := joiner{reg: g, findings: findings, rule: func(id string) *Rule {
+		if c := g.byRule[id]; c != nil {
+			return &c.rule
+		}
+		return nil
+	}}
+	return j.join()
+}
+
+// Join is Incidents for findings that were saved: counts are the least that the findings prove, and there are no stories.
+func Join(findings []Finding, rules []Rule) []Incident {
+	byID := map[string]*Rule{}
+	for i := range rules {
+		byID[rules[i].ID] = &rules[i]
+	}
+	j := joiner{findings: findings, rule: func(id string) *Rule { return byID[id] }}
+	return j.join()
+}
+
+// joiner makes incidents of findings:
+//
+//  1. A finding that led to findings of another class is their origin: a stall is no fault of the client that it hurts.
+//     It joins none of them to another, and is a step of each incident that it led to.
+//  2. Of the others, those tied by cause belong together, unless they name different libraries.
+//  3. So do findings of one rule about the same kind of client: the same library; where that is not known, the same
+//     policy and server.
+type joiner struct {
+	reg      *Register // nil: the findings are of no run
+	rule     func(id string) *Rule
+	findings []Finding
+	library  []string // by finding
+	causes   [][]int  // by finding
+	origin   []bool   // by finding
+	root     []int    // of the union, by finding
+}
+
+func (j *joiner) join() []Incident {
+	j.name()
+	j.tie()
+	var parts [][]int
+	at := map[int]int{}
+	for i := range j.findings {
+		if j.findings[i].Incident = 0; j.origin[i] || IsQuality(j.findings[i].Rule) {
+			continue
+		}
+		k, known := at[j.find(i)]
+		if !known {
+			k = len(parts)
+			at[j.find(i)] = k
+			parts = append(parts, nil)
+		}
+		parts[k] = append(parts[k], i)
+	}
+	made := make([]madeIncident, 0, len(parts))
+	for _, part := range parts {
+		part = j.withOrigins(part)
+		in, ok := j.make(part)
+		if !ok && j.reg != nil {
+			continue // a rule's text failed: its findings are reported all the same
+		}
+		made = append(made, madeIncident{in, part})
+	}
+	slices.SortStableFunc(made, func(a, b madeIncident) int {
+		x, y := &a.Incident, &b.Incident
+		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(y.Confidence, x.Confidence), cmp.Compare(y.Damage.Calls, x.Damage.Calls),
+			cmp.Compare(y.Damage.Connections, x.Damage.Connections), cmp.Compare(x.First, y.First), cmp.Compare(x.Fingerprint, y.Fingerprint))
+	})
+	all := make([]Incident, len(made))
+	same := map[string]int{}
+	for n := range made {
+		all[n] = made[n].Incident
+		all[n].ID = n + 1
+		if same[all[n].Fingerprint]++; same[all[n].Fingerprint] > 1 {
+			all[n].Fingerprint += "-" + strconv.Itoa(same[all[n].Fingerprint])
+		}
+		for _, i := range made[n].part {
+			if f := &j.findings[i]; f.Incident == 0 {
+				f.Incident = n + 1
+			}
+		}
+	}
+	return all
+}
+
+type madeIncident struct {
+	Incident
+	part []int
+}
+
+// IsQuality reports whether a rule concerns the capture, not the traffic.
+func IsQuality(rule string) bool { return len(rule) == 5 && rule[:3] == "RS9" }
+
+// name decides on the library of each finding: a client that has one name has it everywhere.
+func (j *joiner) name() {
+	of := map[netip.Addr]string{}
+	const several = "\x00"
+	for i := range j.findings {
+		f := &j.findings[i]
+		if was, known := of[f.Client]; f.Library == "" || !f.Client.IsValid() {
+			continue
+		} else if known && was != f.Library {
+			of[f.Client] = several
+		} else {
+			of[f.Client] = f.Library
+		}
+	}
+	j.library = make([]string, len(j.findings))
+	for i := range j.findings {
+		f := &j.findings[i]
+		if name := of[f.Client]; f.Library == "" && name != several {
+			f.Library = name
+		}
+		j.library[i] = f.Library
+	}
+}
+
+// tie finds which findings are origins, and joins the others.
+func (j *joiner) tie() {
+	n := len(j.findings)
+	j.causes, j.origin, j.root = make([][]int, n), make([]bool, n), make([]int, n)
+	byPrint := map[string]int{}
+	for i := range j.findings {
+		j.root[i] = i
+		byPrint[j.findings[i].Fingerprint] = i
+	}
+	for i := range j.findings {
+		for _, print := range j.findings[i].Causes {
+			if c, ok := byPrint[print]; ok && c != i {
+				j.causes[i] = append(j.causes[i], c)
+				j.origin[c] = j.origin[c] || j.foreign(c, i)
+			}
+		}
+	}
+	for changed := true; changed; { // what led to an origin is one: as many rounds as a chain of rules is long
+		changed = false
+		for i := range j.findings {
+			for _, c := range j.causes[i] {
+				if j.origin[i] && !j.origin[c] && j.class(c) >= TopologyFault {
+					j.origin[c], changed = true, true
+				}
+			}
+		}
+	}
+	j.spread()
+	same := map[string]int{}
+	for i := range j.findings {
+		if j.origin[i] {
+			continue
+		}
+		for _, c := range j.causes[i] {
+			if !j.origin[c] && (j.library[i] == j.library[c] || j.library[i] == "" || j.library[c] == "") {
+				j.unite(i, c)
+			}
+		}
+		kind := j.kind(i)
+		if first, known := same[kind]; known {
+			j.unite(i, first)
+		} else {
+			same[kind] = i
+		}
+	}
+}
+
+func (j *joiner) class(i int) Class { return classOf(j.findings[i].Rule, High) }
+
+// foreign reports whether a cause is of the network, the servers or the cluster, and its effect of a client.
+func (j *joiner) foreign(cause, effect int) bool {
+	return j.class(cause) >= TopologyFault && j.class(effect) < TopologyFault
+}
+
+// kind is what findings have in common that are one fault.
+func (j *joiner) kind(i int) string {
+	f := &j.findings[i]
+	switch {
+	case !f.Client.IsValid() || f.More > 0:
+		return f.Rule
+	case f.Library != "":
+		return f.Rule + "|" + f.Library
+	}
+	return strings.Join([]string{f.Rule, "", f.Policy, addrPortText(f.Server)}, "|")
+}
+
+func (j *joiner) find(i int) int {
+	for j.root[i] != i {
+		j.root[i] = j.root[j.root[i]]
+		i = j.root[i]
+	}
+	return i
+}
+
+func (j *joiner) unite(a, b int) {
+	if a, b = j.find(a), j.find(b); a != b {
+		j.root[max(a, b)] = min(a, b)
+	}
+}
+
+// withOrigins adds what led to the findings of a part, from the farthest on, and what the same rule found about the servers
+// of the part: who waited there may have waited for it.
+func (j *joiner) withOrigins(part []int) []int {
+	seen := map[int]bool{}
+	for _, i := range part {
+		seen[i] = true
+	}
+	whole := slices.Clone(part)
+	for at := 0; at < len(whole); at++ {
+		for _, c := range j.causes[whole[at]] {
+			if j.origin[c] && !seen[c] {
+				seen[c] = true
+				whole = append(whole, c)
+			}
+		}
+	}
+	rules, servers := map[string]bool{}, map[netip.AddrPort]bool{}
+	for _, i := range whole {
+		if j.origin[i] {
+			rules[j.findings[i].Rule] = true
+		} else {
+			servers[j.findings[i].Server] = true
+		}
+	}
+	for i := range j.findings {
+		if f := &j.findings[i]; !seen[i] && rules[f.Rule] && !f.Client.IsValid() && servers[f.Server] {
+			whole = append(whole, i)
+		}
+	}
+	slices.Sort(whole)
+	return whole
+}
+
+// spread makes origins of what the rule of an origin found about other servers of the same clients.
+func (j *joiner) spread() {
+	rules, asked := map[string]bool{}, map[netip.AddrPort]bool{}
+	for i := range j.findings {
+		f := &j.findings[i]
+		if rules[f.Rule] = rules[f.Rule] || j.origin[i]; f.Client.IsValid() && j.class(i) < TopologyFault {
+			asked[f.Server] = true
+		}
+	}
+	for i := range j.findings {
+		f := &j.findings[i]
+		j.origin[i] = j.origin[i] || rules[f.Rule] && !f.Client.IsValid() && asked[f.Server]
+	}
+}
+
+// make makes the incident of findings that belong together. It is false where a rule's text failed.
+func (j *joiner) make(part []int) (in Incident, ok bool) {
+	build := func() {
+		fs := make([]*Finding, len(part))
+		for n, i := range part {
+			fs[n] = &j.findings[i]
+		}
+		in = j.incident(fs)
+	}
+	if j.reg == nil {
+		build()
+		return in, true
+	}
+	ok = j.reg.guarded(build)
+	return in, ok
+}
+
+func (j *joiner) incident(fs []*Finding) Incident {
+	var in Incident
+	byRule, ruleOf := map[string][]*Finding{}, map[string]string{}
+	for _, f := range fs {
+		byRule[f.Rule] = append(byRule[f.Rule], f)
+		ruleOf[f.Fingerprint] = f.Rule
+		in.Severity = max(in.Severity, f.Severity)
+	}
+	order := causalOrder(byRule, ruleOf)
+	harm := j.harm(order, byRule)
+	in.Rule = harm
+	leads, follows := leadsTo(harm, byRule, ruleOf), followsFrom(harm, order, byRule, ruleOf)
+	for _, rule := range order {
+		role := RoleHarmless
+		switch level := worst(byRule[rule]); {
+		case leads[rule]:
+			role = RoleCause
+		case rule == harm || level >= High || follows[rule] && level > Low:
+			role = RoleEffect
+		}
+		in.Steps = append(in.Steps, j.step(byRule[rule], role))
+	}
+	if in.Steps[0].Rule == harm {
+		in.Steps[0].Role = RoleCause // nothing is known that led to it
+	}
+	in.Class = classOf(harm, worst(byRule[harm]))
+	if root := byRule[order[0]]; in.Class != Desync && leads[order[0]] && worst(root) >= worst(byRule[harm]) {
+		in.Class = classOf(order[0], worst(root)) // whoever waits for a server that stalls is not to blame
+	}
+	in.Confidence = surest(byRule[harm])
+	in.span()
+	conns := j.damage(&in, harm, byRule)
+	in.originate(byRule)
+	if j.reg != nil {
+		j.follow(&in, byRule[harm], fs, conns)
+	} else {
+		in.exemplify(byRule[harm])
+	}
+	in.Fingerprint = in.print(harm)
+	in.Title = j.title(&in, harm, byRule[harm])
+	in.Remedy = j.remedy(&in, order, byRule)
+	return in
+}
+
+// harm is the rule that reports what hurt: of the worst, a desync before other faults, the rule that counts the calls that
+// got another call's reply, else the one with the most of them, else the last in the order of cause.
+func (j *joiner) harm(order []string, byRule map[string][]*Finding) string {
+	type rank struct {
+		severity     Severity
+		class        Class
+		counts       int
+		calls, place int
+	}
+	of := func(place int, rule string) rank {
+		x := rank{worst(byRule[rule]), classOf(rule, worst(byRule[rule])), 0, 0, place}
+		if r := j.rule(rule); r != nil && r.Step.Calls {
+			x.counts = 1
+		}
+		for _, f := range byRule[rule] {
+			x.calls += tallied(f.Victims)
+		}
+		return x
+	}
+	best := of(0, order[0])
+	for place, rule := range order {
+		x := of(place, rule)
+		if cmp.Or(cmp.Compare(x.severity, best.severity), cmp.Compare(best.class, x.class), cmp.Compare(x.counts, best.counts),
+			cmp.Compare(x.calls, best.calls), cmp.Compare(x.place, best.place)) > 0 {
+			best = x
+		}
+	}
+	return order[best.place]
+}
+
+func tallied(ts []Tally) (n int) {
+	for _, t := range ts {
+		n += t.Count
+	}
+	return n
+}
+
+func worst(fs []*Finding) (s Severity) {
+	for _, f := range fs {
+		s = max(s, f.Severity)
+	}
+	return s
+}
+
+// surest is how sure the surest of the worst findings is.
+func surest(fs []*Finding) (c pairing.Confidence) {
+	level := worst(fs)
+	for _, f := range fs {
+		if f.Severity == level {
+			c = max(c, f.Confidence)
+		}
+	}
+	return c
+}
+
+// leadsTo returns the rules that led to a rule, over however many others.
+func leadsTo(harm string, byRule map[string][]*Finding, ruleOf map[string]string) map[string]bool {
+	leads := map[string]bool{}
+	for queue := []string{harm}; len(queue) > 0; queue = queue[1:] {
+		for _, f := range byRule[queue[0]] {
+			for _, print := range f.Causes {
+				if rule, ok := ruleOf[print]; ok && rule != harm && !leads[rule] {
+					leads[rule] = true
+					queue = append(queue, rule)
+				}
+			}
+		}
+	}
+	return leads
+}
+
+// followsFrom returns the rules that a rule led to, over however many others. order has each behind its causes.
+func followsFrom(harm string, order []string, byRule map[string][]*Finding, ruleOf map[string]string) map[string]bool {
+	follows := map[string]bool{harm: true}
+	for _, rule := range order {
+		for _, f := range byRule[rule] {
+			for _, print := range f.Causes {
+				follows[rule] = follows[rule] || follows[ruleOf[print]]
+			}
+		}
+	}
+	return follows
+}
+
+// step joins the findings of one rule.
+func (j *joiner) step(fs []*Finding, role Role) IncidentStep {
+	f := fs[0]
+	step := IncidentStep{Rule: f.Rule, Name: f.Name, First: f.First, Role: role}
+	rule := j.rule(f.Rule)
+	byConnection := rule != nil && rule.Step.Connections
+	for _, f := range fs {
+		step.Findings = append(step.Findings, f.Fingerprint)
+		step.First, step.Last = min(step.First, f.First), max(step.Last, f.Last)
+		if n := f.Count; byConnection && f.Connections > 0 {
+			step.Count += f.Connections
+		} else {
+			step.Count += n
+		}
+	}
+	step.What = j.words(rule, fs, step.Count)
+	return step
+}
+
+func (j *joiner) words(rule *Rule, fs []*Finding, n int) string {
+	if j.reg != nil {
+		if c := j.reg.byRule[fs[0].Rule]; c != nil && c.stepText != nil {
+			return c.stepText(fs, n)
+		}
+	}
+	switch {
+	case rule == nil || rule.Step.One == "":
+		return strings.TrimSuffix(fs[0].Title, ".")
+	case n == 1:
+		return rule.Step.One
+	}
+	return strings.Replace(rule.Step.Many, "%d", fmt.Sprint(n), 1)
+}
+
+// span sets the times of an incident. What is harmless does not prolong it, where there is more.
+func (in *Incident) span() {
+	all := !slices.ContainsFunc(in.Steps, func(s IncidentStep) bool { return s.Role != RoleHarmless })
+	for _, s := range in.Steps {
+		if s.Role == RoleHarmless && !all {
+			continue
+		}
+		if in.First == 0 || s.First < in.First {
+			in.First = s.First
+		}
+		in.Last = max(in.Last, s.Last)
+	}
+}
+
+// originate says what set an incident off: the first of its causes that no other one led to.
+func (in *Incident) originate(byRule map[string][]*Finding) {
+	in.Cause.What = OriginUnknown
+	at := slices.IndexFunc(in.Steps, func(s IncidentStep) bool { return s.Role == RoleCause })
+	if at < 0 {
+		return
+	}
+	first := &in.Steps[at]
+	switch {
+	case first.Rule == "RS104":
+		in.Cause.What = OriginBefore
+	case classOf(first.Rule, High) != Desync:
+		in.Cause.What = first.Name
+	}
+	in.Cause.First, in.Cause.Last = first.First, first.Last
+	in.Cause.Servers = serversOf(byRule[first.Rule])
+	for _, fs := range byRule {
+		for _, f := range fs {
+			in.Cause.Timeout = max(in.Cause.Timeout, f.Timeout)
+		}
+	}
+}
+
+func serversOf(fs []*Finding) []netip.AddrPort {
+	set := map[netip.AddrPort]bool{}
+	for _, f := range fs {
+		if f.Server.IsValid() {
+			set[f.Server] = true
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(set), netip.AddrPort.Compare)
+	return all[:min(len(all), maxNamed)]
+}
+
+// print names an incident so that a second recording of the same fault has the same name.
+func (in *Incident) print(harm string) string {
+	who := in.Library
+	if who == "" {
+		for _, c := range in.Clients {
+			who += addrText(c) + " "
+		}
+		for _, s := range in.Servers {
+			who += addrPortText(s) + " "
+		}
+	}
+	return hashed("IN", netip.Addr{}, who, in.Class.String()+" "+harm)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// ruleParams are the values of the rules' parameters, by "rs101.min_gap"; nil without.
+type ruleParams map[string]*string
+
+func parameterName(rule, param string) string { return strings.ToLower(rule) + "." + param }
+
+// add adds a flag for each parameter. Completion knows them, and help has them in a topic of their own.
+func (r *ruleParams) add(cmd *cobra.Command) {
+	*r = ruleParams{}
+	for _, d := range detectors.All() {
+		for _, p := range d.Params {
+			name := parameterName(d.ID, p.Name)
+			(*r)[name] = cmd.Flags().String(name, "", fmt.Sprintf("%s; `VALUE`, default %s", p.Meaning, p.Default))
+		}
+	}
+	under(cmd, headParameters)
+}
+
+// apply takes the parameters that were given.
+func (r ruleParams) apply(o *analysis.Options) error {
+	for _, d := range detectors.All() {
+		for _, p := range d.Params {
+			name := parameterName(d.ID, p.Name)
+			if r[name] == nil || *r[name] == "" {
+				continue
+			}
+			if err := p.Check(*r[name]); err != nil {
+				return usagef("--%s %s: %v", name, *r[name], err)
+			}
+			if o.Params == nil {
+				o.Params = map[string]string{}
+			}
+			o.Params[name] = *r[name]
+		}
+	}
+	return nil
+}
+
+var usualParameter = regexp.MustCompile(`^rs\d+\.[a-z_]+$`)
+
+// byRuleName lets a parameter's rule go by its name, and be written in any case: --dirty-reuse.min_gap is
+// --rs101.min_gap.
+func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	rule, param, ok := strings.Cut(name, ".")
+	if !ok || usualParameter.MatchString(name) { // as all are at the start of the program
+		return pflag.NormalizedName(name)
+	}
+	if d, err := detectors.Named(rule); err == nil {
+		name = parameterName(d.ID, strings.ToLower(param))
+	}
+	return pflag.NormalizedName(name)
+}
+
+// newParametersTopic makes the page of 'respsniff help parameters'.
+func newParametersTopic() *cobra.Command {
+	topic := &cobra.Command{
+		Use:   "parameters",
+		Short: "The parameters of rules: --rs101.min_gap and others",
+
+		DisableFlagsInUseLine: true,
+	}
+	topic.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), parametersPage()) })
+	return topic
+}
+
+func parametersPage() string {
+	var b strings.Builder
+	b.WriteString(`Parameters are the thresholds of rules. Each is a flag of every command that runs the rules, a key
+of the configuration file without the dashes, and a variable of the environment
+(RESPSNIFF_RS101_MIN_GAP). The rule may go by its name: --dirty-reuse.min_gap. 'respsniff explain
+RULE' says what a rule does with them.
+`)
+	for _, d := range detectors.All() {
+		if len(d.Params) == 0 {
+			continue
+		}
+		b.WriteString("\n" + report.HangBehind("", "", fmt.Sprintf("%s %s: %s", d.ID, d.Name, d.Summary)))
+		for _, p := range d.Params {
+			b.WriteString(report.HangBehind(fmt.Sprintf("  --%-26s ", parameterName(d.ID, p.Name)), strings.Repeat(" ", 31),
+				p.Meaning+" (default "+p.Default+")"))
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
