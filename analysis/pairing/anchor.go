@@ -60,63 +60,82 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 		s.open.resolve(s, false, true)
 	}
 	if s.Unanchored() {
-		closed = false // the shift before this loss was open
-		lo, hi = -maxAnchor, max(hi, s.open.anchor.hi)
+		lo, hi, closed = -maxAnchor, max(hi, s.open.anchor.hi), false
 		s.open.guess(s)
-	}
-	if lo < -maxAnchor || hi > maxAnchor+maxBuffered {
-		closed = false
 	}
 	if lo == 0 && hi == 0 && closed {
 		return
 	}
+	s.anchorWithin(s, lo, hi, closed)
+}
+
+// anchorWithin begins the search for a shift between lo and hi; first is the first command in doubt.
+func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
+	if lo < -maxAnchor || hi > maxAnchor+maxBuffered {
+		closed = false
+	}
 	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxBuffered), closed: closed}}
+	s.open = &unresolved{anchoring: true, anchor: anchor{
+		lo: max(lo, -maxAnchor), hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), closed: closed,
+	}}
 	for _, ex := range s.Pending.Rest() {
 		ex.Flags |= Uncertain | AfterHole
 	}
 }
 
+// still ends a search that another loss interrupts: what is buffered is paired at the likeliest shift. It returns between
+// which bounds the shift of what follows lies by all that is known so far, and whether no other is possible.
+func (d *doubts) still(s *Session) (lo, hi int, closed bool) {
+	switch {
+	case s.contradictory():
+		s.open.resolve(s, false, true)
+	case s.Unanchored():
+		return s.open.guess(s)
+	}
+	return 0, 0, true
+}
+
 // doubtCommands takes that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
 func (d *doubts) doubtCommands(s *Session, n int64, first int) {
-	unseen := n/minCommandBytes + 1
-	if s.Unanchored() {
-		if a := &s.open.anchor; a.first == first && a.hi == 0 {
-			a.lo, a.closed = int(-min(unseen, maxAnchor)), unseen <= maxAnchor // more is known of the same loss
-			return
+	unseen := int(min(n/minCommandBytes+1, 2*maxAnchor))
+	if !s.Unanchored() {
+		if s.open != nil {
+			s.open.resolve(s, false, true)
 		}
-		d.doubt(s, -maxAnchor, s.Pending.Len(), false)
+		s.blockUnknown = true
+		s.open = &unresolved{anchoring: true, anchor: anchor{lo: -min(unseen, maxAnchor), closed: unseen <= maxAnchor, first: first}}
 		return
 	}
-	if s.open != nil {
-		s.open.resolve(s, false, true)
+	if a := &s.open.anchor; a.first == first && a.hi == 0 {
+		a.lo, a.closed = -min(unseen, maxAnchor), unseen <= maxAnchor // more is known of the same loss
+		return
 	}
-	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
+	lo, hi, closed := d.still(s)
+	s.anchorWithin(s, lo-unseen, hi, closed)
 }
 
 // doubtReplies takes that the n bytes of the server's stream before the place end were lost, or were no reply. They
 // answered commands that the client had written before it received them, one at least: what was lost begins at the end of
 // a reply.
 func (d *doubts) doubtReplies(s *Session, n, end int64) {
-	if s.Unanchored() {
-		d.doubt(s, 0, s.Pending.Len(), true)
-		return
-	}
-	hi := 0
+	lo, hi, closed := d.still(s)
+	had := 0
 	for _, ex := range s.Pending.Rest() {
 		if !ex.Late && ex.Ack != reassembly.NoAck && ex.Ack >= end {
 			break
 		}
-		hi++
+		had++
 	}
-	hi = int(min(int64(hi), n/minReplyBytes+1))
-	lo := 0
-	if n >= minReplyBytes && hi > 0 && s.Pushes == 0 && s.Mode.Subs == 0 {
-		lo = 1
+	if n >= minReplyBytes && s.Pushes == 0 && s.Mode.Subs == 0 {
+		lo++
 	}
-	d.doubt(s, lo, hi, true)
+	hi = min(hi+int(min(n/minReplyBytes+1, maxBuffered)), had)
+	if lo = min(lo, hi); lo == 0 && hi == 0 && closed {
+		s.open = nil
+		return
+	}
+	s.anchorWithin(s, lo, hi, closed)
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
@@ -129,7 +148,6 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
 	h.add(r, info)
-	left, last := 0, 0
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
 			continue
@@ -137,17 +155,10 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		if i := j + shift; i >= s.Pending.Len() {
 			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
 		} else if i >= 0 {
-			ex := s.Pending.At(i)
-			f, _ := fitOf(s, ex, r, info)
-			// What its client had received when it wrote a command answers earlier ones.
-			early := !ex.Late && ex.Ack != reassembly.NoAck && info.Start < ex.Ack
-			a.dead[shift+maxAnchor] = f != Fits || early
-		}
-		if !a.isDead(shift) {
-			left++
-			last = shift
+			a.dead[shift+maxAnchor] = !canServe(s, s.Pending.At(i), r, info)
 		}
 	}
+	left, last := a.alive()
 	switch {
 	case left == 0:
 		a.closed = false
@@ -161,6 +172,45 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		if s.open != nil && len(h.replies) >= maxBuffered {
 			h.guess(s)
 		}
+	}
+}
+
+// alive returns how many shifts are left, and the last of them.
+func (a *anchor) alive() (left, last int) {
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if !a.isDead(shift) {
+			left++
+			last = shift
+		}
+	}
+	return left, last
+}
+
+// canServe reports whether nothing contradicts that a reply serves a command: what its client had received when it wrote
+// a command answers earlier ones.
+func canServe(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) bool {
+	if !ex.Late && ex.Ack != reassembly.NoAck && info.Start < ex.Ack {
+		return false
+	}
+	f, _ := fitOf(s, ex, r, info)
+	return f == Fits
+}
+
+// asks holds the newest command that waits for a reply against those that are buffered.
+func (h *unresolved) asks(s *Session) {
+	a := &h.anchor
+	i := s.Pending.Len() - 1
+	for shift := max(a.lo, i-len(h.replies)+1); shift <= min(a.hi, i); shift++ {
+		k := &h.replies[i-shift]
+		if !a.isDead(shift) && !canServe(s, s.Pending.At(i), &k.reply, &k.info) {
+			a.dead[shift+maxAnchor] = true
+		}
+	}
+	switch left, last := a.alive(); {
+	case left == 0:
+		h.guess(s)
+	case left == 1 && a.closed && len(h.replies) > 0:
+		h.anchorAt(s, last)
 	}
 }
 
@@ -262,14 +312,18 @@ func (h *unresolved) anchorAt(s *Session, shift int) {
 }
 
 // guess gives up on what is buffered: it is paired at the likeliest shift and stays uncertain. The search goes on with what
-// follows.
-func (h *unresolved) guess(s *Session) {
+// follows, of which it returns between which bounds the shift lies then, and whether no other is possible.
+func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	a := &h.anchor
 	best, found := 0, false
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
 			continue
 		}
+		if !found {
+			lo = shift
+		}
+		hi = shift
 		if !found || a.votes > 0 && shift == a.voted || abs(shift) < abs(best) && !(a.votes > 0 && best == a.voted) {
 			best, found = shift, true
 		}
@@ -279,12 +333,18 @@ func (h *unresolved) guess(s *Session) {
 		for s.Pending.Len() > 0 {
 			s.dropPending()
 		}
+		lo, hi = -maxAnchor, maxAnchor
 	}
-	if h.place(s, best, false); s.Kind == Replication {
+	place := best
+	if len(h.replies) == 0 {
+		place, best = 0, 0 // nothing was paired, and nothing is given up
+	}
+	if h.place(s, place, false); s.Kind == Replication {
 		s.open = nil
-		return
+		return 0, 0, true
 	}
 	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}
+	return lo - best, hi - best, found && a.closed
 }
 
 func abs(n int) int { return max(n, -n) }

@@ -156,6 +156,9 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 		}
 	}
 	s.Prev.follow(ex, start)
+	if s.Unanchored() && s.Pending.Len() > 0 && s.Pending.Rest()[s.Pending.Len()-1] == ex {
+		s.open.asks(s)
+	}
 	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
 		becomeReplication(s)
 	}
