@@ -26,6 +26,7 @@ const (
 	longQuiet   = time.Second           // alone enough
 	resolution  = 10 * time.Microsecond // of the time that an answer takes
 	mostOfOne   = 4.6                   // nats that one quiet point may say: a chance of 1 %
+	usualSize   = 2.3                   // nats for the number that bytes of the usual size make: one in ten differs
 	anchored    = 6.9                   // nats from which on a shift is certain: a chance of 0.1 %
 	turnsNeeded = 32
 )
@@ -38,6 +39,7 @@ type anchor struct {
 	first   int  // number of the first command that is in doubt
 	lo, hi  int  // possible shifts
 	closed  bool // no shift but these is possible
+	usual   int  // the shift if what was lost has the usual size
 	dead    [2*maxAnchor + maxBuffered + 1]bool
 	voted   int
 	votes   float64 // evidence for it, in nats
@@ -105,6 +107,7 @@ func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 		}
 		s.blockUnknown = true
 		s.open = &unresolved{anchoring: true, anchor: anchor{lo: -min(unseen, maxAnchor), closed: unseen <= maxAnchor, first: first}}
+		s.open.anchor.expect(-ofSize(n, s.askedBytes, s.CommandCount))
 		return
 	}
 	if a := &s.open.anchor; a.first == first && a.hi == 0 {
@@ -113,12 +116,14 @@ func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 	}
 	lo, hi, closed := d.still(s)
 	s.anchorWithin(s, lo-unseen, hi, closed)
+	s.open.anchor.usual = min(max(lo-unseen, -ofSize(n, s.askedBytes, s.CommandCount)), hi)
 }
 
 // doubtReplies takes that the n bytes of the server's stream before the place end were lost, or were no reply. They
 // answered commands that the client had written before it received them, one at least: what was lost begins at the end of
 // a reply.
 func (d *doubts) doubtReplies(s *Session, n, end int64) {
+	fresh := !s.Unanchored()
 	lo, hi, closed := d.still(s)
 	had := 0
 	for _, ex := range s.Pending.Rest() {
@@ -136,6 +141,26 @@ func (d *doubts) doubtReplies(s *Session, n, end int64) {
 		return
 	}
 	s.anchorWithin(s, lo, hi, closed)
+	if usual := min(max(lo, ofSize(n, s.replyBytes, s.ReplyCount)), hi); fresh {
+		s.open.anchor.expect(usual)
+	} else {
+		s.open.anchor.usual = usual
+	}
+}
+
+// ofSize is how many values of the usual size n bytes are: one at least.
+func ofSize(n, all int64, count int) int {
+	if count == 0 || all == 0 {
+		return 1
+	}
+	return int(max(1, min((2*n*int64(count)+all)/(2*all), maxBuffered)))
+}
+
+// expect begins with the shift that the size of what was lost speaks for.
+func (a *anchor) expect(shift int) {
+	if a.usual = shift; shift >= a.lo && shift <= a.hi {
+		a.voted, a.votes = shift, usualSize
+	}
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
@@ -324,7 +349,7 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 			lo = shift
 		}
 		hi = shift
-		if !found || a.votes > 0 && shift == a.voted || abs(shift) < abs(best) && !(a.votes > 0 && best == a.voted) {
+		if !found || a.votes > 0 && shift == a.voted || abs(shift-a.usual) < abs(best-a.usual) && !(a.votes > 0 && best == a.voted) {
 			best, found = shift, true
 		}
 	}

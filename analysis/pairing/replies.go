@@ -138,6 +138,7 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		return
 	}
 	s.ReplyCount++
+	s.replyBytes += r.End - r.Start
 	if ex.due--; r.Kind == resp.Error {
 		ex.due = 0 // one error stands for all confirmations
 	}

@@ -71,6 +71,7 @@ func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 // newCommand makes an exchange of a request that begins in the segment start and ends in seg.
 func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) *Exchange {
 	s.CommandCount++
+	s.askedBytes += req.End - req.Start
 	ex := s.Shared.newExchange()
 	ex.Session, ex.Index = s, s.CommandCount
 	cmd, key, keyed := commands.Describe(req, &ex.Call)
