@@ -25,7 +25,7 @@ const (
 const (
 	longQuiet   = time.Second           // alone enough
 	resolution  = 10 * time.Microsecond // of the time that an answer takes
-	mostOfOne   = 4.6                   // nats that one quiet point may say: a chance of 1 %
+	mostOfOne   = 6                     // nats that one quiet point may say: it alone is not enough
 	usualSize   = 2.3                   // nats for the number that bytes of the usual size make: one in ten differs
 	anchored    = 6.9                   // nats from which on a shift is certain: a chance of 0.1 %
 	turnsNeeded = 32
@@ -41,10 +41,9 @@ type anchor struct {
 	closed  bool // no shift but these is possible
 	usual   int  // the shift if what was lost has the usual size
 	dead    [2*maxAnchor + maxBuffered + 1]bool
-	voted   int
-	votes   float64 // evidence for it, in nats
-	quiet   bool    // the next reply shows whether a quiet point is one
-	shift   int     // that it stands for
+	votes   [2*maxAnchor + maxBuffered + 1]float32 // evidence for each shift, in nats
+	quiet   bool                                   // the next reply shows whether a quiet point is one
+	shift   int                                    // that it stands for
 	command int64
 	sent    capture.Time
 	silence time.Duration
@@ -158,9 +157,34 @@ func ofSize(n, all int64, count int) int {
 
 // expect begins with the shift that the size of what was lost speaks for.
 func (a *anchor) expect(shift int) {
-	if a.usual = shift; shift >= a.lo && shift <= a.hi {
-		a.voted, a.votes = shift, usualSize
+	if a.usual = min(max(shift, a.lo), a.hi); a.usual == shift {
+		a.votes[shift+maxAnchor] = usualSize
 	}
+}
+
+// likeliest returns the shift that most speaks for, of several the nearest to the usual one, and by how much the evidence
+// exceeds that for any other.
+func (a *anchor) likeliest() (best int, lead float32) {
+	found, second := false, float32(0)
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if a.isDead(shift) {
+			continue
+		}
+		v := a.votes[shift+maxAnchor]
+		switch {
+		case !found:
+			best, found, lead = shift, true, v
+			if a.closed {
+				second = float32(math.Inf(-1))
+			}
+		case v > lead || v == lead && abs(shift-a.usual) < abs(best-a.usual):
+			second = max(second, lead)
+			best, lead = shift, v
+		default:
+			second = max(second, v)
+		}
+	}
+	return best, lead - second
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
@@ -318,12 +342,9 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	if says <= 0 {
 		return
 	}
-	if a.shift != a.voted {
-		a.votes = 0
-	}
-	a.voted = a.shift
-	if a.votes += min(says, mostOfOne); a.votes >= anchored {
-		h.anchorAt(s, a.shift)
+	a.votes[a.shift+maxAnchor] += float32(min(says, mostOfOne))
+	if best, lead := a.likeliest(); lead >= anchored {
+		h.anchorAt(s, best)
 	}
 }
 
@@ -340,19 +361,17 @@ func (h *unresolved) anchorAt(s *Session, shift int) {
 // follows, of which it returns between which bounds the shift lies then, and whether no other is possible.
 func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	a := &h.anchor
-	best, found := 0, false
+	found := false
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
 			continue
 		}
 		if !found {
-			lo = shift
+			lo, found = shift, true
 		}
 		hi = shift
-		if !found || a.votes > 0 && shift == a.voted || abs(shift-a.usual) < abs(best-a.usual) && !(a.votes > 0 && best == a.voted) {
-			best, found = shift, true
-		}
 	}
+	best, _ := a.likeliest()
 	if !found {
 		best = -len(h.replies)
 		for s.Pending.Len() > 0 {
