@@ -148,7 +148,7 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 		if there {
 			hi = min(hi, v.moment(s+m)-st.t)
 		}
-		if hi <= lo || hi <= 0 {
+		if hi <= lo || hi <= 0 || s+m == st.own && !h.kind.Healthy() && unwitnessed(v, st, s+m) && !p.o.Without.Has(TermLoss) {
 			continue
 		}
 		seen := 1.0

@@ -16,12 +16,12 @@ const lossSpread = 0.05
 func spread(next []state, own int32) []state {
 	before := slices.Clone(next)
 	for k, s := range before {
-		if s.kind.Healthy() {
-			continue
+		if s.kind.Healthy() || s.read == own {
+			continue // who is level stays so
 		}
 		next[k].w -= s.w * lossSpread
 		for _, d := range [...]int32{-1, 1} {
-			to := min(s.read+d, own) // who is level stays so
+			to := min(s.read+d, own)
 			at := slices.IndexFunc(next, func(x state) bool { return x.kind == s.kind && x.read == to && x.held == s.held })
 			if at < 0 {
 				next = append(next, state{s.kind, to, s.held, 0})
@@ -40,6 +40,13 @@ func (c *Conn) received() int64 {
 		return w.ack
 	}
 	return -1
+}
+
+// unwitnessed reports whether nothing shows that the caller of a step went on without the reply at a place, where no
+// earlier one was owed: what followed was not captured, or when the reply came. The first give-up on a connection must
+// have been seen.
+func unwitnessed(v *view, st *step, place int32) bool {
+	return st.what == nextWrite && (st.guessed || st.nextLoss || int(place) < len(v.vague) && (v.vague[place] || v.guessed[place] && v.could(place, st)))
 }
 
 // minReply is the length of the shortest reply.
