@@ -58,8 +58,9 @@ type step struct {
 	drains    bool // its caller throws away every reply before its own
 	blocking  bool
 	settled   bool // it is counted already
-	uncertain bool // bytes were lost around here
-	nextLoss  bool
+	uncertain bool // which replies serve its commands is not certain
+	lost      bool // bytes of the client were lost before it
+	nextLoss  bool // one of these is true of the next one
 	guessed   bool // when it was written, or the next one, was not seen
 	flat      bool // the next write carries the same ACK number and directly follows
 	have      bool // its own last reply was delivered before the next sign of life
@@ -254,7 +255,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 		if c.afterLost(w.index) {
 			n := len(v.steps)
 			v.lostWrites(&s)
-			s.uncertain = s.uncertain || len(v.steps) == n
+			s.lost = len(v.steps) == n
 		}
 		v.steps = append(v.steps, s)
 	}
@@ -262,8 +263,8 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 		s := &v.steps[i]
 		if i+1 < len(v.steps) {
 			n := &v.steps[i+1]
-			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain
-			s.flat = n.ack == s.ack && s.ack != unseen && !n.uncertain
+			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain || n.lost
+			s.flat = n.ack == s.ack && s.ack != unseen && !n.lost
 			s.guessed = s.guessed || n.index == 0
 			continue
 		}
