@@ -82,7 +82,7 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 	set(c.Prev.Valid && c.Prev.SameWrite(ex, start), reader.Joined)
 	set(ex.Full, reader.FullSized)
 	set(ex.Flags&pairing.AfterHole != 0, reader.AfterLoss)
-	set(ex.Flags&pairing.Uncertain != 0, reader.Unsure)
+	set(c.unsure(ex), reader.Unsure)
 	set(ex.Late, reader.Resent)
 	conn.Sent(&cmd)
 }
@@ -100,8 +100,14 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 		c.conn.Drains(int32(ex.Index))
 	}
 	c.conn.Answered(&reader.Reply{
-		Index: int32(ex.Index), Unsure: ex.Flags&pairing.Uncertain != 0, Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind),
+		Index: int32(ex.Index), Unsure: c.unsure(ex), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind),
 	})
+}
+
+// unsure reports whether it is not certain which reply serves a command. Where a capture merely begins in the middle of a
+// connection, which nearly always owes nothing then, what the reader takes its callers to be behind by is enough.
+func (c *Callers) unsure(ex *pairing.Exchange) bool {
+	return ex.Flags&pairing.Uncertain != 0 && c.SeenHole()
 }
 
 // Extra takes a reply that no command asked for.
