@@ -212,6 +212,8 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	case left == 0:
 		a.closed = false
 		h.guess(s)
+	case left == 1 && a.closed && last+len(h.replies) <= 0:
+		a.closed = false // no command that was captured has been answered: there may be more of the others than was thought
 	case left == 1 && a.closed:
 		h.anchorAt(s, last)
 	case h.takesTurns(s, info):
