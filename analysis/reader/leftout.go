@@ -56,7 +56,7 @@ func readAt(v *view, index, place int32, write int, w Word, posterior float64) R
 	if late {
 		return Row{Index: index, Got: Nothing, Word: w, Posterior: posterior}
 	}
-	if v.command[place] == 0 {
+	if v.command[place] <= 0 {
 		return Row{Index: index, Got: Extra, Word: w, Posterior: posterior}
 	}
 	return Row{Index: index, Got: Read, Reply: v.command[place], Word: w, Posterior: posterior}

@@ -113,6 +113,9 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 			return // it may be waiting still
 		}
 		row.Got, row.Posterior, row.Word = Nothing, nothing, WordOf(nothing)
+		if v.vague[own] || st.nextLoss {
+			row.Word = min(row.Word, Possible)
+		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
 			row.Word = accusation(row.Word, c.gain, whole)
 		} else if st.have {
@@ -129,7 +132,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	switch {
 	case b.reply < 0:
 		row.Got = Before
-	case v.command[b.reply] == 0:
+	case v.command[b.reply] <= 0:
 		row.Got = Extra
 	default:
 		row.Reply = v.command[b.reply]
@@ -141,7 +144,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	} else {
 		row.Word = accusation(row.Word, c.gain, whole)
 	}
-	if int(b.reply) >= v.unsure || int(own) >= v.unsure {
+	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain
 	}
 }
