@@ -1,9 +1,7 @@
 package reader
 
 import (
-	"fmt"
 	"math"
-	"os"
 
 	"github.com/respsniff/respsniff/analysis/client"
 )
@@ -54,12 +52,6 @@ type Verdict struct {
 // verdict judges one connection for good.
 func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	q.judge(c, &r.pass, &r.o)
-	if os.Getenv("DBGK") != "" {
-		fmt.Fprintf(os.Stderr, "DBGK conn %d steps %d pi %.4f post %.4f gain %.2f whole %.2f many %.4f\n", c.v.c.ID, len(c.v.steps), c.pi, c.post, c.gain, q.whole, q.many)
-		if p := q.params[0]; p != nil && p.Fit != nil {
-			fmt.Fprintf(os.Stderr, "   steps %v writes %v\n", p.Fit.Steps, p.Writes)
-		}
-	}
 	read := make([][]candidate, len(c.v.c.commands))
 	r.pass.backward(read, nil)
 	gone := q.unseen(c, &r.o)
