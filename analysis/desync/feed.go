@@ -96,7 +96,7 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 // Served takes a reply that was tied to its command.
 func (c *Callers) Served(ex *pairing.Exchange) {
 	if c.block != nil {
-		c.blockServed(ex)
+		blockServed(c, ex)
 	}
 	if c.conn == nil || c.Kind != pairing.RESP && c.Kind != pairing.Undecided {
 		return

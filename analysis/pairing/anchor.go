@@ -416,7 +416,7 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 			s.unanchoredReplies++
 			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
 			if sure {
-				o.Before = s.nextIndex()
+				o.Before = nextIndex(s)
 			}
 			reportOddity(s, o)
 			continue
@@ -432,7 +432,7 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 }
 
 // nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.
-func (s *Session) nextIndex() int {
+func nextIndex(s *Session) int {
 	if s.Pending.Len() > 0 {
 		return s.Pending.Front().Index
 	}
