@@ -23,10 +23,12 @@ var noBounds = []struct {
 	{"analysis/pools", "beyond it two steps of time become one", []string{"maxTimeline"}},
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"maxTimeouts"}},
 	{"analysis/client", "the size of a sample that goes on: old values give way at random", []string{"maxSamples"}},
+	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims", "maxSigns"}},
+	{"analysis/incident", "display: the first few in order; the damage counts all, and findings have the others", []string{"maxNamed", "maxRows", "maxOthers", "maxRemedies"}},
 	{"analysis/reader", "examples: all are counted", []string{"maxAbandoned", "maxVictims", "maxForeign"}},
 	{"analysis/reader", "not yet reported: package reader is being replaced", []string{"maxKept", "maxUnjudged", "maxCandidates", "patientLog"}},
 	{"analysis/detectors", "display: a list says how many more there are, or shows fewer steps of time", []string{
-		"maxPoints", "maxShownWaiting", "maxPhaseRows", "maxSteps", "maxProbesShown", "maxHops", "shownRefusals",
+		"maxPoints", "maxShownWaiting", "maxPhaseRows", "maxSteps", "maxProbesShown", "maxHops", "shownRefusals", "maxAddressed",
 	}},
 	{"analysis/detectors", "a sample of keys to try hash functions on; all redirects are counted", []string{"maxMisses"}},
 
@@ -56,8 +58,12 @@ var noBounds = []struct {
 	{"internal/live", "display: the report at the end has all", []string{"maxEarlyFacts"}},
 	{"internal/live", "the command refuses more", []string{"MaxStreams"}},
 	{"internal/metrics", "a request of a scraper beyond it is refused", []string{"maxHeader", "maxInFlight"}},
-	{"internal/report", "display: the text says how many more there are", []string{"maxInputs", "maxStories", "maxVictims", "maxSteps", "maxFacts", "maxTableRows", "maxColumn"}},
-	{"internal/report", "figures draw the first few; findings and counts are whole", []string{"maxOwedConns", "maxOwedPoints", "maxFigureLines", "maxDebts", "maxLatency"}},
+	{"internal/report", "display: the text says how many more there are", []string{
+		"MaxInputs", "MaxVictims", "maxStories", "maxListed", "maxOutlines", "maxDoubts", "maxQuality", "maxNamedPeople", "maxSteps", "maxColumn",
+	}},
+	{"internal/report", "display: the flags of the user's own that a sentence names, and the width of a line", []string{"maxFlags", "maxWidth"}},
+	{"internal/report", "figures draw the first few; findings and counts are whole", []string{"maxOwedConns", "maxOwedPoints", "MaxFigureLines", "maxDebts", "maxLatency"}},
+	{"internal/report/formats", "display: the format says how many more there are, or JSON has them", []string{"maxAnnotations", "maxTableRows", "maxFacts"}},
 	{"internal/report", "a saved report beyond it is refused", []string{"maxSaved"}},
 	{"internal/report/gate", "a file of the user beyond it is refused", []string{"maxFile"}},
 	{"internal/report/gate", "display: the most frequent commands", []string{"maxDiffRows"}},
