@@ -166,6 +166,8 @@ func (s *Session) Oddity(o *pairing.Oddity) {
 		s.run.summary.Pushes++
 	case pairing.Unsolicited:
 		s.reader.Extra(o.Info)
+	case pairing.UnanchoredSeen:
+		s.reader.AnswersUnseen(o.Info, o.Before)
 	}
 	s.run.emit(o)
 }

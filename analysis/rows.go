@@ -58,12 +58,12 @@ func (c *ConnSummary) complete(r *Run) {
 	if t, ok := r.GivenTimeout(c.Client.Addr()); ok {
 		c.ReadTimeout = t
 	} else {
-		c.ReadTimeout = r.readTimeout(c.pop)
+		c.ReadTimeout = readTimeout(r, c.pop)
 	}
 }
 
 // readTimeout is the clearest read timeout that a population was found to have; 0: none.
-func (r *Run) readTimeout(p *client.Population) time.Duration {
+func readTimeout(r *Run, p *client.Population) time.Duration {
 	if p != r.rows.of {
 		r.rows.of, r.rows.timeout = p, 0
 		// Where many callers share a connection, the next sign of life is of any of them.

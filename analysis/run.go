@@ -54,7 +54,7 @@ func NewRun(o *Options) *Run {
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
-		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
+		Live: r.o.Live, Without: r.o.Without, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
 	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),

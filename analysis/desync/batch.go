@@ -14,8 +14,8 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 		c.abandoned(c.given, next)
 	}
 	if c.last != nil && c.last.Waits() && flat(c.last, next) {
-		c.overlapped(c.last, next)
-		c.overlappedBy(c.last, next)
+		overlapped(c, c.last, next)
+		overlappedBy(c, c.last, next)
 	}
 	c.wentOn(next)
 	if c.stale != nil {
@@ -62,7 +62,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		c.readUpTo(ex.Index)
 	case r.Got == reader.Untold:
 		ex.Belief = pairing.Belief{Outcome: pairing.Unknown}
-		c.late(ex, reader.Unknown)
+		late(c, ex, reader.Unknown)
 		c.readUpTo(ex.Index)
 	case r.Got == reader.Nothing:
 		ex.Belief = pairing.Belief{Confidence: w}
@@ -81,7 +81,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		misread(c, ex, &pairing.Exchange{}, w)
 	case int(r.Reply) == ex.Index:
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
-		c.late(ex, r.Word)
+		late(c, ex, r.Word)
 		c.readUpTo(ex.Index)
 	case int(r.Reply) > ex.Index: // the server left a reply out
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
@@ -149,7 +149,7 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 	if next.Flags&pairing.NotAwaited != 0 {
 		how = GaveUpQuit
 	}
-	c.waited(ex, how, next.Frame, next.Time, next.Ack)
+	waited(c, ex, how, next.Frame, next.Time, next.Ack)
 	if how == GaveUpQuit {
 		if d := c.trouble(); d.Quit.Given.Index == 0 {
 			d.Quit = a

@@ -57,7 +57,7 @@ func (c *Callers) flush() {
 		ex := c.Log.Front()
 		if ex.Waits() {
 			ex.Belief = pairing.Belief{Index: ex.Index, Confidence: c.word}
-			c.late(ex, reader.Word(c.word))
+			late(c, ex, reader.Word(c.word))
 		}
 		c.emitFront()
 	}
@@ -108,7 +108,7 @@ func (c *Callers) verdict(v *reader.Verdict) {
 // end hands out what is left, and closes its record.
 func (c *Callers) end() {
 	c.flush()
-	c.closed()
+	closed(c)
 	c.emitUnjudged()
 	if c.Waiting {
 		c.Waiting = false
@@ -154,7 +154,7 @@ func (c *Callers) Closed() bool {
 	}
 	if c.conn.End(c.Last); c.ended || c.Kind != pairing.RESP {
 		c.flush()
-		c.closed()
+		closed(c)
 		c.emitUnjudged()
 		return true
 	}
@@ -208,9 +208,9 @@ func (c *Callers) emitFront() {
 
 // wrote takes a command that begins another write than the one before it, while the connection's tail is still that one.
 func (c *Callers) wrote(ex *pairing.Exchange) {
-	c.afterQuit(c.Prev.Ex, ex)
+	afterQuit(c, c.Prev.Ex, ex)
 	if ex.Flags&pairing.NotAwaited != 0 && c.Pending.Len() > 0 {
-		c.blockGivenUp(GaveUpQuit, ex.Frame, ex.Time.Sub(c.Pending.Front().EndTime), ex.Ack)
+		blockGivenUp(c, GaveUpQuit, ex.Frame, ex.Time.Sub(c.Pending.Front().EndTime), ex.Ack)
 	}
 }
 
@@ -218,7 +218,7 @@ func (c *Callers) wrote(ex *pairing.Exchange) {
 func (c *Callers) ClientClosed() {
 	if c.Pending.Len() > 0 {
 		x := &c.Closing[pairing.RoleClient]
-		c.blockGivenUp(GaveUpClose, x.Frame, x.Time.Sub(c.Pending.Front().EndTime), x.Ack)
+		blockGivenUp(c, GaveUpClose, x.Frame, x.Time.Sub(c.Pending.Front().EndTime), x.Ack)
 	}
 }
 

@@ -88,7 +88,7 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 	set(c.Prev.Valid && c.Prev.SameWrite(ex, start), reader.Joined)
 	set(ex.Full, reader.FullSized)
 	set(ex.Flags&pairing.AfterHole != 0, reader.AfterLoss)
-	set(ex.Flags&pairing.Uncertain != 0, reader.Unsure)
+	set(c.unsure(ex), reader.Unsure)
 	set(ex.Late, reader.Resent)
 	conn.Sent(&cmd)
 }
@@ -96,7 +96,7 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 // Served takes a reply that was tied to its command.
 func (c *Callers) Served(ex *pairing.Exchange) {
 	if c.block != nil {
-		c.blockServed(ex)
+		blockServed(c, ex)
 	}
 	if c.conn == nil || c.Kind != pairing.RESP && c.Kind != pairing.Undecided {
 		return
@@ -105,13 +105,28 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 	if drains(ex) {
 		c.conn.Drains(int32(ex.Index))
 	}
-	c.conn.Answered(&reader.Reply{Index: int32(ex.Index), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	c.conn.Answered(&reader.Reply{
+		Index: int32(ex.Index), Unsure: c.unsure(ex), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind),
+	})
+}
+
+// unsure reports whether it is not certain which reply serves a command. Where a capture merely begins in the middle of a
+// connection, which nearly always owes nothing then, what the reader takes its callers to be behind by is enough.
+func (c *Callers) unsure(ex *pairing.Exchange) bool {
+	return ex.Flags&pairing.Uncertain != 0 && c.SeenHole()
 }
 
 // Extra takes a reply that no command asked for.
 func (c *Callers) Extra(r *pairing.ReplyInfo) {
 	if c.conn != nil {
 		c.conn.Answered(&reader.Reply{Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+	}
+}
+
+// AnswersUnseen takes a reply to a command that was never captured, written before the given one.
+func (c *Callers) AnswersUnseen(r *pairing.ReplyInfo, before int) {
+	if c.conn != nil && before > 0 {
+		c.conn.Answered(&reader.Reply{Index: int32(-before), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
 	}
 }
 

@@ -40,7 +40,7 @@ type EndOfWait struct {
 
 // waited tells of a caller that gave up before its reply had come: the next sign of life, with which the client acknowledged
 // everything before ack, came at another time.
-func (c *Callers) waited(ex *pairing.Exchange, how GaveUp, frame int64, at capture.Time, ack int64) {
+func waited(c *Callers, ex *pairing.Exchange, how GaveUp, frame int64, at capture.Time, ack int64) {
 	const other = pairing.Blocks | pairing.InHandshake | pairing.NotAwaited | pairing.NoReplyDue | pairing.AfterHole | pairing.Subscribing
 	gap := at.Sub(ex.EndTime)
 	if ex.Unsure || ex.Flags&other != 0 || gap < shortestTimeout {
@@ -60,13 +60,13 @@ func (c *Callers) waited(ex *pairing.Exchange, how GaveUp, frame int64, at captu
 }
 
 // closed takes the end of the connection after its last caller had given up.
-func (c *Callers) closed() {
+func closed(c *Callers) {
 	if x := &c.Closing[pairing.RoleClient]; c.given != nil && (x.Fin || x.Rst) {
 		ack := x.Ack
 		if x.Rst && !x.Fin {
 			ack = reassembly.NoAck
 		}
-		c.waited(c.given, GaveUpClose, x.Frame, x.Time, ack)
+		waited(c, c.given, GaveUpClose, x.Frame, x.Time, ack)
 	}
 }
 
@@ -106,7 +106,7 @@ func (d *Doubt) add(ex *pairing.Exchange, next int64, gap time.Duration) {
 const maxUndecided = 1024
 
 // undecided returns what is kept of the connection's client; nil: there is no room.
-func (c *Callers) undecided(ex *pairing.Exchange) *Undecided {
+func undecided(c *Callers, ex *pairing.Exchange) *Undecided {
 	j, pop := c.Judging, c.Pop
 	u := j.undecided[pop]
 	if u == nil && pop != nil {
@@ -126,18 +126,18 @@ func (c *Callers) undecided(ex *pairing.Exchange) *Undecided {
 }
 
 // overlapped notes that next was written before the reply to ex, where nobody can tell whether that is meant so.
-func (c *Callers) overlapped(ex, next *pairing.Exchange) {
+func overlapped(c *Callers, ex, next *pairing.Exchange) {
 	const other = pairing.Blocks | pairing.InHandshake | pairing.NotAwaited | pairing.Subscribing
 	if !c.weighed || ex.Flags&other != 0 || next.Flags&pairing.NotAwaited != 0 || c.decided() {
 		return
 	}
-	if u := c.undecided(ex); u != nil {
+	if u := undecided(c, ex); u != nil {
 		u.Overlaps.add(ex, next.Frame, next.Time.Sub(ex.EndTime))
 	}
 }
 
 // late notes a reply of which nobody knows whether its caller had waited for it; w is how sure that is.
-func (c *Callers) late(ex *pairing.Exchange, w reader.Word) {
+func late(c *Callers, ex *pairing.Exchange, w reader.Word) {
 	const other = pairing.Blocks | pairing.NotAwaited | pairing.Subscribing | pairing.AfterHole | pairing.Uncertain
 	if w > reader.Possible || !ex.Served || ex.Unsure || ex.Flags&other != 0 || c.Start == reassembly.MidStream {
 		return
@@ -152,7 +152,7 @@ func (c *Callers) late(ex *pairing.Exchange, w reader.Word) {
 	if policy, basis := c.Known(); basis >= client.Named && !policy.TakesTurns() {
 		return
 	}
-	u := c.undecided(ex)
+	u := undecided(c, ex)
 	if u == nil {
 		return
 	}

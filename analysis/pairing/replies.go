@@ -102,6 +102,7 @@ func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
 			s.describe(&ex.Serves, r, seg)
 			s.Pending.Pop()
 			s.ReplyCount++
+			s.replyBytes += r.End - r.Start
 			ex.due, ex.Served = 0, true
 			s.Sink.Served(ex, r)
 			s.Shared.Release(ex)
@@ -117,7 +118,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	s.steady = false
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
-		s.doubts.doubtReplies(s, r.LostBefore)
+		s.doubts.doubtReplies(s, r.LostBefore, r.Start)
 	}
 	if r.PushInside {
 		reportOdd(s, PushInReply, r, info)
@@ -171,6 +172,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.unasked(r, info, seg)
 		return
 	}
+	s.replyBytes += r.End - r.Start
 	if ex.due--; r.Kind == resp.Error {
 		ex.due = 0 // one error stands for all confirmations
 	}

@@ -85,6 +85,7 @@ func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 // of its connection, and what reply it is due.
 func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) {
 	s.CommandCount++
+	s.askedBytes += req.End - req.Start
 	s.Shared.InUse++
 	ex := s.Shared.exchanges.Get()
 	ex.reset()
@@ -142,6 +143,9 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 	}
 	s.Prev.follow(ex, start)
 	if !s.steady {
+		if s.Unanchored() && s.Pending.Len() > 0 && s.Pending.Rest()[s.Pending.Len()-1] == ex {
+			s.open.asks(s)
+		}
 		watchMonitor(s, ex)
 		if v := ex.Verb; v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
 			becomeReplication(s)

@@ -74,8 +74,10 @@ type streams struct {
 
 // counts is what was seen on the connection.
 type counts struct {
-	CommandCount int // sent
-	ReplyCount   int // in-band
+	CommandCount int   // sent
+	ReplyCount   int   // in-band
+	askedBytes   int64 // of all commands
+	replyBytes   int64 // of all replies
 	Pushes       int
 	batches      int32
 	accepted     int // replies that the server sent before it had any command

@@ -112,10 +112,10 @@ func (p *pass) ahead(into []state, beta []float64, k client.Kind, to, held int32
 		}
 		return 0
 	}
-	if !st.nextLoss || k.Healthy() || p.o.Without.Has(TermLoss) {
+	own := st.own + st.n
+	if !st.nextLoss || k.Healthy() || to == own || p.o.Without.Has(TermLoss) {
 		return at(to)
 	}
-	own := st.own + st.n
 	return (1-lossSpread)*at(to) + lossSpread/2*(at(min(to-1, own))+at(min(to+1, own)))
 }
 
@@ -164,7 +164,7 @@ func add(list *[]candidate, reply int32, w float64, unread bool) {
 
 // learn counts what one branch teaches its family.
 func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float64) {
-	if pr < 1e-4 {
+	if pr < 1e-4 || st.guessed {
 		return
 	}
 	if st.settled { // it is counted, but not as this connection's own

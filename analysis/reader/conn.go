@@ -37,7 +37,8 @@ type records struct {
 type acked struct {
 	ackedTo int // replies from the front
 	farAck  int64
-	heard   bool // a reply was seen
+	farTime capture.Time // when it was first seen
+	heard   bool         // a reply was seen
 }
 
 // life is when a connection was last heard of, and how it ended.
@@ -168,19 +169,27 @@ func (c *Conn) Answered(r *Reply) {
 	if c.judged {
 		return
 	}
-	c.last, c.heard = r.Time, true
+	late := r.Time < c.last
+	c.last, c.heard = max(c.last, r.Time), true
 	at := int32(len(c.replies))
 	if i := r.Index - 1 - c.base; r.Index > 0 && i >= 0 && int(i) < len(c.commands) {
 		if c.commands[i].reply >= 0 {
 			return // a further confirmation
 		}
 		c.commands[i].reply = at
+		for ; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
+			c.commands[i].flags &^= Unsure
+		}
 	}
-	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, hash: r.Hash, typ: r.Type, quiet: float32(c.who.silence(r.Time)), crowd: uint16(min(c.who.crowd, 1<<16-1))}
+	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, unsure: r.Unsure, hash: r.Hash, typ: r.Type, quiet: float32(max(0, c.who.silence(r.Time))), crowd: uint16(min(c.who.crowd, 1<<16-1))}
 	if r.Index >= c.newest {
 		c.wait(false)
 	}
-	if r.End <= c.farAck {
+	switch {
+	case r.End > c.farAck:
+	case late:
+		rec.acked = r.Time.Add(time.Duration(c.who.far * 1e9)) // told of only now: when it was acknowledged is not kept
+	default:
 		rec.acked = r.Time
 	}
 	c.replies = append(c.replies, rec)
@@ -212,7 +221,7 @@ func (c *Conn) Acked(at capture.Time, ack int64) {
 	if ack <= c.farAck {
 		return
 	}
-	c.farAck = ack
+	c.farAck, c.farTime = ack, at
 	for c.ackedTo < len(c.replies) && c.replies[c.ackedTo].end <= ack {
 		if c.replies[c.ackedTo].acked == 0 {
 			c.replies[c.ackedTo].acked = at
@@ -254,49 +263,6 @@ func (c *Conn) End(at capture.Time) {
 	if c.pop == nil || c.blind() || c.pop.settleQuiet(c.r, c) {
 		c.r.over(c)
 	}
-}
-
-// acks returns for each command what the client had received when it was written; -1: not known.
-func (c *Conn) acks() []int64 {
-	a := make([]int64, len(c.commands))
-	for i := range a {
-		a[i] = -1
-	}
-	for i := range c.writes {
-		w := &c.writes[i]
-		for k := w.index - 1 - c.base; k < w.index-1-c.base+w.n; k++ {
-			if k >= 0 && int(k) < len(a) && w.flags&Resent == 0 {
-				a[k] = w.ack
-			}
-		}
-	}
-	return a
-}
-
-// awaited returns the first command from k on whose reply is due.
-func (c *Conn) awaited(k int) int {
-	for k < len(c.commands)-1 && c.commands[k].flags&(Awaited|LeftOut) != Awaited {
-		k++
-	}
-	return min(k, len(c.commands)-1)
-}
-
-// onlyWaiting returns the only command from next on that bytes of the server before end can answer, or -1: what a client
-// had received when it wrote a command answers earlier ones.
-func (c *Conn) onlyWaiting(next int, acks []int64, end int64) int {
-	found := -1
-	for k := next; k < len(c.commands); k++ {
-		switch {
-		case c.commands[k].flags&(Awaited|LeftOut) != Awaited:
-		case acks[k] >= end:
-			return found
-		case found >= 0 || acks[k] < 0:
-			return -1
-		default:
-			found = k
-		}
-	}
-	return -1
 }
 
 // blind reports whether the server's packets are not in the capture: the client acknowledged bytes of which none was seen.

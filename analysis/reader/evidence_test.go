@@ -246,17 +246,6 @@ func TestEvidenceCoalescedCalls(t *testing.T) {
 	}
 }
 
-// Bytes that the client had received when it wrote a command answer earlier ones.
-func TestLostBytesAnswerWhatWasWrittenBefore(t *testing.T) {
-	c := &Conn{records: records{commands: []commandRecord{{flags: Awaited}, {flags: Awaited}, {flags: Awaited}}}}
-	if k := c.onlyWaiting(0, []int64{0, 10, 20}, 10); k != 0 {
-		t.Errorf("only the first can have been answered: %d", k)
-	}
-	if k := c.onlyWaiting(0, []int64{0, 0, 20}, 10); k != -1 {
-		t.Errorf("two can have been: %d", k)
-	}
-}
-
 func TestEvidenceIgnorance(t *testing.T) {
 	var h client.Hist
 	for range 100 {

@@ -104,6 +104,7 @@ func (p *pass) completed(from int32, h *state, i int, st *step, s int32, par *cl
 		if found {
 			lk *= checkedThen(st)
 		}
+	case st.guessed:
 	case found && !p.o.Without.Has(TermChecks):
 		lk *= checkedThen(st) * wroteAgain(p, par, st, max(have, st.t), x)
 	case st.what == nextWrite:
@@ -147,7 +148,7 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 		if there {
 			hi = min(hi, v.moment(s+m)-st.t)
 		}
-		if hi <= lo || hi <= 0 {
+		if hi <= lo || hi <= 0 || s+m == st.own && !h.kind.Healthy() && unwitnessed(v, st, s+m) && !p.o.Without.Has(TermLoss) {
 			continue
 		}
 		seen := 1.0
@@ -171,7 +172,9 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 			turn = client.TurnEnd
 		}
 		var w float64
-		if st.what == nextNothing {
+		if st.guessed && st.what != nextNothing {
+			w = pat.Idle(lo, hi, par.Turn[client.TurnUse])
+		} else if st.what == nextNothing {
 			w = pat.Idle(lo, hi, par.Turn[client.TurnUse])
 			if !there && m == st.n-1 || !there && !(int(s+m) < len(v.at) && v.moment(s+m) <= st.next) {
 				w++

@@ -7,8 +7,9 @@ import "github.com/respsniff/respsniff/analysis/client"
 func shares(p *pass, from int32, i int, st *step, gap float64) {
 	par := p.par[client.Shared]
 	w := 1.0
-	switch st.what {
-	case nextWrite:
+	switch {
+	case st.guessed:
+	case st.what == nextWrite:
 		w = par.Gaps.Others(max(gap, p.v.floor), 1)
 		if period, ok := onBeat(p.v, i); ok && !p.o.Without.Has(TermBeats) {
 			w = max(w, 0.5/(2*beatJitter*period))
@@ -18,7 +19,7 @@ func shares(p *pass, from int32, i int, st *step, gap float64) {
 			x := max(st.next-p.v.at[st.own+st.n-1], p.v.floor)
 			w = w/2 + thinkTime(p.par[client.Dropped], st, x)/2
 		}
-	case nextClose:
+	case st.what == nextClose:
 		w = client.Broad(max(gap, p.v.floor))
 	}
 	if st.what != nextNothing && !st.farewell {

@@ -16,12 +16,12 @@ const lossSpread = 0.05
 func spread(next []state, own int32) []state {
 	before := slices.Clone(next)
 	for k, s := range before {
-		if s.kind.Healthy() {
-			continue
+		if s.kind.Healthy() || s.read == own {
+			continue // who is level stays so
 		}
 		next[k].w -= s.w * lossSpread
 		for _, d := range [...]int32{-1, 1} {
-			to := min(s.read+d, own) // who is level stays so
+			to := min(s.read+d, own)
 			at := slices.IndexFunc(next, func(x state) bool { return x.kind == s.kind && x.read == to && x.held == s.held })
 			if at < 0 {
 				next = append(next, state{s.kind, to, s.held, 0})
@@ -40,6 +40,93 @@ func (c *Conn) received() int64 {
 		return w.ack
 	}
 	return -1
+}
+
+// unwitnessed reports whether nothing shows that the caller of a step went on without the reply at a place, where no
+// earlier one was owed: what followed was not captured, or when the reply came. The first give-up on a connection must
+// have been seen.
+func unwitnessed(v *view, st *step, place int32) bool {
+	return st.what == nextWrite && !st.flat && (st.guessed || st.nextLoss || int(place) < len(v.vague) && (v.vague[place] || v.guessed[place] && v.could(place, st)))
+}
+
+// minReply is the length of the shortest reply.
+const minReply = 3
+
+// lostAtEnd returns the command behind the first from next on whose reply was lost behind the last one that was captured,
+// which ended at end: the client acknowledged more than that. What it had received when it wrote a command answers
+// earlier ones.
+func (c *Conn) lostAtEnd(next int, end int64) int {
+	if end < 0 || c.farAck < end+minReply {
+		return 0
+	}
+	for i := range c.writes {
+		w := &c.writes[i]
+		for k := max(int(w.index-1-c.base), next); k < int(w.index-1-c.base+w.n) && k < len(c.commands); k++ {
+			if c.commands[k].flags&(Awaited|LeftOut) == Awaited {
+				if w.ack >= c.farAck {
+					return 0
+				}
+				return k + 1
+			}
+		}
+	}
+	return 0
+}
+
+// afterLost reports whether a command begins a write before which bytes of the client were lost.
+func (c *Conn) afterLost(command int32) bool {
+	w, found := slices.BinarySearchFunc(c.writes, command, func(w writeRecord, k int32) int { return int(w.index - k) })
+	return found && w > 0 && c.writes[w].start > c.writes[w-1].end
+}
+
+// lostWrites adds steps for the writes that were lost before s, as the replies to them show.
+func (v *view) lostWrites(s *step) {
+	if len(v.steps) == 0 {
+		return
+	}
+	for i, command := range v.command {
+		if command != -s.index {
+			continue
+		}
+		before := &v.steps[len(v.steps)-1]
+		if before.index == 0 && before.own+before.n == int32(i) && v.at[i]-v.at[before.own] < v.floor {
+			before.n++
+			continue
+		}
+		t := max(before.t, min(v.at[i]-v.usual, s.first))
+		v.steps = append(v.steps, step{first: t, t: t, ack: unseen, own: int32(i), n: 1, guessed: true})
+	}
+}
+
+// usual is how long the replies of a connection usually take, s, or those of its population.
+func (c *Conn) usual() float64 {
+	var x []float64
+	for i := range c.writes {
+		w := &c.writes[i]
+		for k := max(0, w.index-1-c.base); k < min(w.index-1-c.base+w.n, int32(len(c.commands))); k++ {
+			if at := c.commands[k].reply; at >= 0 && len(x) < maxGateWaits {
+				x = append(x, max(0, c.replies[at].time.Sub(w.last).Seconds()+c.who.far))
+			}
+		}
+	}
+	if len(x) > 0 {
+		slices.Sort(x)
+		return x[len(x)/2]
+	}
+	if c.pop != nil {
+		return c.pop.pace.usual
+	}
+	return 0
+}
+
+// unsure reports whether the pairing of a command of a write is not certain.
+func (c *Conn) unsure(w *writeRecord) bool {
+	for k := w.index - 1 - c.base; k < w.index-1-c.base+w.n; k++ {
+		if k >= 0 && int(k) < len(c.commands) && c.commands[k].flags&Unsure != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // After a loss on the way, and where the window is full, calls wait in the client's kernel and leave together in one

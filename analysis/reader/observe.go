@@ -30,7 +30,7 @@ const (
 	Joined                             // begins in the segment that the command before it began in, or directly continues it
 	FullSized                          // its first segment was as large as this client's get: more of the write may follow
 	AfterLoss                          // bytes were lost before it, in either direction
-	Unsure                             // its pairing with a reply is not certain
+	Unsure                             // its pairing with a reply is not certain, until a reply that is certain comes
 	Resent                             // may be a retransmission: Ack may be too new
 	LeftOut                            // the server sent no reply, though one was due; told by Conn.LeftOut
 	Drains                             // its caller throws away every reply before its own; told by Conn.Drains
@@ -39,12 +39,16 @@ const (
 
 // Reply is one reply of the server's stream.
 type Reply struct {
-	Index int32        // the command that it serves; 0: none asked for it
-	Time  capture.Time // last byte, at the tap
-	Start int64        // place in the server's stream: [Start, End)
-	End   int64
-	Type  Type
-	Hash  uint32 // of its value where it is long enough to tell values apart; 0: none
+	// Index is the command that it serves; 0: none asked for it; below 0: one that was never captured, written before the
+	// command -Index.
+	Index int32
+	// Unsure says that Index is not certain. A reply that is certain makes those to all commands before it certain too.
+	Unsure bool
+	Time   capture.Time // last byte, at the tap
+	Start  int64        // place in the server's stream: [Start, End)
+	End    int64
+	Type   Type
+	Hash   uint32 // of its value where it is long enough to tell values apart; 0: none
 }
 
 // Type is the class of a reply, as far as a parser minds.

@@ -148,7 +148,7 @@ func turns(v *view, t *client.Turns) {
 		s := &v.steps[i]
 		switch {
 		case s.n == 0 || s.blocking || s.setup:
-		case s.uncertain || s.nextLoss:
+		case s.uncertain || s.lost || s.nextLoss || s.guessed:
 			return
 		case !s.have:
 			if s.what == nextWrite {

@@ -216,7 +216,7 @@ func TestTickJudgesOldDoubts(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	v := &view{c: &Conn{}, at: []float64{0, 1, 2}, end: []int64{10, 20, 30}, command: []int32{1, 0, 3}, own: []int32{0, -1, 2}, unsure: noPlace}
+	v := &view{c: &Conn{}, at: []float64{0, 1, 2}, end: []int64{10, 20, 30}, command: []int32{1, 0, 3}, own: []int32{0, -1, 2}, vague: make([]bool, 3)}
 	c := &fitted{v: v, gain: 10}
 	c.post[client.Keeps] = 1
 	write, end := &step{what: nextWrite}, &step{what: nextNothing}

@@ -13,15 +13,16 @@ type (
 		flags CommandFlags
 	}
 	replyRecord struct {
-		time  capture.Time // last byte, at the tap
-		acked capture.Time // when the client acknowledged it; 0: not yet
-		quiet float32      // how long the client had sent nothing on any connection, s
-		crowd uint16       // how many of its connections had a command outstanding then
-		end   int64
-		index int32
-		hash  uint32
-		typ   Type
-		start int64
+		time   capture.Time // last byte, at the tap
+		acked  capture.Time // when the client acknowledged it; 0: not yet
+		quiet  float32      // how long the client had sent nothing on any connection, s
+		crowd  uint16       // how many of its connections had a command outstanding then
+		end    int64
+		index  int32
+		hash   uint32
+		typ    Type
+		unsure bool // index is not certain
+		start  int64
 	}
 	writeRecord struct {
 		first, last capture.Time // of its first and last byte

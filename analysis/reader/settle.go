@@ -66,7 +66,7 @@ func (q *population) quiet(v *view) bool {
 		switch {
 		case s.n == 0 || s.blocking:
 			continue
-		case s.uncertain || s.nextLoss || v.unsure != noPlace:
+		case s.uncertain || s.lost || s.nextLoss || s.guessed || v.vague[s.own] || v.vague[s.own+s.n-1]:
 			v.c.doubt = true
 			return false
 		case !s.have:

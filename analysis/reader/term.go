@@ -4,9 +4,6 @@ import "math"
 
 var inf = math.Inf(1)
 
-// noPlace is behind every place in a stream.
-const noPlace = math.MaxInt
-
 // Term names one kind of evidence, or one assumption, that tests can leave out.
 type Term uint8
 

@@ -1,9 +1,7 @@
 package reader
 
 import (
-	"fmt"
 	"math"
-	"os"
 
 	"github.com/respsniff/respsniff/analysis/client"
 )
@@ -54,12 +52,6 @@ type Verdict struct {
 // verdict judges one connection for good.
 func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	q.judge(c, &r.pass, &r.o)
-	if os.Getenv("DBGK") != "" {
-		fmt.Fprintf(os.Stderr, "DBGK conn %d steps %d pi %.4f post %.4f gain %.2f whole %.2f many %.4f\n", c.v.c.ID, len(c.v.steps), c.pi, c.post, c.gain, q.whole, q.many)
-		if p := q.params[0]; p != nil && p.Fit != nil {
-			fmt.Fprintf(os.Stderr, "   steps %v writes %v\n", p.Fit.Steps, p.Writes)
-		}
-	}
 	read := make([][]candidate, len(c.v.c.commands))
 	r.pass.backward(read, nil)
 	gone := q.unseen(c, &r.o)
@@ -113,6 +105,9 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 			return // it may be waiting still
 		}
 		row.Got, row.Posterior, row.Word = Nothing, nothing, WordOf(nothing)
+		if v.vague[own] || st.nextLoss {
+			row.Word = min(row.Word, Possible)
+		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
 			row.Word = accusation(row.Word, c.gain, whole)
 		} else if st.have {
@@ -129,7 +124,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	switch {
 	case b.reply < 0:
 		row.Got = Before
-	case v.command[b.reply] == 0:
+	case v.command[b.reply] <= 0:
 		row.Got = Extra
 	default:
 		row.Reply = v.command[b.reply]
@@ -141,7 +136,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	} else {
 		row.Word = accusation(row.Word, c.gain, whole)
 	}
-	if int(b.reply) >= v.unsure || int(own) >= v.unsure {
+	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain
 	}
 }

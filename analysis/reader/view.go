@@ -28,7 +28,7 @@ type view struct {
 	hash    []uint32
 	quiet   []float32
 	crowd   []uint16
-	command []int32 // that it serves; 0: none
+	command []int32 // that it serves, as Reply.Index
 	steps   []step
 	own     []int32 // by command: place of its own reply; -1: none is due, or none was sent
 	far     bool    // the tap is not at the client: what a segment holds may have left earlier, and been lost once
@@ -37,7 +37,9 @@ type view struct {
 	silence float64 // of the whole client, from which on it is remarkable
 	held    int32   // first command of the last write, which is held back; 0: none is
 	left    int32   // then: replies from here on are not of the steps
-	unsure  int     // from this reply on it is not certain which command each one serves
+	vague   []bool  // by reply: it is not certain which command it serves
+	guessed []bool  // … when it was delivered was not seen
+	usual   float64 // time to a reply, s
 }
 
 // step is one write and what followed.
@@ -56,8 +58,10 @@ type step struct {
 	drains    bool // its caller throws away every reply before its own
 	blocking  bool
 	settled   bool // it is counted already
-	uncertain bool // bytes were lost around here
-	nextLoss  bool
+	uncertain bool // which replies serve its commands is not certain
+	lost      bool // bytes of the client were lost before it
+	nextLoss  bool // one of these is true of the next one
+	guessed   bool // when it was written, or the next one, was not seen
 	flat      bool // the next write carries the same ACK number and directly follows
 	have      bool // its own last reply was delivered before the next sign of life
 	wait      float64
@@ -75,7 +79,6 @@ func newView(c *Conn, shortest float64) *view {
 	zero := c.writes[0].first
 	sec := func(t capture.Time) float64 { return t.Sub(zero).Seconds() }
 	v.replies(far, sec)
-	v.lostWrites()
 	v.write(sec, shortest)
 	together(v)
 	v.holdBack()
@@ -112,34 +115,20 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 			}
 		}
 	}
-	acks := c.acks()
-	v.unsure = noPlace
-	shifted := false // the labels behind a hole are too early
 	end := c.received()
 	if c.seen > 0 {
 		end = max(end, c.seen)
 	}
 	for _, i := range order {
 		r := &c.replies[i]
-		index := r.index
-		hole := end >= 0 && r.start > end
 		end = max(end, r.end)
-		if hole {
-			if k := c.onlyWaiting(next, acks, r.start); k >= 0 {
-				lost(k + 1)
-				shifted = true
-			} else if v.unsure > len(v.at) {
-				v.unsure = len(v.at)
+		if r.index < 0 {
+			if !c.afterLost(-r.index) {
+				continue
 			}
+			lost(int(min(-r.index-1-c.base, int32(tail))))
 		}
-		if index > 0 && shifted {
-			if at := int(index - 1 - c.base); at >= 0 && at < next {
-				index = c.base + int32(c.awaited(next)) + 1
-			} else {
-				shifted = false
-			}
-		}
-		if at := int(index - 1 - c.base); index > 0 && at >= 0 && at < len(v.own) {
+		if at := int(r.index - 1 - c.base); r.index > 0 && at >= 0 && at < len(v.own) {
 			lost(at)
 			v.own[at] = int32(len(v.at))
 			next = max(next, at+1)
@@ -150,16 +139,32 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 				d = a - 1e-6
 			}
 		}
-		v.add(d, r.end, r, index)
+		v.add(d, r.end, r, r.index)
 	}
-	tail = max(tail, next)
+	tail = max(tail, next, c.lostAtEnd(next, end))
 	lost(tail)
+	v.uncertain()
+	if slices.Contains(v.guessed, true) || slices.ContainsFunc(v.command, func(k int32) bool { return k < 0 }) {
+		v.usual = c.usual()
+	}
 	v.interpolate(sec)
 	for i := tail; i < len(c.commands); i++ {
 		if cmd := &c.commands[i]; v.own[i] < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
 			v.own[i] = int32(len(v.at))
 			v.add(math.Inf(1), unseen, nil, c.base+int32(i)+1)
+			v.vague[len(v.vague)-1] = cmd.flags&Unsure != 0
 		}
+	}
+}
+
+// uncertain marks the lost replies before one of which it is not certain which command it serves.
+func (v *view) uncertain() {
+	vague := false
+	for i := len(v.at) - 1; i >= 0; i-- {
+		if math.IsNaN(v.at[i]) {
+			v.vague[i] = vague
+		}
+		vague = v.vague[i]
 	}
 }
 
@@ -174,10 +179,12 @@ func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
 	v.hash = append(v.hash, r.hash)
 	v.quiet = append(v.quiet, r.quiet)
 	v.crowd = append(v.crowd, r.crowd)
+	v.vague = append(v.vague, r.unsure)
+	v.guessed = append(v.guessed, math.IsNaN(at))
 }
 
-// interpolate gives lost replies a moment: not after the next reply that was captured, nor after a write that
-// acknowledges more than the one before them.
+// interpolate gives lost replies a moment: the usual time after their command, but not after the next reply that was
+// captured, nor after a write that acknowledges more than the one before them.
 func (v *view) interpolate(sec func(capture.Time) float64) {
 	next := math.Inf(1)
 	for i := len(v.at) - 1; i >= 0; i-- {
@@ -190,6 +197,10 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 	before := int64(0)
 	prev := math.Inf(-1)
 	w := 0
+	acked := math.Inf(1)
+	if v.c.farTime > 0 {
+		acked = sec(v.c.farTime) - 1e-6
+	}
 	for i := range v.at {
 		if v.end[i] == 0 {
 			v.end[i] = before + 1
@@ -199,11 +210,29 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 			if w < len(v.c.writes) {
 				v.at[i] = min(v.at[i], sec(v.c.writes[w].first)-1e-6)
 			}
+			if before < v.c.farAck {
+				v.at[i] = min(v.at[i], acked)
+			}
 		}
 		before = v.end[i]
+		if v.guessed[i] {
+			v.at[i] = min(v.at[i], v.written(v.command[i], sec)+v.usual)
+		}
 		v.at[i] = max(v.at[i], prev)
 		prev = v.at[i]
 	}
+}
+
+// written is when the write of a kept command ended.
+func (v *view) written(command int32, sec func(capture.Time) float64) float64 {
+	w, found := slices.BinarySearchFunc(v.c.writes, command, func(w writeRecord, k int32) int { return int(w.index - k) })
+	if !found {
+		w--
+	}
+	if w < 0 {
+		return math.Inf(1)
+	}
+	return sec(v.c.writes[w].last)
 }
 
 func (v *view) write(sec func(capture.Time) float64, shortest float64) {
@@ -211,7 +240,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 	for i := range c.writes {
 		w := &c.writes[i]
 		s := step{first: sec(w.first), t: sec(w.last), ack: w.ack, index: w.index, setup: w.flags&SetUp != 0, farewell: w.flags&Farewell != 0,
-			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: w.flags&(AfterLoss|Unsure) != 0, own: -1}
+			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: c.unsure(w), own: -1}
 		if s.ack < 0 {
 			s.ack = unseen
 		}
@@ -223,14 +252,20 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			continue
 		}
 		v.take(&s, w)
+		if c.afterLost(w.index) {
+			n := len(v.steps)
+			v.lostWrites(&s)
+			s.lost = len(v.steps) == n
+		}
 		v.steps = append(v.steps, s)
 	}
 	for i := range v.steps {
 		s := &v.steps[i]
 		if i+1 < len(v.steps) {
 			n := &v.steps[i+1]
-			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain
-			s.flat = n.ack == s.ack && s.ack != unseen && !n.uncertain
+			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain || n.lost
+			s.flat = n.ack == s.ack && s.ack != unseen && !n.lost
+			s.guessed = s.guessed || n.index == 0
 			continue
 		}
 		e := &c.ending
@@ -255,22 +290,6 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			last := s.own + s.n - 1
 			s.have = v.delivered(last, s)
 			s.wait = max(0, v.at[last]-s.t)
-		}
-	}
-}
-
-// lostWrites marks what follows bytes of the client that were never captured: they may hold commands, whose replies are
-// in the server's stream.
-func (v *view) lostWrites() {
-	for i := range v.c.writes {
-		if i == 0 || v.c.writes[i].start <= v.c.writes[i-1].end {
-			continue
-		}
-		for k := v.c.writes[i].index - 1 - v.c.base; k >= 0 && int(k) < len(v.own); k++ {
-			if v.own[k] >= 0 {
-				v.unsure = min(v.unsure, int(v.own[k]))
-				return
-			}
 		}
 	}
 }
@@ -305,6 +324,9 @@ func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 			continue
 		}
 		if !s.have {
+			if s.guessed {
+				return nil
+			}
 			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
 				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Ended: s.ended(), Step: int32(i)}
 			}
@@ -330,7 +352,7 @@ func (v *view) count(c *client.Counts, floor float64) {
 }
 
 func (v *view) countStep(c *client.Counts, s *step) {
-	if s.settled {
+	if s.settled || s.guessed || v.guessed[s.own+s.n-1] {
 		return
 	}
 	if !s.blocking && s.wait > 0x1p-16 {

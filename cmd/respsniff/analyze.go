@@ -100,9 +100,9 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 		p.run.KeepConns(o.connsLoss)
 	}
 	filter := o.filter // of this capture: times of day are of its first day
-	matched := matcher{filter: &filter}
+	matched := filter.Matches()
 	if filter.ChoosesCommands() {
-		watchers = append(watchers, matched.see)
+		watchers = append(watchers, matched.See)
 	}
 
 	if len(watchers) == 0 {
@@ -125,7 +125,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	doc := p.document()
 	doc.Reach(tally.Reached(filter.Bounds())...)
 	doc.Findings = kept
-	doc.Summary.Unmatched = filter.ChoosesCommands() && !matched.any
+	doc.Summary.Unmatched = filter.ChoosesCommands() && !matched.Any
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
 	}

@@ -66,6 +66,8 @@ func (t *Tally) Stats() reassembly.Stats {
 	sum.SnapLen = max(sum.SnapLen, s.SnapLen)
 	sum.Duplicates += s.Duplicates
 	sum.Backwards += s.Backwards
+	sum.NonTCP += s.NonTCP
+	sum.NonIP += s.NonIP
 	for i, n := range s.Undecodable {
 		sum.Undecodable[i] += n
 	}
