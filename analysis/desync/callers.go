@@ -39,7 +39,7 @@ type judgement struct {
 	weighed bool // a verdict weighed the kinds
 	kinds   [client.NumKinds]float64
 	leaving float64     // chance that late replies are left for the next caller, by the latest verdict
-	sharing reader.Word // how sure it is that several callers share the connection though they should not
+	shares  reader.Word // how sure it is that several callers share the connection though they should not
 	habits  *reader.Habits
 }
 
@@ -77,7 +77,7 @@ func (c *Callers) verdict(v *reader.Verdict) {
 	c.flush()
 	c.leaving = leaves(&v.Kinds)
 	if !v.Quiet {
-		c.weighed, c.kinds, c.sharing = true, v.Kinds, sharing(v)
+		c.weighed, c.kinds, c.shares = true, v.Kinds, c.sharing(v)
 	}
 	if v.Habits != nil {
 		c.habits = v.Habits

@@ -32,22 +32,22 @@ func afterQuit(s *Callers, quit, ex *pairing.Exchange) {
 	tellShared(s, quit, ex, pairing.Proven, true)
 }
 
-// sharing says how sure it is that several callers use the connection at once though its client's take turns: its library or
-// the user says so, or its other connections show it, and no reader explains what is written here.
-func sharing(v *reader.Verdict) reader.Word {
-	if reader.WordOf(client.TurnsShare(&v.Before)) < reader.Strong {
-		return reader.Unknown // it may be meant so
+// sharing says how sure it is that several callers use the connection at once though its library, or the user, says that they
+// take turns: no reader explains what is written here.
+func (s *Callers) sharing(v *reader.Verdict) reader.Word {
+	if policy, basis := s.Known(); basis < client.Named || !policy.TakesTurns() {
+		return reader.Unknown // it may be meant so: callers that never met elsewhere may share a connection here
 	}
 	return min(reader.WordOf(v.Kinds[client.Shares]), reader.Likely)
 }
 
 // overlappedBy notes that b was written before the reply to a, on a connection that several callers share.
 func overlappedBy(s *Callers, a, b *pairing.Exchange) {
-	if s.sharing < reader.Likely || a.Flags&(pairing.Blocks|pairing.NotAwaited|pairing.InHandshake) != 0 {
+	if s.shares < reader.Likely || a.Flags&(pairing.Blocks|pairing.NotAwaited|pairing.InHandshake) != 0 {
 		return
 	}
 	s.shared++
-	tellShared(s, a, b, pairing.Confidence(s.sharing), false)
+	tellShared(s, a, b, pairing.Confidence(s.shares), false)
 }
 
 func tellShared(s *Callers, a, b *pairing.Exchange, sure pairing.Confidence, quit bool) {

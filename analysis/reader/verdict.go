@@ -39,9 +39,6 @@ type Verdict struct {
 	Last  int32
 	Ended bool // nothing more comes of the connection; true once for each
 	Kinds [client.NumKinds]float64
-	// Before are the kinds as its client's library and the other connections of its population had them expected, without
-	// what the connection itself shows.
-	Before [client.NumKinds]float64
 	// Gain is the evidence, in nats, for the kinds that leave replies unread against those that do not.
 	Gain   float64
 	Quiet  bool // nothing slow, early or unanswered happened in what it covers
@@ -57,7 +54,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	gone := q.unseen(c, &r.o)
 	where := stepsOf(c.v)
 	behind := false // the caller before it read another's
-	out := Verdict{Conn: c.v.c, Kinds: c.post, Before: c.pi, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
+	out := Verdict{Conn: c.v.c, Kinds: c.post, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
 	for i, list := range read[:c.v.covered()] {
 		if c.v.own[i] < 0 || c.v.c.base+int32(i) < c.v.c.told {
 			continue
