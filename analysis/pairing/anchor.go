@@ -147,10 +147,10 @@ func (d *doubts) doubtReplies(s *Session, n, end int64) {
 	}
 }
 
-// ofSize is how many values of the usual size n bytes are: one at least.
+// ofSize is how many values of the usual size n bytes are: one at least, and as many as can be where no size is known.
 func ofSize(n, all int64, count int) int {
 	if count == 0 || all == 0 {
-		return 1
+		return maxBuffered
 	}
 	return int(max(1, min((2*n*int64(count)+all)/(2*all), maxBuffered)))
 }

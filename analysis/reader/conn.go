@@ -62,6 +62,7 @@ type settling struct {
 	again  int     // writes at which it is looked at again; 0: the next one
 	judged bool
 	over   bool // its last verdict was given
+	origin origin
 }
 
 // Handshake tells how long the client took from the SYN-ACK to its ACK as the tap saw it: next to nothing at the client,

@@ -49,6 +49,26 @@ func unwitnessed(v *view, st *step, place int32) bool {
 	return st.what == nextWrite && !st.flat && (st.guessed || st.nextLoss || int(place) < len(v.vague) && (v.vague[place] || v.guessed[place] && v.could(place, st)))
 }
 
+// origin is where a connection's readers fell behind, while they are.
+type origin struct{ behind, doubtful bool }
+
+// bound makes a word no surer than where the trouble began: what the capture lacks accuses nobody.
+func (o *origin) bound(v *view, row *Row, st *step) {
+	switch {
+	case row.Word == Unknown:
+		return
+	case row.Got == Read && row.Reply == row.Index:
+		*o = origin{}
+		return
+	case !o.behind:
+		o.behind = true
+		o.doubtful = v.vague[v.own[row.Index-1-v.c.base]] || st.uncertain || st.guessed || st.nextLoss && !st.flat
+	}
+	if o.doubtful {
+		row.Word = min(row.Word, Possible)
+	}
+}
+
 // minReply is the length of the shortest reply.
 const minReply = 3
 

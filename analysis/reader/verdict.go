@@ -78,6 +78,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 				row.Word = min(row.Word, Possible)
 			}
 			behind = row.Word != Unknown && row.Got != Nothing && row.Reply != row.Index
+			c.v.c.origin.bound(c.v, &row, &c.v.steps[where[i]])
 		}
 		if row.Word == Unknown {
 			row = Row{Index: row.Index, Owed: row.Owed, Posterior: row.Posterior}
