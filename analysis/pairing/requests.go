@@ -268,20 +268,27 @@ func beginsRequest(p []byte) bool {
 // which the client had received everything when it wrote the first command seen.
 func (s *Session) begin(who int, seg *reassembly.Segment) {
 	s.Fed[who] = true
-	mid := s.Start == reassembly.MidStream || seg.Offset > 0
-	if mid && !s.Unanchored() && s.CommandCount == 0 {
+	if s.Start != reassembly.MidStream { // what is missing before is lost
+		if who == RoleClient {
+			s.requests.Gap(seg.Offset - s.requests.Offset())
+		} else {
+			s.Answers.Gap(seg.Offset - s.Answers.Offset())
+		}
+		return
+	}
+	if !s.Unanchored() && s.CommandCount == 0 {
 		s.doubts.doubt(s, -maxAnchor, 0, true)
 	}
 	if who == RoleClient {
 		s.requests.SetOffset(seg.Offset)
-		if mid && !beginsRequest(seg.Payload) {
+		if !beginsRequest(seg.Payload) {
 			s.requests.Resync()
 		}
 		return
 	}
 	s.Answers.SetOffset(seg.Offset)
 	anchored := s.Log.Len() > 0 && s.Log.Front().Index == 1 && s.Log.Front().Ack == seg.Offset
-	if mid && !anchored {
+	if !anchored {
 		s.Answers.Resync()
 	}
 }
