@@ -269,10 +269,10 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 		s.torn.report(s, true)
 		s.queues.unanswered(s, s.Pending.Len())
 		reportOdd(s, ProtocolError, r, info)
-	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
+	case unseenCommand(s, info.K):
 		// The server has bytes of the client that the capture does not, or does not yet.
 		if !s.Unanchored() {
-			s.doubts.doubtCommands(s, info.K-s.requests.Offset(), s.CommandCount+1)
+			s.doubts.doubtCommands(s, info.K-s.Prev.end, s.CommandCount+1)
 		}
 		s.open.unanchored(s, r, info)
 	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost():
