@@ -42,13 +42,14 @@ const (
 
 // Bounds of the forward pass.
 const (
-	maxStep    = 7.0   // nats that one step can say between two hypotheses
-	independs  = 10.0  // steps of a connection that count in full; beyond them, weak differences share that weight
-	weak       = 0.5   // nats: differences below it are next to nothing
-	prune      = 1e-6  // of its kind: hypotheses below it are dropped
-	kindFloor  = 1e-20 // no kind is beaten for good
-	maxOfKind  = 32    // hypotheses of one kind
-	unexplains = 1e-12 // of a step that a hypothesis cannot explain
+	maxStep     = 7.0   // nats that one step can say between two hypotheses
+	maxDoubtful = 1.0   // … where it is not certain which replies serve its commands
+	independs   = 10.0  // steps of a connection that count in full; beyond them, weak differences share that weight
+	weak        = 0.5   // nats: differences below it are next to nothing
+	prune       = 1e-6  // of its kind: hypotheses below it are dropped
+	kindFloor   = 1e-20 // no kind is beaten for good
+	maxOfKind   = 32    // hypotheses of one kind
+	unexplains  = 1e-12 // of a step that a hypothesis cannot explain
 )
 
 // pass is the forward and backward pass over one connection.
@@ -153,7 +154,7 @@ func (p *pass) step(i int) {
 			}
 		}
 	}
-	cur.scale = p.bound(from, totals, waits)
+	cur.scale = p.bound(st, from, totals, waits)
 	if os.Getenv("DBGS") != "" && i < 2000 {
 		for s := range from {
 			fmt.Fprintf(os.Stderr, "  step %d %s read %d w %.4g tot %.2f scaled %.2f\n", i, from[s].kind, from[s].read, from[s].w, totals[s], math.Log(cur.scale[s])+totals[s])
@@ -165,13 +166,17 @@ func (p *pass) step(i int) {
 // bound turns the likelihoods of one step into bounded ones, as distances from the most probable hypothesis. Weak
 // differences are not independent of one another, and a strong one has a limit. That nobody gave up in a hundred chances is
 // a hundred observations: survival is not weakened.
-func (p *pass) bound(from []state, totals, waits []float64) []float64 {
+func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 {
 	tau := min(1, independs/float64(max(1, len(p.v.steps))))
-	best, most := 0.0, math.Inf(-1)
+	best, top := 0.0, math.Inf(-1)
 	for s, t := range totals {
-		if m := t + math.Log(from[s].w); m > most {
-			best, most = t+waits[s], m
+		if m := t + math.Log(from[s].w); m > top {
+			best, top = t+waits[s], m
 		}
+	}
+	most := maxStep
+	if doubtful(p.v, st) && !p.o.Without.Has(TermLoss) {
+		most = maxDoubtful
 	}
 	scale := make([]float64, len(totals))
 	for s, t := range totals {
@@ -181,7 +186,7 @@ func (p *pass) bound(from []state, totals, waits []float64) []float64 {
 		} else {
 			x := best - t - waits[s]
 			d := x * x / (weak * weak)
-			y = max(-maxStep, min(maxStep, x*(tau+(1-tau)*d*d/(d*d+1))+waits[s]))
+			y = max(-most, min(most, x*(tau+(1-tau)*d*d/(d*d+1))+waits[s]))
 		}
 		scale[s] = math.Exp(-y - t)
 	}

@@ -49,6 +49,12 @@ func unwitnessed(v *view, st *step, place int32) bool {
 	return st.what == nextWrite && !st.flat && (st.guessed || st.nextLoss || int(place) < len(v.vague) && (v.vague[place] || v.guessed[place] && v.could(place, st)))
 }
 
+// doubtful reports whether it is not certain which replies serve the commands of a step, and nothing else shows what its
+// caller got.
+func doubtful(v *view, st *step) bool {
+	return st.n > 0 && !st.flat && (st.uncertain || v.vague[st.own] || v.vague[st.own+st.n-1])
+}
+
 // origin is where a connection's readers fell behind, while they are.
 type origin struct{ behind, doubtful bool }
 
