@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -23,17 +24,17 @@ type Session struct {
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
-
-	longest time.Duration // wait for a reply, since the last command
+	// closeSeen says that the client has closed.
+	closeSeen bool
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
 func (s *Session) begin(run *Run, seg *reassembly.Segment) {
 	s.Session.Begin(run.shared, s, seg)
-	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
+	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
-	s.run = run
-	s.topo, s.facts, s.longest = cluster.NodeConn{}, pools.ConnFacts{}, 0
+	s.run, s.closeSeen = run, false
+	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
 }
 
@@ -43,21 +44,35 @@ func SessionOf(p *pairing.Session) *Session {
 	return s
 }
 
-// segment takes the next segment of the connection; plain is what PlainSegment says of it.
-func (s *Session) segment(seg *reassembly.Segment, plain bool) {
-	if seg.End != reassembly.NotEnded {
-		s.close(seg)
-		return
+// segment takes the next segment of the connection.
+func (s *Session) segment(seg *reassembly.Segment) {
+	if !seg.Plain {
+		if s.topo.Segment(seg); seg.End != reassembly.NotEnded {
+			s.close(seg)
+			return
+		}
 	}
-	who := s.Arrive(seg, plain)
+	who := s.RoleOf(seg)
 	s.reader.Segment(who, seg)
-	if seg.Length > 0 {
-		if s.Bytes(who, seg) {
+	if who == pairing.RoleClient {
+		if seg.Plain {
+			s.topo.FromClient(seg)
+		}
+		if s.FromClient(seg) {
+			s.reader.Settle()
+		}
+	} else {
+		if seg.Plain {
+			s.topo.FromServer(seg)
+		}
+		if s.FromServer(seg) {
 			s.reader.Settle()
 		}
 	}
-	s.Depart(who, seg, plain)
-	s.facts.See(&s.Session, who, seg, plain, s.owes())
+	if !seg.Plain {
+		s.TakeFlags(who, seg)
+	}
+	s.facts.See(&s.Session, who, seg, s.owes())
 }
 
 // owes returns what the connection waits for.
@@ -97,9 +112,7 @@ func (s *Session) ended() {
 	case pairing.Replication:
 		sum.Replication++
 	}
-	if s.caller.Group != nil {
-		s.caller.Group.Closed()
-	}
+	s.run.clients.Closed(s.caller.Pop)
 	if _, only := s.OnlySide(); only {
 		sum.OneSided++
 	}
@@ -107,55 +120,43 @@ func (s *Session) ended() {
 }
 
 // Describe follows the set-up of the connection.
-func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
+func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) bool {
 	s.caller.Enrol(v, req, ex)
+	return ex.Flags&pairing.InHandshake != 0
 }
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
-	s.run.waits.usedAgain(s)
-	s.command(ex, req)
-	s.reader.Sent(ex, start)
-	if s.caller.Continues(ex, start) {
-		return
-	}
-	s.reader.Wrote(ex)
-	s.caller.ObserveSend(ex)
-}
-
-// Served takes a reply that was tied to its command.
-func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
-	s.caller.Served(ex)
-	s.reader.Served(ex)
-	s.run.waits.waited(s, ex)
-	s.answered(ex, r)
-}
-
-// command counts a command and hands it to the rooms that ask for no caller.
-func (s *Session) command(ex *pairing.Exchange, req *resp.Request) {
 	r := s.run
-	r.summary.Commands++
-	if s.CommandCount == 1 {
-		r.summary.RESP++
-		if s.Start == reassembly.MidStream {
-			r.summary.MidStream++
-		}
+	if r.summary.Commands++; s.CommandCount == 1 {
+		s.first()
 	}
 	s.facts.Command(&s.Session, ex)
 	s.topo.Sent(ex, req)
 	if !r.forRules {
 		r.emitSent(s, ex, req)
 	}
+	s.reader.Sent(ex, start)
 }
 
-// answered counts a reply and hands it on.
-func (s *Session) answered(ex *pairing.Exchange, reply *resp.Reply) {
-	r := s.run
-	r.summary.Replies++
-	if !r.forRules || reply.Kind == resp.Error || ex.Contradiction != "" {
-		r.emitAnswered(s, ex, reply)
+// Served takes a reply that was tied to its command.
+func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
+	s.reader.Served(ex)
+	run := s.run
+	run.summary.Replies++
+	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
+		run.emitAnswered(s, ex, r)
 	}
-	s.topo.Answered(ex, reply)
+	s.topo.Answered(ex, r)
+}
+
+// first counts the connection by its first command.
+func (s *Session) first() {
+	sum := &s.run.summary
+	sum.RESP++
+	if s.Start == reassembly.MidStream {
+		sum.MidStream++
+	}
 }
 
 // Oddity takes something in the streams that is no exchange.
@@ -179,9 +180,10 @@ func (s *Session) Aligned(a *pairing.Alignment) { s.run.emit(a) }
 
 // ClientClosed takes the client's first FIN or RST.
 func (s *Session) ClientClosed() {
-	if !s.caller.Closes() {
+	if s.caller.Pop == nil || s.closeSeen {
 		return
 	}
+	s.closeSeen = true
 	s.reader.ClientClosed()
 	s.caller.ClientClosed()
 }
@@ -193,32 +195,23 @@ func (s *Session) Control(who int, seg *reassembly.Segment) {
 	o.emit(&o.control)
 }
 
-// GaveUp takes a wait that ended without a reply.
-func (s *Session) GaveUp(ex *pairing.Exchange, gap time.Duration, how client.GaveUp, frame int64, at capture.Time) {
-	ex.Flags |= pairing.GivenUp
-	s.run.findings.waitEnded(s, ex, gap, at)
-	s.run.emit(&WaitEnded{s, ex, gap, how, frame, at})
-}
-
 // Facts returns what the connection's segments have told so far. It is borrowed from the session.
 func (s *Session) Facts() *pools.ConnFacts { return &s.facts }
 
 // Population returns the clients of one kind that the connection's client belongs to, or nil before its first command.
-func (s *Session) Population() *client.Population {
-	if s.caller.Group == nil {
-		return nil
-	}
-	return s.caller.Group.Pop
-}
+func (s *Session) Population() *client.Population { return s.caller.Pop }
 
-// Group returns the connections of one kind that this one belongs to, or nil before its first command.
-func (s *Session) Group() *client.Group { return s.caller.Group }
+// Use says how the connection is used, and how that is known so far.
+func (s *Session) Use() desync.Use { return s.reader.Use() }
 
-// Stance says what policy the connection's client has, and how that is known so far.
-func (s *Session) Stance() client.Stance { return s.caller.Stance() }
+// UseOf says how the connections of a population are used, and how that is known so far.
+func (r *Run) UseOf(p *client.Population) desync.Use { return r.judging.UseOf(r.clients, p) }
 
-// StanceOf says what policy the clients of a group have, and how that is known so far.
-func (r *Run) StanceOf(g *client.Group) client.Stance { return r.clients.StanceOf(g.Client, g, false) }
+// Library returns what is known of the library of a population; of none nothing is.
+func (r *Run) Library(p *client.Population) client.Library { return r.judging.Library(p) }
+
+// Habits returns what a population was found to do; nil: nothing is known of it.
+func (r *Run) Habits(p *client.Population) *reader.Habits { return r.judging.Habits(p) }
 
 // GivenTimeout returns the read timeout that the user gave for a client.
 func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) {
@@ -235,17 +228,28 @@ func (r *Run) Judged(ex *pairing.Exchange) {
 // SharedUse takes two callers on one connection.
 func (r *Run) SharedUse(e *desync.SharedUse) { r.emit(e) }
 
+// WaitEnded takes a wait that ended without a reply.
+func (r *Run) WaitEnded(c *desync.Callers, w *desync.EndOfWait) {
+	s := SessionOf(c.Session)
+	r.findings.waitEnded(s, w.Exchange, w.Gap, w.Time)
+	r.emit(&WaitEnded{s, w})
+}
+
 // Blocked takes a blocking command that was given up.
 func (r *Run) Blocked(b *desync.BlockGivenUp) { r.emit(b) }
 
 // Desynced takes the state of an open connection whose callers got worse off.
 func (r *Run) Desynced(s *desync.Callers) { SessionOf(s.Session).reportDesync() }
 
-// Retire closes the record of a connection that is over and wholly judged.
-func (r *Run) Retire(s *desync.Callers) { SessionOf(s.Session).retire() }
+// Retire closes the record of a connection that is over and wholly judged. The segment that is taken may be of another
+// connection, which a panic here does not end.
+func (r *Run) Retire(s *desync.Callers) {
+	session := SessionOf(s.Session)
+	session.guarded(r, session.retire)
+}
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }
 
 // Guard calls what may fail about a connection outside of its segments.
-func (r *Run) Guard(s *desync.Callers, judge func()) { SessionOf(s.Session).guarded(judge) }
+func (r *Run) Guard(s *desync.Callers, judge func()) { SessionOf(s.Session).guarded(r, judge) }

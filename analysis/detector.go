@@ -60,7 +60,7 @@ func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detect
 	return func(yield func(incident.Finding, error) bool) {
 		var w watch
 		for _, d := range detectors {
-			w.add(d.Begin(&Reporter{r.register.Begin(d.Rule()), r}))
+			r.failures.begin(&w, d, &Reporter{r.register.Begin(d.Rule()), r})
 		}
 		for e, err := range events {
 			if err != nil {
@@ -69,7 +69,7 @@ func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detect
 				}
 				continue
 			}
-			r.failures.guardedly(&w, e)
+			r.failures.show(&w, e)
 			if r.o.Live && !r.register.Early(func(f incident.Finding) bool { return yield(f, nil) }) {
 				return
 			}
@@ -101,6 +101,7 @@ type watch struct {
 	shared   []func(*desync.SharedUse)
 	blocked  []func(*desync.BlockGivenUp)
 	finish   []func(*Run)
+	called   int // hooks called with the event at hand
 }
 
 func (w *watch) add(h Hooks) {
@@ -126,44 +127,47 @@ func push[E any](list *[]func(E), f func(E)) {
 	}
 }
 
-func each[E any](list []func(E), e E) {
-	for _, f := range list {
-		f(e)
+// each calls those hooks of a list that were not called with the event yet; before are the hooks ahead of the list.
+func each[E any](w *watch, before int, list []func(E), e E) {
+	for i := max(w.called-before, 0); i < len(list); i++ {
+		w.called = before + i + 1
+		list[i](e)
 	}
 }
 
+// see calls the hooks that want an event. After a panic of one, another call goes on behind it.
 func (w *watch) see(e pairing.Event) {
 	switch e := e.(type) {
 	case *pairing.Exchange:
 		if e.Troubled() {
-			each(w.troubled, e)
+			each(w, 0, w.troubled, e)
 		}
 	case *Answered:
 		if e.Exchange.Serves.IsError() {
-			each(w.errors, e)
+			each(w, 0, w.errors, e)
 		}
 		if e.Contradiction != "" {
-			each(w.odd, e)
+			each(w, len(w.errors), w.odd, e)
 		}
 	case *cluster.Redirected:
-		each(w.redirect, e)
+		each(w, 0, w.redirect, e)
 	case *Opened:
-		each(w.opened, e)
+		each(w, 0, w.opened, e)
 	case *Control:
-		each(w.control, e)
+		each(w, 0, w.control, e)
 	case *Ended:
-		each(w.ended, e)
+		each(w, 0, w.ended, e)
 	case *WaitEnded:
-		each(w.waited, e)
+		each(w, 0, w.waited, e)
 	case *pairing.Oddity:
-		each(w.oddity, e)
+		each(w, 0, w.oddity, e)
 	case *pairing.Alignment:
-		each(w.aligned, e)
+		each(w, 0, w.aligned, e)
 	case *desync.Desync:
-		each(w.desync, e)
+		each(w, 0, w.desync, e)
 	case *desync.SharedUse:
-		each(w.shared, e)
+		each(w, 0, w.shared, e)
 	case *desync.BlockGivenUp:
-		each(w.blocked, e)
+		each(w, 0, w.blocked, e)
 	}
 }

@@ -111,7 +111,9 @@ func (f *findings) outcome(d *desync.Desync) (x incident.Outcome, file int32) {
 	case d.StaleReads > 0 && (len(d.Abandoned) == 0 || d.Stale[0].First.Time <= d.Abandoned[0].Next.Time):
 		first, second := &d.Stale[0].First, &d.Stale[0].Second
 		x.Before, file = true, second.File
-		x.Signs = slices.Clone(d.StaleWhy[:min(len(d.StaleWhy), maxSigns)])
+		if d.Prompt.Frame > 0 {
+			x.Signs = append(x.Signs, d.Prompt.String())
+		}
 		x.Abandoned = f.abandoned(d, first, second.Time.Sub(first.EndTime))
 		f.next(&x, second)
 	case len(d.Abandoned) > 0:
@@ -131,9 +133,6 @@ func (f *findings) outcome(d *desync.Desync) (x incident.Outcome, file int32) {
 	}
 	return x, file
 }
-
-// maxSigns bounds what a story says beside its rows of time.
-const maxSigns = 2
 
 // maxStoryVictims bounds the calls of one connection that a story shows, beside the last one.
 const maxStoryVictims = 5

@@ -14,7 +14,6 @@ import (
 //     or twice as frequent. At the end all findings come once more, complete.
 //
 // Rules that only know at the end (leaks of pools, quality of the capture) are silent until then.
-const ()
 
 // Tick is called when no packet before now is still to come. It judges connections that were waiting for more to
 // be known and had waited for long enough. It must be called from the goroutine that pulls the events, while it asks

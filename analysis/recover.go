@@ -8,6 +8,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -15,7 +16,8 @@ import (
 // Failure is a panic in the analysis of one connection or in a rule. What is known of the connection up to there stays,
 // nothing follows of it; the other connections go on.
 type Failure struct {
-	Conn           int64 // 0: of no single connection
+	Conn           int64  // 0: of no single connection
+	Rule           string // of a rule that could not begin; what it would have found is missing
 	Client, Server netip.AddrPort
 	Frame          int64 // the packet at which it happened, where known
 	File           int32
@@ -23,7 +25,7 @@ type Failure struct {
 	Stack          []byte
 }
 
-// maxFailures bounds the failures kept in detail; Summary.Failed counts all.
+// maxFailures is how many failures are kept in detail; Summary.Failed counts all.
 const maxFailures = 8
 
 // failed marks a connection whose analysis has panicked: Conn.Tag of its remaining segments.
@@ -33,6 +35,13 @@ type failed struct{}
 type failures struct {
 	first []Failure
 	count int64
+	limit *bound.Bound // of first
+}
+
+func newFailures(set *bound.Set) failures {
+	return failures{limit: set.New(bound.Bound{
+		Name: "failures in detail", Limit: maxFailures, Hides: "where further ones happened; their number is in quality.failed", Loses: bound.Detail,
+	})}
 }
 
 // Failures returns the first failures of the run.
@@ -40,7 +49,7 @@ func (fs *failures) Failures() []Failure { return fs.first }
 
 func (fs *failures) add(f Failure, cause any) {
 	fs.count++
-	if len(fs.first) >= maxFailures {
+	if !fs.limit.Admits(len(fs.first)) {
 		return
 	}
 	f.Text, f.Stack = resp.TextOf([]byte(fmt.Sprint(cause))).Short(256), debug.Stack()
@@ -51,8 +60,8 @@ func (fs *failures) add(f Failure, cause any) {
 func (s *Session) discard(r *Run) {
 	r.live--
 	r.judging.Drop(&s.reader)
-	if s.caller.Group != nil && !s.Over {
-		s.caller.Group.Closed()
+	if !s.Over {
+		r.clients.Closed(s.caller.Pop)
 	}
 	row := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, File: s.File, Start: "syn", End: "cut",
@@ -65,9 +74,9 @@ func (s *Session) discard(r *Run) {
 	r.closed(row)
 }
 
-// guarded judges a session outside of the segments of its connection. After a panic the session is not used again.
-func (s *Session) guarded(judge func()) {
-	r := s.run
+// guarded judges a session outside of the segments of its connection. After a panic the session is not used again; it may
+// be in any state.
+func (s *Session) guarded(r *Run, judge func()) {
 	conn, f := s.Conn, Failure{Conn: s.ID, Client: s.Client, Server: s.Server}
 	done := false
 	defer func() {
@@ -86,10 +95,25 @@ func (s *Session) guarded(judge func()) {
 	done = true
 }
 
-// guardedly calls what the rules do about an event. A panic of a rule counts as a failure of the connection concerned;
-// the rules go on with the next event.
-func (fs *failures) guardedly(w *watch, e pairing.Event) {
-	done := false
+// begin lets a rule begin. A rule that panics in it is given up: it sees no event.
+func (fs *failures) begin(w *watch, d *Detector, r *Reporter) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			fs.add(Failure{Rule: d.ID}, cause)
+		}
+	}()
+	w.add(d.Begin(r))
+}
+
+// show calls what the rules do about an event. A panic of one counts as a failure of the connection concerned; the other
+// rules see the event, and the one that panicked goes on with the next.
+func (fs *failures) show(w *watch, e pairing.Event) {
+	w.called = 0
+	for !fs.guarded(w, e) {
+	}
+}
+
+func (fs *failures) guarded(w *watch, e pairing.Event) (done bool) {
 	defer func() {
 		if done {
 			return
@@ -99,7 +123,7 @@ func (fs *failures) guardedly(w *watch, e pairing.Event) {
 		}
 	}()
 	w.see(e)
-	done = true
+	return true
 }
 
 // finished lets a rule report at the end of the run.

@@ -15,9 +15,9 @@ func (s *Session) retire() {
 	}
 	if d := s.reader.Desync; d != nil {
 		d.Session, d.Open = &s.reader, false
-		r.judging.Kept -= len(d.Abandoned)
 		r.findings.lostPlace(d, &row, r.File)
 		s.reportDesync()
+		r.judging.Kept -= len(d.Abandoned)
 	}
 	r.closed(row)
 	r.live--
@@ -43,9 +43,8 @@ func (s *Session) summary() ConnSummary {
 		c.End = "cut"
 	}
 	c.Policy = client.PolicyUnknown.String()
-	if g := s.caller.Group; g != nil {
-		c.group = g
-		c.Policy = g.PolicyWord(s.Stance())
+	if c.pop = s.caller.Pop; c.pop != nil {
+		c.Policy, c.weighed = s.Use().Policy.String(), s.reader.Weighed()
 	}
 	return c
 }

@@ -26,7 +26,6 @@ type Run struct {
 	sessions pairing.Pool[Session]
 	summary  Summary
 	rows     rows
-	waits    longWaits
 	ticked   capture.Time // of a live run
 
 	admission
@@ -46,18 +45,16 @@ func NewRun(o *Options) *Run {
 		r.o.MaxExamples = 5
 	}
 	r.bounds.Memory = r.o.Memory
+	r.failures = newFailures(&r.bounds)
 	r.halfOpen = r.bounds.New(bound.Bound{
 		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,
 		Hides: "connects that were never answered",
 	})
 	p := parameters(r.o.Params)
-	r.waits = newLongWaits(&r.bounds)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
-	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
-		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
-	}, &r.bounds)
+	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
-		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
+		Live: r.o.Live, Without: r.o.Without, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
 	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
@@ -83,47 +80,42 @@ func (r *Run) Events(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[p
 	return func(yield func(pairing.Event, error) bool) {
 		r.yield = yield
 		// Called, not ranged over: what the compiler puts around the body of a loop costs 35 instructions a command.
-		segments(func(seg *reassembly.Segment, err error) bool {
-			if err != nil {
-				r.output.stopped = r.output.stopped || !yield(nil, err)
-			} else {
-				r.take(seg)
-			}
-			return !r.output.stopped
-		})
+		segments(r.taker())
 		if !r.output.stopped {
 			r.finish()
 		}
 	}
 }
 
-// take takes a segment. A panic ends the analysis of its connection only. Panics of the consumer of the events are not
-// caught here: they must pass through the iterator.
-func (r *Run) take(seg *reassembly.Segment) {
-	done := false
-	defer func() {
-		if done || r.output.yielding {
-			return
+// taker returns what takes each segment, or the error of reading one. A panic ends the analysis of its connection only.
+// Panics of the consumer of the events are not caught here: they must pass through the iterator.
+func (r *Run) taker() func(*reassembly.Segment, error) bool { // no method value, whose wrapper costs 32 instructions a command
+	return func(seg *reassembly.Segment, err error) (more bool) {
+		if err != nil {
+			r.output.stopped = r.output.stopped || !r.yield(nil, err)
+			return !r.output.stopped
 		}
-		if cause := recover(); cause != nil {
-			r.abandon(seg, cause)
+		more = true
+		done := false
+		defer func() {
+			if done || r.output.yielding {
+				return
+			}
+			if cause := recover(); cause != nil {
+				r.abandon(seg, cause)
+			}
+		}()
+		s, _ := seg.Conn.Tag.(*Session)
+		if s == nil {
+			s = r.open(seg)
 		}
-	}()
-	s, _ := seg.Conn.Tag.(*Session)
-	if s == nil {
-		s = r.open(seg)
+		if s != nil {
+			r.summary.at(seg.Time)
+			s.segment(seg)
+		}
+		done = true
+		return !r.output.stopped
 	}
-	if s != nil {
-		if sum := &r.summary; seg.Time > sum.Last && sum.First != 0 {
-			sum.Last = seg.Time
-		} else if sum.First == 0 || seg.Time < sum.First {
-			sum.First, sum.Last = seg.Time, max(sum.Last, seg.Time)
-		}
-		plain := pairing.PlainSegment(seg)
-		s.topo.Segment(seg, plain)
-		s.segment(seg, plain)
-	}
-	done = true
 }
 
 // abandon gives up the connection of seg. Its session may be in any state: it is not used again.
@@ -153,7 +145,6 @@ func (r *Run) open(seg *reassembly.Segment) *Session {
 	s.topo.Begin(r.topology, &s.Session)
 	seg.Conn.Tag = s
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.clients.Reopened(&s.Session, seg.Time)
 		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
@@ -173,11 +164,6 @@ func (r *Run) Summary() Summary {
 	s.Failed = r.failures.count
 	s.Abandoned += r.judging.Abandoned
 	s.Suppressed += r.judging.Suppressed + r.register.Suppressed()
-	for _, b := range r.bounds.Reached() {
-		if b.Loses == bound.Evidence {
-			s.Capped += b.Hits
-		}
-	}
 	return s
 }
 
@@ -190,8 +176,8 @@ func (r *Run) Bounds() *bound.Set { return &r.bounds }
 // Topology returns what is known of servers and clusters.
 func (r *Run) Topology() *cluster.Topology { return r.topology }
 
-// Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
-func (r *Run) Unjudged() []*desync.Unjudged { return r.judging.Unjudged() }
+// Undecided returns the clients of which something cannot be told, by address, with what would decide it.
+func (r *Run) Undecided() []*desync.Undecided { return r.judging.Undecided() }
 
 // Doubts returns what a fault could hide behind in what was seen, when the run is over.
 func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
@@ -199,9 +185,10 @@ func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
 // closed emits that a connection is over and judged.
 func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
 
-// KeepConns asks for Conns, before the events begin.
-func (r *Run) KeepConns() {
-	r.rows.keep = true
+// KeepConns asks for Conns, before the events begin. Their number is bounded; loses says what the caller lacks without
+// those beyond.
+func (r *Run) KeepConns(loses bound.Loss) {
+	r.rows.keepRows(&r.bounds, loses)
 	r.register.KeepMarks()
 }
 
@@ -209,8 +196,9 @@ func (r *Run) KeepConns() {
 func (r *Run) Conns() []*ConnSummary {
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
-		if c.group != nil {
-			c.complete(r.clients)
+		if c.pop != nil {
+			c.complete(r)
+			c.pop = nil
 		}
 	}
 	return r.rows.all
@@ -238,7 +226,7 @@ func (r *Run) File(file int32) string {
 // both: they come again at the end of r, complete. The numbers of connections must go on where before ended.
 func (r *Run) Resume(before *Run) {
 	r.summary = before.Summary()
-	r.failures = before.failures
+	r.failures.first, r.failures.count = before.failures.first, before.failures.count
 	r.earlier = r.topology.Inherit(before.topology, before.earlier)
 	r.register.Resume(before.register)
 }

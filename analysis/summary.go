@@ -17,6 +17,13 @@ type Summary struct {
 	First, Last capture.Time
 	Abandoned   int64 // callers that gave up, on connections of any policy
 	Suppressed  int64 // observations too weak to be printed
-	Capped      int64 // times that a bound of evidence was reached
 	Failed      int64 // connections whose analysis panicked, and panics of rules
+}
+
+// at takes the time of a segment.
+func (s *Summary) at(t capture.Time) {
+	if s.First == 0 || t < s.First {
+		s.First = t
+	}
+	s.Last = max(s.Last, t)
 }

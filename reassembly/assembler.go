@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // Assembler turns packets into segments. It serves one goroutine and one sequence of packets.
@@ -28,6 +29,9 @@ type Assembler struct {
 func New(o Options) *Assembler {
 	a := &Assembler{}
 	a.options = o.withDefaults()
+	a.bounds.Memory = o.Memory
+	a.limits = newLimits(&a.bounds, &a.options)
+	a.decoder.fragments.limits = &a.limits
 	a.clock.latest = notStarted
 	if len(o.Ports) > 0 {
 		a.ports = new([1 << 16 / 64]uint64)
@@ -180,8 +184,5 @@ func (a *Assembler) finish() {
 	}
 }
 
-// MaxConns returns the bound on connections held at once.
-func (a *Assembler) MaxConns() int { return a.options.MaxConns }
-
-// MaxBuffered returns the bound on bytes that wait behind holes.
-func (a *Assembler) MaxBuffered() int { return a.options.MaxBuffered }
+// Bounds returns the limits on what the Assembler keeps.
+func (a *Assembler) Bounds() *bound.Set { return &a.bounds }

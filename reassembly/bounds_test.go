@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 func TestEviction(t *testing.T) {
@@ -25,10 +26,11 @@ func TestEviction(t *testing.T) {
 			list = append(list, pk{ms: 10 + float64(i), from: "a", flags: ACK, seq: int64(i), data: "0123456789"})
 		}
 	}
-	conns, st := assemble(t, build(list), Options{MaxConns: 100})
-	if len(conns) != 5002 || st.Evicted != 5002-100 {
-		t.Errorf("%d connections, %d evicted", len(conns), st.Evicted)
+	conns, _ := assemble(t, build(list), Options{MaxConns: 100})
+	if len(conns) != 5002 {
+		t.Errorf("%d connections", len(conns))
 	}
+	reaches(t, build(list), Options{MaxConns: 100}, "open connections", 5002-100)
 	for _, c := range conns {
 		if c.Conn.ID == 2 && c.End != EndCapture {
 			t.Errorf("the silent connection ended with %d", c.End)
@@ -73,13 +75,22 @@ func TestHoleBounds(t *testing.T) {
 	for i := range 9000 {
 		list = append(list, pk{ms: 3, from: "a", flags: ACK, seq: 1000 + int64(i)*2000, data: data})
 	}
-	for _, o := range []Options{{MaxHolePackets: 100}, {MaxHoleBytes: 50000}, {MaxBuffered: 100000}, {}} {
-		conns, st := assemble(t, build(list), o)
-		o = o.withDefaults()
+	for _, c := range []struct {
+		o    Options
+		name string
+	}{
+		{Options{MaxHolePackets: 100}, "packets behind holes of one connection"},
+		{Options{MaxHoleBytes: 50000}, "bytes behind holes of one direction"},
+		{Options{MaxBuffered: 100000}, "bytes behind holes"},
+		{Options{}, "packets behind holes of one connection"},
+	} {
+		conns, st := assemble(t, build(list), c.o)
+		o := c.o.withDefaults()
 		limit := min(o.MaxBuffered, o.MaxHolePackets*1400, 2*o.MaxHoleBytes) + 4096
-		if st.HoleCaps == 0 || st.PeakBuffered > limit || len(conns[0].Bytes[A]) != 9000*2000 {
-			t.Errorf("%+v: reached %d times, peak %d of %d, %d bytes", o, st.HoleCaps, st.PeakBuffered, limit, len(conns[0].Bytes[A]))
+		if st.PeakBuffered > limit || len(conns[0].Bytes[A]) != 9000*2000 {
+			t.Errorf("%+v: peak %d of %d, %d bytes", o, st.PeakBuffered, limit, len(conns[0].Bytes[A]))
 		}
+		reaches(t, build(list), c.o, c.name, 0)
 	}
 }
 
@@ -367,5 +378,56 @@ func TestConnectionSize(t *testing.T) {
 	}
 	if size := unsafe.Sizeof(waiting{}); size > waitingSize {
 		t.Errorf("a waiting segment takes %d bytes, accounted %d", size, waitingSize)
+	}
+}
+
+// reaches checks that packets reach one limit and no other, so often; 0: often enough.
+func reaches(t *testing.T, packets []capture.Packet, o Options, name string, hits int64) {
+	t.Helper()
+	a := New(o)
+	for range a.Segments(from(packets)) {
+	}
+	all := a.Bounds().Reached()
+	if len(all) != 1 || all[0].Name != name || hits > 0 && all[0].Hits != hits || all[0].Hides == "" || all[0].Loses != bound.Evidence {
+		t.Errorf("reached %+v, want %q %d times", all, name, hits)
+	}
+}
+
+// Fragments that never become whole: the oldest gives way, and that is counted under the limit that was reached.
+func TestFragmentBounds(t *testing.T) {
+	one := func(id uint16, at int, more bool, size int) capture.Packet {
+		b := ipv4Bytes(addrA, addrB, protoTCP, id, make([]byte, size))
+		field := uint16(at / 8)
+		if more {
+			field |= 0x2000
+		}
+		b[6], b[7] = byte(field>>8), byte(field)
+		return capture.Packet{Link: capture.LinkRaw, Data: b, Length: len(b), Time: 1e18}
+	}
+	for _, c := range []struct {
+		name string
+		hits int64
+		make func() (packets []capture.Packet)
+	}{
+		{"incomplete fragmented packets", 44, func() (packets []capture.Packet) {
+			for id := range uint16(maxFragmented + 44) {
+				packets = append(packets, one(id, 0, true, 64))
+			}
+			return packets
+		}},
+		{"fragments of one packet", 1, func() (packets []capture.Packet) {
+			for i := range maxFragments + 9 { // the first one beyond gives the packet up
+				packets = append(packets, one(1, 8*i, true, 8))
+			}
+			return packets
+		}},
+		{"bytes of incomplete fragmented packets", 0, func() (packets []capture.Packet) {
+			for id := range uint16(100) {
+				packets = append(packets, one(id, 8*6000, true, 8000), one(id, 0, true, 8000))
+			}
+			return packets
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) { reaches(t, c.make(), Options{}, c.name, c.hits) })
 	}
 }

@@ -39,7 +39,7 @@ func (a *Assembler) makeRoom() {
 	}
 	if f := a.flows.idlest(&a.hand, a.clock.reading); f != nil {
 		if !f.closed() { // else nothing but late packets would have come
-			a.stats.Evicted++
+			a.limits.conns.Hits++
 		}
 		a.close(f, EndEvicted)
 		if f.state == flowEnded {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // Bounds of IP reassembly. TCP is hardly ever fragmented outside tunnels, so they are small.
@@ -43,10 +44,11 @@ type fragmented struct {
 
 // fragments joins IP fragments. Memory is bounded by the constants above; the oldest gives way.
 type fragments struct {
-	parts map[fragmentKey]*fragmented
-	queue []queuedFragment // oldest first; some are joined or dropped by now
-	bytes int
-	next  int64 // number of the packet begun last
+	limits *limits
+	parts  map[fragmentKey]*fragmented
+	queue  []queuedFragment // oldest first; some are joined or dropped by now
+	bytes  int
+	next   int64 // number of the packet begun last
 }
 
 type queuedFragment struct {
@@ -70,6 +72,10 @@ func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint
 	stats.FragmentsIn++
 	if f.parts == nil {
 		f.parts = make(map[fragmentKey]*fragmented)
+		if f.limits == nil {
+			own := newLimits(&bound.Set{}, &Options{})
+			f.limits = &own
+		}
 	}
 	p := f.parts[in.key]
 	if p != nil && (in.at.Sub(p.since) > fragmentTimeout || p.since.Sub(in.at) > fragmentTimeout) {
@@ -77,7 +83,7 @@ func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint
 		p = nil
 	}
 	if p == nil {
-		if len(f.parts) >= maxFragmented {
+		if !f.limits.fragmented.Admits(len(f.parts)) {
 			f.dropOldest(stats)
 		}
 		p = f.begin(in.key, in.at)
@@ -85,7 +91,7 @@ func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint
 	if p.bad || p.holds(in.from, in.data) {
 		return nil, 0, false
 	}
-	if !p.add(in.from, in.more, in.data, in.missing) {
+	if !f.limits.fragments.Admits(len(p.spans)) || !p.add(in.from, in.more, in.data, in.missing) {
 		p.bad = true
 		f.bytes -= cap(p.data)
 		p.data, p.spans = nil, nil
@@ -99,6 +105,7 @@ func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint
 	p.store(in.from, in.data)
 	f.bytes += cap(p.data) - before
 	for f.bytes > maxFragmentBytes && len(f.parts) > 1 {
+		f.limits.fragmentData.Hits++
 		f.dropOldest(stats)
 	}
 	if p.total < 0 || p.have < p.total || f.parts[in.key] != p {
@@ -119,7 +126,7 @@ func (p *fragmented) holds(from int, data []byte) bool {
 // add checks that a fragment fits those captured before and records its range.
 func (p *fragmented) add(from int, more bool, data []byte, missing int) bool {
 	to := from + len(data)
-	if missing > 0 || to > maxIPPayload || len(p.spans) >= maxFragments || (more && len(data)%8 != 0) || len(data) == 0 {
+	if missing > 0 || to > maxIPPayload || (more && len(data)%8 != 0) || len(data) == 0 {
 		return false
 	}
 	if !more {

@@ -1,10 +1,22 @@
 package reassembly
 
-import "math"
+import (
+	"math"
 
-func (q *sequencer) overfull(b *backlog) bool {
-	return b.count > q.options.MaxHolePackets || q.stats.Buffered > q.options.MaxBuffered ||
-		b.bytes[A] > q.options.MaxHoleBytes || b.bytes[B] > q.options.MaxHoleBytes
+	"github.com/respsniff/respsniff/internal/bound"
+)
+
+// overfull returns a limit beyond which a connection queues behind its holes; nil: there is none.
+func (q *sequencer) overfull(b *backlog) *bound.Bound {
+	switch {
+	case b.count > q.limits.holePackets.Limit:
+		return q.limits.holePackets
+	case q.stats.Buffered > q.limits.buffered.Limit:
+		return q.limits.buffered
+	case max(b.bytes[A], b.bytes[B]) > q.limits.holeBytes.Limit:
+		return q.limits.holeBytes
+	}
+	return nil
 }
 
 // noLimit is a place beyond any stream.

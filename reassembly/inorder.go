@@ -8,9 +8,9 @@ import "github.com/respsniff/respsniff/capture"
 // for any other.
 func (a *Assembler) inOrder(f *flow, s Side, cp *capture.Packet) bool {
 	seg := &a.packet.Segment
-	h, peer := &f.half[A], &f.half[B]
-	if s != A { // a conditional move, cheaper than two indices
-		h, peer = peer, h
+	h, peer, side := &f.half[A], &f.half[B], &f.conn.Sides[A]
+	if s != A { // conditional moves, cheaper than indices
+		h, peer, side = peer, h, &f.conn.Sides[B]
 	}
 	behind := uint32(peer.next) + peer.first - seg.RawAck // bytes of the peer that were handed out and are not acknowledged
 	if !f.steady || seg.Flags&^PSH != ACK || seg.RawSeq != h.first+uint32(h.next) || behind >= farOff {
@@ -28,23 +28,28 @@ func (a *Assembler) inOrder(f *flow, s Side, cp *capture.Packet) bool {
 	peer.acked = max(peer.acked, ack)
 	seg.Offset, seg.Ack = h.next, ack
 	h.moved = true
-	side := &f.conn.Sides[s&1]
 	side.Packets++
 	a.stats.Segments++
+	seg.Plain = true
 	if length := seg.Length; length > 0 {
 		h.next += int64(length)
 		h.high = h.next // its time is asked for only while something waits, which arrive has noted
 		side.Bytes += int64(length)
 		if length != len(seg.Payload) {
+			seg.Plain = false
 			cut := int64(length - len(seg.Payload))
 			side.Cut += cut
 			a.stats.CutBytes += cut
 		}
+		var content uint32
 		if len(seg.Payload) <= 64 { // not by sample, a call more
-			a.recent.note(&a.packet, sampleShort(seg.Payload))
+			content = sampleShort(seg.Payload)
 		} else {
-			a.recent.note(&a.packet, sampleLong(seg.Payload))
+			content = sampleLong(seg.Payload)
 		}
+		p := &a.packet
+		from := p.sender()
+		a.recent.note(from, p.RawSeq, p.place(from), content, p.fingerprint(), cp.Time)
 	} else {
 		seg.Payload = nil
 	}

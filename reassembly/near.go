@@ -29,10 +29,11 @@ func (n *near) at(r route) *heading {
 // find returns the flow of p and the side that sent it, or nil where it does not know them.
 func (n *near) find(p *packet) (*flow, Side) {
 	h := n.at(p.route)
-	if h.addrs != p.addrs || h.ports != p.ports || h.flow == nil {
+	f := h.flow
+	if f == nil || h.addrs != p.addrs || h.ports != p.ports {
 		return nil, A
 	}
-	return h.flow, h.flow.flip ^ h.larger
+	return f, f.flip ^ h.larger
 }
 
 // keep records that p belongs to f.

@@ -1,5 +1,7 @@
 package reassembly
 
+import "github.com/respsniff/respsniff/internal/bound"
+
 // sequencer hands out the segments of a connection in their order: at once what is due, and queued until then what
 // stands behind a hole.
 type sequencer struct {
@@ -7,6 +9,8 @@ type sequencer struct {
 	clock   packetClock
 	timers  timers
 	options Options
+	bounds  bound.Set
+	limits  limits
 	pool    pool
 }
 
@@ -48,6 +52,7 @@ func (q *sequencer) deliver(f *flow) {
 	if seg.Flags&RST != 0 {
 		f.rst = true
 	}
+	seg.Plain = seg.Flags&^PSH == ACK && seg.Missing == 0 && seg.Repeated == 0 && seg.Length == len(seg.Payload)
 	q.emit()
 }
 
@@ -103,14 +108,14 @@ func (q *sequencer) drain(f *flow, force bool) {
 			continue
 		}
 		limit, due := q.patience(f, s, w, place)
-		switch {
-		case force || due <= q.clock.reading:
-		case q.overfull(b):
-			q.stats.HoleCaps++
+		if !force && due > q.clock.reading {
+			full := q.overfull(b)
+			if full == nil {
+				q.timers.set(f, due)
+				return
+			}
+			full.Hits++
 			limit = noLimit
-		default:
-			q.timers.set(f, due)
-			return
 		}
 		if force {
 			limit = noLimit
@@ -137,7 +142,7 @@ func (q *sequencer) drain(f *flow, force bool) {
 func (q *sequencer) formed(f *flow, force bool) bool {
 	b := f.backlog
 	due := b.head.at + int64(q.options.ReorderWindow)
-	if !force && due > q.clock.reading && b.arrivals < int64(q.options.ReorderPackets) && !q.overfull(b) &&
+	if !force && due > q.clock.reading && b.arrivals < int64(q.options.ReorderPackets) && q.overfull(b) == nil &&
 		!(f.half[A].syn && f.half[B].syn) {
 		q.timers.set(f, due)
 		return false

@@ -13,17 +13,17 @@ func decodePlain(p *capture.Packet, out *packet) bool {
 	const ip, tcp, options = ethernetHeader, ethernetHeader + ipv4Header, ethernetHeader + ipv4Header + tcpHeader
 	data := p.Data
 	if p.Link != capture.LinkEthernet {
-		if data = likeEthernet(p); len(data) < options {
+		if data = likeEthernet(p); len(data) < options || data[ip] != 0x45 {
 			return false
 		}
-	} else if len(data) < options || binary.BigEndian.Uint16(data[12:]) != etherIPv4 {
+	} else if len(data) < options || binary.BigEndian.Uint32(data[12:])>>8 != etherIPv4<<8|0x45 { // and version and IHL
 		return false
 	}
 	// Fixed places in an array, whose length is checked once for both headers.
 	h := (*[options]byte)(data)
 	body, end := tcp+int(h[tcp+12]&0xf0)>>2, ip+int(binary.BigEndian.Uint16(h[ip+2:]))
-	fragment := binary.BigEndian.Uint16(h[ip+6:]) & 0x3fff
-	if h[ip] != 0x45 || h[ip+9] != protoTCP || fragment != 0 || body < options || body > end || end > len(data) || p.Length > len(p.Data) {
+	fragment := binary.BigEndian.Uint32(h[ip+6:]) & 0x3fff00ff // and protocol
+	if fragment != protoTCP || body < options || body > end || end > len(data) || p.Length > len(p.Data) {
 		return false
 	}
 	out.addrs, out.ports = binary.BigEndian.Uint64(h[ip+12:]), binary.BigEndian.Uint32(h[tcp:])

@@ -1,5 +1,7 @@
 package reassembly
 
+import "github.com/respsniff/respsniff/capture"
+
 // The packets kept are a table of 2^groupBits groups, each for some connection sides, of 2^slotBits packets. Copies
 // made by SPAN or `-i any` follow within a few packets of their side; small groups keep what a few busy connections
 // touch within the nearest caches.
@@ -56,11 +58,10 @@ func (r *recent) see(p *packet, ahead bool) (v verdict) {
 }
 
 // note is see for a packet ahead with payload, of which content is the sample, and without SYN, FIN or RST. The table is only
-// written to, and a processor need not wait for what is in it.
-func (r *recent) note(p *packet, content uint32) {
-	from := p.sender()
-	e := r.at(from, p.RawSeq*2+1)
-	e.place, e.sample, e.header, e.time = p.place(from), content, p.fingerprint(), uint32(p.Time>>tick)
+// written to, and a processor need not wait for what is in it. It is inlined.
+func (r *recent) note(from, seq, place, content, header uint32, at capture.Time) {
+	e := r.at(from, seq*2+1)
+	e.place, e.sample, e.header, e.time = place, content, header, uint32(at>>tick)
 }
 
 // Odd multipliers with as many ones as zeros, the primes of xxHash. A sum of products costs half of what folding does, and

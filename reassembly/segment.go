@@ -95,6 +95,9 @@ type Segment struct {
 	// Conflict says that repeated bytes differed from what was captured first; the first copy counts. It is seen only
 	// where both copies are at hand: a retransmission with the same borders soon after, or bytes that still wait.
 	Conflict bool
+	// Plain says that the segment is like nearly all: it carries new bytes, captured whole, or an acknowledgement, and
+	// nothing else; ACK is its only flag beside PSH.
+	Plain bool
 	// Probe says that this is a keep-alive or zero-window probe: at most one byte, at the place before the next one due.
 	Probe bool
 

@@ -27,13 +27,12 @@ type PacketStats struct {
 type FragmentStats struct {
 	FragmentsIn      int64 // IP fragments seen
 	FragmentsJoined  int64 // packets put together from fragments
-	FragmentsDropped int64 // packets given up: overlap, cut payload, timeout or a bound reached
+	FragmentsDropped int64 // packets given up: overlap, cut payload, timeout or a limit of Bounds
 }
 
 // ConnStats counts connections, and packets that did not follow the order of theirs.
 type ConnStats struct {
-	Conns   int64 // TCP connections opened
-	Evicted int64 // connections that ended with EndEvicted
+	Conns int64 // TCP connections opened
 
 	Duplicates  int64 // exact copies dropped (SPAN, `-i any`)
 	Backwards   int64 // frames more than ReorderWindow earlier than one before them
@@ -50,7 +49,6 @@ type StreamStats struct {
 	LostBytes    int64 // stream bytes never captured
 	Holes        int64 // runs of such bytes
 	CutBytes     int64 // stream bytes beyond the snapshot length
-	HoleCaps     int64 // times a hole was closed early because a bound on queued packets or bytes was reached
 	Buffered     int   // bytes queued behind holes now
 	PeakBuffered int   // the most there were
 }

@@ -59,7 +59,7 @@ func (d *ReplyDecoder) Gap(n int64) {
 
 // Resync says that the next byte may stand inside a reply, as in a capture that begins in mid-stream.
 func (d *ReplyDecoder) Resync() {
-	d.part, d.in.lost, d.in.last = nil, true, 0
+	d.part, d.in.taken, d.in.lost, d.in.last = nil, false, true, 0
 }
 
 // SetOffset sets the stream offset of the next byte fed; it may be negative. Call it before the first Feed.

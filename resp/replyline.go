@@ -15,12 +15,12 @@ const minReply = 4
 // at a boundary. Else it returns false and has done nothing. It takes simple strings, integers, bulk strings and nulls
 // only.
 func (d *ReplyDecoder) Single(p []byte, rep *Reply) bool {
-	if len(p) == 0 || d.part != nil || !d.in.settled() || readReply(p, 0, rep) != uint(len(p)) {
+	if !d.in.taken && (d.part != nil || !d.in.settled()) || readReply(p, 0, rep) != uint(len(p)) || len(p) == 0 {
 		return false
 	}
-	rep.Start, rep.LostBefore, rep.Doubtful = d.in.offset(), 0, false
-	d.in.take(p)
-	rep.End = d.in.base
+	rep.LostBefore, rep.Doubtful = 0, false
+	d.in.take(int64(len(p)))
+	rep.Start, rep.End = d.in.base-int64(len(p)), d.in.base
 	return true
 }
 

@@ -11,12 +11,12 @@ const minBulk = 6
 // Single is Feed and Next for the usual segment: it takes p if it is exactly one request and the stream is known to stand
 // at a boundary. Else it returns false and has done nothing.
 func (d *RequestDecoder) Single(p []byte, req *Request) bool {
-	if len(p) == 0 || d.part != nil || !d.in.settled() || readRequest(p, 0, req) != uint(len(p)) {
+	if !d.in.taken && (d.part != nil || !d.in.settled()) || readRequest(p, 0, req) != uint(len(p)) || len(p) == 0 {
 		return false
 	}
-	req.Start, req.LostBefore, req.Doubtful = d.in.offset(), 0, false
-	d.in.take(p)
-	req.End = d.in.base
+	req.LostBefore, req.Doubtful = 0, false
+	d.in.take(int64(len(p)))
+	req.Start, req.End = d.in.base-int64(len(p)), d.in.base
 	return true
 }
 

@@ -69,7 +69,7 @@ type giveUp struct {
 //  2. Steps are then found one by one: each must explain what slope and earlier steps leave unexplained by more than
 //     chance, log(candidates) + 2.
 //  3. What the steps explain of each give-up is theirs, the rest is the slope's.
-func FitPatience(answered []float64, samples []*Sample, turn *Density, learnTurn *Hist) *Fit {
+func FitPatience(answered []float64, samples []*Sample, turn *Turnaround, learnTurn *[2]Hist) *Fit {
 	f := &Fit{}
 	risk := riskOf(answered)
 	list := collect(samples, turn)
@@ -90,7 +90,7 @@ func FitPatience(answered []float64, samples []*Sample, turn *Density, learnTurn
 }
 
 // collect lists the give-ups of all samples with their densities, the most certain first.
-func collect(samples []*Sample, turn *Density) []giveUp {
+func collect(samples []*Sample, turn *Turnaround) []giveUp {
 	var list []giveUp
 	for o, s := range samples {
 		for i := range s.GiveUps {
@@ -109,7 +109,7 @@ func collect(samples []*Sample, turn *Density) []giveUp {
 	list = list[:min(len(list), maxGiveUps)]
 	for i := range list {
 		g := &list[i]
-		hi := min(g.Hi, g.Gap)
+		hi, d := min(g.Hi, g.Gap), turn.of(g.GiveUp)
 		g.first = Coarse(g.Lo)
 		last := Coarse(hi)
 		buf := make([]float64, 2*(last-g.first+1))
@@ -117,7 +117,7 @@ func collect(samples []*Sample, turn *Density) []giveUp {
 		for c := g.first; c <= last; c++ {
 			a, b := max(g.Lo, edges[c]), min(hi, edges[c+1])
 			if b > a {
-				g.dens[c-g.first] = (turn.CDF(g.Gap-a) - turn.CDF(g.Gap-b)) / widths[c]
+				g.dens[c-g.first] = (d.CDF(g.Gap-a) - d.CDF(g.Gap-b)) / widths[c]
 			}
 		}
 	}
@@ -229,8 +229,8 @@ func scale(v []float64, to, sum float64) {
 }
 
 // stepDensity is the density of the give-up if it was by a step at the fine bin t.
-func (g *giveUp) stepDensity(t int, turn *Density) (d float64) {
-	hi := min(g.Hi, g.Gap)
+func (g *giveUp) stepDensity(t int, turns *Turnaround) (d float64) {
+	hi, turn := min(g.Hi, g.Gap), turns.of(g.GiveUp)
 	for o, share := range late {
 		a, b := FineEdge(t+lateFrom+o), FineEdge(t+lateFrom+o+1)
 		a0, b0 := max(a, g.Lo), min(b, hi)
@@ -242,7 +242,7 @@ func (g *giveUp) stepDensity(t int, turn *Density) (d float64) {
 }
 
 // search finds the steps.
-func search(f *Fit, list []giveUp, turn *Density, later []float64) {
+func search(f *Fit, list []giveUp, turn *Turnaround, later []float64) {
 	some := list[:min(len(list), maxSearched)]
 	factor := 1.0
 	if len(list) > len(some) {
@@ -316,7 +316,7 @@ func search(f *Fit, list []giveUp, turn *Density, later []float64) {
 }
 
 // share distributes the give-ups among steps and slope, for the population and for each connection.
-func (f *Fit) share(list []giveUp, samples []*Sample, turn *Density, risk *Hist, later []float64, learnTurn *Hist) {
+func (f *Fit) share(list []giveUp, samples []*Sample, turn *Turnaround, risk *Hist, later []float64, learnTurn *[2]Hist) {
 	for _, s := range samples {
 		s.Own = Hazards{}
 		s.shares = s.shares[:0]
@@ -354,6 +354,14 @@ func (f *Fit) share(list []giveUp, samples []*Sample, turn *Density, risk *Hist,
 			s.shares = append(s.shares, stepShare{step: g.Step})
 			sh = &s.shares[len(s.shares)-1].share
 		}
+		learns := -1
+		switch {
+		case learnTurn == nil:
+		case g.Ended:
+			learns = TurnEnd
+		case g.Written:
+			learns = TurnUse
+		}
 		mix := g.mix + 1e-300
 		left := g.base / mix
 		half := len(slopeKernel) / 2
@@ -366,8 +374,8 @@ func (f *Fit) share(list []giveUp, samples []*Sample, turn *Density, risk *Hist,
 					sh.Slope[at] += v * w
 				}
 			}
-			if g.Written && v > 0 && learnTurn != nil {
-				learnTurn.Add(max(g.Gap-centers[g.first+c], 0x1p-20), v)
+			if learns >= 0 && v > 0 {
+				learnTurn[learns].Add(max(g.Gap-centers[g.first+c], 0x1p-20), v)
 			}
 		}
 		for j := range f.Steps {
@@ -375,8 +383,8 @@ func (f *Fit) share(list []giveUp, samples []*Sample, turn *Density, risk *Hist,
 			sh.Steps[j] += r
 			s.Own.StepEvents[j] += r
 			pop.StepEvents[j] += r
-			if g.Written && r > 0 && learnTurn != nil {
-				learnTurn.Add(max(g.Gap-f.Steps[j]*1.01, 0x1p-20), r)
+			if learns >= 0 && r > 0 {
+				learnTurn[learns].Add(max(g.Gap-f.Steps[j]*1.01, 0x1p-20), r)
 			}
 		}
 		s.Own.Events += g.Weight

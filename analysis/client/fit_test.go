@@ -35,10 +35,10 @@ func synthetic(conns, calls int, patience func(r *rand.Rand, conn int) float64) 
 
 func fitted(conns, calls int, patience func(r *rand.Rand, conn int) float64) (*Fit, []*Sample) {
 	waits, list := synthetic(conns, calls, patience)
-	var turn Hist
-	FitPatience(waits, list, Uninformed, &turn)
-	d := NewDensity(&turn, &flat, 2)
-	return FitPatience(waits, list, d, nil), list
+	var turn [2]Hist
+	FitPatience(waits, list, &Uninformed, &turn)
+	d := NewDensity(&turn[TurnUse], &flat, 2)
+	return FitPatience(waits, list, &Turnaround{d, d}, nil), list
 }
 
 func TestFixedTimeoutIsAStep(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAnEventIsNoWitnessForItself(t *testing.T) {
 		}
 		p := NewPatience(f.Steps, &f.Pop, &s.Own)
 		g := s.GiveUps[0]
-		with, without := p.GaveUp(g.Gap, 0, g.Hi, Uninformed, nil), p.GaveUp(g.Gap, 0, g.Hi, Uninformed, s.Share(g.Step))
+		with, without := p.GaveUp(g.Gap, 0, g.Hi, Uninformed[TurnUse], nil), p.GaveUp(g.Gap, 0, g.Hi, Uninformed[TurnUse], s.Share(g.Step))
 		if without > with/2 {
 			t.Errorf("likelihood %.3g with its own contribution, %.3g without", with, without)
 		}

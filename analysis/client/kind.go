@@ -26,6 +26,16 @@ func (k Kind) Healthy() bool { return k == Closes || k == Discards || k == Share
 // KindWeights are what is known of a client's kind beside its traffic: 1 changes nothing, 0 excludes a kind.
 type KindWeights [NumKinds]float64
 
+// Excludes reports whether some kind is excluded: it is known what library it is.
+func (w *KindWeights) Excludes() bool {
+	for _, x := range w {
+		if x == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // TakesTurns are the weights of a library whose connections have one caller at a time: nobody is left to take the reply of
 // a caller that has gone.
 var TakesTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1}

@@ -2,8 +2,9 @@ package client
 
 // Params are what the connections of a population are judged with, as one family of kinds sees them.
 type Params struct {
-	Think, SetUp, Turn, Gaps *Density
-	Fit                      *Fit
+	Think, SetUp, Gaps *Density
+	Turn               Turnaround
+	Fit                *Fit
 	// Writes is the chance that a connection is written to again after a give-up, by Act… constant; else it is closed.
 	Writes [3]float64
 	// Abort is the chance that a batch is not read on after a reply that cannot be its own.
@@ -23,7 +24,9 @@ func NewParams(c *Counts, fit *Fit) *Params {
 	p.Think = NewDensity(&c.Think, &flat, 2)
 	p.SetUp = NewDensity(&c.SetUp, &flat, 2)
 	prior := turnPrior(&c.Think)
-	p.Turn = NewDensity(&c.Turn, &prior, turnWeight)
+	for i := range p.Turn {
+		p.Turn[i] = NewDensity(&c.Turn[i], &prior, turnWeight)
+	}
 	gaps := &c.Gaps
 	if gaps.Sum() == 0 {
 		gaps = &c.Think
@@ -60,7 +63,8 @@ func turnPrior(think *Hist) (h Hist) {
 }
 
 // Uninformed is the turnaround before anything is known.
-var Uninformed = func() *Density {
+var Uninformed = func() Turnaround {
 	var none Hist
-	return NewDensity(&none, &flat, 1)
+	d := NewDensity(&none, &flat, 1)
+	return Turnaround{d, d}
 }()

@@ -33,6 +33,9 @@ func (s *Step) band(o int) (lo, hi float64) {
 	return FineEdge(i), FineEdge(i + 1)
 }
 
+// Latest is the longest wait that a step explains, s.
+func (s *Step) Latest() float64 { _, hi := s.band(len(late) - 1); return hi }
+
 // passed returns the share of a step that lies before w.
 func (s *Step) passed(w float64) (p float64) {
 	if w >= s.T*1.2 {
@@ -75,21 +78,21 @@ func NewPatience(steps []float64, pop, own *Hazards) *Patience {
 		p.once++
 	}
 	for j, t := range steps {
-		ev, risk := k*pop.StepEvents[j], k*pop.StepRisk[j]
+		ev, risk := k*pop.StepEvents[j], k*(pop.StepRisk[j]+priorRisk)
 		if own != nil {
 			ev += own.StepEvents[j]
 			risk += own.StepRisk[j]
 		}
-		p.Steps = append(p.Steps, Step{T: t, Chance: min(ev/(risk+priorRisk), 0.995), Seen: ev, risk: risk + priorRisk})
+		p.Steps = append(p.Steps, Step{T: t, Chance: min(ev/risk, 0.995), Seen: ev, risk: risk})
 	}
 	for i := range p.hz {
-		ev, risk := k*pop.Slope[i], k*pop.Risk[i]
+		ev, risk := k*(pop.Slope[i]+baseHazard/NumCoarse), k*(pop.Risk[i]+priorRisk)
 		if own != nil {
 			ev += own.Slope[i]
 			risk += own.Risk[i]
 		}
-		p.risk[i] = risk + priorRisk
-		p.hz[i] = min((ev+baseHazard/NumCoarse)/p.risk[i], 0.995)
+		p.risk[i] = risk
+		p.hz[i] = min(ev/risk, 0.995)
 	}
 	p.build()
 	return p

@@ -8,7 +8,26 @@ type Wait struct{ Length, Weight float64 }
 type GiveUp struct {
 	Weight, Lo, Hi, Gap float64
 	Written             bool // the sign of life was a write, else a close
+	Ended               bool // it ended the connection because of the give-up: a close, or QUIT
 	Step                int32
+}
+
+// What followed a give-up: the next use of the connection, by the same rules as after a reply, or its end, which does not wait
+// for one.
+const (
+	TurnUse = iota
+	TurnEnd
+)
+
+// Turnaround is the distribution of the time from a give-up to the next sign of life, by Turn… constant.
+type Turnaround [2]*Density
+
+// of returns the distribution that a give-up is of.
+func (t *Turnaround) of(g *GiveUp) *Density {
+	if g.Ended {
+		return t[TurnEnd]
+	}
+	return t[TurnUse]
 }
 
 // Counts are what is learned of one family from one pass over its connections.
@@ -16,7 +35,7 @@ type Counts struct {
 	Waits []float64 // by fine bin: waits that were answered; nil: none
 	Think Hist      // from having a reply to the next write
 	SetUp Hist      // the same after a command of the set-up
-	Turn  Hist      // from giving up to the next write
+	Turn  [2]Hist   // from giving up to the next sign of life, by Turn… constant
 	Gaps  Hist      // from write to write
 	Act   [3][2]float64
 	Abort [2]float64    // batches of which the reading stopped at a reply that cannot be its own: stopped, read on
@@ -67,7 +86,9 @@ func (c *Counts) Add(o *Counts, w float64) {
 	}
 	c.Think.AddHist(&o.Think, w)
 	c.SetUp.AddHist(&o.SetUp, w)
-	c.Turn.AddHist(&o.Turn, w)
+	for i := range c.Turn {
+		c.Turn[i].AddHist(&o.Turn[i], w)
+	}
 	c.Gaps.AddHist(&o.Gaps, w)
 	for i := range c.Act {
 		c.Act[i][0] += w * o.Act[i][0]

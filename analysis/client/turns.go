@@ -41,5 +41,21 @@ func (t *Turns) Many() float64 {
 	return alone + (1-alone)*math.Exp(-less)
 }
 
+// Weigh returns how likely the kinds are by how the callers took turns alone, summing to 1.
+func (t *Turns) Weigh(prior *[NumKinds]float64) (pi [NumKinds]float64) {
+	many, sum := t.Many(), 0.0
+	for k, w := range prior {
+		if Kind(k).Together() {
+			w *= many
+		}
+		pi[k] = w
+		sum += w
+	}
+	for k := range pi {
+		pi[k] /= sum
+	}
+	return pi
+}
+
 // Together reports whether a kind is of a library that hands one connection to many callers.
 func (k Kind) Together() bool { return k == Discards || k == Forgets || k == Shares }

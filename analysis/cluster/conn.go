@@ -28,22 +28,39 @@ func (c *NodeConn) Connecting(at capture.Time) {
 	c.topology.names.connecting(c.conn.Client.Addr(), c.conn.Server, at)
 }
 
-// Segment takes a segment before anything is made of its bytes: what servers send shows that their processes run. plain
-// says that it carries new bytes, captured whole, or an acknowledgement, and nothing else.
-func (c *NodeConn) Segment(seg *reassembly.Segment, plain bool) {
-	if !plain {
-		c.observe(seg)
+// FromClient is all of Segment for a segment of the client that is Plain. It is inlined.
+func (c *NodeConn) FromClient(seg *reassembly.Segment) {
+	d := &c.topology.stalls
+	d.latest = max(d.latest, seg.Time)
+}
+
+// FromServer is all of Segment for a segment of the server that is Plain: by bytes and by its close a server's process shows
+// that it runs.
+func (c *NodeConn) FromServer(seg *reassembly.Segment) {
+	n, d := c.node, &c.topology.stalls
+	d.latest = max(d.latest, seg.Time)
+	if n == nil || seg.Length == 0 && seg.Flags&reassembly.FIN == 0 {
 		return
 	}
-	t := c.topology
-	t.stalls.latest = max(t.stalls.latest, seg.Time)
-	if seg.Length > 0 && c.node != nil && seg.From != c.conn.ClientSide {
-		c.alive(seg)
+	if seg.Time.Sub(n.last) >= d.shortest && n.last > 0 {
+		d.silence(n, seg)
+	} else if n.stall != nil {
+		n.answer(seg)
+	}
+	if len(n.departed) > 0 {
+		n.departed = n.departed[:0]
+	}
+	if seg.Time > n.last {
+		n.last, n.lastFrame = seg.Time, seg.Frame
+		n.asking.forget(n.last.Add(-overtakenBy))
+	}
+	if c.tap != nil {
+		c.tap.feed(seg)
 	}
 }
 
-// observe takes a segment that is not plain.
-func (c *NodeConn) observe(seg *reassembly.Segment) {
+// Segment takes a segment before anything is made of its bytes: what servers send shows that their processes run.
+func (c *NodeConn) Segment(seg *reassembly.Segment) {
 	t, s := c.topology, c.conn
 	if seg.End == reassembly.NotEnded && (seg.Length > 0 || seg.Repeated == 0) {
 		t.stalls.latest = max(t.stalls.latest, seg.Time)
@@ -68,27 +85,7 @@ func (c *NodeConn) observe(seg *reassembly.Segment) {
 		n.unsure = max(n.unsure, seg.Time.Add(longestPause)) // it may hold CLIENT PAUSE
 	}
 	if seg.From != s.ClientSide && (seg.Length > 0 || seg.Flags&reassembly.FIN != 0) {
-		c.alive(seg)
-	}
-}
-
-// alive takes a segment by which a server's process shows that it runs.
-func (c *NodeConn) alive(seg *reassembly.Segment) {
-	n := c.node
-	if d := &c.topology.stalls; seg.Time.Sub(n.last) >= d.shortest && n.last > 0 {
-		d.silence(n, seg)
-	} else if n.stall != nil {
-		n.answer(seg)
-	}
-	if len(n.departed) > 0 {
-		n.departed = n.departed[:0]
-	}
-	if seg.Time > n.last {
-		n.last, n.lastFrame = seg.Time, seg.Frame
-		n.asking.forget(n.last.Add(-overtakenBy))
-	}
-	if c.tap != nil {
-		c.tap.feed(seg)
+		c.FromServer(seg)
 	}
 }
 
@@ -114,29 +111,21 @@ func resetUnseen(s *pairing.Session) bool {
 	return closed.Fin && !server.Fin && !server.Rst && replied < closed.Time && replied <= s.LastData[pairing.RoleClient].Time
 }
 
-// Plain reports whether nobody looks at the keys and replies of the connection: Asked and Latency are then all that its
-// commands need, in place of Sent and Answered.
-func (c *NodeConn) Plain() bool { return c.node != nil && c.tap == nil && !c.topology.active }
-
-// Asked notes a command, of a connection that is Plain.
-func (c *NodeConn) Asked(at capture.Time) { c.node.asking.push(c, at) }
-
-// Latency notes how long the reply to a command took, of a connection that is Plain.
-func (c *NodeConn) Latency(ex *pairing.Exchange) { c.node.latency(ex) }
-
 // Sent notes where a client sends a command.
 func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
 	t := c.topology
 	if ex.Index == 1 {
 		c.node = t.nodeOf(c.conn.Server)
 	}
-	if c.node == nil {
+	n := c.node
+	if n == nil {
 		return
 	}
-	c.Asked(ex.EndTime)
 	if ex.HasKey && !t.active {
+		n.asking.push(c, ex.EndTime)
 		return // no command with a key is one of those below
 	}
+	n.asking.push(c, ex.EndTime)
 	switch cmd := ex.Command; {
 	case cmd == nil:
 	case cmd == t.askingCommand:
@@ -174,6 +163,12 @@ func (c *NodeConn) ofClient() *clusterView {
 func (c *NodeConn) Answered(ex *pairing.Exchange, reply *resp.Reply) {
 	t := c.topology
 	if c.node == nil {
+		return
+	}
+	if reply.Kind != resp.Error && !t.active && c.tap == nil {
+		if n := c.node; n.keyed.N < latencySample || ex.Verb == pairing.VerbPing {
+			n.latency(ex)
+		}
 		return
 	}
 	if c.tap != nil {

@@ -111,18 +111,18 @@ func TestQueueBeyondTheBound(t *testing.T) {
 			top, bounds := limited("connections awaiting one server", 3)
 			c := connTo(top, 1, 1)
 			c.node = top.nodeOf(server(1))
-			c.Asked(1)
+			c.node.asking.push(c, 1)
 			if tc.waits {
 				c.conn.Pending.Push(&pairing.Exchange{})
 			}
 			for id := range int64(3) {
 				if id == 1 && tc.again {
-					c.Asked(2)
+					c.node.asking.push(c, 2)
 				}
 				if id < 2 || !tc.again {
 					o := connTo(top, id+2, 1)
 					o.node = c.node
-					o.Asked(capture.Time(id + 2))
+					o.node.asking.push(o, capture.Time(id+2))
 				}
 			}
 			if got := hitsOf(bounds, "connections awaiting one server"); got != tc.hits {

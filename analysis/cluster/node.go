@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
@@ -27,7 +26,7 @@ type node struct {
 	stall     *Stall       // ended last, while its burst of replies is counted
 	stalls    []*Stall     // in order of time
 
-	ping, keyed client.MedianSketch // latencies, the first latencySample of each
+	ping, keyed medianSketch // latencies, the first latencySample of each
 
 	slots      *[resp.Slots]capture.Time // when the node last served a slot; nil while nothing shows a cluster
 	unfollowed bool                      // it serves slots which are not remembered, for the bound
@@ -87,7 +86,15 @@ func (q *askQueue) push(c *NodeConn, at capture.Time) {
 		q.items[n-1].at = at
 		return
 	}
-	if n-q.head >= q.limit.Limit {
+	if n >= q.limit.Limit {
+		q.makeRoom()
+	}
+	q.items = append(q.items, asked{c, c.conn.ID, at})
+}
+
+// makeRoom keeps the queue within its limit.
+func (q *askQueue) makeRoom() {
+	if len(q.items)-q.head >= q.limit.Limit {
 		if q.items[q.head].waits() {
 			q.limit.Hits++
 		}
@@ -97,7 +104,6 @@ func (q *askQueue) push(c *NodeConn, at capture.Time) {
 		n := copy(q.items, q.items[q.head:])
 		q.items, q.head = q.items[:n], 0
 	}
-	q.items = append(q.items, asked{c, c.conn.ID, at})
 }
 
 // rest returns the commands, oldest first.
@@ -105,10 +111,11 @@ func (q *askQueue) rest() []asked { return q.items[q.head:] }
 
 // forget drops the commands sent before a time.
 func (q *askQueue) forget(before capture.Time) {
-	for q.head < len(q.items) && q.items[q.head].at < before {
-		q.head++
+	head := q.head
+	for head < len(q.items) && q.items[head].at < before {
+		head++
 	}
-	if q.head == len(q.items) {
+	if q.head = head; head == len(q.items) {
 		q.items, q.head = q.items[:0], 0
 	}
 }

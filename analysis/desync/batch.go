@@ -1,8 +1,6 @@
 package desync
 
 import (
-	"time"
-
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
@@ -15,6 +13,11 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 	if c.given != nil {
 		c.abandoned(c.given, next)
 	}
+	if c.last != nil && c.last.Waits() && flat(c.last, next) {
+		overlapped(c, c.last, next)
+		overlappedBy(c, c.last, next)
+	}
+	c.wentOn(next)
 	if c.stale != nil {
 		c.noteStale(c.stale, next)
 	}
@@ -44,7 +47,7 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 			c.readUpTo(ex.Index)
 		}
 	}
-	if c.given == nil && c.leaves() < 0.5 { // who stopped waiting takes the late reply all the same
+	if c.given == nil && c.leaving < 0.5 { // who stopped waiting takes the late reply all the same
 		c.readUpTo(batch[len(batch)-1].Index)
 	}
 	c.keep(&c.last, batch[len(batch)-1])
@@ -59,12 +62,14 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		c.readUpTo(ex.Index)
 	case r.Got == reader.Untold:
 		ex.Belief = pairing.Belief{Outcome: pairing.Unknown}
+		late(c, ex, reader.Unknown)
 		c.readUpTo(ex.Index)
 	case r.Got == reader.Nothing:
 		ex.Belief = pairing.Belief{Confidence: w}
+		ex.Flags |= pairing.GivenUp
 		if c.Judging.Abandoned++; !gone {
 			c.keep(&c.given, ex)
-			c.sure = r.Word
+			c.sure, c.gaveUp = r.Word, reader.WordOf(r.Posterior)
 		}
 		return true
 	case r.Got == reader.Before:
@@ -76,6 +81,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		misread(c, ex, &pairing.Exchange{}, w)
 	case int(r.Reply) == ex.Index:
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
+		late(c, ex, r.Word)
 		c.readUpTo(ex.Index)
 	case int(r.Reply) > ex.Index: // the server left a reply out
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
@@ -86,6 +92,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 			c.keep(&c.stale, ex) // behind from before the capture
 		}
 		misread(c, ex, c.find(int(r.Reply)), w)
+		c.misread = ex.Index
 		c.readUpTo(int(r.Reply))
 	}
 	return false
@@ -113,9 +120,9 @@ func (c *Callers) readUpTo(index int) {
 	}
 }
 
-// leaves is the chance that the connection's client leaves late replies for the next caller.
-func (c *Callers) leaves() (sum float64) {
-	for k, w := range c.kinds {
+// leaves is the chance that late replies are left for the next caller.
+func leaves(kinds *[client.NumKinds]float64) (sum float64) {
+	for k, w := range kinds {
 		if !client.Kind(k).Healthy() {
 			sum += w
 		}
@@ -138,23 +145,26 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 		}
 	}
 	a.Confidence = c.level(&a)
+	how := GaveUpReuse
 	if next.Flags&pairing.NotAwaited != 0 {
+		how = GaveUpQuit
+	}
+	waited(c, ex, how, next.Frame, next.Time, next.Ack)
+	if how == GaveUpQuit {
 		if d := c.trouble(); d.Quit.Given.Index == 0 {
 			d.Quit = a
 		}
 		return
 	}
-	st := c.Stance()
-	policyUnknown(c, &a, st)
 	if a.Confidence == pairing.Suppressed {
 		c.Judging.Suppressed++
 		return
 	}
 	d := c.trouble()
 	d.begin(a.Why, ex)
-	d.Stance, d.Library = st, c.library()
-	if t := c.timeout(a.Gap); t != nil {
-		d.Wait = *t
+	d.Use, d.Library = c.Use(), c.Judging.Library(c.Pop)
+	if t := c.timeout(a.Gap); t.T > 0 {
+		d.Wait = t
 	}
 	d.Counts[a.Why]++
 	if ex.Flags&pairing.InHandshake != 0 {
@@ -167,20 +177,13 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 	d.LastTime = next.Time
 }
 
-func (c *Callers) library() client.Library {
-	if c.Group == nil {
-		return client.Library{}
-	}
-	return c.Group.Pop.Library()
-}
-
 // level is how sure it is that a reply was left for the next caller. What ACK numbers prove is a fact once the kind is
 // sure.
 func (c *Callers) level(a *Abandonment) pairing.Confidence {
 	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 {
 		return pairing.Suppressed // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
-	level := pairing.Confidence(min(c.sure, reader.WordOf(c.leaves())))
+	level := pairing.Confidence(min(c.sure, reader.WordOf(c.leaving)))
 	if level >= pairing.Strong && (a.Why == ByAck || a.Why == ByHalf) {
 		level = pairing.Proven
 	}
@@ -189,25 +192,6 @@ func (c *Callers) level(a *Abandonment) pairing.Confidence {
 	}
 	return level
 }
-
-// timeout is the fixed timeout of the population that a wait of this length ended by; nil: none.
-func (c *Callers) timeout(gap time.Duration) *client.Timeout {
-	if t, ok := c.Reg.GivenTimeout(c.Client.Addr()); ok {
-		return &client.Timeout{T: t, P50: t, P75: t, Given: true}
-	}
-	if c.habits == nil {
-		return nil
-	}
-	for i := range c.habits.Timeouts {
-		t := &c.habits.Timeouts[i]
-		if d := seconds(t.T); d <= gap {
-			return &client.Timeout{T: d, P50: seconds(t.Low), P75: seconds(t.High), N: int(t.Seen + 0.5)}
-		}
-	}
-	return nil
-}
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // reused notes that the client wrote another command while k replies were owed.
 func (c *Callers) reused(next *pairing.Exchange, k int) {
@@ -236,7 +220,7 @@ func (c *Callers) overtook(last, next *pairing.Exchange, k int) {
 	}
 	a := Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: true, Owed: k}
 	a.Given.Session, a.Next.Session = nil, nil
-	if a.Confidence = pairing.Confidence(reader.WordOf(c.leaves())); a.Confidence >= pairing.Strong {
+	if a.Confidence = pairing.Confidence(reader.WordOf(c.leaving)); a.Confidence >= pairing.Strong {
 		a.Confidence = pairing.Proven
 	}
 	d.Proof = &a
@@ -250,11 +234,22 @@ func (c *Callers) noteStale(ex, next *pairing.Exchange) {
 	d := c.trouble()
 	d.StaleReads++
 	d.StaleLevel = max(d.StaleLevel, ex.Belief.Confidence)
-	d.Stance, d.Library = c.Stance(), c.library()
+	d.Use, d.Library = c.Use(), c.Judging.Library(c.Pop)
 	if len(d.Stale) < maxVictims {
 		r := StaleRead{First: *ex, Second: *next, Gap: next.Time.Sub(ex.EndTime), RTT: c.MinRTT}
 		r.First.Session, r.Second.Session = nil, nil
 		d.Stale = append(d.Stale, r)
+	}
+}
+
+// wentOn notes that the last caller, which got another's reply, went on sooner than its own can have come.
+func (c *Callers) wentOn(next *pairing.Exchange) {
+	ex, d := c.last, c.Desync
+	if ex == nil || d == nil || c.misread != ex.Index || !ex.Served || next.Ack == reassembly.NoAck || next.Ack >= ex.Serves.End {
+		return
+	}
+	if d.TooSoon++; d.TooSoon == 1 {
+		d.Prompt = Prompt{ex.Frame, next.Frame, ex.CommandName(), next.Time.Sub(ex.EndTime), ex.Serves.FirstTime.Sub(ex.EndTime)}
 	}
 }
 

@@ -19,18 +19,28 @@ type Callers struct {
 	Waiting bool // it is over, and waits for its verdict
 
 	feed
-	unread pairing.Queue     // replies owed to callers that had given up, oldest first
-	given  *pairing.Exchange // whose caller gave up, until the next command is judged
-	sure   reader.Word       // … and how sure that is
-	stale  *pairing.Exchange // whose caller read a reply from before the capture, until then
-	last   *pairing.Exchange // the last command that was judged
-	until  int               // commands up to this one read their own replies, and wait for the end of their transaction
-	word   pairing.Confidence
-	shared int // writes of another caller into the time of a reply
-	block  *BlockGivenUp
-	kinds  [client.NumKinds]float64
-	habits *reader.Habits
-	ended  bool // the verdict was the last one
+	unread  pairing.Queue     // replies owed to callers that had given up, oldest first
+	given   *pairing.Exchange // whose caller gave up, until the next command is judged
+	sure    reader.Word       // … and how sure it is that the reply was left for the next caller
+	gaveUp  reader.Word       // … and that it gave up, whatever became of the reply
+	misread int               // the last command whose caller got another's reply
+	stale   *pairing.Exchange // whose caller read a reply from before the capture, until then
+	last    *pairing.Exchange // the last command that was judged
+	until   int               // commands up to this one read their own replies, and wait for the end of their transaction
+	word    pairing.Confidence
+	shared  int // writes of another caller into the time of a reply
+	block   *BlockGivenUp
+	judgement
+	ended bool // the verdict was the last one
+}
+
+// judgement is what was inferred of the connection's reader.
+type judgement struct {
+	weighed bool // a verdict weighed the kinds
+	kinds   [client.NumKinds]float64
+	leaving float64     // chance that late replies are left for the next caller, by the latest verdict
+	sharing reader.Word // how sure it is that several callers share the connection though they should not
+	habits  *reader.Habits
 }
 
 // settled takes commands whose callers read their own replies.
@@ -47,6 +57,7 @@ func (c *Callers) flush() {
 		ex := c.Log.Front()
 		if ex.Waits() {
 			ex.Belief = pairing.Belief{Index: ex.Index, Confidence: c.word}
+			late(c, ex, reader.Word(c.word))
 		}
 		c.emitFront()
 	}
@@ -64,7 +75,10 @@ func (c *Callers) holdsBlock() bool {
 // verdict says of each command that it covers which reply its caller got.
 func (c *Callers) verdict(v *reader.Verdict) {
 	c.flush()
-	c.kinds = v.Kinds
+	c.leaving = leaves(&v.Kinds)
+	if !v.Quiet {
+		c.weighed, c.kinds, c.sharing = true, v.Kinds, sharing(v)
+	}
 	if v.Habits != nil {
 		c.habits = v.Habits
 	}
@@ -94,6 +108,7 @@ func (c *Callers) verdict(v *reader.Verdict) {
 // end hands out what is left, and closes its record.
 func (c *Callers) end() {
 	c.flush()
+	closed(c)
 	c.emitUnjudged()
 	if c.Waiting {
 		c.Waiting = false
@@ -139,6 +154,7 @@ func (c *Callers) Closed() bool {
 	}
 	if c.conn.End(c.Last); c.ended || c.Kind != pairing.RESP {
 		c.flush()
+		closed(c)
 		c.emitUnjudged()
 		return true
 	}
@@ -190,11 +206,11 @@ func (c *Callers) emitFront() {
 	c.Shared.Release(ex)
 }
 
-// Wrote takes a command that begins another write than the one before it, while the connection's tail is still that one.
-func (c *Callers) Wrote(ex *pairing.Exchange) {
-	c.afterQuit(c.Prev.Ex, ex)
+// wrote takes a command that begins another write than the one before it, while the connection's tail is still that one.
+func (c *Callers) wrote(ex *pairing.Exchange) {
+	afterQuit(c, c.Prev.Ex, ex)
 	if ex.Flags&pairing.NotAwaited != 0 && c.Pending.Len() > 0 {
-		c.blockGivenUp(client.GaveUpQuit, ex.Frame, ex.Time.Sub(c.Pending.Front().EndTime), ex.Ack)
+		blockGivenUp(c, GaveUpQuit, ex.Frame, ex.Time.Sub(c.Pending.Front().EndTime), ex.Ack)
 	}
 }
 
@@ -202,26 +218,14 @@ func (c *Callers) Wrote(ex *pairing.Exchange) {
 func (c *Callers) ClientClosed() {
 	if c.Pending.Len() > 0 {
 		x := &c.Closing[pairing.RoleClient]
-		c.blockGivenUp(client.GaveUpClose, x.Frame, x.Time.Sub(c.Pending.Front().EndTime), x.Ack)
+		blockGivenUp(c, GaveUpClose, x.Frame, x.Time.Sub(c.Pending.Front().EndTime), x.Ack)
 	}
 }
 
 // weights are what the library or the user says of the connection's kind; nil: nothing.
 func (c *Callers) weights() *client.KindWeights {
-	st := c.Stance()
-	if c.Group != nil && st.Basis < client.BasisNamed {
-		if l := c.library(); l.Guessed && l.Policy == client.PolicyLockstep {
-			return &client.MayTakeTurns
-		}
-		return nil
-	}
-	switch st.Policy {
-	case client.PolicyMultiplex, client.PolicyAsync:
-		return &client.Multiplexes
-	case client.PolicyUnknown:
-		return nil
-	}
-	return &client.TakesTurns
+	policy, basis := c.Known()
+	return policy.Weights(basis)
 }
 
 // flat reports whether b directly follows a in the client's stream and carries the same ACK number: not one byte of the

@@ -1,6 +1,7 @@
 package desync
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -27,9 +28,7 @@ type Abandonment struct {
 	Flat       bool               // no byte of the server became readable between the two
 	Owed       int                // replies owed after it
 	Confidence pairing.Confidence // of the fact that it was given up
-	Stale      bool               // the caller did not give up: it had read an older reply
 	Weakened   bool               // a capture gap lies in the window
-	Learned    time.Duration      // shortest gap that this client needs to be accused; 0: none
 }
 
 // Why says how it is known that a caller gave up.
@@ -48,11 +47,12 @@ type Desync struct {
 	Session        *Callers // its run-time state, valid during the event only
 	Conn           int64
 	Client, Server netip.AddrPort
-	Stance         client.Stance
-	Wait           client.Timeout // the read timeout held against it; T 0: none
+	Use            Use
+	Wait           Timeout // the read timeout held against it
 	Library        client.Library
 	GivenUp
 	Misreads
+	Memory
 	QuitReads
 	StaleReading
 	First    capture.Time
@@ -89,6 +89,30 @@ type Misreads struct {
 	NForeign  int // callers that got a redirect about another slot
 }
 
+// Memory is what shows that callers were answered from the client's memory.
+type Memory struct {
+	Prompt  Prompt // the first time that one cannot have been answered otherwise
+	TooSoon int    // how often
+}
+
+// Prompt is a caller that went on sooner than its own reply can have come.
+type Prompt struct {
+	Frame, Next int64 // its command, and the one after it; 0: none
+	Command     string
+	Gap         time.Duration // between these
+	Took        time.Duration // its own reply
+}
+
+// String says it in a sentence.
+func (p *Prompt) String() string {
+	return fmt.Sprintf("the next command (frame %d) came %s after %s (frame %d), whose reply took %s: its caller was answered from memory",
+		p.Next, millis(p.Gap), p.Command, p.Frame, millis(p.Took))
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%.3f ms", float64(d)/float64(time.Millisecond))
+}
+
 // QuitReads is the QUITs whose reader got another command's reply.
 type QuitReads struct {
 	Quits      int
@@ -100,7 +124,6 @@ type QuitReads struct {
 type StaleReading struct {
 	Stale      []StaleRead
 	StaleLevel pairing.Confidence
-	StaleWhy   []string // corroborations
 	StaleReads int
 }
 

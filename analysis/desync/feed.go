@@ -53,17 +53,23 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 }
 
 // belongs says which population the connection is of, once its set-up is over.
-func (c *Callers) belongs() {
-	c.conn.Belongs(reader.Key{Client: c.Client.Addr(), SetUp: c.SetUpSignature()})
+func (c *Callers) belongs() { c.conn.Belongs(c.key()) }
+
+// key names the population of the connection.
+func (c *Callers) key() reader.Key {
+	return reader.Key{Client: c.Client.Addr(), SetUp: c.SetUpSignature()}
 }
 
 // Sent takes a command when all its flags are known. start is the segment that it begins in.
 func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
+	if p := &c.Prev; !p.Valid || !p.SameWrite(ex, start) && !(p.Full && p.Ack == ex.Ack) {
+		c.wrote(ex)
+	}
 	conn := c.open()
 	if conn == nil {
 		return
 	}
-	if c.Group != nil {
+	if c.Pop != nil {
 		c.belongs()
 	}
 	cmd := reader.Command{Index: int32(ex.Index), Time: ex.Time, EndTime: ex.EndTime, Start: ex.Start, End: ex.End, Ack: ex.Ack}
@@ -90,7 +96,7 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 // Served takes a reply that was tied to its command.
 func (c *Callers) Served(ex *pairing.Exchange) {
 	if c.block != nil {
-		c.blockServed(ex)
+		blockServed(c, ex)
 	}
 	if c.conn == nil || c.Kind != pairing.RESP && c.Kind != pairing.Undecided {
 		return

@@ -30,15 +30,16 @@ type Judging struct {
 	Abandoned  int64      // callers that gave up, on connections of any policy
 	Suppressed int64      // observations too weak to be reported
 
-	reader   *reader.Reader
-	sink     Sink
-	unjudged map[netip.Addr]*Unjudged
+	reader    *reader.Reader
+	sink      Sink
+	undecided map[*client.Population]*Undecided
 }
 
 // Sink is given what was judged.
 type Sink interface {
 	Judged(ex *pairing.Exchange)
 	SharedUse(e *SharedUse)
+	WaitEnded(c *Callers, w *EndOfWait)
 	Blocked(b *BlockGivenUp)
 	// Desynced is called with a connection that goes on and whose callers got worse off, in a live run.
 	Desynced(c *Callers)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -16,26 +17,44 @@ type SharedUse struct {
 	Gap       time.Duration
 	Count     int // of this kind on the connection so far
 	AfterQuit bool
-	Stance    client.Stance
+	Use       Use
+	Sure      pairing.Confidence
 	Library   client.Library
 }
 
 func (*SharedUse) Event() {}
 
 // afterQuit notes a command that was written after the answer to QUIT had arrived: whoever wrote it did not know.
-func (s *Callers) afterQuit(quit, ex *pairing.Exchange) {
+func afterQuit(s *Callers, quit, ex *pairing.Exchange) {
 	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
-	s.tellShared(quit, ex, s.Stance(), true)
+	tellShared(s, quit, ex, pairing.Proven, true)
 }
 
-func (s *Callers) tellShared(a, b *pairing.Exchange, st client.Stance, quit bool) {
-	e := &SharedUse{Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Stance: st}
-	if s.Group != nil {
-		e.Library = s.Group.Pop.Library()
+// sharing says how sure it is that several callers use the connection at once though its client's take turns: its library or
+// the user says so, or its other connections show it, and no reader explains what is written here.
+func sharing(v *reader.Verdict) reader.Word {
+	if reader.WordOf(client.TurnsShare(&v.Before)) < reader.Strong {
+		return reader.Unknown // it may be meant so
 	}
-	s.Judging.sink.SharedUse(e)
+	return min(reader.WordOf(v.Kinds[client.Shares]), reader.Likely)
+}
+
+// overlappedBy notes that b was written before the reply to a, on a connection that several callers share.
+func overlappedBy(s *Callers, a, b *pairing.Exchange) {
+	if s.sharing < reader.Likely || a.Flags&(pairing.Blocks|pairing.NotAwaited|pairing.InHandshake) != 0 {
+		return
+	}
+	s.shared++
+	tellShared(s, a, b, pairing.Confidence(s.sharing), false)
+}
+
+func tellShared(s *Callers, a, b *pairing.Exchange, sure pairing.Confidence, quit bool) {
+	s.Judging.sink.SharedUse(&SharedUse{
+		Session: s, First: *a, Second: *b, Gap: b.Time.Sub(a.EndTime), Count: s.shared, AfterQuit: quit, Use: s.Use(), Sure: sure,
+		Library: s.Judging.Library(s.Pop),
+	})
 }
 
 // BlockGivenUp tells that a client went away from a blocking command before the time that it had asked to block for.
@@ -44,7 +63,7 @@ type BlockGivenUp struct {
 	Exchange pairing.Exchange
 	BlockFor time.Duration // 0: for ever
 	Gap      time.Duration
-	How      client.GaveUp
+	How      GaveUp
 	Frame    int64
 	// Lost is set in a second event of the kind, when the server hands out an element after all: nobody reads it.
 	Lost      bool
@@ -58,12 +77,12 @@ type BlockGivenUp struct {
 func (*BlockGivenUp) Event() {}
 
 // blockGivenUp notes that the client went on, or away, while a blocking command was waiting.
-func (s *Callers) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration, ack int64) {
+func blockGivenUp(s *Callers, how GaveUp, frame int64, gap time.Duration, ack int64) {
 	if s.Pending.Len() == 0 || s.block != nil {
 		return
 	}
 	ex := s.Pending.Front()
-	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || s.beganToArrive(ex, ack) {
+	if ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0 || beganToArrive(s, ex, ack) {
 		return // what looks like waiting in vain is the capture's
 	}
 	if ex.Flags&pairing.Blocks == 0 || ex.Verb == pairing.VerbDebug || ex.Served || ex.BlockFor > 0 && gap >= ex.BlockFor {
@@ -75,7 +94,7 @@ func (s *Callers) blockGivenUp(how client.GaveUp, frame int64, gap time.Duration
 
 // beganToArrive reports whether a client that had received all bytes before ack may have got the reply to ex, or a part of
 // it: bytes that the capture lacks or shows later, or any since ex was sent where no older reply was due.
-func (s *Callers) beganToArrive(ex *pairing.Exchange, ack int64) bool {
+func beganToArrive(s *Callers, ex *pairing.Exchange, ack int64) bool {
 	if ack == reassembly.NoAck || ack <= ex.Ack {
 		return false
 	}
@@ -83,9 +102,9 @@ func (s *Callers) beganToArrive(ex *pairing.Exchange, ack int64) bool {
 }
 
 // blockServed notes that a blocking command which nobody waits for any more took an element.
-func (s *Callers) blockServed(ex *pairing.Exchange) {
+func blockServed(s *Callers, ex *pairing.Exchange) {
 	b := s.block
-	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == client.GaveUpReuse || !elementReply(ex) ||
+	if b == nil || b.Lost || b.Exchange.Index != ex.Index || b.How == GaveUpReuse || !elementReply(ex) ||
 		b.ack != reassembly.NoAck && ex.Serves.End <= b.ack {
 		return
 	}

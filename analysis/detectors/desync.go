@@ -17,14 +17,22 @@ import (
 // occurrence makes an occurrence of a desynchronised connection.
 func occurrence(d *desync.Desync) incident.Occurrence {
 	o := incident.Occurrence{
-		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
+		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Use.Policy.String(), Conn: d.Conn,
 		Time: d.First, Last: d.LastTime, Severity: incident.High,
 	}
 	if d.Wait.T > 0 {
 		o.Timeout = incident.Setting(d.Wait.T)
 	}
-	if d.NVictims > 0 {
+	if d.NVictims > 0 && d.Strongest > pairing.Possible {
 		o.Severity = incident.Critical
+	}
+	return o
+}
+
+// unaccused lowers the severity of what is only possible: nobody is accused of that.
+func unaccused(o incident.Occurrence) incident.Occurrence {
+	if o.Confidence <= pairing.Possible {
+		o.Severity = min(o.Severity, incident.Low)
 	}
 	return o
 }
@@ -64,8 +72,13 @@ func handedOn(r *analysis.Run, d *desync.Desync, a *desync.Abandonment) incident
 		e.Facts = append(e.Facts, fmt.Sprintf("ACK %d lies inside the reply [%d,%d): %d bytes of it were still to come",
 			rel(n.Ack), rel(g.Serves.Start), rel(g.Serves.End), g.Serves.End-n.Ack))
 	case desync.ByTimeout:
-		e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s",
-			ms(g.Serves.FirstTime.Sub(g.EndTime)), g.CommandName(), nominal(d.Wait.T)))
+		took := g.Serves.FirstTime.Sub(g.EndTime)
+		if d.Wait.T > 0 && took >= d.Wait.T {
+			e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s", ms(took), g.CommandName(), nominal(d.Wait.T)))
+		} else {
+			e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s; what follows on the connection only fits a caller that had given up by then",
+				ms(took), g.CommandName()))
+		}
 	case desync.ByInference:
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply took %s; what follows on the connection only fits a caller that had given up",
 			ms(g.Serves.FirstTime.Sub(g.EndTime))))

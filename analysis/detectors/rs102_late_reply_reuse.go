@@ -23,10 +23,6 @@ func LateReplyReuse() *analysis.Detector {
 			Many:        "%d connections were used again after a reply that came too late",
 			Connections: true, Remedy: misreadRemedy,
 		},
-		Params: []incident.Param{
-			{Name: "slack", Default: "max(10ms, 3 %)", Meaning: "how much later than the read timeout a reply must come"},
-			{Name: "min_timeout_samples", Default: "3", Meaning: "waits that must have ended at the same length"},
-		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s used again after a reply had come too late to be read", was(f.Connections, "connection"))
@@ -49,19 +45,16 @@ func LateReplyReuse() *analysis.Detector {
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
-					w := d.Wait
-					switch {
-					case w.Given:
+					if w := &d.Wait; w.Given {
 						e.Facts = append(e.Facts, "read timeout as given: "+nominal(w.T))
-					case w.FromDefault:
-						e.Facts = append(e.Facts, "read timeout from the default of "+w.Default+", which one wait of this client equals")
-					case w.T > 0:
-						e.Facts = append(e.Facts, fmt.Sprintf("read timeout measured on %d waits of this group: p5 %s, p50 %s, p75 %s",
-							w.N, ms(w.T), ms(w.P50), ms(w.P75)))
+					} else if w.T > 0 {
+						e.Facts = append(e.Facts, fmt.Sprintf("read timeout measured on %s of this client: %s; half of them ended between %s and %s",
+							plural(w.N, "wait", "waits"), ms(w.T), ms(w.Low), ms(w.High)))
 					}
+					e.Facts = append(e.Facts, evidence(d, nil)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}

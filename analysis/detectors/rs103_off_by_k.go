@@ -38,7 +38,7 @@ func OffByK() *analysis.Detector {
 				o.Time = d.Victims[0].Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example { return victims(r.Run(), d) }
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}
@@ -63,6 +63,7 @@ func victims(r *analysis.Run, d *desync.Desync) incident.Example {
 	e.Facts = append(e.Facts,
 		fmt.Sprintf("at most %s behind; %s", plural(d.Behind, "reply", "replies"), shape),
 		fmt.Sprintf("%s on this connection", plural(d.NVictims, "misread reply", "misread replies")))
+	e.Facts = append(e.Facts, evidence(d, nil)...)
 	if d.NVictims > len(d.Victims) {
 		e.Victims = append(e.Victims[:len(e.Victims):len(e.Victims)], d.Last)
 		e.Facts = append(e.Facts, fmt.Sprintf("the last victim is %s (frame %d)", strings.TrimSpace(d.Last.Command+" "+d.Last.Key), d.Last.Frame))

@@ -10,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -32,7 +33,10 @@ func ForeignMoved() *analysis.Detector {
 			{Name: "follow_window", Default: "2s", Meaning: "how soon a client that follows a redirect does so"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &foreignMoves{r: r, window: r.Duration("follow_window")}
+			w := &foreignMoves{
+				r: r, window: r.Duration("follow_window"),
+				limit: r.DetailBound(maxRedirects, "redirects within the follow window", "that a caller followed a redirect: the finding is then less sure"),
+			}
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s about another command's slot", plural(f.Count, "redirect was read that is", "redirects were read that are"))
 			}
@@ -51,6 +55,7 @@ type foreignMoves struct {
 	window time.Duration
 	recent [maxRedirects]redirected
 	next   int
+	limit  *bound.Bound // of recent
 }
 
 // maxRedirects is how many redirects are remembered that a node gave to a client which asked it for a key it does not
@@ -75,7 +80,11 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 	if !ok {
 		return
 	}
-	w.recent[w.next%maxRedirects] = redirected{
+	x := &w.recent[w.next%maxRedirects]
+	if x.client.IsValid() && a.Exchange.Time.Sub(x.at) <= w.window {
+		w.limit.Hits++
+	}
+	*x = redirected{
 		a.Session.Client.Addr(), a.Session.Server, slot, a.Exchange.Time, a.Exchange.Frame, named(w.r.Run(), a.Exchange),
 	}
 	w.next++
@@ -106,8 +115,8 @@ func (w *foreignMoves) believed(d *desync.Desync) {
 		if follow != nil && conf < pairing.Strong && conf > pairing.Suppressed {
 			conf = pairing.Strong
 		}
-		w.r.Add(incident.Occurrence{
-			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
+		w.r.Add(unaccused(incident.Occurrence{
+			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Use.Policy.String(), Conn: d.Conn,
 			Time: f.Victim.Time, Severity: incident.Critical, Confidence: conf, Count: n,
 			Victims: map[string]int{f.Victim.Saw: 1}, Commands: map[string]int{f.Victim.Command: 1},
 			Evidence: func() incident.Example {
@@ -123,7 +132,7 @@ func (w *foreignMoves) believed(d *desync.Desync) {
 				}
 				return e
 			},
-		})
+		}))
 	}
 }
 
@@ -150,7 +159,7 @@ func (w *foreignMoves) wire(s *analysis.Session, ex *pairing.Exchange, in *pairi
 	}
 	conf, weak := certain(s)
 	run := w.r.Run()
-	w.r.Add(ofSession(s, incident.Occurrence{
+	w.r.Add(ofSession(s, unaccused(incident.Occurrence{
 		Time: in.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
 		Evidence: func() incident.Example {
 			return incident.Example{File: run.File(in.File), Frames: frames(ex.Frame, in.Frame), Facts: []string{
@@ -159,7 +168,7 @@ func (w *foreignMoves) wire(s *analysis.Session, ex *pairing.Exchange, in *pairi
 				wireFact(in),
 			}}
 		},
-	}))
+	})))
 }
 
 // notThatSlot is the comparison that decides.

@@ -21,9 +21,6 @@ func HandshakeLeftover() *analysis.Detector {
 			Many:        "%d connections kept replies of their set-up",
 			Connections: true,
 		},
-		Params: []incident.Param{
-			{Name: "gap", Default: "100ms", Meaning: "silence after the set-up that shows that its replies were given up, where the library may write ahead"},
-		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s handed out with replies to its set-up unread", was(f.Connections, "connection"))
@@ -47,7 +44,7 @@ func HandshakeLeftover() *analysis.Detector {
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}

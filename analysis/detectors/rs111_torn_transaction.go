@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -25,7 +27,10 @@ func TornTransaction() *analysis.Detector {
 			{Name: "replay_window", Default: "30s", Meaning: "how long after a connection died inside MULTI an EXEC without MULTI belongs to it"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &tornBlocks{r: r}
+			w := &tornBlocks{
+				r: r, window: r.Duration("replay_window"),
+				limit: r.EvidenceBound(maxTorn, "connections that ended inside MULTI within the replay window", "transactions that were torn by the end of earlier ones"),
+			}
 			r.Title = func(f *incident.Finding) string {
 				return plural(f.Count, "transaction was", "transactions were") + " split: commands of it ran without atomicity"
 			}
@@ -44,9 +49,11 @@ const maxTorn = 256
 
 // tornBlocks joins the halves of split transactions.
 type tornBlocks struct {
-	r     *analysis.Reporter
-	halfs [maxTorn]half
-	next  int
+	r      *analysis.Reporter
+	window time.Duration
+	halfs  [maxTorn]half
+	next   int
+	limit  *bound.Bound // of halfs
 }
 
 // half is a connection that ended inside MULTI.
@@ -68,7 +75,11 @@ func (w *tornBlocks) closed(c *analysis.Control) {
 	if last := &w.halfs[(w.next+maxTorn-1)%maxTorn]; !ok || last.conn == s.ID {
 		return
 	}
-	w.halfs[w.next%maxTorn] = half{s.Client, s.Server, s.ID, multi, queued, c.Segment.Time}
+	x := &w.halfs[w.next%maxTorn]
+	if x.conn > 0 && c.Segment.Time.Sub(x.at) <= w.window {
+		w.limit.Hits++
+	}
+	*x = half{s.Client, s.Server, s.ID, multi, queued, c.Segment.Time}
 	w.next++
 }
 
@@ -99,11 +110,10 @@ func (w *tornBlocks) refused(a *analysis.Answered) {
 
 // half finds the connection of the same client that died inside MULTI last.
 func (w *tornBlocks) half(a *analysis.Answered) *half {
-	window := w.r.Duration("replay_window")
 	for i := range min(w.next, maxTorn) {
 		h := &w.halfs[(w.next-1-i)%maxTorn]
 		d := a.Exchange.Time.Sub(h.at)
-		if h.conn > 0 && h.conn != a.Session.ID && h.client.Addr() == a.Session.Client.Addr() && d >= 0 && d <= window {
+		if h.conn > 0 && h.conn != a.Session.ID && h.client.Addr() == a.Session.Client.Addr() && d >= 0 && d <= w.window {
 			return h
 		}
 	}

@@ -39,7 +39,7 @@ func MidReplyAbandon() *analysis.Detector {
 					e.Facts = append(e.Facts, why(d, a)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}

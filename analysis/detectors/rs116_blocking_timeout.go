@@ -23,6 +23,7 @@ func BlockingTimeout() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &blockWatch{
 				r: r, least: r.Number("min_events"), seen: map[string][]blockWait{},
+				waits:   r.EvidenceBound(maxBlockWaits, "blocking commands that one client gave up", "blocking commands whose like it gave up long before"),
 				clients: r.EvidenceBound(maxBlockGroups, "clients that gave up blocking commands", "blocking commands that further clients gave up"),
 			}
 			r.Title = func(f *incident.Finding) string {
@@ -47,8 +48,8 @@ type blockWatch struct {
 	r     *analysis.Reporter
 	least int // of equal length
 	seen  map[string][]blockWait
-	// clients bounds seen.
-	clients *bound.Bound
+	// clients bounds seen, waits what is in it of one client.
+	clients, waits *bound.Bound
 }
 
 type blockWait struct {
@@ -99,6 +100,9 @@ func (w *blockWatch) see(b *desync.BlockGivenUp) {
 		return
 	}
 	if len(list2) == maxBlockWaits {
+		if !list2[0].reported {
+			w.waits.Hits++
+		}
 		list2 = append(list2[:0], list2[1:]...)
 	}
 	n := blockWait{gap: b.Gap, end: ex.EndTime.Add(b.Gap), o: o, conn: s.ID, index: ex.Index}

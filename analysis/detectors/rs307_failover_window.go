@@ -18,8 +18,9 @@ import (
 
 // What makes errors the window of a failover.
 const (
-	maxRefusals = 64   // latest refusals that are looked at
-	maxHit      = 1024 // clients, servers and commands that are counted one by one in one window
+	maxRefusals   = 64   // latest refusals among which a failover begins
+	shownRefusals = 64   // of one failover
+	maxHit        = 1024 // clients, servers and commands that are counted one by one in one window
 )
 
 // FailoverWindow is RS307: a burst of the errors that a failover, a restart or a migration gives.
@@ -35,7 +36,8 @@ func FailoverWindow() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &failovers{
 				r: r, burst: r.Number("burst"), within: r.Duration("within"),
-				hit: r.DetailBound(maxHit, "clients, servers and commands of one failover", "how many more a failover hit"),
+				latest: r.EvidenceBound(maxRefusals, "refusals outside of failovers", "failovers of which the first refusals were mixed with many others"),
+				hit:    r.DetailBound(maxHit, "clients, servers and commands of one failover", "how many more a failover hit"),
 			}
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("failover: %s refused between %s and %s", plural(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
@@ -70,6 +72,7 @@ type failovers struct {
 	r      *analysis.Reporter
 	burst  int           // writes refused …
 	within time.Duration // … in so long
+	latest *bound.Bound  // of recent
 	hit    *bound.Bound
 	recent []refusal
 	open   *outage
@@ -77,7 +80,7 @@ type failovers struct {
 
 // outage is a burst that goes on.
 type outage struct {
-	refusals []refusal // the first maxRefusals
+	refusals []refusal // the first shownRefusals
 	n        int
 	last     capture.Time
 	file     int32
@@ -108,7 +111,7 @@ func (w *failovers) see(a *analysis.Answered) {
 		return
 	}
 	w.recent = slices.DeleteFunc(w.recent, func(o refusal) bool { return f.at.Sub(o.at) > w.within })
-	if len(w.recent) >= maxRefusals {
+	if !w.latest.Admits(len(w.recent)) {
 		w.recent = append(w.recent[:0], w.recent[1:]...)
 	}
 	w.recent = append(w.recent, f)
@@ -147,7 +150,7 @@ func (o *outage) add(f refusal, hit *bound.Bound) {
 	o.n++
 	o.last = max(o.last, f.at)
 	o.weakened = o.weakened || f.weakened
-	if len(o.refusals) < maxRefusals {
+	if len(o.refusals) < shownRefusals {
 		o.refusals = append(o.refusals, f)
 	}
 	if o.clients[f.client] > 0 || hit.Admits(len(o.clients)) {

@@ -18,6 +18,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -40,7 +41,7 @@ func inspect(tb testing.TB, packets iter.Seq2[capture.Packet, error], o analysis
 	r := result{rows: map[netip.AddrPort]map[int]pairing.Belief{}, serves: map[netip.AddrPort]map[int]int{}}
 	asm := reassembly.New(reassembly.Options{Ports: o.Ports})
 	run := analysis.NewRun(&o)
-	run.KeepConns()
+	run.KeepConns(bound.Evidence)
 	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: asm.Stats()} })
 	events := run.Events(asm.Segments(packets))
 	tap := func(yield func(pairing.Event, error) bool) {

@@ -60,7 +60,8 @@ func (g *FindingGroup) count(reg *Register, o *Occurrence, now *contribution) {
 		}
 		if at, known := g.conns[o.Conn]; known {
 			g.conns[o.Conn] = span{min(at.first, o.Time), max(at.last, o.Time, o.Last), at.calls + calls}
-		} else if b.conns.Admits(len(g.conns)) {
+		} else if b.conns.Admits(len(g.conns)) && b.allConns.Admits(reg.kept) {
+			reg.kept++
 			g.conns[o.Conn] = span{o.Time, max(o.Time, o.Last), calls}
 		}
 	}

@@ -19,6 +19,7 @@ type Register struct {
 	weakened   map[string]bool       // rules with a gap in the window of an occurrence
 	marks      map[int64][]string    // rules by connection; nil: not asked for
 	suppressed int64                 // occurrences too weak to be a finding
+	kept       int                   // connections of all groups
 	reporting  reporting
 	changed    bool // some group of a live run
 	history    causeHistory
@@ -28,7 +29,7 @@ type Register struct {
 type RegisterOptions struct {
 	MaxExamples int               // a finding
 	Live        bool              // findings are asked for while the run goes on
-	Params      map[string]string // the rules' parameters, "rs101.min_gap"
+	Params      map[string]string // the rules' parameters, "rs202.cluster_width"
 	Bounds      *bound.Set        // of the run; nil: of this register alone
 	// StallBehind finds the stall of a server that covers half or more of a wait; nil: none is known.
 	StallBehind StallBehind
@@ -46,7 +47,10 @@ type reporting struct {
 
 // registerBounds are the limits of what a register keeps.
 type registerBounds struct {
-	findings, further, conns, notes, labels, waits, outcomes, open *bound.Bound
+	findings, further, notes, labels, waits, outcomes, open *bound.Bound
+	conns, allConns                                         *bound.Bound // of one finding, and of all together
+	taken                                                   *bound.Bound // numbers of connections from an earlier run
+	marks                                                   *bound.Bound // nil: not asked for
 }
 
 func boundsOfRegister(set *bound.Set) registerBounds {
@@ -54,9 +58,17 @@ func boundsOfRegister(set *bound.Set) registerBounds {
 		findings: set.New(bound.Bound{Name: "findings of one rule", Limit: 1000, Hides: "which further clients and servers are concerned: they share one row"}),
 		further:  set.New(bound.Bound{Name: "further clients of one rule", Limit: 1 << 16, Hides: "how many further clients there are: the number given is the least"}),
 		conns:    set.New(bound.Bound{Name: "connections of one finding", Limit: 1 << 16, Hides: "how many connections a finding is about: the number given is the least"}),
-		notes:    set.New(bound.Bound{Name: "notes of one finding", Limit: 8, Hides: "further notes"}),
-		labels:   set.New(bound.Bound{Name: "command names of one finding", Limit: 1 << 10, Hides: "which further commands are concerned: they are counted as " + otherLabels}),
-		waits:    set.New(bound.Bound{Name: "waits remembered for causes", Limit: 1 << 14, Hides: "which further findings follow from a stall"}),
+		allConns: set.New(bound.Bound{
+			Name: "connections of all findings", Limit: set.Scaled(maxFindingConns), Loses: bound.Detail,
+			Hides: "how many connections findings are about: the numbers given are the least",
+		}),
+		notes:  set.New(bound.Bound{Name: "notes of one finding", Limit: 8, Hides: "further notes"}),
+		labels: set.New(bound.Bound{Name: "command names of one finding", Limit: 1 << 10, Hides: "which further commands are concerned: they are counted as " + otherLabels}),
+		waits:  set.New(bound.Bound{Name: "waits remembered for causes", Limit: 1 << 14, Hides: "which further findings follow from a stall"}),
+		taken: set.New(bound.Bound{
+			Name: "connections of findings from before a restart", Limit: set.Scaled(maxTakenConns), Loses: bound.Detail,
+			Hides: "that a connection counts twice in a finding: once as of before the restart, once as of after it",
+		}),
 		outcomes: set.New(bound.Bound{Name: "desynchronised connections remembered for causes", Limit: 1 << 12, Hides: "further connections to show an incident on"}),
 		open:     set.New(bound.Bound{Name: "open connections remembered for incidents", Limit: 1 << 16, Hides: "how many connections of an incident are still open"}),
 	}
@@ -70,8 +82,12 @@ func NewRegister(o RegisterOptions) *Register {
 	return &Register{o: o, bounds: boundsOfRegister(o.Bounds), byRule: map[string]*Collector{}, weakened: map[string]bool{}}
 }
 
-// maxTakenConns bounds the numbers of connections that are taken over from an earlier run, of all groups.
-const maxTakenConns = 1 << 18
+const (
+	// maxFindingConns is how many numbers of connections all groups keep, at 0.1 KiB each; it is scaled to the memory limit.
+	maxFindingConns = 1 << 19
+	// maxTakenConns is how many of them are taken over from an earlier run.
+	maxTakenConns = 1 << 18
+)
 
 // Resume makes g, for which no rule has begun, continue the register of an earlier run of the same traffic that is over.
 // Groups go on with their counts, connections, victims, notes, examples, causes and what rules keep of them; findings
@@ -82,10 +98,12 @@ func (g *Register) Resume(before *Register) {
 	taken := 0
 	for _, c := range before.collectors {
 		for _, x := range c.all() {
-			if taken += len(x.conns); taken > maxTakenConns {
+			if taken += len(x.conns); taken > g.bounds.taken.Limit {
+				g.bounds.taken.Hits += int64(len(x.conns))
 				x.closed += len(x.conns)
 				clear(x.conns)
 			}
+			g.kept += len(x.conns)
 		}
 	}
 	g.history = before.history
@@ -115,14 +133,26 @@ func (g *Register) Report(conn int64, open bool, emit func()) {
 	emit()
 }
 
+// maxMarked is how many connections are marked with the rules that reported something of them, at up to 0.4 KiB each; it is
+// scaled to the memory limit.
+const maxMarked = 1 << 16
+
 // KeepMarks asks for Marks, before the events begin.
-func (g *Register) KeepMarks() { g.marks = map[int64][]string{} }
+func (g *Register) KeepMarks() {
+	g.marks = map[int64][]string{}
+	g.bounds.marks = g.o.Bounds.New(bound.Bound{
+		Name: "connections marked with their findings", Limit: g.o.Bounds.Scaled(maxMarked), Hides: "which rules concern further connections, in lists", Loses: bound.Detail,
+	})
+}
 
 // Marks returns the rules that reported something of a connection, in order.
 func (g *Register) Marks(conn int64) []string { return slices.Sorted(slices.Values(g.marks[conn])) }
 
 func (g *Register) mark(conn int64, rule string) {
-	if g.marks != nil && conn != 0 && !slices.Contains(g.marks[conn], rule) {
+	if g.marks == nil || conn == 0 || slices.Contains(g.marks[conn], rule) {
+		return
+	}
+	if _, known := g.marks[conn]; known || g.bounds.marks.Admits(len(g.marks)) {
 		g.marks[conn] = append(g.marks[conn], rule)
 	}
 }

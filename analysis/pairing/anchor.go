@@ -39,6 +39,7 @@ type anchor struct {
 	first   int  // number of the first command that is in doubt
 	lo, hi  int  // possible shifts
 	closed  bool // no shift but these is possible
+	edge    bool // nor one below lo likely: if all but lo are crossed out, it may be one of those
 	usual   int  // the shift if what was lost has the usual size
 	dead    [2*maxAnchor + maxBuffered + 1]bool
 	votes   [2*maxAnchor + maxBuffered + 1]float32 // evidence for each shift, in nats
@@ -57,6 +58,7 @@ func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 // doubt takes that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed: no other shift is possible.
 func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
+	s.steady = false
 	if s.contradictory() {
 		s.open.resolve(s, false, true)
 	}
@@ -72,6 +74,7 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 
 // anchorWithin begins the search for a shift between lo and hi; first is the first command in doubt.
 func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
+	s.steady = false
 	if lo < -maxAnchor || hi > maxAnchor+maxBuffered {
 		closed = false
 	}
@@ -99,6 +102,7 @@ func (d *doubts) still(s *Session) (lo, hi int, closed bool) {
 // doubtCommands takes that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
 func (d *doubts) doubtCommands(s *Session, n int64, first int) {
+	s.steady = false
 	unseen := int(min(n/minCommandBytes+1, 2*maxAnchor))
 	if !s.Unanchored() {
 		if s.open != nil {
@@ -210,17 +214,20 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	left, last := a.alive()
 	switch {
 	case left == 0:
+		if a.lo == -maxAnchor || a.hi == maxAnchor+maxBuffered {
+			s.Shared.limits.anchor.Hits++ // it may be one beyond
+		}
 		a.closed = false
 		h.guess(s)
 	case left == 1 && a.closed && last+len(h.replies) <= 0:
 		a.closed = false // no command that was captured has been answered: there may be more of the others than was thought
-	case left == 1 && a.closed:
+	case left == 1 && a.closed && !(a.edge && last == a.lo):
 		h.anchorAt(s, last)
 	case h.takesTurns(s, info):
 		h.anchorAt(s, h.anchor.turn)
 	default:
 		h.vote(s, info)
-		if s.open != nil && len(h.replies) >= maxBuffered {
+		if s.open != nil && !s.Shared.limits.buffered.Admits(len(h.replies)) {
 			h.guess(s)
 		}
 	}
@@ -409,7 +416,7 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 			s.unanchoredReplies++
 			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
 			if sure {
-				o.Before = s.nextIndex()
+				o.Before = nextIndex(s)
 			}
 			reportOddity(s, o)
 			continue
@@ -418,14 +425,14 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		if sure {
 			ex.Flags &^= Uncertain
 		}
-		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 }
 
 // nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.
-func (s *Session) nextIndex() int {
+func nextIndex(s *Session) int {
 	if s.Pending.Len() > 0 {
 		return s.Pending.Front().Index
 	}

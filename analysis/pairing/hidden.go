@@ -49,16 +49,19 @@ type Hole struct {
 type hidden struct {
 	Hidden
 	clocks [2]echoes // of the timestamps that each role sent
+	// inStep says that the timestamps of both sides are known and no echo waits. Then a segment that is not older than the
+	// one before it, and echoes nothing newer, shows nothing.
+	inStep bool
 }
 
 // echoes compares the TCP timestamps that one side sent with those that its peer echoes.
 type echoes struct {
 	last    uint32 // newest timestamp seen of this side
+	echo    uint32 // one that no packet so far carries
 	known   bool
-	waiting bool   // an echo of a timestamp that no packet so far carries
-	echo    uint32 // that timestamp
-	frame   int64
+	waiting bool // for the packet that carries echo
 	file    int32
+	frame   int64
 	time    capture.Time
 }
 
@@ -70,7 +73,16 @@ func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	}
 	// What is missing carried timestamps too, and the bytes show the loss better.
 	h.clocks[RoleClient].waiting, h.clocks[RoleServer].waiting = false, false
-	h.clocks[who].known = false
+	h.clocks[who].known, h.inStep = false, false
+}
+
+// follows is the early return of stamp where nothing is to be noted but the timestamp. It is inlined.
+func (h *hidden) follows(own, peer *echoes, seg *reassembly.Segment) bool {
+	if !h.inStep || int32(seg.TSVal-own.last) < 0 || int32(seg.TSEcr-peer.last) > 0 {
+		return false
+	}
+	own.last = seg.TSVal
+	return true
 }
 
 // stamp takes every segment with TCP timestamps, after hole.
@@ -85,10 +97,12 @@ func (h *hidden) stamp(who int, seg *reassembly.Segment) {
 	if !own.known || int32(seg.TSVal-own.last) > 0 {
 		own.last, own.known = seg.TSVal, true
 	}
+	h.inStep = own.known && peer.known && !own.waiting && !peer.waiting
 	if int32(seg.TSEcr-peer.last) <= 0 || !peer.known || seg.Ack == reassembly.NoAck || peer.waiting && peer.echo == seg.TSEcr {
 		return
 	}
 	peer.settle(&h.Hidden, 1-who)
+	h.inStep = false
 	peer.waiting, peer.echo, peer.frame, peer.file, peer.time = true, seg.TSEcr, seg.Frame, seg.File, seg.Time
 }
 

@@ -115,6 +115,14 @@ var verbsByID = func() (table [commands.CommandIDs]Verb) {
 	return table
 }()
 
+// ordinary has, by Command.ID, the commands that no mode asks for and that never block.
+var ordinary = func() (table [commands.CommandIDs]bool) {
+	for c := range commands.Commands() {
+		table[c.ID()] = verbsByID[c.ID()] == OtherVerb && !c.MayBlock()
+	}
+	return table
+}()
+
 // verbOf classifies a request.
 func verbOf(cmd *commands.Command, req *resp.Request) Verb {
 	if id := cmd.ID(); id > 0 {

@@ -7,28 +7,24 @@ import (
 
 // Shared is what the pairings of one run have in common: records that are used again, and the user's options.
 type Shared struct {
-	Ports       map[uint16]bool // server ports, where no SYN shows the roles
-	ShowValues  bool
-	exchanges   Pool[Exchange]
-	InUse       int // exchanges in use
-	MaxLog      int // commands that may be kept in all until they are judged, see usualLog
-	outstanding *bound.Bound
-	request     resp.Request
-	reply       resp.Reply
-	info        ReplyInfo
-	mark        SegmentMark // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
+	Ports      map[uint16]bool // server ports, where no SYN shows the roles
+	ShowValues bool
+	exchanges  Pool[Exchange]
+	InUse      int // exchanges in use
+	MaxLog     int // commands that may be kept in all until they are judged, see usualLog
+	limits     limits
+	request    resp.Request
+	reply      resp.Reply
+	info       ReplyInfo
+	mark       SegmentMark // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
 }
 
 // NewShared prepares what the pairings of a run share.
 func NewShared(ports []uint16, showValues bool, bounds *bound.Set) *Shared {
-	h := &Shared{Ports: map[uint16]bool{}, ShowValues: showValues, MaxLog: bounds.Scaled(usualLog)}
+	h := &Shared{Ports: map[uint16]bool{}, ShowValues: showValues, MaxLog: bounds.Scaled(usualLog), limits: newLimits(bounds)}
 	for _, p := range ports {
 		h.Ports[p] = true
 	}
-	h.outstanding = bounds.New(bound.Bound{
-		Name: "outstanding commands", Limit: maxOutstanding, Loses: bound.Evidence,
-		Hides: "replies to the oldest of the commands that a connection had outstanding",
-	})
 	return h
 }
 
@@ -36,13 +32,6 @@ func (h *Shared) serverPort(p uint16) bool { return h.Ports[p] }
 
 // Alive returns how many exchanges are in use.
 func (h *Shared) Alive() int { return h.InUse }
-
-func (h *Shared) newExchange() *Exchange {
-	h.InUse++
-	ex := h.exchanges.Get()
-	*ex = Exchange{}
-	return ex
-}
 
 // Release ends one use of an exchange by a queue; the last one returns it to the pool.
 func (h *Shared) Release(ex *Exchange) {

@@ -8,27 +8,40 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
-// serverBytes takes what the server sent.
-func (s *Session) serverBytes(seg *reassembly.Segment) {
-	s.Prev.ReplyBytes = true
-	if s.partial.started {
-		if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
-			s.partial.maxGap = gap
+// FromServer takes a segment of the server: what is missing before it, which commands it acknowledges, the replies in its
+// payload, its ACK number. It reports whether replies were looked for.
+func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
+	s.Last = seg.Time
+	if h := &s.hidden; !seg.Plain || seg.HasTS && !h.follows(&h.clocks[RoleServer], &h.clocks[RoleClient], seg) {
+		s.missed(RoleServer, seg)
+	}
+	if s.Acked < s.Log.Len() && (seg.Plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
+		s.kernelAck(seg)
+	}
+	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleServer, seg)); looked {
+		s.Prev.ReplyBytes = true
+		if s.partial.started {
+			if gap := seg.Time.Sub(s.partial.last); gap > s.partial.maxGap {
+				s.partial.maxGap = gap
+			}
+			s.partial.last = seg.Time
 		}
-		s.partial.last = seg.Time
+		if !s.Fed[RoleServer] {
+			s.begin(RoleServer, seg)
+		}
+		reply := &s.Shared.reply
+		if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
+			s.reply(reply, seg)
+		} else {
+			s.severalReplies(seg, reply)
+		}
+		s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
+		if !s.steady {
+			s.settle()
+		}
 	}
-	if !s.Fed[RoleServer] {
-		s.begin(RoleServer, seg)
-	}
-	reply := &s.Shared.reply
-	if seg.Length == len(seg.Payload) && !s.partial.started && s.Answers.Single(seg.Payload, reply) {
-		info := &s.Shared.info
-		s.describe(info, reply, seg)
-		s.reply(reply, info, seg)
-	} else {
-		s.severalReplies(seg, reply)
-	}
-	s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
+	s.AckSeen[RoleServer] = max(s.AckSeen[RoleServer], seg.Ack)
+	return looked
 }
 
 // severalReplies takes a segment that does not hold exactly one reply.
@@ -46,9 +59,8 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 			s.doubts.doubt(s, -maxAnchor, s.Pending.Len(), false)
 			continue
 		}
-		info := &s.Shared.info
-		s.describe(info, reply, seg)
-		s.reply(reply, info, seg)
+		s.steady = s.steady && !reply.Resynced && !reply.PushInside && reply.LostBefore == 0
+		s.reply(reply, seg)
 	}
 	if _, ok := s.Answers.Partial(); ok && s.Kind.decoded() {
 		if !s.partial.started {
@@ -82,8 +94,28 @@ func textLength(r *resp.Reply) int {
 	return len(r.Text)
 }
 
-// reply finds the command that a reply serves: the oldest pending one, unless something contradicts.
-func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+// reply takes a reply that ends in seg. Nothing contradicts one that the server sent after it had the oldest pending command,
+// and that any such command may get, where the connection is steady: then all that is asked below has its answer.
+func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
+	if s.steady && s.Pending.Len() > 0 && !s.partial.started {
+		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) {
+			s.describe(&ex.Serves, r, seg)
+			s.Pending.Pop()
+			s.ReplyCount++
+			s.replyBytes += r.End - r.Start
+			ex.due, ex.Served = 0, true
+			s.Sink.Served(ex, r)
+			s.Shared.Release(ex)
+			return
+		}
+	}
+	s.describe(&s.Shared.info, r, seg)
+	s.match(r, &s.Shared.info, seg)
+}
+
+// match finds the command that a reply serves: the oldest pending one, unless something contradicts.
+func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment) {
+	s.steady = false
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
 		s.doubts.doubtReplies(s, r.LostBefore, r.Start)
@@ -113,6 +145,9 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		return
 	case s.contradictory():
 		s.open.add(r, info)
+		if len(s.open.replies) >= maxBuffered {
+			s.open.resolve(s, false, false)
+		}
 		return
 	case s.Pending.Len() == 0:
 		s.unasked(r, info, seg)
@@ -137,7 +172,6 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.unasked(r, info, seg)
 		return
 	}
-	s.ReplyCount++
 	s.replyBytes += r.End - r.Start
 	if ex.due--; r.Kind == resp.Error {
 		ex.due = 0 // one error stands for all confirmations
@@ -145,7 +179,8 @@ func (s *Session) reply(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	if ex.due <= 0 {
 		s.Pending.Pop()
 	}
-	s.serve(ex, r, info)
+	ex.Serves = *info
+	s.serve(ex, r)
 	if ex.due <= 0 {
 		s.Shared.Release(ex)
 	}
@@ -220,8 +255,8 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 	}
 	ex.due--
 	if !ex.Served {
-		s.ReplyCount++
-		s.serve(ex, r, info)
+		ex.Serves = *info
+		s.serve(ex, r)
 	} else {
 		ex.confirmations++
 	}
@@ -246,14 +281,16 @@ func (s *Session) awaitsConfirmation() *Exchange {
 	return nil
 }
 
-// serve ties a reply to its command and moves the mode by it.
-func (s *Session) serve(ex *Exchange, r *resp.Reply, info *ReplyInfo) {
+// serve ties the reply in ex.Serves to its command and moves the mode by it.
+func (s *Session) serve(ex *Exchange, r *resp.Reply) {
+	s.ReplyCount++
 	ex.Served = true
 	if ex.Unsure {
 		s.unsureMode = false
 	}
-	ex.Serves = *info
-	s.Mode.answered(s, ex, r)
+	if !s.steady {
+		s.Mode.answered(s, ex, r)
+	}
 	s.Sink.Served(ex, r)
 }
 
@@ -266,7 +303,7 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 	case s.refuses(r):
 		s.ReplyCount++
 		s.Mode.Ending = refused
-		s.torn.report(s, true)
+		reportTorn(s, true)
 		s.queues.unanswered(s, s.Pending.Len())
 		reportOdd(s, ProtocolError, r, info)
 	case unseenCommand(s, info.K):
@@ -302,7 +339,7 @@ func (s *Session) lastServed() *Exchange {
 
 // hole takes bytes that were never captured.
 func (s *Session) hole(who int, n int64) {
-	s.holes = true
+	s.steady, s.holes = false, true
 	s.holed[who] = true
 	if !s.Kind.decoded() {
 		return

@@ -12,25 +12,36 @@ import (
 // BatchGap is the longest pause between two pieces of one write that a single call into the kernel makes.
 const BatchGap = 20 * time.Microsecond
 
-// SuspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
-// a second command before the reply means a pipeline or a multiplexer.
-const SuspectGap = 20 * time.Millisecond
-
-// clientBytes takes what the client sent.
-func (s *Session) clientBytes(seg *reassembly.Segment) {
-	mark := &s.Shared.mark
-	s.markOf(seg, mark)
-	if !s.Fed[RoleClient] {
-		s.begin(RoleClient, seg)
+// FromClient takes a segment of the client: what is missing before it, the commands in its payload, its window and ACK
+// number. It reports whether commands were looked for.
+func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
+	s.Last = seg.Time
+	if h := &s.hidden; !seg.Plain || seg.HasTS && !h.follows(&h.clocks[RoleClient], &h.clocks[RoleServer], seg) {
+		s.missed(RoleClient, seg)
 	}
-	req := &s.Shared.request
-	if seg.Length == len(seg.Payload) && !s.torn.seen && s.requests.Single(seg.Payload, req) {
-		s.sent(s.newCommand(req, seg, mark), req, mark) // one command in a segment of its own: nearly all are
-	} else {
-		s.torn.watch(s, seg)
-		s.severalRequests(seg, mark)
+	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
+		mark := &s.Shared.mark
+		s.markOf(seg, mark)
+		if !s.Fed[RoleClient] {
+			s.begin(RoleClient, seg)
+		}
+		req := &s.Shared.request
+		if seg.Length == len(seg.Payload) && s.torn == nil && s.requests.Single(seg.Payload, req) {
+			s.sent(req, seg, mark) // one command in a segment of its own: nearly all are
+		} else {
+			watchTorn(s, seg)
+			s.severalRequests(seg, mark)
+		}
+		s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
+		if !s.steady {
+			s.settle()
+		}
 	}
-	s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
+	if seg.Flags&reassembly.SYN == 0 {
+		s.closedWindow = seg.Window == 0
+	}
+	s.AckSeen[RoleClient] = max(s.AckSeen[RoleClient], seg.Ack)
+	return looked
 }
 
 // severalRequests takes a segment that does not hold exactly one command.
@@ -53,7 +64,8 @@ func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
 				start = mark
 			}
 		}
-		s.sent(s.newCommand(req, seg, start), req, start)
+		s.steady = s.steady && !req.Opaque && !req.Resynced && !req.Doubtful && req.LostBefore == 0
+		s.sent(req, seg, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
 		s.reqStart = *mark
@@ -64,15 +76,19 @@ func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
 func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 	m.frame, m.file, m.time, m.ack = seg.Frame, seg.File, seg.Time, seg.Ack
 	m.ts, m.hasTS, m.late, m.seen = seg.TSEcr, seg.HasTS, seg.Late, true
-	m.full = seg.Length >= s.fullSize && seg.Length > 500
-	s.fullSize = max(s.fullSize, seg.Length)
+	if m.full = false; seg.Length >= s.fullSize {
+		m.full, s.fullSize = seg.Length > 500, seg.Length
+	}
 }
 
-// newCommand makes an exchange of a request that begins in the segment start and ends in seg.
-func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) *Exchange {
+// sent makes an exchange of a command that begins in the segment start and ends in seg, and finds its place among those
+// of its connection, and what reply it is due.
+func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) {
 	s.CommandCount++
 	s.askedBytes += req.End - req.Start
-	ex := s.Shared.newExchange()
+	s.Shared.InUse++
+	ex := s.Shared.exchanges.Get()
+	ex.reset()
 	ex.Session, ex.Index = s, s.CommandCount
 	cmd, key, keyed := commands.Describe(req, &ex.Call)
 	ex.Command = cmd
@@ -89,16 +105,59 @@ func (s *Session) newCommand(req *resp.Request, seg *reassembly.Segment, start *
 	ex.Start, ex.End = req.Start, req.End
 	ex.Ack, ex.Late = start.ack, start.late
 	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
-	ex.TsEcr, ex.HasTS = start.ts, start.hasTS
+	ex.TsEcr, ex.HasTS, ex.Full, ex.Shared, ex.Unsure = start.ts, start.hasTS, start.full, false, false
 	ex.argc = req.NArgs
-	return ex
+	ex.Outstanding = s.Pending.Len()
+	if s.Prev.Valid {
+		ex.idle = ex.Time.Sub(s.Prev.EndTime)
+	}
+	if s.steady && ordinary[cmd.ID()] {
+		ex.due = 1
+	} else {
+		s.examine(ex, req)
+	}
+	ex.totalDue = ex.due
+	p := &s.Prev
+	same := p.Valid && p.SameWrite(ex, start)
+	if !same && !p.continues(ex) {
+		s.batches++
+	}
+	ex.Batch = s.batches
+	if same && p.Ex != nil {
+		p.Ex.Shared, ex.Shared = true, true
+	}
+	if s.contradictory() && ex.Batch != s.Prev.batch {
+		s.open.batches++
+		s.open.resolve(s, isQuiet(s, ex.Time), false)
+	}
+	s.Sink.Sent(ex, req, start)
+
+	s.Log.Push(ex)
+	ex.Refs = 1
+	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
+		s.Pending.Push(ex)
+		ex.Refs = 2
+		if s.Pending.Len() > maxOutstandingFlood {
+			s.boundPending()
+		}
+	}
+	s.Prev.follow(ex, start)
+	if !s.steady {
+		if s.Unanchored() && s.Pending.Len() > 0 && s.Pending.Rest()[s.Pending.Len()-1] == ex {
+			s.open.asks(s)
+		}
+		watchMonitor(s, ex)
+		if v := ex.Verb; v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
+			becomeReplication(s)
+		}
+	}
 }
 
-// sent finds the place of a command among those of its connection, and what reply it is due.
-func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
+// examine looks what a command does to the modes of the connection, and what replies it is due.
+func (s *Session) examine(ex *Exchange, req *resp.Request) {
+	s.steady = false
 	v := verbOf(ex.Command, req)
 	ex.Verb = v
-	ex.Outstanding = s.Pending.Len()
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
 		s.lostRequests(req)
@@ -112,9 +171,6 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 			ex.Flags |= Uncertain
 		}
 	}
-	if s.Prev.Valid {
-		ex.idle = ex.Time.Sub(s.Prev.EndTime)
-	}
 	if req.LostBefore > 0 || req.Opaque && hidesMode(req) {
 		s.unsureMode = true
 	}
@@ -126,7 +182,6 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 		_, ex.secretReply = commands.Secrets(req)
 	}
 	s.Mode.request(v, req, ex)
-	ex.totalDue = ex.due
 	if ex.Flags&Subscribing != 0 && ex.Flags&NoReplyDue != 0 {
 		s.quietSubs = ex.due // Redis 7 confirms all the same: it counts them as pushes, in RESP2 too
 	}
@@ -134,35 +189,7 @@ func (s *Session) sent(ex *Exchange, req *resp.Request, start *SegmentMark) {
 		ex.Flags |= Blocks
 		ex.BlockFor = wait
 	}
-	s.Sink.Describe(v, req, ex)
-	ex.Batch = s.batchOf(ex, start)
-	ex.Full = start.full
-	if p := &s.Prev; p.Valid && p.Ex != nil && p.SameWrite(ex, start) {
-		p.Ex.Shared, ex.Shared = true, true
-	}
-	if s.contradictory() && ex.Batch != s.Prev.batch {
-		s.open.batches++
-		s.open.resolve(s, isQuiet(s, ex.Time), false)
-	}
-	s.Sink.Sent(ex, req, start)
-	watchMonitor(s, ex)
-
-	s.Log.Push(ex)
-	ex.Refs++
-	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
-		s.Pending.Push(ex)
-		ex.Refs++
-		if s.Pending.Len() > maxOutstandingFlood {
-			s.boundPending()
-		}
-	}
-	s.Prev.follow(ex, start)
-	if s.Unanchored() && s.Pending.Len() > 0 && s.Pending.Rest()[s.Pending.Len()-1] == ex {
-		s.open.asks(s)
-	}
-	if v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
-		becomeReplication(s)
-	}
+	s.described = !s.Sink.Describe(v, req, ex)
 }
 
 // hidesMode reports whether the bytes of a request that the capture lacks may have switched replies off.
@@ -176,38 +203,32 @@ func hidesMode(req *resp.Request) bool {
 
 // boundPending gives up on the oldest reply where more are due than may wait.
 func (s *Session) boundPending() {
-	limit := maxOutstanding
+	limit := s.Shared.limits.outstanding
 	switch {
 	case s.Shared.InUse > 4*s.Shared.MaxLog:
-		limit = maxOutstandingFlood
+		limit = s.Shared.limits.outstandingFlood
 	case s.Shared.InUse > 2*s.Shared.MaxLog:
-		limit = maxOutstandingEach
+		limit = s.Shared.limits.outstandingEach
 	}
-	if s.Pending.Len() <= limit {
+	if s.Pending.Len() <= limit.Limit {
 		return
 	}
-	s.Shared.outstanding.Hits++
+	limit.Hits++
 	switch {
 	case !s.Unanchored():
 		s.doubts.doubt(s, -maxAnchor, maxAnchor+maxBuffered, false)
 	case len(s.open.replies) > 0:
 		s.open.guess(s) // before the places that they are buffered for move
 	}
-	for s.Pending.Len() > limit {
+	for s.Pending.Len() > limit.Limit {
 		s.dropPending()
 	}
 }
 
-// batchOf numbers the write that a command belongs to: commands in one segment, or in segments that directly follow
-// one another with no byte from the server between.
-func (s *Session) batchOf(ex *Exchange, start *SegmentMark) int32 {
-	p := &s.Prev
-	same := p.Valid && (p.SameWrite(ex, start) ||
-		!p.ReplyBytes && p.Ack == ex.Ack && p.end == ex.Start && (ex.Time.Sub(p.EndTime) < BatchGap || p.Full))
-	if !same {
-		s.batches++
-	}
-	return s.batches
+// continues reports whether a command is of the batch of the tail though it begins in a segment of its own: that one
+// directly follows, with no byte from the server between.
+func (t *tail) continues(ex *Exchange) bool {
+	return t.Valid && !t.ReplyBytes && t.Ack == ex.Ack && t.end == ex.Start && (ex.Time.Sub(t.EndTime) < BatchGap || t.Full)
 }
 
 // SameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
@@ -216,31 +237,26 @@ func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
 }
 
-// Flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
-// one byte of the server became readable between the two writes.
-func Flat(p *tail, ex *Exchange) bool {
-	return p.Valid && p.end == ex.Start && p.Ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
-}
-
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.
 const maxAwaited = 64
 
 // Awaited reports whether a caller should be waiting for a reply: blocking commands are waited for elsewhere.
 func (s *Session) Awaited() bool {
-	all := s.Pending.Rest()
-	if len(all) == 0 {
-		return false
-	}
-	for _, ex := range all[max(0, len(all)-maxAwaited):] {
-		if ex.Flags&(Blocks|Uncertain) == 0 {
+	q := &s.Pending
+	for i := len(q.items) - 1; i >= q.head && i >= len(q.items)-maxAwaited; i-- {
+		if q.items[i].Flags&(Blocks|Uncertain) == 0 {
 			return true
 		}
+	}
+	if q.Len() > maxAwaited {
+		s.Shared.limits.awaited.Hits++
 	}
 	return false
 }
 
 // badRequest is a place where the client's bytes are no request.
 func (s *Session) badRequest(seg *reassembly.Segment, err error) {
+	s.steady = false
 	s.badRequests++
 	s.badAfter = s.CommandCount
 	reportMalformed(s, RoleClient, seg, err)
@@ -278,6 +294,7 @@ func (s *Session) begin(who int, seg *reassembly.Segment) {
 	}
 	if !s.Unanchored() && s.CommandCount == 0 {
 		s.doubts.doubt(s, -maxAnchor, 0, true)
+		s.open.anchor.edge = true // nothing says how much was in flight
 	}
 	if who == RoleClient {
 		s.requests.SetOffset(seg.Offset)

@@ -153,7 +153,7 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 		h.release(s, &best, commands, n)
 		reportAlignment(s, a)
 		return
-	} else if !now && h.batches < maxBufferedBatches && len(h.replies) < maxBuffered {
+	} else if !now && s.Shared.limits.bufferedBatches.Admits(h.batches) && s.Shared.limits.buffered.Admits(len(h.replies)) {
 		return
 	} else {
 		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
@@ -196,8 +196,8 @@ func (q *queues) lookBack(s *Session) []*Exchange {
 		if ex.Index >= front.Index {
 			continue
 		}
-		if ex.Batch != front.Batch || !ex.Served || ex.totalDue != 1 || ex.Flags&Uncertain != 0 || len(back) == maxLookBack ||
-			ex.Index != front.Index-1-len(back) {
+		if ex.Batch != front.Batch || !ex.Served || ex.totalDue != 1 || ex.Flags&Uncertain != 0 || ex.Index != front.Index-1-len(back) ||
+			!s.Shared.limits.lookBack.Admits(len(back)) {
 			break
 		}
 		back = append(back, ex)
@@ -235,8 +235,8 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 			ex.LostReply = true
 		default:
 			k := &h.replies[o.Reply-back]
-			s.ReplyCount++
-			s.serve(ex, &k.reply, &k.info)
+			ex.Serves = k.info
+			s.serve(ex, &k.reply)
 		}
 		s.Shared.Release(ex)
 	}
@@ -289,8 +289,8 @@ func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 		if f, why := fitOf(s, ex, &k.reply, &k.info); f != Fits {
 			ex.Contradiction, ex.Foreign = why, f == foreign
 		}
-		s.ReplyCount++
-		s.serve(ex, &k.reply, &k.info)
+		ex.Serves = k.info
+		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
 	if open {

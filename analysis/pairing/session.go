@@ -25,9 +25,10 @@ type Session struct {
 	doubts
 	Over   bool          // no more segments
 	deaf   bool          // it is over, and nothing of the server was captured
+	steady bool          // see settle
 	Keyed  bool          // a command with a key was sent
 	MinRTT time.Duration // fastest kernel acknowledgement of a command
-	torn   torn
+	torn   *torn         // nil almost always
 	hidden hidden
 }
 
@@ -99,6 +100,7 @@ type queues struct {
 
 // doubts is what is open about the pairing.
 type doubts struct {
+	described    bool // the Sink has said that the set-up of the connection is over
 	unsureMode   bool // whether replies are due at all is not known: part of a command that may switch them off was not captured
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
@@ -115,7 +117,8 @@ func (d *doubts) contradictory() bool { return d.open != nil && !d.open.anchorin
 // Sink takes what the pairing of a connection finds, in the order of the packets. The run implements it.
 type Sink interface {
 	// Describe is called with a command before it is numbered into a write: it may be a part of the connection's set-up.
-	Describe(v Verb, req *resp.Request, ex *Exchange)
+	// It reports whether more of that may follow; commands of no Verb may then be left out.
+	Describe(v Verb, req *resp.Request, ex *Exchange) bool
 	// Sent is called with each command before its place in the queues is taken.
 	Sent(ex *Exchange, req *resp.Request, start *SegmentMark)
 	// Served is called when a reply was tied to its command, after the mode has moved.
@@ -168,78 +171,64 @@ func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
 	s.roles.decide(s, seg)
 }
 
-// role returns which role a side plays.
-func (s *Session) role(side reassembly.Side) int { return int(side ^ s.ClientSide) }
-
 func (s *Session) setClient(side reassembly.Side, by Basis) {
 	s.ClientSide, s.RoleKnown, s.RoleBy = side, true, by
 	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
 }
 
-// Arrive takes the head of a segment: whose it is, what is missing before it, what it acknowledges. plain is the
-// result of PlainSegment for it.
-func (s *Session) Arrive(seg *reassembly.Segment, plain bool) (who int) {
+// RoleOf returns which role the sender of a segment plays. FromClient or FromServer then takes the segment, and at last,
+// unless it is Plain, TakeFlags.
+func (s *Session) RoleOf(seg *reassembly.Segment) (who int) {
 	if !s.RoleKnown {
 		s.roles.decide(s, seg)
 	}
-	who = s.role(seg.From)
+	return int(seg.From ^ s.ClientSide)
+}
+
+// missed notes what the capture lacks by the evidence of a segment.
+func (s *Session) missed(who int, seg *reassembly.Segment) {
 	if seg.Missing > 0 {
 		s.hidden.hole(who, seg)
 		s.hole(who, seg.Missing)
 	}
-	s.Last = seg.Time
 	if seg.HasTS {
 		s.hidden.stamp(who, seg)
-	}
-	if who == RoleServer && seg.Ack != reassembly.NoAck && (plain || seg.Length > 0 || seg.Repeated == 0) && s.Acked < s.Log.Len() {
-		s.kernelAck(seg)
 	}
 	if seg.Length > len(seg.Payload) {
 		s.cut[who] = true
 	}
-	return who
 }
 
-// Bytes takes the payload of a segment that has one. It reports whether commands or replies were looked for in it.
-func (s *Session) Bytes(who int, seg *reassembly.Segment) bool {
+// carriesRESP reports whether commands or replies are to be looked for in the payload of a segment.
+func (s *Session) carriesRESP(who int, seg *reassembly.Segment) bool {
 	if s.Kind == Undecided {
 		s.roles.decideKind(s, who, seg)
 	}
-	if !s.Kind.decoded() {
-		return false
-	}
-	if who == RoleClient {
-		s.clientBytes(seg)
-	} else {
-		s.serverBytes(seg)
-	}
-	return true
+	return s.Kind.decoded()
 }
 
-// Depart notes the flags, the window and the ACK number of a segment, after its bytes have been taken.
-func (s *Session) Depart(who int, seg *reassembly.Segment, plain bool) {
-	if who == RoleClient && seg.Flags&reassembly.SYN == 0 {
-		s.closedWindow = seg.Window == 0
-	}
-	if seg.Ack > s.AckSeen[who] {
-		s.AckSeen[who] = seg.Ack
-	}
-	if !plain && (seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0) {
+// TakeFlags notes what the flags of a segment say, and that it repeats bytes.
+func (s *Session) TakeFlags(who int, seg *reassembly.Segment) {
+	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 || seg.Repeated > 0 {
 		s.control(who, seg)
 	}
 }
 
-// PlainSegment reports whether a segment is one of nearly all: it carries new bytes, captured whole, or an
-// acknowledgement, and nothing else. It is asked once a segment.
-func PlainSegment(seg *reassembly.Segment) bool {
-	return seg.Flags&^reassembly.PSH == reassembly.ACK && seg.End == reassembly.NotEnded && seg.Missing|int64(seg.Repeated) == 0 &&
-		seg.Length == len(seg.Payload)
+// settle works out steady, after a segment of which anything was out of the ordinary: that nothing is open but which
+// commands pending get a reply. Then an ordinary command changes no mode and is due one reply, and a reply that such
+// a command may get serves it. Whatever makes that untrue clears steady first.
+func (s *Session) settle() {
+	m := &s.Mode
+	s.steady = s.Kind == RESP && s.open == nil && s.described && s.ReplyCount > 0 && s.badRequests == 0 &&
+		!s.holes && !s.unsureMode && !s.Shared.ShowValues &&
+		!m.inMulti && m.replies == repliesOn && m.monitor == monitorOff && m.debugger == debuggerOff && m.Ending == notEnding && m.Subs == 0
 }
 
 // kernelAck notes when the server's kernel had a command: the difference between a slow server and a slow network.
 func (s *Session) kernelAck(seg *reassembly.Segment) {
-	for s.Acked < s.Log.Len() {
-		ex := s.Log.At(s.Acked)
+	all := s.Log.items
+	for i := s.Log.head + s.Acked; i < len(all); i++ {
+		ex := all[i]
 		if ex.End > seg.Ack {
 			return
 		}
@@ -247,7 +236,7 @@ func (s *Session) kernelAck(seg *reassembly.Segment) {
 		if seg.HasTS {
 			ex.AckedTS = seg.TSVal
 		}
-		if rtt := seg.Time.Sub(ex.EndTime); rtt >= 0 && !ex.Late && (s.MinRTT == 0 || rtt < s.MinRTT) {
+		if rtt := seg.Time.Sub(ex.EndTime); (rtt < s.MinRTT || s.MinRTT == 0) && rtt >= 0 && !ex.Late {
 			s.MinRTT = max(rtt, time.Microsecond)
 		}
 		s.Acked++
@@ -288,7 +277,7 @@ func (s *Session) Close(seg *reassembly.Segment) {
 	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
 	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
 	if s.Kind.decoded() {
-		s.torn.report(s, false)
+		reportTorn(s, false)
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))
 	}
 }

@@ -42,7 +42,7 @@ func (p *replyProgress) short(s *Session, reply *resp.Reply, seg *reassembly.Seg
 		Session: s, What: ShortReply, Reply: reply, Info: info, Exchange: s.Pending.Front(), Gap: idle,
 		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
 	})
-	s.reply(reply, info, seg)
+	s.match(reply, info, seg)
 }
 
 // shortAtEnd recognises the array of an EXEC that was still short when the connection ended, where the transaction held

@@ -12,7 +12,6 @@ const tornPause = 100 * time.Millisecond
 
 // torn remembers a command that began where the bytes of another one were due.
 type torn struct {
-	seen    bool
 	start   int64 // of the interrupted command
 	offset  int64 // of the one behind it
 	segment int64 // frame
@@ -21,28 +20,29 @@ type torn struct {
 	gap     time.Duration
 }
 
-// watch looks, before a segment of the client is read, whether it begins a new command in the middle of another:
+// watchTorn looks, before a segment of the client is read, whether it begins a new command in the middle of another:
 // the write of that one was interrupted, a pause passed, and the connection was used again.
-func (t *torn) watch(s *Session, seg *reassembly.Segment) {
+func watchTorn(s *Session, seg *reassembly.Segment) {
 	start, inside := s.requests.Partial()
-	if s.torn.seen && (!inside || start != s.torn.start) && s.badRequests == 0 {
-		s.torn.seen = false // it came to its end after all: the bytes were its own
+	if s.torn != nil && (!inside || start != s.torn.start) && s.badRequests == 0 {
+		s.torn = nil // it came to its end after all: the bytes were its own
 	}
 	last := &s.LastData[RoleClient]
-	if s.torn.seen || !inside || seg.Missing > 0 || s.SeenHole() || s.cut[RoleClient] || !last.Seen {
+	if s.torn != nil || !inside || seg.Missing > 0 || s.SeenHole() || s.cut[RoleClient] || !last.Seen {
 		return
 	}
 	if gap := seg.Time.Sub(last.Time); gap >= tornPause && looksLike(seg.Payload) == likeRequest {
-		s.torn = torn{true, start, seg.Offset, seg.Frame, seg.File, seg.Time, gap}
+		s.torn = &torn{start, seg.Offset, seg.Frame, seg.File, seg.Time, gap}
 	}
 }
 
-// report reports the interrupted write, once it is sure: the server complained, or the command never came to its end.
-func (t *torn) report(s *Session, refused bool) {
-	if !t.seen {
+// reportTorn reports the interrupted write, once it is sure: the server complained, or the command never came to its end.
+func reportTorn(s *Session, refused bool) {
+	t := s.torn
+	if t == nil {
 		return
 	}
-	t.seen = false
+	s.torn = nil
 	start, inside := s.requests.Partial()
 	if !refused && (!inside || start != t.start) {
 		return

@@ -64,7 +64,8 @@ func (f *ConnFacts) owe(now Owed, at capture.Time) {
 			l.peer.prompt++
 		}
 	}
-	l.wait(by, at)
+	l.endExhaustion(at)
+	l.load.wait(by, l.Open, l.peer.prompt, at)
 }
 
 // Finish completes the facts at the end of the connection.

@@ -55,6 +55,7 @@ type Opening struct {
 
 // Closing is how each side closed.
 type Closing struct {
+	GaveUp    bool // the client closed while a caller waited for a reply
 	ServerFIN Mark // its Seq is the place of the FIN itself
 	ServerRST Mark // not the one that answered a SYN
 	FINAcked  Mark // the client's first packet that acknowledges the server's FIN
@@ -149,18 +150,15 @@ func (f *ConnFacts) ServerTimeout() int {
 	return int(f.ServerFIN.Time.Std().Unix() - f.LastData.Std().Unix() - 1)
 }
 
-// See takes every segment of the connection, and what the connection waits for after it. plain says that the segment
-// carries new bytes, captured whole, or an acknowledgement, and nothing else.
-func (f *ConnFacts) See(s *pairing.Session, who int, seg *reassembly.Segment, plain bool, now Owed) {
+// See takes every segment of the connection, and what the connection waits for after it.
+func (f *ConnFacts) See(s *pairing.Session, who int, seg *reassembly.Segment, now Owed) {
 	at := seg.Time
-	if !plain || !f.steady || seg.Length == 0 ||
-		who == pairing.RoleClient && (f.owed != NothingOwed || at.Sub(f.segmentAt) >= idleFloor) {
+	if !seg.Plain || !f.steady || seg.Length == 0 || at.Sub(f.payloadAt) >= tickSilence || who == pairing.RoleClient && f.owed != NothingOwed {
 		f.look(s, who, seg, now)
 		return
 	}
-	// Nearly all segments: data on an open connection, of the client after no silence and when nothing was due.
-	f.payload(at)
-	f.segmentAt = at
+	// Nearly all segments: data on an open connection after no silence, of the client when nothing was due.
+	f.payloadAt, f.segmentAt = at, at
 	if who == pairing.RoleClient {
 		f.wrote(seg)
 		f.Repeats = 0

@@ -26,23 +26,23 @@ func TestSeeReturnsEarly(t *testing.T) {
 			who := int(frame+1) % 2
 			seg := &reassembly.Segment{
 				Flags: reassembly.ACK, Time: at.Add(time.Duration(rnd.IntN(300)) * time.Microsecond), Frame: frame, Offset: offset[who],
-				Length: 5, Payload: []byte("12345"), Ack: offset[1-who], TTL: 64,
+				Length: 5, Payload: []byte("12345"), Ack: offset[1-who], TTL: 64, Plain: true,
 			}
-			owed, plain := Owed(2*(1-who)), true
+			owed := Owed(2 * (1 - who))
 			if frame == 1 && seed%2 > 0 {
-				seg.Flags, seg.Length, seg.Payload, plain = reassembly.SYN, 0, nil, false
+				seg.Flags, seg.Length, seg.Payload, seg.Plain = reassembly.SYN, 0, nil, false
 			} else if rnd.IntN(25) == 0 {
 				switch rnd.IntN(9) {
 				case 0:
-					seg.Flags, plain = seg.Flags|reassembly.FIN, false
+					seg.Flags, seg.Plain = seg.Flags|reassembly.FIN, false
 				case 1:
-					seg.Flags, plain = seg.Flags|reassembly.RST, false
+					seg.Flags, seg.Plain = seg.Flags|reassembly.RST, false
 				case 2:
-					seg.Flags, plain = seg.Flags|reassembly.SYN, false
+					seg.Flags, seg.Plain = seg.Flags|reassembly.SYN, false
 				case 3:
-					seg.Payload, plain = seg.Payload[:2], false
+					seg.Payload, seg.Plain = seg.Payload[:2], false
 				case 4:
-					seg.Repeated, seg.Length, seg.Payload, plain = 5, 0, nil, false
+					seg.Repeated, seg.Length, seg.Payload, seg.Plain = 5, 0, nil, false
 				case 5:
 					seg.Length, seg.Payload = 0, nil
 				case 6:
@@ -63,7 +63,7 @@ func TestSeeReturnsEarly(t *testing.T) {
 				f.Command(s, ex)
 				g.command(s, ex)
 			}
-			f.See(s, who, seg, plain, owed)
+			f.See(s, who, seg, owed)
 			g.look(s, who, seg, owed)
 			if a, b := everything(&f), everything(&g); a != b {
 				t.Fatalf("seed %d, frame %d:\n%s\n%s", seed, frame, a, b)

@@ -59,12 +59,6 @@ func (l *Link) shut(at capture.Time) {
 	l.Timeline.add(at, l.Open)
 }
 
-// wait takes a change in the number of connections whose callers wait.
-func (l *Link) wait(by int, at capture.Time) {
-	l.endExhaustion(at)
-	l.load.wait(by, l.Open, l.peer.prompt, at)
-}
-
 // endExhaustion ends a time in which every connection owed a reply, if there is one.
 func (l *Link) endExhaustion(at capture.Time) {
 	if l.load.full() {

@@ -39,11 +39,11 @@ func TestLinksBeyondTheBound(t *testing.T) {
 		f.Begin(r, int64(n))
 		s := client(n)
 		for i := range 4 {
-			seg := &reassembly.Segment{Flags: reassembly.ACK, Time: sec(float64(n*10 + i)), Frame: int64(i + 1), Length: 1, Payload: []byte("x"), TTL: 64}
+			seg := &reassembly.Segment{Flags: reassembly.ACK, Time: sec(float64(n*10 + i)), Frame: int64(i + 1), Length: 1, Payload: []byte("x"), TTL: 64, Plain: true}
 			ex := &pairing.Exchange{}
 			ex.Time = seg.Time
 			f.Command(s, ex)
-			f.See(s, i%2, seg, true, Owed(2*(1-i%2)))
+			f.See(s, i%2, seg, Owed(2*(1-i%2)))
 		}
 		if got := f.Link() != nil; got != (n < 3) {
 			t.Errorf("connection %d has a link: %v", n, got)
@@ -66,8 +66,9 @@ func TestLimitsOfALink(t *testing.T) {
 	l.Open = minExhausted
 	for i := range r.limits.exhausted.Limit + 7 {
 		at := sec(float64(20 * (i + 1)))
-		l.wait(minExhausted, at)
-		l.wait(-minExhausted, at.Add(exhaustionFloor))
+		l.load.wait(minExhausted, l.Open, l.peer.prompt, at)
+		l.endExhaustion(at.Add(exhaustionFloor))
+		l.load.wait(-minExhausted, l.Open, l.peer.prompt, at.Add(exhaustionFloor))
 	}
 	if len(l.Exhausted) != r.limits.exhausted.Limit {
 		t.Errorf("%d exhaustions kept", len(l.Exhausted))

@@ -213,7 +213,7 @@ func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float
 			return
 		}
 		if pr > 1e-3 {
-			sample.GiveUps = append(sample.GiveUps, client.GiveUp{Weight: pr, Lo: br.lo, Hi: br.hi, Gap: gap, Written: st.what == nextWrite, Step: int32(i)})
+			sample.GiveUps = append(sample.GiveUps, client.GiveUp{Weight: pr, Lo: br.lo, Hi: br.hi, Gap: gap, Written: st.what == nextWrite, Ended: st.ended() && !unread(p.v, s, st, br.to), Step: int32(i)})
 		}
 		act := client.ActUnread
 		switch {

@@ -13,10 +13,10 @@ const (
 // onBeat reports whether the write after step i, with the reply to it outstanding, came a period after an earlier one: the
 // time by which the writes before it follow one another.
 func onBeat(v *view, i int) (period float64, ok bool) {
-	st := &v.steps[i]
-	if st.have || st.what != nextWrite || i < beatLooks/2 {
+	if i < beatLooks/2 || v.steps[i].have || v.steps[i].what != nextWrite {
 		return 0, false
 	}
+	st := &v.steps[i]
 	period = st.next - st.first
 	from := max(0, i-beatLooks)
 	asked, kept := 0, 0

@@ -23,7 +23,7 @@ func stopped(p *pass, from int32, st *step, s, j int32, par *client.Params, sv f
 	w := par.Abort * p.pat[client.Unread].Survive(max(0, at-st.t))
 	switch st.what {
 	case nextWrite:
-		w *= par.Turn.At(x)
+		w *= par.Turn[client.TurnUse].At(x)
 	case nextClose:
 		w *= client.Broad(x)
 	}

@@ -165,20 +165,23 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 		if p.o.Without.Has(TermActs) {
 			act = seen / 2
 		}
+		turn := client.TurnUse
 		if unread(v, h, st, s+m) && !p.o.Without.Has(TermChecks) {
 			act = seen * checkedThen(st)
+		} else if st.ended() {
+			turn = client.TurnEnd
 		}
 		var w float64
 		if st.guessed && st.what != nextNothing {
-			w = pat.Idle(lo, hi, par.Turn)
+			w = pat.Idle(lo, hi, par.Turn[client.TurnUse])
 		} else if st.what == nextNothing {
-			w = pat.Idle(lo, hi, par.Turn)
+			w = pat.Idle(lo, hi, par.Turn[client.TurnUse])
 			if !there && m == st.n-1 || !there && !(int(s+m) < len(v.at) && v.moment(s+m) <= st.next) {
 				w++
 			}
 			act = 1
 		} else {
-			w = pat.GaveUp(gap, lo, hi, par.Turn, p.share(fam, i))
+			w = pat.GaveUp(gap, lo, hi, par.Turn[turn], p.share(fam, i))
 		}
 		if w > 0 {
 			p.branches = append(p.branches, branch{from: from, to: s + m, reads: m, op: opGaveUp, w: w * act, lo: lo, hi: hi})

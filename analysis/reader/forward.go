@@ -1,9 +1,7 @@
 package reader
 
 import (
-	"fmt"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/client"
@@ -147,19 +145,8 @@ func (p *pass) step(i int) {
 			}
 		}
 		totals = append(totals, math.Log(sum+1e-300))
-		if d := os.Getenv("DBGB"); d == fmt.Sprint(p.v.c.ID) && from[s].kind == 2 {
-			for b := before; b < len(p.branches); b++ {
-				br := &p.branches[b]
-				fmt.Fprintf(os.Stderr, "   B step %d read %d w %.3g -> op %d to %d w %.4g lo %.4f hi %.4f turn %.4f | S(lo) %.3f think %.4g turn %.4g TurnCDF(40ms) %.3f thinkCDF(40ms) %.3f\n", i, from[s].read, from[s].w, br.op, br.to, br.w, br.lo, br.hi, br.turn, p.pat[0].Survive(br.lo), p.par[0].Think.At(0.3), p.par[0].Turn.At(0.3), p.par[0].Turn.CDF(0.04), p.par[0].Think.CDF(0.04))
-			}
-		}
 	}
 	cur.scale = p.bound(st, from, totals, waits)
-	if os.Getenv("DBGS") != "" && i < 2000 {
-		for s := range from {
-			fmt.Fprintf(os.Stderr, "  step %d %s read %d w %.4g tot %.2f scaled %.2f\n", i, from[s].kind, from[s].read, from[s].w, totals[s], math.Log(cur.scale[s])+totals[s])
-		}
-	}
 	p.advance(i, from)
 }
 

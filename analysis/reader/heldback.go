@@ -99,6 +99,14 @@ func sizesOf(v *view) *writeSizes {
 // usuallyOne reports whether hardly any write holds more than one command where nobody is behind.
 func (w *writeSizes) usuallyOne() bool { return w.all-w.n[0] < 0.05*w.all }
 
+// several is the share of the writes that hold more than one command.
+func (w *writeSizes) several() float64 {
+	if w.all == 0 {
+		return 0
+	}
+	return 1 - w.n[0]/w.all
+}
+
 // chance is that of a write of n commands; sizes that were never seen have next to none.
 func (w *writeSizes) chance(n int32) float64 {
 	return math.Min(1, (w.n[min(n, int32(len(w.n)))-1]+0.1)/(w.all+1))

@@ -95,7 +95,7 @@ func TestAnythingGoes(t *testing.T) {
 // What is known of the client decides where its traffic cannot.
 func TestAKnownLibraryDecides(t *testing.T) {
 	pi := client.Prior
-	w := withKnown(&pi, &client.KindWeights{client.Shares: 1})
+	w := withKnown(&pi, &client.KindWeights{client.Shares: 1}, 1)
 	if w[client.Shares] < 0.99 || w[client.Keeps] == 0 {
 		t.Errorf("%v", w)
 	}

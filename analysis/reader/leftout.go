@@ -26,7 +26,7 @@ func inTurnOf(v *view, rows []Row) []Row {
 			if !found {
 				rows = slices.Insert(rows, at, Row{Index: index})
 			}
-			rows[at] = readAt(v, index, nextOwn(v, i)+left, write, Likely, thresholds[1].least)
+			rows[at] = readAt(v, index, nextOwn(v, i)+left, write, WordOf(thresholds[1].least), thresholds[1].least)
 		case found && rows[at].Got == Read && rows[at].Reply == index:
 			rows[at] = readAt(v, index, v.own[i]+left, write, rows[at].Word, rows[at].Posterior)
 		}

@@ -29,8 +29,10 @@ type population struct {
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
 	ignorance ignorance
-	whole     float64 // evidence for unread replies, summed over its connections
-	many      float64 // how likely it is that its callers share connections, by how they took turns
+	whole     float64   // evidence for unread replies, summed over its connections
+	many      float64   // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits   // as the last fit found them; nil: there was none
+	ends      []float64 // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -60,7 +62,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	gaps := q.begin(list, &counts, o)
 	var fits [client.NumFamilies]*client.Fit
 	for f := range counts {
-		fits[f] = q.patience(o, counts[f], list, client.Family(f), client.Uninformed)
+		fits[f] = q.patience(o, counts[f], list, client.Family(f), &client.Uninformed)
 	}
 	prior := q.prior(o, list)
 	var posts, evidence [][client.NumKinds]float64 // of the round before, once the kinds compete
@@ -103,7 +105,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 			break
 		}
 		for f := range counts {
-			fits[f] = q.patience(o, counts[f], list, client.Family(f), q.params[f].Turn)
+			fits[f] = q.patience(o, counts[f], list, client.Family(f), &q.params[f].Turn)
 		}
 		if m := counts[client.Shared]; m.Gaps.Sum() < 5 {
 			m.Gaps.AddHist(gaps, 5/max(1, gaps.Sum()))
@@ -112,6 +114,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	q.keep(list, &counts)
 	q.weigh(list, o)
 	q.learnIgnorance(list)
+	q.habits = q.summarise(list)
 	return list
 }
 
@@ -164,7 +167,7 @@ func (q *population) judge(c *fitted, p *pass, o *Options) {
 	pi := c.prior
 	if o.Known != nil && !o.Without.Has(TermLibrary) {
 		if w := o.Known(c.v.c); w != nil {
-			pi = withKnown(&pi, w)
+			pi = withKnown(&pi, w, q.many)
 		}
 	}
 	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes
@@ -392,7 +395,7 @@ func (q *population) tidy() {
 
 // patience estimates how long the callers wait, as one family sees them; a read timeout that the user has given is a step
 // that was seen often.
-func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f client.Family, turn *client.Density) *client.Fit {
+func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f client.Family, turn *client.Turnaround) *client.Fit {
 	fit := client.FitPatience(c.Waits, q.samplesOf(list, f), turn, &c.Turn)
 	if o.ReadTimeout != nil {
 		if t, ok := o.ReadTimeout(q.key.Client); ok {

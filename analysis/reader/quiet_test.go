@@ -267,7 +267,7 @@ func TestHabitsAtAnyTime(t *testing.T) {
 	if h == nil || len(h.Timeouts) == 0 || h.GiveUps < 10 || h.Usual < 0.025 || h.Usual > 0.04 {
 		t.Fatalf("%+v", h)
 	}
-	if x := h.Timeouts[0]; x.T < 0.14 || x.T > 0.16 || x.Low < x.T*0.97 || x.High < x.Low || x.High > 0.17 {
+	if x := h.Timeouts[0]; x.Set < 0.15 || x.Set > 0.155 || x.Low < x.Set || x.High < x.Low || x.High > 0.17 || h.Cancels() {
 		t.Errorf("timeout of 150 ms: %+v", x)
 	}
 	if h.Slope < 0 || h.Slope > 0.3 {

@@ -93,6 +93,15 @@ func (r *Reader) Habits(k Key) *Habits {
 	return nil
 }
 
+// Kinds returns what is known so far of the kinds of a population, and the share of its writes that hold several commands.
+func (r *Reader) Kinds(k Key) (kinds [client.NumKinds]float64, batches float64, ok bool) {
+	q := r.reg.pops[k]
+	if q == nil {
+		return kinds, 0, false
+	}
+	return q.kinds(), q.sizes.several(), true
+}
+
 // facts counts what the most likely reading of a connection says.
 func (c *fitted) facts(read [][]candidate, usual float64) (f Facts) {
 	v := c.v

@@ -1,9 +1,7 @@
 package reader
 
 import (
-	"fmt"
 	"math"
-	"os"
 
 	"github.com/respsniff/respsniff/analysis/client"
 )
@@ -41,6 +39,9 @@ type Verdict struct {
 	Last  int32
 	Ended bool // nothing more comes of the connection; true once for each
 	Kinds [client.NumKinds]float64
+	// Before are the kinds as its client's library and the other connections of its population had them expected, without
+	// what the connection itself shows.
+	Before [client.NumKinds]float64
 	// Gain is the evidence, in nats, for the kinds that leave replies unread against those that do not.
 	Gain   float64
 	Quiet  bool // nothing slow, early or unanswered happened in what it covers
@@ -51,18 +52,12 @@ type Verdict struct {
 // verdict judges one connection for good.
 func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	q.judge(c, &r.pass, &r.o)
-	if os.Getenv("DBGK") != "" {
-		fmt.Fprintf(os.Stderr, "DBGK conn %d steps %d pi %.4f post %.4f gain %.2f whole %.2f many %.4f\n", c.v.c.ID, len(c.v.steps), c.pi, c.post, c.gain, q.whole, q.many)
-		if p := q.params[0]; p != nil && p.Fit != nil {
-			fmt.Fprintf(os.Stderr, "   steps %v writes %v\n", p.Fit.Steps, p.Writes)
-		}
-	}
 	read := make([][]candidate, len(c.v.c.commands))
 	r.pass.backward(read, nil)
 	gone := q.unseen(c, &r.o)
 	where := stepsOf(c.v)
 	behind := false // the caller before it read another's
-	out := Verdict{Conn: c.v.c, Kinds: c.post, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
+	out := Verdict{Conn: c.v.c, Kinds: c.post, Before: c.pi, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
 	for i, list := range read[:c.v.covered()] {
 		if c.v.own[i] < 0 || c.v.c.base+int32(i) < c.v.c.told {
 			continue
@@ -116,6 +111,8 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
 			row.Word = accusation(row.Word, c.gain, whole)
+		} else if st.have {
+			row.Word = min(row.Word, Possible) // its reply came, and somebody took it: only its length speaks
 		}
 		return
 	}

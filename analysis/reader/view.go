@@ -328,7 +328,7 @@ func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 				return nil
 			}
 			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
-				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Step: int32(i)}
+				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Ended: s.ended(), Step: int32(i)}
 			}
 			return nil
 		}

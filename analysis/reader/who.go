@@ -30,7 +30,7 @@ type burst struct {
 	n, of       int // closes, and connections that were open before
 }
 
-// burstGap separates bursts of closes.
+// burstGap is how long the closes of one burst take: those that follow are another.
 const burstGap = 5 * time.Millisecond
 
 // maxTrips bounds the round trips kept: their lower quartile is wanted.
@@ -87,7 +87,7 @@ func (w *who) silence(t capture.Time) float64 { return t.Sub(w.heard).Seconds() 
 
 func (w *who) closes(t capture.Time) *burst {
 	b := w.latest
-	if b == nil || t.Sub(b.last) > burstGap {
+	if b == nil || t.Sub(b.first) > burstGap {
 		b = &burst{first: t, of: w.open}
 		w.latest = b
 	}

@@ -9,7 +9,9 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/spf13/cobra"
 )
 
@@ -21,8 +23,9 @@ type analyzeOptions struct {
 	verdict   verdictFlags
 	baseline  baselineFlags
 	separate  bool
-	keepConns bool // the run keeps a summary of every connection
-	always    bool // there is a document even where no capture can be read
+	keepConns bool       // the run keeps a summary of every connection
+	connsLoss bound.Loss // what the result lacks without some of them
+	always    bool       // there is a document even where no capture can be read
 }
 
 func newAnalyzeCommand(a *app) *cobra.Command {
@@ -94,12 +97,12 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	*used = p
 
 	if o.keepConns {
-		p.run.KeepConns()
+		p.run.KeepConns(o.connsLoss)
 	}
 	filter := o.filter // of this capture: times of day are of its first day
-	matched := matcher{filter: &filter}
+	matched := filter.Matches()
 	if filter.ChoosesCommands() {
-		watchers = append(watchers, matched.see)
+		watchers = append(watchers, matched.See)
 	}
 
 	if len(watchers) == 0 {
@@ -120,8 +123,9 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	}
 
 	doc := p.document()
+	doc.Reach(tally.Reached(filter.Bounds())...)
 	doc.Findings = kept
-	doc.Summary.Unmatched = filter.ChoosesCommands() && !matched.any
+	doc.Summary.Unmatched = filter.ChoosesCommands() && !matched.Any
 	if err := keep(doc, &filter); err != nil {
 		return nil, err
 	}

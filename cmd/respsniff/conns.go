@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ The rules at the end of a row found something on it.`,
 
 // connRows runs the detectors too, because a row names the findings of its connection.
 func connRows(ctx context.Context, p *pipeline, f *filterFlags, dirty bool, out *rowSink) error {
-	p.run.KeepConns()
+	p.run.KeepConns(bound.Evidence)
 	with := map[int64]bool{} // connections with a command that --cmd and --key choose
 	note := func(event pairing.Event) {
 		e, ok := event.(*pairing.Exchange)

@@ -13,8 +13,10 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
+	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
 )
@@ -75,8 +77,8 @@ the end it says what it wrote, and why each connection is in it.`,
 	return cmd
 }
 
-// maxRows bounds the connections among which those are looked for that a finding rests on.
-const maxRows = 1 << 16
+// maxCutRows bounds the connections among which those are looked for that a finding rests on.
+const maxCutRows = 1 << 16
 
 // run reads the captures several times: to find the connections of findings, to try which others they rest on, to learn
 // what is secret on them, and to copy their packets.
@@ -88,8 +90,10 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		finder.filter.Conns = nil
 		var p *pipeline
 		var all []*analysis.ConnSummary
+		var limits bound.Set
+		rows := limits.New(bound.Bound{Name: "connections of the capture", Limit: maxCutRows, Hides: "further connections that a finding rests on", Loses: bound.Detail})
 		doc, err := finder.document(ctx, a, names, &p, func(event pairing.Event) {
-			if c, ok := event.(*analysis.ConnSummary); ok && len(all) < maxRows {
+			if c, ok := event.(*analysis.ConnSummary); ok && rows.Admits(len(all)) {
 				row := *c
 				all = append(all, &row)
 				account.Clients[c.ID] = c.Client
@@ -101,6 +105,9 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		found, err := o.choose(doc)
 		if err != nil {
 			return err
+		}
+		for _, limit := range tally.Reached(&limits) {
+			a.warn("cut: %s", limit)
 		}
 		for i := range found {
 			for j := range found[i].Examples {

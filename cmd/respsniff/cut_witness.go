@@ -8,7 +8,9 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -20,14 +22,18 @@ const maxWitnesses = 1024
 // findings first, which show most of that, then the client's other connections. One pass over the captures a try. The
 // findings whose examples are added are returned too.
 func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *report.Document, rows []*analysis.ConnSummary, found []incident.Finding, conns []int64) ([]int64, []incident.Finding, error) {
-	others, examples := neighbours(doc, found, conns)
+	var limits bound.Set
+	limit := limits.New(bound.Bound{
+		Name: "connections that are cut because a finding rests on them", Limit: maxWitnesses, Hides: "further such connections", Loses: bound.Detail,
+	})
+	others, examples := neighbours(doc, found, conns, limit)
 	tries := []struct {
 		conns     []int64
 		witnesses []incident.Finding
 	}{
 		{conns, nil},
 		{examples, others},
-		{everyone(rows, found, examples), others},
+		{everyone(rows, found, examples, limit), others},
 	}
 	best, most := tries[0], -1
 	for i, try := range tries {
@@ -44,6 +50,9 @@ func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *rep
 		if n == certainty(found) {
 			break
 		}
+	}
+	for _, b := range tally.Reached(&limits) {
+		a.warn("cut: %s", b)
 	}
 	if most < certainty(found) {
 		a.warn("cut: some of this rests on the whole capture: the cut alone does not show it, or less surely")
@@ -104,7 +113,7 @@ func onlyConns(segments iter.Seq2[*reassembly.Segment, error], conns []int64) it
 
 // neighbours returns the other findings about the clients and servers of some findings, and conns with the connections
 // of their examples.
-func neighbours(doc *report.Document, found []incident.Finding, conns []int64) ([]incident.Finding, []int64) {
+func neighbours(doc *report.Document, found []incident.Finding, conns []int64, limit *bound.Bound) ([]incident.Finding, []int64) {
 	var others []incident.Finding
 	all := slices.Clone(conns)
 	for _, f := range doc.Findings {
@@ -116,7 +125,7 @@ func neighbours(doc *report.Document, found []incident.Finding, conns []int64) (
 		}
 		others = append(others, f)
 		for _, e := range f.Examples {
-			if e.Conn > 0 && len(all) < maxWitnesses && !slices.Contains(all, e.Conn) {
+			if e.Conn > 0 && !slices.Contains(all, e.Conn) && limit.Admits(len(all)) {
 				all = append(all, e.Conn)
 			}
 		}
@@ -126,7 +135,7 @@ func neighbours(doc *report.Document, found []incident.Finding, conns []int64) (
 
 // everyone returns conns with the other connections of the findings' clients, or of their servers where no client is
 // concerned.
-func everyone(rows []*analysis.ConnSummary, found []incident.Finding, conns []int64) []int64 {
+func everyone(rows []*analysis.ConnSummary, found []incident.Finding, conns []int64, limit *bound.Bound) []int64 {
 	clients, servers := map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
 	for i := range found {
 		switch f := &found[i]; {
@@ -145,7 +154,7 @@ func everyone(rows []*analysis.ConnSummary, found []incident.Finding, conns []in
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		if len(all) < maxWitnesses && !slices.Contains(conns, id) {
+		if !slices.Contains(conns, id) && limit.Admits(len(all)) {
 			all = append(all, id)
 		}
 	}

@@ -7,10 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/respsniff/respsniff/analysis/detectors"
-	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/filter"
-	"github.com/respsniff/respsniff/internal/report"
 )
 
 // filterFlags choose what is shown. The same flag twice is OR, different flags are AND.
@@ -81,21 +79,4 @@ func (f *filterFlags) begin(first capture.Time) error { return usage(f.Begin(fir
 func (f *filterFlags) expects(id string) bool {
 	d, err := detectors.Named(id)
 	return err != nil || f.Expects(d)
-}
-
-// matcher notes whether a filter of commands, keys or times chooses any command.
-type matcher struct {
-	filter *filterFlags
-	any    bool
-}
-
-func (m *matcher) see(event pairing.Event) {
-	e, ok := event.(*pairing.Exchange)
-	if !ok || m.any {
-		return
-	}
-	if m.filter.begin(e.Time) != nil {
-		return // said when the run is over
-	}
-	m.any = m.filter.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time)
 }

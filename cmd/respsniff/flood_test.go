@@ -57,6 +57,14 @@ func TestFloods(t *testing.T) {
 				w.send(1, false, tcpPush, 1+uint32(i*len(p)), 1, p)
 			}
 		},
+		"replies after one that cannot be": func(w *wire) {
+			w.open(1)
+			w.send(1, true, tcpPush, 1, 1, []byte("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"))
+			p := []byte(strings.Repeat("+PONG\r\n", 100))
+			for i := range n / 20 {
+				w.send(1, false, tcpPush, 1+uint32(i*len(p)), 23, p)
+			}
+		},
 		"holes": func(w *wire) {
 			const conns = 500
 			for c := range conns {
@@ -108,6 +116,77 @@ func TestFloods(t *testing.T) {
 				t.Errorf("heap of %d MiB", peak>>20)
 			}
 			t.Logf("%d MiB in %v, heap %d MiB", size>>20, time.Since(start).Round(time.Millisecond), peak>>20)
+		})
+	}
+}
+
+// TestFloodsScale reaches the limits of a small --memory-limit with many source addresses, and with many connections that have one
+// unanswered command each. What is kept is bounded, all is counted, and each limit is reported by its name.
+func TestFloodsScale(t *testing.T) {
+	const (
+		n      = 20_000
+		conns  = 1 << 15 / 8 // at 64 MiB
+		groups = 1 << 15 / 8
+		links  = 1 << 13 / 8
+		rows   = 1 << 17 / 8
+	)
+	ping, pong, get := []byte("*1\r\n$4\r\nPING\r\n"), []byte("+PONG\r\n"), []byte("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n")
+	for _, c := range []struct {
+		name    string
+		fill    func(w *wire)
+		replies int64
+		clients int64
+		want    map[string][2]int64 // limit and hits; -1: some
+	}{
+		{"many sources", func(w *wire) {
+			for i := range n {
+				w.send(i*50_000, true, tcpPush, 1, 1, ping)
+				w.send(i*50_000, false, tcpPush, 1, 1+uint32(len(ping)), pong)
+			}
+		}, n, n, map[string][2]int64{
+			"open connections": {conns, n - conns}, "client groups": {groups, n - groups}, "pairs of client and server": {links, -1},
+			"rows of connections": {rows, n - rows},
+		}},
+		{"one unanswered command each", func(w *wire) {
+			for i := range n {
+				w.open(i)
+				w.send(i, true, tcpPush, 1, 1, get)
+			}
+		}, 0, 1, map[string][2]int64{
+			"open connections": {conns, n - conns}, "rows of connections": {rows, n - rows}, "connections awaiting one server": {1024, -1},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWire()
+			c.fill(w)
+			r, peak, finished := watched("analyze", "-q", "-o", "json", "--memory-limit", "64MiB", w.file(t))
+			if !finished || r.code != exitIncomplete {
+				t.Fatalf("finished %v, exit code %d: %.500s", finished, r.code, r.errout)
+			}
+			var doc struct {
+				Complete bool
+				Summary  struct{ Connections, Commands, Replies, Clients int64 }
+				Quality  struct{ Bounds []report.Bound }
+			}
+			if err := json.Unmarshal([]byte(r.out), &doc); err != nil {
+				t.Fatal(err)
+			}
+			if s := doc.Summary; doc.Complete || s.Connections != n || s.Commands != n || s.Replies != c.replies || s.Clients != c.clients {
+				t.Errorf("complete %v, %+v", doc.Complete, s)
+			}
+			for _, b := range doc.Quality.Bounds {
+				want, ok := c.want[b.Name]
+				if ok && (b.Limit != want[0] || b.Hits != want[1] && (want[1] >= 0 || b.Hits == 0)) || b.Hides == "" {
+					t.Errorf("%+v, want limit and hits %v", b, want)
+				}
+				delete(c.want, b.Name)
+			}
+			for name := range c.want {
+				t.Errorf("%q is not reported", name)
+			}
+			if peak > 64<<20 {
+				t.Errorf("heap of %d MiB", peak>>20)
+			}
 		})
 	}
 }

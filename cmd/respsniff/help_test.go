@@ -74,10 +74,10 @@ func TestHelpOfParameters(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d parameters", n)
 	}
-	if r := runApp(t, nil, "", "analyze", "--help"); strings.Contains(r.out, "--rs102.slack") || !strings.Contains(r.out, "help parameters") {
+	if r := runApp(t, nil, "", "analyze", "--help"); strings.Contains(r.out, "--rs202.cluster_width") || !strings.Contains(r.out, "help parameters") {
 		t.Errorf("help of analyze:\n%s", r.out)
 	}
-	if r := runApp(t, nil, "", "__complete", "pairs", "--rs101."); !strings.Contains(r.out, "--rs101.min_gap") {
+	if r := runApp(t, nil, "", "__complete", "pairs", "--rs202."); !strings.Contains(r.out, "--rs202.cluster_width") {
 		t.Errorf("completion: %s", r.out)
 	}
 }
@@ -112,7 +112,7 @@ func TestManPagesOfParameters(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if has, want := strings.Contains(string(text), "rs102.slack"), c.Name() == "parameters"; has != want {
+		if has, want := strings.Contains(string(text), "rs202.cluster_width"), c.Name() == "parameters"; has != want {
 			t.Errorf("page of %s: parameters of rules: %t, want %t", c.Name(), has, want)
 		}
 	}

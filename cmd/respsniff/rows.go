@@ -68,7 +68,11 @@ func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list stri
 		if err := produce(ctx, p, &o.filter, &out); err != nil {
 			return err
 		}
-		complete = p.document().Complete
+		doc := p.document()
+		complete = doc.Complete
+		for _, limit := range doc.Quality.LimitsReached {
+			a.warn("%s", limit)
+		}
 		return out.close(complete)
 	}())
 	if err != nil {

@@ -97,6 +97,23 @@ func TestRowsByTime(t *testing.T) {
 	}
 }
 
+// TestRowsNameLimits: rows that a limit left out make the list incomplete, and stderr names the limit.
+func TestRowsNameLimits(t *testing.T) {
+	const n, most = 1<<14 + 5, 1 << 14
+	w := newWire()
+	get, nothing := []byte("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"), []byte("$-1\r\n")
+	for i := range n {
+		w.open(i)
+		w.send(i, true, tcpPush, 1, 1, get)
+		w.send(i, false, tcpPush, 1, 1+uint32(len(get)), nothing)
+		w.send(i, true, tcpRST, 1+uint32(len(get)), 1+uint32(len(nothing)), nil)
+	}
+	r := runApp(t, nil, "", "conns", w.file(t), "--memory-limit", "64MiB", "-o", "ndjson")
+	if rows := strings.Count(r.out, "\n"); r.code != exitIncomplete || rows != most || !strings.Contains(r.errout, "rows of connections") {
+		t.Errorf("exit code %d, %d rows, want %d: %s", r.code, rows, most, r.errout)
+	}
+}
+
 // TestRowsNameFiles: with several inputs a row says which, since frames count in each.
 func TestRowsNameFiles(t *testing.T) {
 	one, two := generated(t, "base 2026-01-02T03:04:05Z\n"+healthy), generated(t, "base 2026-01-02T03:05:05Z\n"+strings.ReplaceAll(healthy, "40001", "40002"))

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/gate"
 	"github.com/respsniff/respsniff/internal/wholefile"
@@ -80,7 +81,7 @@ the present result, of all rules.`,
 // one verifies one capture, or writes its expectation.
 func (o *verifyOptions) one(ctx context.Context, a *app, name string) error {
 	var p *pipeline
-	o.analyze.keepConns = true
+	o.analyze.keepConns, o.analyze.connsLoss = true, bound.Evidence
 	doc, err := o.analyze.document(ctx, a, []string{name}, &p)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ type wire struct {
 const (
 	tcpFIN  = 1
 	tcpSYN  = 2
+	tcpRST  = 4
 	tcpPush = 0x18 // PSH, ACK
 	tcpACK  = 0x10
 )

@@ -52,6 +52,18 @@ func (s *Set) New(b Bound) *Bound {
 	return &b
 }
 
+// Add adds the hits of another set, for a run that goes on where the one of that set ended.
+func (s *Set) Add(earlier *Set) {
+	for _, b := range earlier.all {
+		if b.Hits == 0 {
+			continue
+		}
+		mine := *b
+		mine.Hits = 0
+		s.New(mine).Hits += b.Hits
+	}
+}
+
 // Reached returns copies of the limits that were reached, in order of their names.
 func (s *Set) Reached() []Bound {
 	var reached []Bound

@@ -29,3 +29,20 @@ func TestReachedBoundsAreNamedOnce(t *testing.T) {
 		t.Error("a bound of evidence does not make the run incomplete")
 	}
 }
+
+func TestHitsOfAnEarlierSetAreAdded(t *testing.T) {
+	var earlier, later Set
+	earlier.New(Bound{Name: "links", Limit: 1, Loses: Evidence}).Hits = 3
+	earlier.New(Bound{Name: "groups", Limit: 2, Hides: "further groups"}).Hits = 4
+	earlier.New(Bound{Name: "never", Limit: 2})
+	links := later.New(Bound{Name: "links", Limit: 1, Loses: Evidence})
+	links.Hits = 2
+	later.Add(&earlier)
+	got := later.Reached()
+	if len(got) != 2 || got[0].Name != "groups" || got[0].Hits != 4 || got[0].Hides != "further groups" || got[1].Hits != 5 || links.Hits != 5 {
+		t.Errorf("Reached() = %+v", got)
+	}
+	if earlier.Reached()[0].Hits != 4 {
+		t.Error("the earlier set changed")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/cluster"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/internal/report"
 )
 
 // Events passes on the events of the connections that are wanted.
@@ -65,4 +66,25 @@ func (f *Filter) event(event pairing.Event) bool {
 		s = &e.Session.Identity
 	}
 	return s == nil || f.Connection(s.ID, s.Client, s.Server)
+}
+
+// Matches notes whether a filter of commands, keys or times chooses any command.
+type Matches struct {
+	Any    bool
+	filter *Filter
+}
+
+// Matches returns what is to see the events of a run.
+func (f *Filter) Matches() *Matches { return &Matches{filter: f} }
+
+// See takes an event.
+func (m *Matches) See(event pairing.Event) {
+	e, ok := event.(*pairing.Exchange)
+	if !ok || m.Any {
+		return
+	}
+	if m.filter.Begin(e.Time) != nil {
+		return // said when the run is over
+	}
+	m.Any = m.filter.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -37,7 +38,9 @@ type Filter struct {
 	windows              []window // resolved by Begin
 	resolved             bool
 	chosen               map[parties]bool // of the connections that were wanted, if some are left out
-	left                 report.Filtered  // what events of connections were left out
+	bounds               bound.Set
+	limit                *bound.Bound    // of chosen
+	left                 report.Filtered // what events of connections were left out
 }
 
 // maxChosen bounds the pairs of a client and a server that are remembered as chosen.
@@ -115,12 +118,18 @@ func (f *Filter) choose(id int64, client, server netip.AddrPort) bool {
 	}
 	if f.chosen == nil {
 		f.chosen = map[parties]bool{}
+		f.limit = f.bounds.New(bound.Bound{
+			Name: "chosen pairs of client and server", Limit: maxChosen, Hides: "findings of further chosen pairs", Loses: bound.Evidence,
+		})
 	}
-	if len(f.chosen) < maxChosen {
-		f.chosen[parties{client.Addr(), server}] = true
+	if who := (parties{client.Addr(), server}); !f.chosen[who] && f.limit.Admits(len(f.chosen)) {
+		f.chosen[who] = true
 	}
 	return true
 }
+
+// Bounds returns the limits of what the filter remembers.
+func (f *Filter) Bounds() *bound.Set { return &f.bounds }
 
 // concerns reports whether a finding is about a client and a server of a wanted connection. Some rules judge the run as
 // a whole, other connections included. What concerns no one in particular is about the capture itself.

@@ -135,6 +135,28 @@ func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
 	}
 }
 
+// TestChosenPairsAreBounded: findings of pairs beyond the bound may be missing, which makes a run incomplete.
+func TestChosenPairsAreBounded(t *testing.T) {
+	f := Filter{Servers: []string{"10.2.0.1:6379"}}
+	if err := f.Prepare(time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	server := netip.MustParseAddrPort("10.2.0.1:6379")
+	client := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 40000)
+	}
+	for i := range maxChosen + 5 {
+		f.choose(int64(i), client(i), server)
+		f.choose(int64(i), client(0), server) // known already
+	}
+	if r := f.Bounds().Reached(); len(r) != 1 || r[0].Hits != 5 || !f.Bounds().LosesEvidence() {
+		t.Errorf("reached %+v", r)
+	}
+	if x := (incident.Finding{Rule: "RS101", Client: client(maxChosen - 1).Addr(), Server: server}); !f.Finding(&x) {
+		t.Error("the finding of a chosen pair is left out")
+	}
+}
+
 func TestLeftOut(t *testing.T) {
 	if f := (&Filter{}); f.LeftOut(0) != nil || f.Active() {
 		t.Error("an empty filter leaves something out")

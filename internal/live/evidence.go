@@ -9,6 +9,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // EvidenceOptions are how the packets around findings are kept.
@@ -37,6 +38,24 @@ const (
 	maxRemembered = 4096
 )
 
+// keeperLimits bound the evidence. They only bound what is kept beside the report.
+type keeperLimits struct {
+	set                                      bound.Set
+	files, jobs, writes, remembered, servers *bound.Bound
+}
+
+func (l *keeperLimits) init(o *EvidenceOptions) {
+	const without = "the packets of further findings: they have no file"
+	detail := func(name string, limit int, hides string) *bound.Bound {
+		return l.set.New(bound.Bound{Name: name, Limit: limit, Hides: hides, Loses: bound.Detail})
+	}
+	l.files = detail("--evidence-files", o.Files, without)
+	l.jobs = detail("evidence files that are collected at once", maxJobs, without)
+	l.writes = detail("evidence files that wait to be written", maxWrites, without)
+	l.remembered = detail("findings with a file of evidence", maxRemembered, without)
+	l.servers = detail("servers whose packets are kept for evidence", maxRecentKeys, "packets before a finding of a server that was silent for long")
+}
+
 // keeper holds the latest packets and writes those around findings. Its methods belong to the goroutine of the analysis,
 // which it never makes wait: files are written elsewhere.
 type keeper struct {
@@ -46,6 +65,7 @@ type keeper struct {
 	kept   func(file string, f *incident.Finding) // a file was written; called in its goroutine
 	warn   func(string, ...any)
 	recent recent[netip.AddrPort]
+	limits keeperLimits
 	jobs   []*evidenceJob
 	last   map[string]capture.Time // latest file by fingerprint
 	begun  int
@@ -74,6 +94,8 @@ func startKeeper(o *EvidenceOptions, ports []uint16) *keeper {
 		o: o, ports: ports, last: map[string]capture.Time{}, writes: make(chan *evidenceJob, maxWrites), done: make(chan struct{}),
 		recent: recent[netip.AddrPort]{perKey: o.Ring, total: o.Ring * ringServers, age: recentAge},
 	}
+	k.limits.init(o)
+	k.recent.keys = k.limits.servers
 	go k.run()
 	return k
 }
@@ -139,7 +161,7 @@ func (k *keeper) found(f *incident.Finding) {
 	if last, ok := k.last[f.Fingerprint]; ok && at.Sub(last) < quietTime {
 		return
 	}
-	if k.begun >= k.o.Files || len(k.jobs) >= maxJobs || len(k.last) >= maxRemembered {
+	if !k.limits.files.Admits(k.begun) || !k.limits.jobs.Admits(len(k.jobs)) || !k.limits.remembered.Admits(len(k.last)) {
 		k.skipped.Add(1)
 		return
 	}
@@ -162,6 +184,7 @@ func (k *keeper) tick(now capture.Time) {
 		select {
 		case k.writes <- j:
 		default:
+			k.limits.writes.Hits++
 			k.skipped.Add(1)
 		}
 		return true

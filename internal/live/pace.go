@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/metrics"
+	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/tally"
 )
 
@@ -125,15 +126,18 @@ func (l *run) measure() {
 		Packets: l.input.Packets, Bytes: l.input.Bytes, KernelDrops: l.drops.Kernel, InterfaceDrops: l.drops.Interface,
 		LostBytes: st.LostBytes, Connections: s.Connections, Open: s.Connections - l.ended,
 		Outstanding: int64(l.analysis.Outstanding()), Commands: s.Commands, Replies: s.Replies,
-		LimitHits: st.Evicted + st.HoleCaps + s.Capped + l.restarts, Restarts: l.restarts,
+		Restarts:      l.restarts,
 		OutputSkipped: l.outputs.skipped(), RecordSkipped: l.skippedPackets(), CaptureTimestamp: float64(l.pace.now) / 1e9,
 	}
 	if l.keeper != nil {
 		state.EvidenceFiles, state.EvidenceSkipped = l.keeper.written.Load(), l.keeper.skipped.Load()
 	}
 	state.Limits = map[string]int64{}
-	for _, b := range l.tally.Bounds() {
+	for _, b := range append(l.tally.Bounds(), l.reached()...) {
 		state.Limits[b.Name] = b.Hits
+		if b.Loses == report.Evidence {
+			state.LimitHits += b.Hits
+		}
 	}
 	l.metrics.Update(state)
 }

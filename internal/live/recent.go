@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // recent keeps the latest packets of each of several keys in memory. It holds so many bytes for each key, so many in
@@ -15,6 +16,8 @@ type recent[K comparable] struct {
 	perKey, total int
 	// age is how long a packet is kept at least, if the bounds allow it.
 	age time.Duration
+	// keys bounds how many keys there are; nil: maxRecentKeys.
+	keys *bound.Bound
 
 	shelves map[K]*shelf
 	free    [][]byte // chunks to be used again
@@ -51,8 +54,13 @@ func (r *recent[K]) add(key K, p *capture.Packet) {
 		if r.shelves == nil {
 			r.shelves = map[K]*shelf{}
 		}
-		for len(r.shelves) >= maxRecentKeys {
-			r.drop()
+		if r.keys == nil {
+			r.keys = &bound.Bound{Limit: maxRecentKeys}
+		}
+		if !r.keys.Admits(len(r.shelves)) {
+			for len(r.shelves) >= r.keys.Limit {
+				r.drop()
+			}
 		}
 		s = &shelf{}
 		r.shelves[key] = s

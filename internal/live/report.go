@@ -23,7 +23,7 @@ func (l *run) early(f *incident.Finding) {
 	masked.Examples = slices.Clone(f.Examples)
 	l.o.Mask.Document(&doc)
 	again := l.reported[f.Fingerprint]
-	if len(l.reported) < maxFindings {
+	if !again && l.limits.reported.Admits(len(l.reported)) {
 		l.reported[f.Fingerprint] = true
 	}
 	l.outputs.send(report.NDJSON, func(*output) []byte { return ndjsonFinding(masked) })

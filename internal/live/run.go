@@ -13,6 +13,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/metrics"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
@@ -21,11 +22,27 @@ import (
 )
 
 const (
-	// maxFindings bounds the findings of the report, worst first.
+	// maxFindings is how many findings the report has, worst first, and of how many it is remembered that they were
+	// reported early.
 	maxFindings = 4096
-	// maxFaults bounds the read errors that are reported.
+	// maxFaults is how many read errors are reported.
 	maxFaults = 16
 )
+
+// limits are those of a live run beside the analysis. They only bound what is shown.
+type limits struct {
+	set                        bound.Set
+	findings, reported, faults *bound.Bound
+}
+
+func (l *limits) init() {
+	detail := func(name string, limit int, hides string) *bound.Bound {
+		return l.set.New(bound.Bound{Name: name, Limit: limit, Hides: hides, Loses: bound.Detail})
+	}
+	l.findings = detail("findings of the report", maxFindings, "further findings, none of them worse")
+	l.reported = detail("findings that were reported early", maxFindings, "that a further finding was reported before: its facts are shown again")
+	l.faults = detail("read errors of the report", maxFaults, "further read errors")
+}
 
 // run is one run. Its goroutine pulls the packets through the stages; outputs, recording, evidence and metrics have
 // goroutines of their own, for which it never waits.
@@ -47,6 +64,7 @@ type run struct {
 	input    report.Input
 	drops    capture.Drops
 	pace     pace
+	limits   limits
 	ended    int64 // connections that are over
 	restarts int64
 	renew    bool            // begin the analysis anew
@@ -81,10 +99,12 @@ func Run(ctx context.Context, source Source, o *Options) (*report.Document, erro
 }
 
 func newRun(source Source, o *Options) *run {
-	return &run{
+	l := &run{
 		o: o, source: source, log: &o.Log, hangups: make(chan os.Signal, 1), reported: map[string]bool{},
 		input: report.Input{File: source.Name(), Format: "live", Snaplen: o.Snaplen},
 	}
+	l.limits.init()
+	return l
 }
 
 // analyse runs one analysis over the packets. It is true if another one is to follow.
@@ -163,14 +183,14 @@ func (l *run) finding(f *incident.Finding) {
 		}
 		return
 	}
-	if len(l.findings) < maxFindings {
+	if l.limits.findings.Admits(len(l.findings)) {
 		l.findings = append(l.findings, *f)
 	}
 }
 
 func (l *run) fault(err error) {
 	l.log.Warn("%v", err)
-	if len(l.faults) < maxFaults {
+	if l.limits.faults.Admits(len(l.faults)) {
 		l.faults = append(l.faults, err)
 	}
 }
@@ -189,12 +209,7 @@ func (l *run) document() *report.Document {
 	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
 	d.Summary.Filtered = l.o.Filter.LeftOut(l.unwanted)
 	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })
-	if l.restarts > 0 {
-		d.Reach(report.Bound{
-			Name: "--memory-limit", Limit: l.o.Memory, Hits: l.restarts, Loses: report.Evidence,
-			Hides: "what began before the analysis began anew",
-		})
-	}
+	d.Reach(l.reached()...)
 	for _, err := range l.faults {
 		d.Warnings = append(d.Warnings, err.Error())
 	}
@@ -210,6 +225,24 @@ func (l *run) document() *report.Document {
 		}
 	}
 	return d
+}
+
+// reached returns the limits that were reached beside those of the stages.
+func (l *run) reached() []report.Bound {
+	all := append(tally.Reached(&l.limits.set), tally.Reached(l.o.Filter.Bounds())...)
+	if l.keeper != nil {
+		all = append(all, tally.Reached(&l.keeper.limits.set)...)
+	}
+	if l.metrics != nil {
+		all = append(all, tally.Reached(l.metrics.Bounds())...)
+	}
+	if l.restarts > 0 {
+		all = append(all, report.Bound{
+			Name: "--memory-limit", Limit: l.o.Memory, Hits: l.restarts, Loses: report.Evidence,
+			Hides: "what began before the analysis began anew",
+		})
+	}
+	return all
 }
 
 func (l *run) skippedPackets() int64 {

@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +22,9 @@ import (
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/filter"
+	"github.com/respsniff/respsniff/internal/metrics"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/scenario"
@@ -229,6 +235,110 @@ func asJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestRestartKeepsBounds: a limit that was reached before the analysis began anew is in the report and in the metrics, beside
+// those that bound the report itself.
+func TestRestartKeepsBounds(t *testing.T) {
+	l := newRun(writtenSource(t, []byte(twoLots)), &Options{Memory: 64 << 20, Log: notice.Log{W: io.Discard}, Filter: &filter.Filter{}})
+	l.metrics = metrics.New()
+	l.begin()
+	l.analysis.Bounds().New(bound.Bound{Name: "client groups"}).Hits = 5
+	l.assembler.Bounds().New(bound.Bound{Name: "open connections"}).Hits = 3
+	l.restart()
+	l.begin()
+	l.analysis.Bounds().New(bound.Bound{Name: "client groups"}).Hits = 2
+	for i := range maxFaults + 4 {
+		l.fault(fmt.Errorf("fault %d", i))
+	}
+	for i := range maxFindings + 6 {
+		l.finding(&incident.Finding{Rule: "RS101", Fingerprint: fmt.Sprint(i)})
+		l.finding(&incident.Finding{Rule: "RS101", Fingerprint: fmt.Sprint(i), Early: true})
+	}
+	d := l.document()
+	got := map[string]int64{}
+	for _, b := range d.Quality.Bounds {
+		got[b.Name] = b.Hits
+	}
+	want := map[string]int64{
+		"client groups": 7, "open connections": 3, "--memory-limit": 1, "read errors of the report": 4, "findings of the report": 6,
+		"findings that were reported early": 6,
+	}
+	if !maps.Equal(got, want) || d.Complete {
+		t.Errorf("reached %v, want %v; complete %v", got, want, d.Complete)
+	}
+	l.measure()
+	text := scrape(t, l.metrics)
+	for name, hits := range want {
+		if line := fmt.Sprintf("respsniff_bound_hits_total{bound=%q} %d\n", name, hits); !strings.Contains(text, line) {
+			t.Errorf("metrics have no %s", line)
+		}
+	}
+	if !strings.Contains(text, "respsniff_limit_hits_total 11\n") {
+		t.Error("the hits of limits that lose evidence are not 7+3+1")
+	}
+}
+
+// scrape returns what the metrics serve.
+func scrape(t *testing.T, m *metrics.Metrics) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Serve(ctx, listener) }()
+	defer func() {
+		if stop(); <-done != nil {
+			t.Error("the server failed")
+		}
+	}()
+	answer, err := http.Get("http://" + listener.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestLimitsOfEvidence: a finding without a file of evidence is counted under the limit that it met.
+func TestLimitsOfEvidence(t *testing.T) {
+	finding := func(i int) *incident.Finding {
+		return &incident.Finding{Fingerprint: fmt.Sprint(i), Server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, byte(i >> 8), byte(i)}), 6379), Last: 1}
+	}
+	for name, c := range map[string]struct {
+		files, findings int
+		hits            int64
+	}{
+		"--evidence-files":                          {2, 5, 3},
+		"evidence files that are collected at once": {100, maxJobs + 3, 3},
+	} {
+		k := startKeeper(&EvidenceOptions{Dir: t.TempDir(), Ring: 1 << 20, Size: 1 << 20, Files: c.files}, nil)
+		k.warn, k.kept = func(string, ...any) {}, func(string, *incident.Finding) {}
+		for i := range c.findings {
+			k.found(finding(i))
+		}
+		if r := k.limits.set.Reached(); len(r) != 1 || r[0].Name != name || r[0].Hits != c.hits || r[0].Loses != bound.Detail || k.skipped.Load() != c.hits {
+			t.Errorf("reached %+v with %d skipped, want %s %d times", r, k.skipped.Load(), name, c.hits)
+		}
+		k.jobs = nil
+		k.close()
+	}
+	// Packets of more servers than are kept.
+	k := &keeper{recent: recent[netip.AddrPort]{perKey: 1 << 17, total: 1 << 30, age: recentAge}}
+	k.limits.init(&EvidenceOptions{})
+	k.recent.keys = k.limits.servers
+	for i := range maxRecentKeys + 9 {
+		k.recent.add(finding(i).Server, &capture.Packet{Data: make([]byte, 60), Length: 60, Time: capture.Time(i)})
+	}
+	if r := k.limits.set.Reached(); len(r) != 1 || r[0].Hits != 9 || len(k.recent.shelves) != maxRecentKeys {
+		t.Errorf("reached %+v, %d servers kept", r, len(k.recent.shelves))
+	}
 }
 
 // TestFilterSaysWhatItLeavesOut: the report of a live run counts what its filter left out once, restarts or not.

@@ -5,6 +5,7 @@
 package metrics
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
@@ -53,8 +55,10 @@ type State struct {
 // Metrics holds the counts of one live run. Event and Finding serve the goroutine that runs the analysis; everything
 // may be scraped at any time.
 type Metrics struct {
-	registry *prometheus.Registry
-	state    atomic.Pointer[State]
+	registry             *prometheus.Registry
+	limits               bound.Set
+	histograms, followed *bound.Bound
+	state                atomic.Pointer[State]
 
 	latency map[seriesKey]*histogram // of the analysis' goroutine
 	last    seriesKey
@@ -83,6 +87,12 @@ func New(rules ...string) *Metrics {
 		registry: prometheus.NewRegistry(), latency: map[seriesKey]*histogram{}, families: map[familyKey]*histogram{},
 		findings: map[string]*ruleCount{}, counted: map[string]int{},
 	}
+	m.histograms = m.limits.New(bound.Bound{
+		Name: "latency histograms of the metrics", Limit: maxSeries, Hides: "which further servers and families of commands were slow: they are counted as " + Other, Loses: bound.Detail,
+	})
+	m.followed = m.limits.New(bound.Bound{
+		Name: "findings that the metrics follow", Limit: maxFollowed, Hides: "further findings in the metrics", Loses: bound.Detail,
+	})
 	for _, r := range rules {
 		m.findings[r] = &ruleCount{}
 	}
@@ -91,8 +101,23 @@ func New(rules ...string) *Metrics {
 	return m
 }
 
-// Update replaces the State.
-func (m *Metrics) Update(s State) { m.state.Store(&s) }
+// Update replaces the State. The hits of a limit never fall, as it must be of a counter: a connection that was passed
+// over for others, and taken up after all, stays counted.
+func (m *Metrics) Update(s State) {
+	before := m.state.Load()
+	limits := maps.Clone(before.Limits)
+	if limits == nil {
+		limits = map[string]int64{}
+	}
+	for name, hits := range s.Limits {
+		limits[name] = max(limits[name], hits)
+	}
+	s.Limits, s.LimitHits = limits, max(s.LimitHits, before.LimitHits)
+	m.state.Store(&s)
+}
+
+// Bounds returns the limits of the metrics. They belong to the goroutine of the analysis.
+func (m *Metrics) Bounds() *bound.Set { return &m.limits }
 
 // Event counts an event of the analysis.
 func (m *Metrics) Event(event pairing.Event) {
@@ -119,7 +144,7 @@ func (m *Metrics) open(key seriesKey) *histogram {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.families[f]; !known && len(m.series) >= maxSeries-1 {
+	if _, known := m.families[f]; !known && !m.histograms.Admits(len(m.series)+1) {
 		f = familyKey{Other, Other}
 	}
 	h := m.families[f]
@@ -145,7 +170,7 @@ func (m *Metrics) Finding(f *incident.Finding) {
 		m.findings[f.Rule] = c
 	}
 	before, known := m.counted[f.Fingerprint]
-	if !known && len(m.counted) >= maxFollowed {
+	if !known && !m.followed.Admits(len(m.counted)) {
 		return
 	}
 	if !known {

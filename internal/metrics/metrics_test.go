@@ -214,3 +214,40 @@ func BenchmarkEvent(b *testing.B) {
 		m.Event(list[i&1])
 	}
 }
+
+// TestBoundsAreCounters: each limit is a series under its name, and no counter falls, not even where a hit is taken back or an
+// analysis begins anew.
+func TestBoundsAreCounters(t *testing.T) {
+	m := New()
+	m.Update(State{LimitHits: 7, Limits: map[string]int64{"client groups": 5, "half \"open\"": 2}})
+	m.Update(State{LimitHits: 4, Limits: map[string]int64{"client groups": 3, "links": 1}})
+	_, text := scrape(t, serve(t, m)+"/metrics")
+	for _, line := range []string{
+		`respsniff_bound_hits_total{bound="client groups"} 5`,
+		`respsniff_bound_hits_total{bound="half \"open\""} 2`,
+		`respsniff_bound_hits_total{bound="links"} 1`,
+		`respsniff_limit_hits_total 7`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+}
+
+// TestBoundsOfMetrics: what does not fit into the metrics is counted too.
+func TestBoundsOfMetrics(t *testing.T) {
+	m := New()
+	for i := range maxSeries + 10 {
+		m.Event(exchange(fmt.Sprintf("10.%d.%d.%d:6379", i>>16, i>>8&255, i&255), nil, time.Millisecond))
+	}
+	for i := range maxFollowed + 7 {
+		m.Finding(&incident.Finding{Rule: "RS101", Fingerprint: fmt.Sprint(i), Count: 1})
+	}
+	got := map[string]int64{}
+	for _, b := range m.Bounds().Reached() {
+		got[b.Name] = b.Hits
+	}
+	if got["latency histograms of the metrics"] != 11 || got["findings that the metrics follow"] != 7 {
+		t.Errorf("reached %v", got)
+	}
+}

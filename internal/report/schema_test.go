@@ -157,3 +157,65 @@ func TestRowsFollowTheSchema(t *testing.T) {
 		}
 	}
 }
+
+// TestBoundsInEachForm: limits that were reached are in JSON, as the schema says, and in the text, each by its name
+// with what it may hide; a name and a text can hold anything.
+func TestBoundsInEachForm(t *testing.T) {
+	d := sample()
+	d.Reach(
+		Bound{Name: "client groups", Limit: 32768, Hits: 5, Hides: "what clients had shown", Loses: Evidence},
+		Bound{Name: "notes\x1b[31m", Limit: 8, Hits: 1, Hides: "further\x00 notes", Loses: Detail},
+	)
+	var b bytes.Buffer
+	if err := WriteJSON(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	validate(t, "document", b.Bytes())
+	var got struct {
+		Complete bool
+		Quality  struct {
+			LimitsReached []string `json:"limits_reached"`
+			Bounds        []Bound
+		}
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if bs := got.Quality.Bounds; got.Complete || len(bs) != 2 || bs[0] != d.Quality.Bounds[0] || bs[1].Hits != 1 || bs[1].Loses != Detail || len(got.Quality.LimitsReached) != 2 {
+		t.Errorf("complete %v, bounds %+v", got.Complete, got.Quality)
+	}
+	if bytes.ContainsAny(b.Bytes(), "\x1b\x00") || strings.Contains(b.String(), `\u001b`) {
+		t.Error("the name of a bound has what a terminal obeys")
+	}
+	b.Reset()
+	if err := WriteText(&b, d, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	const line = "client groups: the limit of 32,768 was reached 5 times; it may hide what clients had shown"
+	if text := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(text, line) {
+		t.Errorf("the text does not say %q", line)
+	}
+}
+
+// TestWhatABoundDoesToComplete: one that loses evidence makes a run incomplete, one that loses detail does not, in any order.
+func TestWhatABoundDoesToComplete(t *testing.T) {
+	evidence, detail := Bound{Name: "a", Hits: 1, Loses: Evidence}, Bound{Name: "b", Hits: 1, Loses: Detail}
+	for _, c := range []struct {
+		before  bool
+		reached []Bound
+		want    bool
+	}{
+		{true, nil, true},
+		{true, []Bound{detail}, true},
+		{true, []Bound{evidence}, false},
+		{true, []Bound{evidence, detail}, false},
+		{true, []Bound{detail, evidence}, false},
+		{false, []Bound{detail}, false},
+		{false, nil, false},
+	} {
+		d := Document{Complete: c.before}
+		if d.Reach(c.reached...); d.Complete != c.want || len(d.Quality.Bounds) != len(c.reached) || len(d.Quality.LimitsReached) != len(c.reached) {
+			t.Errorf("complete %v, then %+v: %v with %d bounds", c.before, c.reached, d.Complete, len(d.Quality.Bounds))
+		}
+	}
+}

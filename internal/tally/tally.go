@@ -25,6 +25,8 @@ type Tally struct {
 	run       *analysis.Run
 	assembler *reassembly.Assembler
 	earlier   reassembly.Stats // of the assemblers before this one
+	limits    bound.Set        // what they and the earlier analyses reached, and its own
+	parties   *bound.Bound
 	clients   map[netip.Addr]bool
 	servers   map[netip.AddrPort]bool
 	looked    *report.Summary // of the connections that a filter chose; nil: all are looked at
@@ -33,9 +35,16 @@ type Tally struct {
 // Watch sets the stages of the analysis that begins.
 func (t *Tally) Watch(run *analysis.Run, assembler *reassembly.Assembler) {
 	t.earlier = t.Stats()
+	if t.run != nil {
+		t.limits.Add(t.run.Bounds())
+		t.limits.Add(t.assembler.Bounds())
+	}
 	t.run, t.assembler = run, assembler
 	if t.clients == nil {
 		t.clients, t.servers = map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
+		t.parties = t.limits.New(bound.Bound{
+			Name: "clients and servers that are counted", Limit: maxParties, Hides: "how many further ones there are: the numbers given are the least", Loses: bound.Detail,
+		})
 	}
 }
 
@@ -57,8 +66,6 @@ func (t *Tally) Stats() reassembly.Stats {
 	sum.SnapLen = max(sum.SnapLen, s.SnapLen)
 	sum.Duplicates += s.Duplicates
 	sum.Backwards += s.Backwards
-	sum.Evicted += s.Evicted
-	sum.HoleCaps += s.HoleCaps
 	sum.NonTCP += s.NonTCP
 	sum.NonIP += s.NonIP
 	for i, n := range s.Undecodable {
@@ -79,17 +86,19 @@ func (t *Tally) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing
 				t.looked.Redis += int64(min(c.Commands, 1))
 			}
 			if ok && c.Commands+c.Replies > 0 {
-				if len(t.clients) < maxParties {
-					t.clients[c.Client.Addr()] = true
-				}
-				if len(t.servers) < maxParties {
-					t.servers[c.Server] = true
-				}
+				count(t.clients, c.Client.Addr(), t.parties)
+				count(t.servers, c.Server, t.parties)
 			}
 			if !yield(event, err) {
 				return
 			}
 		}
+	}
+}
+
+func count[K comparable](seen map[K]bool, key K, limit *bound.Bound) {
+	if !seen[key] && limit.Admits(len(seen)) {
+		seen[key] = true
 	}
 }
 
@@ -109,20 +118,19 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 	return q
 }
 
-// Bounds returns the limits of the present analysis that were reached, and those of all assemblers.
+// Bounds returns the limits that were reached, by name, of all analyses together.
 func (t *Tally) Bounds() []report.Bound {
-	st := t.Stats()
-	all := []bound.Bound{
-		{Name: "open connections", Limit: t.assembler.MaxConns(), Hits: st.Evicted, Loses: bound.Evidence,
-			Hides: "what happened on connections that were given up for others"},
-		{Name: "bytes behind holes", Limit: t.assembler.MaxBuffered(), Hits: st.HoleCaps, Loses: bound.Evidence,
-			Hides: "bytes that came late, on connections of which packets are missing"},
-	}
+	var all bound.Set
+	all.Add(&t.limits)
+	all.Add(t.run.Bounds())
+	all.Add(t.assembler.Bounds())
+	return Reached(&all)
+}
+
+// Reached returns the limits of a set that were reached, as a report has them.
+func Reached(set *bound.Set) []report.Bound {
 	var reached []report.Bound
-	for _, b := range append(all, t.run.Bounds().Reached()...) {
-		if b.Hits <= 0 {
-			continue
-		}
+	for _, b := range set.Reached() {
 		loses := report.Detail
 		if b.Loses == bound.Evidence {
 			loses = report.Evidence
@@ -169,6 +177,9 @@ func (t *Tally) Complete(d *report.Document, drops capture.Drops, log *notice.Lo
 // failureText describes where the analysis failed.
 func failureText(f *analysis.Failure, name func(file int32) string) string {
 	where := "a rule"
+	if f.Rule != "" {
+		where = "the beginning of " + f.Rule + ", which reports nothing"
+	}
 	if f.Conn > 0 {
 		where = fmt.Sprintf("connection %d", f.Conn)
 	}

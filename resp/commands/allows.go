@@ -7,6 +7,13 @@ import (
 	"github.com/respsniff/respsniff/resp"
 )
 
+// Plain is the early return of Allows for replies whose kind alone decides that they can answer the call: integers, null,
+// bulk strings and +OK, of commands whose reply repeats nothing, in either version of the protocol. It reports false for
+// any other.
+func (c *Call) Plain(r *resp.Reply) bool {
+	return c.plain.Has(r.Kind) && (r.Kind != resp.Simple || string(r.Text) == "OK")
+}
+
 // Allows says whether the reply can answer the call, and if not why, in words: "GET never returns a simple string". It
 // errs on the side of yes. It judges the call alone: QUEUED in a transaction, the array that PING gets in subscribed
 // mode and pushes belong to the state of the connection.

@@ -14,6 +14,7 @@ type Call struct {
 	command uint16       // place in the table counted from 1; 0 unknown
 	kinds2  resp.KindSet // allowed in RESP2
 	kinds3  resp.KindSet // and in RESP3
+	plain   resp.KindSet // whose replies Plain takes
 	flags   callFlags
 	// Proto is the protocol version that the connection is known to use, 2 or 3. 0, as Summarise leaves it, allows
 	// what either of them does.
@@ -72,12 +73,14 @@ func Summarise(req *resp.Request) Call {
 // It leaves the slot of the key to Locate, because few commands are ever asked for it and it takes as long as all the
 // rest. SlotDue says that there is one.
 func Describe(req *resp.Request, c *Call) (cmd *Command, key resp.Arg, keyed bool) {
-	*c = Call{elems: -1, slot: noSlot, nargs: uint16(min(req.NArgs, 1<<16-1)), command: lookup(req)}
-	if c.command == 0 {
+	i := lookup(req)
+	*c = Call{}
+	c.elems, c.slot, c.nargs, c.command = -1, noSlot, uint16(min(req.NArgs, 1<<16-1)), i
+	if i == 0 {
 		c.kinds2, c.kinds3 = resp.AnyKind, resp.AnyKind
 		return nil, resp.Arg{}, false
 	}
-	cmd = &commandTable[c.command-1]
+	cmd = &commandTable[i-1]
 	c.kinds2, c.kinds3 = cmd.Replies2, cmd.Replies3
 	switch cmd.shape {
 	case shapeAny:
@@ -85,6 +88,10 @@ func Describe(req *resp.Request, c *Call) (cmd *Command, key resp.Arg, keyed boo
 		c.set(req)
 	default:
 		c.narrow(cmd.shape, req)
+	}
+	const plain = 1<<resp.Integer | 1<<resp.Null | 1<<resp.Bulk | 1<<resp.Simple
+	if c.flags&(callEcho|callPong) == 0 {
+		c.plain = c.kinds2 & c.kinds3 & plain
 	}
 	if at, args := int(cmd.key), req.Args; at > 0 && at < len(args) {
 		c.keys = 1

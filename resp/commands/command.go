@@ -99,20 +99,22 @@ func IsCommandName(name []byte) bool { return find(name, nil) != 0 }
 // lookup returns the place in the table counted from 1, or 0. Names in wordIndex are found here, without a call: 46
 // instructions a command against 138 of about 7000.
 func lookup(req *resp.Request) uint16 {
-	if len(req.Args) == 0 || !req.Args[0].Whole() {
+	if len(req.Args) == 0 {
 		return 0
 	}
 	name := req.Args[0].Bytes
-	if len(name) >= minWord && len(name) <= maxWord {
+	if n := len(name); n != req.Args[0].Len {
+		return 0
+	} else if n >= minWord && n <= maxWord {
 		w := upperWord(name)
-		if s := &wordIndex[wordPlace(w, wordFactor)]; s.word == w && int(s.size) == len(name) {
+		if s := &wordIndex[wordPlace(w, wordFactor)]; s.word == w && int(s.size) == n {
 			if s.container {
 				return subcommand(req, s.id)
 			}
 			return s.id
 		}
 	}
-	return find(req.Args[0].Bytes, nil)
+	return find(name, nil)
 }
 
 // subcommand looks up the subcommand of a container.

@@ -183,3 +183,39 @@ func TestCallSlot(t *testing.T) {
 		t.Error("the zero Call has a slot")
 	}
 }
+
+// TestPlainIsAllowed tries each command with replies of each kind: what Plain takes, Allows must take in both versions of
+// the protocol.
+func TestPlainIsAllowed(t *testing.T) {
+	plain := 0
+	for cmd := range Commands() {
+		name, sub, _ := strings.Cut(cmd.Name, "|")
+		for n := range 6 {
+			req := &resp.Request{}
+			for _, word := range append(strings.Fields(name+" "+sub), "k", "1", "2", "3", "4")[:max(len(strings.Fields(name+" "+sub)), n)] {
+				req.Args = append(req.Args, resp.Arg{Bytes: []byte(word), Len: len(word)})
+			}
+			req.NArgs, req.Last = len(req.Args), req.Args[len(req.Args)-1]
+			call := Summarise(req)
+			for kind := resp.NoKind; kind <= resp.Push; kind++ {
+				for _, text := range []string{"OK", "PONG", "QUEUED", "x"} {
+					r := &resp.Reply{Kind: kind, Text: []byte(text), N: int64(len(text))}
+					if !call.Plain(r) {
+						continue
+					}
+					plain++
+					for proto := range uint8(4) {
+						call.Proto = proto
+						if ok, why := call.Allows(r); !ok || text == "QUEUED" && kind == resp.Simple {
+							t.Errorf("%s, %d arguments, RESP%d, %s %q is plain: %s", cmd, n, proto, kind, text, why)
+						}
+					}
+					call.Proto = 0
+				}
+			}
+		}
+	}
+	if plain < 1000 {
+		t.Errorf("only %d cases are plain", plain)
+	}
+}

@@ -70,6 +70,20 @@ func TestHTMLHasFiguresAndTheirTables(t *testing.T) {
 	}
 }
 
+// TestHTMLNamesBounds: limits that were reached are on the page, each by its name with what it may hide.
+func TestHTMLNamesBounds(t *testing.T) {
+	d := sample(t)
+	d.Reach(report.Bound{Name: "client groups", Limit: 32768, Hits: 5, Hides: "what clients had shown", Loses: report.Evidence})
+	var b bytes.Buffer
+	if err := writeHTML(&b, d, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	const line = "client groups: the limit of 32,768 was reached 5 times; it may hide what clients had shown"
+	if text := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(text, line) {
+		t.Errorf("the page does not say %q", line)
+	}
+}
+
 // TestHTMLIsBounded renders more of everything than an analysis keeps.
 func TestHTMLIsBounded(t *testing.T) {
 	d := sample(t)

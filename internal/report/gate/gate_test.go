@@ -234,6 +234,21 @@ func TestBaselineWithoutPorts(t *testing.T) {
 	}
 }
 
+// TestBaselineOfBothForms: where an entry has a finding's fingerprint of today, one from before it had the server's port does not
+// take its place, wherever it stands in the file.
+func TestBaselineOfBothForms(t *testing.T) {
+	today := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	old := Accepted{Fingerprint: "RS201-401dd92875ac", Reason: "old", Owner: "ops", Until: "2027-02-28"}
+	now := Accepted{Fingerprint: "RS201-of-port-6379", Reason: "new", Owner: "ops", Until: "2027-02-28"}
+	for _, b := range []Baseline{{Accept: []Accepted{old, now}}, {Accept: []Accepted{now, old}}} {
+		d := leaksOf(6379)
+		warnings := b.Apply(d, false, today)
+		if len(d.Suppressed) != 1 || d.Suppressed[0].Reason != "new" || len(warnings) != 1 || !strings.Contains(warnings[0], "met no finding") {
+			t.Errorf("suppressed %+v, warnings %q", d.Suppressed, warnings)
+		}
+	}
+}
+
 func TestOnly(t *testing.T) {
 	e, err := ReadExpectation(strings.NewReader("want: [{rule: off-by-k}, {rule: RS101}]\nforbid: [RS9]"))
 	if err != nil {
