@@ -215,15 +215,28 @@ func (c *Callers) overtook(last, next *pairing.Exchange, k int) {
 	if d == nil || !d.started {
 		return
 	}
-	if d.Overtaken++; d.Proof != nil {
+	d.Overtaken++
+	// It proves an overlap. That the connection was dirty is as sure as what made it so.
+	level := min(pairing.Confidence(reader.WordOf(c.leaving)), d.surest())
+	if level >= pairing.Strong {
+		level = pairing.Proven
+	}
+	if d.Proof != nil && d.Proof.Confidence >= level {
 		return
 	}
 	a := Abandonment{Given: *last, Next: *next, Gap: next.Time.Sub(last.EndTime), Flat: true, Owed: k}
 	a.Given.Session, a.Next.Session = nil, nil
-	if a.Confidence = pairing.Confidence(reader.WordOf(c.leaving)); a.Confidence >= pairing.Strong {
-		a.Confidence = pairing.Proven
-	}
+	a.Confidence = level
 	d.Proof = &a
+}
+
+// surest is how sure the surest of what was found is.
+func (d *Desync) surest() pairing.Confidence {
+	level := d.Strongest
+	for i := range d.Abandoned {
+		level = max(level, d.Abandoned[i].Confidence)
+	}
+	return level
 }
 
 // noteStale keeps a pair of commands of which the first was answered from before the capture.
