@@ -190,8 +190,8 @@ func (c *Conn) Answered(r *Reply) {
 	case r.End > c.farAck:
 	case late:
 		rec.acked = r.Time.Add(time.Duration(c.who.far * 1e9)) // told of only now: when it was acknowledged is not kept
-	default:
-		rec.acked = r.Time
+	default: // its end was lost, and shown only by what followed it
+		rec.acked = min(r.Time, c.farTime)
 	}
 	c.replies = append(c.replies, rec)
 }

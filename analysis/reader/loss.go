@@ -78,25 +78,44 @@ func (o *origin) bound(v *view, row *Row, st *step) {
 // minReply is the length of the shortest reply.
 const minReply = 3
 
-// lostAtEnd returns the command behind the first from next on whose reply was lost behind the last one that was captured,
-// which ended at end: the client acknowledged more than that. What it had received when it wrote a command answers
-// earlier ones.
-func (c *Conn) lostAtEnd(next int, end int64) int {
-	if end < 0 || c.farAck < end+minReply {
-		return 0
+// lostAtEnd returns the command behind those from next on whose replies were lost behind the last one that was captured,
+// which ended at end: the client acknowledged more than that. What it had received when it wrote a command answers earlier
+// ones; how many of these is told by the size of what was lost. sure says that it were all of them.
+func (c *Conn) lostAtEnd(next int, end int64) (behind int, sure bool) {
+	lost := c.farAck - end
+	if end < 0 || lost < minReply {
+		return 0, true
 	}
+	most := c.ofSize(lost)
+	n, all := 0, 0
 	for i := range c.writes {
 		w := &c.writes[i]
+		if w.ack >= c.farAck {
+			break
+		}
 		for k := max(int(w.index-1-c.base), next); k < int(w.index-1-c.base+w.n) && k < len(c.commands); k++ {
-			if c.commands[k].flags&(Awaited|LeftOut) == Awaited {
-				if w.ack >= c.farAck {
-					return 0
-				}
-				return k + 1
+			if c.commands[k].flags&(Awaited|LeftOut) != Awaited {
+				continue
+			}
+			if all++; n < most {
+				behind = k + 1
+				n++
 			}
 		}
 	}
-	return 0
+	return behind, n == all
+}
+
+// ofSize is how many replies of the usual size n bytes are: one at least.
+func (c *Conn) ofSize(n int64) int {
+	bytes := int64(0)
+	for i := range c.replies {
+		bytes += max(1, c.replies[i].end-c.replies[i].start)
+	}
+	if bytes == 0 {
+		return len(c.commands)
+	}
+	return int(max(1, (2*n*int64(len(c.replies))+bytes)/(2*bytes)))
 }
 
 // afterLost reports whether a command begins a write before which bytes of the client were lost.

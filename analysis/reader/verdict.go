@@ -58,6 +58,9 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	where := stepsOf(c.v)
 	behind := false // the caller before it read another's
 	out := Verdict{Conn: c.v.c, Kinds: c.post, Before: c.pi, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
+	if c.v.c.midstream && c.v.c.start == nil && r.pass.behind > 1-thresholds[0].least {
+		c.v.c.origin = origin{behind: true, doubtful: true} // possible at most, until it is seen to be level
+	}
 	for i, list := range read[:c.v.covered()] {
 		if c.v.own[i] < 0 || c.v.c.base+int32(i) < c.v.c.told {
 			continue
@@ -66,9 +69,6 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 		if where[i] >= 0 {
 			row.Owed = r.pass.owed[where[i]]
 			c.got(&row, list, int32(i), &c.v.steps[where[i]], gone[i], q.whole)
-			if c.v.c.midstream && c.v.c.start == nil && r.pass.behind > 1-thresholds[0].least && row.Got != Nothing && row.Reply != row.Index {
-				row.Word = min(row.Word, Possible) // from before the capture: never seen to be level
-			}
 			if !behind && row.Got == Read && row.Reply != row.Index && resent(c.v, i) {
 				row.Word = min(row.Word, Possible)
 			}

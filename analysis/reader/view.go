@@ -141,9 +141,10 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 		}
 		v.add(d, r.end, r, r.index)
 	}
-	tail = max(tail, next, c.lostAtEnd(next, end))
+	atEnd, sure := c.lostAtEnd(next, end)
+	tail = max(tail, next, atEnd)
 	lost(tail)
-	v.uncertain()
+	v.uncertain(!sure)
 	if slices.Contains(v.guessed, true) || slices.ContainsFunc(v.command, func(k int32) bool { return k < 0 }) {
 		v.usual = c.usual()
 	}
@@ -157,9 +158,9 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	}
 }
 
-// uncertain marks the lost replies before one of which it is not certain which command it serves.
-func (v *view) uncertain() {
-	vague := false
+// uncertain marks the lost replies before one of which it is not certain which command it serves; vague says that of what
+// comes behind them all.
+func (v *view) uncertain(vague bool) {
 	for i := len(v.at) - 1; i >= 0; i-- {
 		if math.IsNaN(v.at[i]) {
 			v.vague[i] = vague
