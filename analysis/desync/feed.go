@@ -31,6 +31,9 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 		return
 	}
 	if who == pairing.RoleServer {
+		if seg.Flags != 0 { // else it only tells of lost bytes
+			conn.Heard()
+		}
 		if seg.Flags&reassembly.SYN != 0 {
 			c.synAck = seg.Time
 		}

@@ -35,7 +35,7 @@ func afterQuit(s *Callers, quit, ex *pairing.Exchange) {
 // sharing says how sure it is that several callers use the connection at once though its client's take turns: its library or
 // the user says so, or its other connections show it, and no reader explains what is written here.
 func sharing(v *reader.Verdict) reader.Word {
-	if reader.WordOf(client.TurnsShare(&v.Before)) < reader.Strong {
+	if v.OneSided || reader.WordOf(client.TurnsShare(&v.Before)) < reader.Strong {
 		return reader.Unknown // it may be meant so
 	}
 	return min(reader.WordOf(v.Kinds[client.Shares]), reader.Likely)

@@ -39,6 +39,8 @@ type acked struct {
 	farAck  int64
 	farTime capture.Time // when it was first seen
 	heard   bool         // a reply was seen
+	server  bool         // … or any packet of the server
+	assumed bool         // replies are not seen, but follow from what the client acknowledges
 }
 
 // life is when a connection was last heard of, and how it ended.
@@ -217,10 +219,16 @@ func (c *Conn) Abandon() {
 	c.drop(c.r)
 }
 
+// Heard tells that a packet of the server was seen.
+func (c *Conn) Heard() { c.server = true }
+
 // Acked tells that the client has received everything before a place in the server's stream.
 func (c *Conn) Acked(at capture.Time, ack int64) {
 	if ack <= c.farAck {
 		return
+	}
+	if !c.server && c.farAck >= 0 {
+		c.assume(at, ack)
 	}
 	c.farAck, c.farTime = ack, at
 	for c.ackedTo < len(c.replies) && c.replies[c.ackedTo].end <= ack {

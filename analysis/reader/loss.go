@@ -68,7 +68,7 @@ func (o *origin) bound(v *view, row *Row, st *step) {
 		return
 	case !o.behind:
 		o.behind = true
-		o.doubtful = v.vague[v.own[row.Index-1-v.c.base]] || st.uncertain || st.guessed || st.nextLoss && !st.flat
+		o.doubtful = doubtful(v, st) || unwitnessed(v, st, v.own[row.Index-1-v.c.base])
 	}
 	if o.doubtful {
 		row.Word = min(row.Word, Possible)

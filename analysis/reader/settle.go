@@ -163,9 +163,9 @@ func (r *Reader) emitQuiet(q *population, v *view) {
 				out = append(out, Row{Index: index})
 				continue
 			}
-			w := p.word(s.wait, c.midstream)
+			w := c.settledAs(&p, s.wait)
 			if s.blocking {
-				w = p.word(0, c.midstream)
+				w = c.settledAs(&p, 0)
 			}
 			if w != word {
 				tell()

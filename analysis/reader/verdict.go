@@ -36,9 +36,10 @@ type Verdict struct {
 	Rows []Row // of the commands whose callers wait, in order; those that Options.Settled told of have none
 	// Last is the last command that this verdict covers, or one before it, awaited or not; whatever has no row among
 	// those that were not covered before is not inferred.
-	Last  int32
-	Ended bool // nothing more comes of the connection; true once for each
-	Kinds [client.NumKinds]float64
+	Last     int32
+	OneSided bool // the server was not captured
+	Ended    bool // nothing more comes of the connection; true once for each
+	Kinds    [client.NumKinds]float64
 	// Before are the kinds as its client's library and the other connections of its population had them expected, without
 	// what the connection itself shows.
 	Before [client.NumKinds]float64
@@ -74,6 +75,9 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 			}
 			behind = row.Word != Unknown && row.Got != Nothing && row.Reply != row.Index
 			c.v.c.origin.bound(c.v, &row, &c.v.steps[where[i]])
+			if c.v.c.assumed {
+				oneSided(q, &row, &c.v.steps[where[i]])
+			}
 		}
 		if row.Word == Unknown {
 			row = Row{Index: row.Index, Owed: row.Owed, Posterior: row.Posterior}
@@ -82,6 +86,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	}
 	out.Rows = inTurnOf(c.v, out.Rows)
 	out.Habits = habits(q)
+	out.OneSided = c.v.c.assumed
 	out.Facts = c.facts(read, q.gate.usual)
 	r.judged(&out)
 	c.v.c.told = max(c.v.c.told, out.Last)
@@ -106,7 +111,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 			return // it may be waiting still
 		}
 		row.Got, row.Posterior, row.Word = Nothing, nothing, WordOf(nothing)
-		if v.vague[own] || st.nextLoss {
+		if !st.flat && (v.vague[own] || st.nextLoss) {
 			row.Word = min(row.Word, Possible)
 		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
