@@ -169,6 +169,11 @@ func (c *Conn) wait(on bool) {
 
 // Answered takes a reply, in the order of the server's stream.
 func (c *Conn) Answered(r *Reply) {
+	c.server = true
+	c.answered(r)
+}
+
+func (c *Conn) answered(r *Reply) {
 	if c.judged {
 		return
 	}
@@ -228,7 +233,7 @@ func (c *Conn) Acked(at capture.Time, ack int64) {
 		return
 	}
 	if !c.server && c.farAck >= 0 {
-		c.assume(at, ack)
+		assume(c, at, ack)
 	}
 	c.farAck, c.farTime = ack, at
 	for c.ackedTo < len(c.replies) && c.replies[c.ackedTo].end <= ack {

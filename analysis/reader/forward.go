@@ -40,14 +40,14 @@ const (
 
 // Bounds of the forward pass.
 const (
-	maxStep     = 7.0   // nats that one step can say between two hypotheses
-	maxDoubtful = 1.0   // … where it is not certain which replies serve its commands
-	independs   = 10.0  // steps of a connection that count in full; beyond them, weak differences share that weight
-	weak        = 0.5   // nats: differences below it are next to nothing
-	prune       = 1e-6  // of its kind: hypotheses below it are dropped
-	kindFloor   = 1e-20 // no kind is beaten for good
-	maxOfKind   = 32    // hypotheses of one kind
-	unexplains  = 1e-12 // of a step that a hypothesis cannot explain
+	maxStep      = 7.0   // nats that one step can say between two hypotheses
+	doubtfulStep = 1.0   // … where it is not certain which replies serve its commands
+	independs    = 10.0  // steps of a connection that count in full; beyond them, weak differences share that weight
+	weak         = 0.5   // nats: differences below it are next to nothing
+	prune        = 1e-6  // of its kind: hypotheses below it are dropped
+	kindFloor    = 1e-20 // no kind is beaten for good
+	maxOfKind    = 32    // hypotheses of one kind
+	unexplains   = 1e-12 // of a step that a hypothesis cannot explain
 )
 
 // pass is the forward and backward pass over one connection.
@@ -163,7 +163,7 @@ func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 
 	}
 	most := maxStep
 	if doubtful(p.v, st) && !p.o.Without.Has(TermLoss) {
-		most = maxDoubtful
+		most = doubtfulStep
 	}
 	scale := make([]float64, len(totals))
 	for s, t := range totals {

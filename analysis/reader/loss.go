@@ -52,7 +52,7 @@ func unwitnessed(v *view, st *step, place int32) bool {
 // doubtful reports whether it is not certain which replies serve the commands of a step, and nothing else shows what its
 // caller got.
 func doubtful(v *view, st *step) bool {
-	return st.n > 0 && !st.flat && (st.uncertain || v.vague[st.own] || v.vague[st.own+st.n-1])
+	return st.n > 0 && !st.flat && (v.c.assumed || st.uncertain || v.vague[st.own] || v.vague[st.own+st.n-1])
 }
 
 // origin is where a connection's readers fell behind, while they are.

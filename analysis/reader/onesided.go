@@ -8,7 +8,7 @@ import "github.com/respsniff/respsniff/capture"
 // had come is a fact all the same.
 
 // settledAs is how sure it is that a caller without a doubt read its own reply.
-func (c *Conn) settledAs(p *pace, wait float64) Word {
+func settledAs(c *Conn, p *pace, wait float64) Word {
 	w := p.word(wait, c.midstream)
 	if c.assumed {
 		w = min(w, Possible)
@@ -17,17 +17,23 @@ func (c *Conn) settledAs(p *pace, wait float64) Word {
 }
 
 // oneSided bounds a word where the server was not captured. Who waits for a reply is known by how long replies take: a
-// write without a byte in between is remarkable where not one wait in twenty is as long.
+// write without a byte in between is remarkable where not one wait in twenty is as long. What the client does with the late
+// reply is hardly seen, so that it is likely at most, and whose reply a caller got is not seen at all.
 func oneSided(q *population, row *Row, st *step) {
 	w := q.gate.waits
+	row.Word = min(row.Word, Likely)
+	if row.Got != Nothing && row.Reply != row.Index {
+		row.Word = Unknown
+		return
+	}
 	remarkable := len(w) >= 100 && w[len(w)*19/20] < st.next-st.t
-	if row.Got != Nothing || !st.flat || !remarkable {
+	if row.Got == Read || !st.flat || !remarkable {
 		row.Word = min(row.Word, Possible)
 	}
 }
 
 // assume takes what a client acknowledges of a server of which no packet was seen for opaque replies.
-func (c *Conn) assume(at capture.Time, ack int64) {
+func assume(c *Conn, at capture.Time, ack int64) {
 	lost := ack - max(c.farAck, 0)
 	if lost < minReply {
 		return
@@ -56,7 +62,7 @@ func (c *Conn) assume(at capture.Time, ack int64) {
 	from := max(c.farAck, 0)
 	for i, k := range due[:n] {
 		to := ack - int64(n-1-i)
-		c.Answered(&Reply{Index: c.base + int32(k) + 1, Unsure: n < len(due) || n > 1, Time: at, Start: from, End: to})
+		c.answered(&Reply{Index: c.base + int32(k) + 1, Unsure: n < len(due) || n > 1, Time: at, Start: from, End: to})
 		from = to
 	}
 	c.assumed = true

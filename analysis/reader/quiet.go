@@ -96,7 +96,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	if blocking {
 		wait = 0
 	}
-	c.tell(w.index+w.n-1, c.settledAs(&q.pace, wait))
+	c.tell(w.index+w.n-1, settledAs(c, &q.pace, wait))
 	c.settled()
 	return true
 }

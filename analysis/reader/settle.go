@@ -163,9 +163,9 @@ func (r *Reader) emitQuiet(q *population, v *view) {
 				out = append(out, Row{Index: index})
 				continue
 			}
-			w := c.settledAs(&p, s.wait)
+			w := settledAs(c, &p, s.wait)
 			if s.blocking {
-				w = c.settledAs(&p, 0)
+				w = settledAs(c, &p, 0)
 			}
 			if w != word {
 				tell()
