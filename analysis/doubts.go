@@ -67,27 +67,34 @@ func doubtsOf(r *Run) (all []Doubt) {
 			Why: fmt.Sprintf("%d of %d connections began before the capture, and nothing shows that their callers were not behind by then", sum.MidStream, sum.RESP),
 		})
 	}
+	unjudged := map[netip.Addr]bool{}
 	for _, u := range r.Unjudged() {
+		unjudged[u.Client] = true
 		all = append(all, Doubt{
-			Why:    fmt.Sprintf("%s wrote on before a reply %d times, and nobody can tell whether it is meant to", u.Client, u.Times),
+			Why: fmt.Sprintf("%s wrote on before a reply %s, and nobody can tell whether it is meant to",
+				u.Client, incident.Counted(u.Times, "time", "times")),
 			Decide: fmt.Sprintf("--policy %s=lockstep if each of its calls waits for its reply", u.Client),
 		})
 	}
-	all = append(all, r.waits.doubts(r)...)
+	all = append(all, r.waits.doubts(r, unjudged)...)
 	if sum.Suppressed > 0 {
-		all = append(all, Doubt{Why: fmt.Sprintf("%d claims were too weak to be made", sum.Suppressed)})
+		all = append(all, Doubt{Why: incident.Counted(int(sum.Suppressed), "claim was", "claims were") + " too weak to be made"})
 	}
 	if sum.Encrypted > 0 && sum.RESP > 0 {
-		all = append(all, Doubt{Why: fmt.Sprintf("%d connections are encrypted", sum.Encrypted)})
+		all = append(all, Doubt{Why: incident.Counted(int(sum.Encrypted), "connection is", "connections are") + " encrypted"})
 	}
 	slices.SortStableFunc(all, func(a, b Doubt) int { return cmp.Compare(min(len(b.Decide), 1), min(len(a.Decide), 1)) }) // what can be decided first
 	return all
 }
 
-// doubts names the clients whose read timeout is not known and that waited longer than anything shows that they wait.
-func (w *longWaits) doubts(r *Run) (all []Doubt) {
+// doubts names the clients whose read timeout is not known and that waited longer than anything shows that they wait. Of
+// those whose policy is not known either it decides nothing.
+func (w *longWaits) doubts(r *Run, unjudged map[netip.Addr]bool) (all []Doubt) {
 	longest := map[netip.Addr]time.Duration{}
 	for pop, x := range w.of {
+		if unjudged[pop.Client] {
+			continue
+		}
 		if _, given := r.GivenTimeout(pop.Client); given || len(pop.Estimate().Values) > 0 || x.wait <= pop.Patient || !r.StanceOf(x.group).Reads() {
 			continue
 		}
@@ -102,7 +109,7 @@ func (w *longWaits) doubts(r *Run) (all []Doubt) {
 		all = append(all, Doubt{
 			Why: fmt.Sprintf("%s got replies up to %s late and used the connection again; if it waits for less, its next calls got the wrong replies",
 				c, incident.SettingText(longest[c].Round(time.Millisecond))),
-			Decide: fmt.Sprintf("--read-timeout %s=%s, or what it is set to", c, below(longest[c])),
+			Decide: fmt.Sprintf("--read-timeout %s=%s if it is set to that, else its true value", c, below(longest[c])),
 		})
 	}
 	return all

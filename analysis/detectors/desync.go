@@ -153,13 +153,6 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.6f s", d.Seconds())
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 func at(t capture.Time) string { return t.Std().Format("15:04:05.000000") }
 
 // closeAdvice is what to change in a client that reuses dirty connections, by library.

@@ -23,11 +23,11 @@ func OffByK() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s got the answer to an earlier command, on %s",
-					plural(f.Count, "call", "calls"), plural(f.Connections, "connection", "connections"))
+					incident.Counted(f.Count, "call", "calls"), incident.Counted(f.Connections, "connection", "connections"))
 			}
 			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these calls stored "+
-					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", plural(f.Count, "call", "calls"))
+					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", incident.Counted(f.Count, "call", "calls"))
 			}
 			return analysis.Hooks{Desync: func(d *reader.Desync) {
 				if d.NVictims == 0 {
@@ -61,8 +61,8 @@ func victims(r *analysis.Run, d *reader.Desync) incident.Example {
 		}
 	}
 	e.Facts = append(e.Facts,
-		fmt.Sprintf("at most %s behind; %s", plural(d.Behind, "reply", "replies"), shape),
-		fmt.Sprintf("%s on this connection", plural(d.NVictims, "misread reply", "misread replies")))
+		fmt.Sprintf("at most %s behind; %s", incident.Counted(d.Behind, "reply", "replies"), shape),
+		fmt.Sprintf("%s on this connection", incident.Counted(d.NVictims, "misread reply", "misread replies")))
 	if d.NVictims > len(d.Victims) {
 		e.Victims = append(e.Victims[:len(e.Victims):len(e.Victims)], d.Last)
 		e.Facts = append(e.Facts, fmt.Sprintf("the last victim is %s (frame %d)", strings.TrimSpace(d.Last.Command+" "+d.Last.Key), d.Last.Frame))

@@ -20,7 +20,7 @@ func ImpossibleReply() *analysis.Detector {
 		Step: incident.StepText{One: "1 reply could not answer its command", Many: "%d replies could not answer their commands"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s cannot answer the commands whose turn it was; in another order they fit", plural(f.Count, "reply", "replies"))
+				return fmt.Sprintf("%s cannot answer the commands whose turn it was; in another order they fit", incident.Counted(f.Count, "reply", "replies"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The server, or a proxy in between, left out, added or reordered replies. Redis itself answers in order: look at what stands " +

@@ -38,7 +38,7 @@ func ForeignMoved() *analysis.Detector {
 				limit: r.DetailBound(maxRedirects, "redirects within the follow window", "that a caller followed a redirect: the finding is then less sure"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s about another command's slot", plural(f.Count, "redirect was read that is", "redirects were read that are"))
+				return fmt.Sprintf("%s about another command's slot", incident.Counted(f.Count, "redirect was read that is", "redirects were read that are"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "This redirect is not about your key. The cluster did not move anything: the reply belongs to another command, named in the " +

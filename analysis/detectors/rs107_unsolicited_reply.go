@@ -17,7 +17,7 @@ func UnsolicitedReply() *analysis.Detector {
 		Step:    incident.StepText{One: "1 reply came that nobody asked for", Many: "%d replies came that nobody asked for"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "reply was sent that no command asked for", "replies were sent that no command asked for")
+				return incident.Counted(f.Count, "reply was sent that no command asked for", "replies were sent that no command asked for")
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The server answered a command twice, or pushed data outside push frames. Every later reply on this connection is read by the " +
@@ -42,7 +42,7 @@ func UnsolicitedReply() *analysis.Detector {
 					Time: o.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() incident.Example {
 						return incident.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: []string{
-							fmt.Sprintf("all %s sent until then had been answered when %s came (frame %d)", plural(n, "command", "commands"), text, o.Frame),
+							fmt.Sprintf("all %s sent until then had been answered when %s came (frame %d)", incident.Counted(n, "command", "commands"), text, o.Frame),
 							wireFact(&in), before,
 						}}
 					},

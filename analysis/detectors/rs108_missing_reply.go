@@ -16,7 +16,7 @@ func MissingReply() *analysis.Detector {
 		Step:    incident.StepText{One: "1 command got no reply", Many: "%d commands got no reply"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "command", "commands") + " got no reply, though later ones did"
+				return incident.Counted(f.Count, "command", "commands") + " got no reply, though later ones did"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The server, or a proxy, never answered the command named. The client hands each later reply to the caller before its own; close " +

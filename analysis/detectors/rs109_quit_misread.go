@@ -21,7 +21,7 @@ func QuitMisread() *analysis.Detector {
 		Step: incident.StepText{One: "1 late reply was read by QUIT", Many: "%d late replies were read by QUIT"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s read the late reply to an earlier command in QUIT's place, and closed", plural(f.Count, "connection", "connections"))
+				return fmt.Sprintf("%s read the late reply to an earlier command in QUIT's place, and closed", incident.Counted(f.Count, "connection", "connections"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "Harmless: the connection is closed right after. It shows that a read timed out (see RS210). Clients need not send " +

@@ -43,7 +43,7 @@ func HandshakeLeftover() *analysis.Detector {
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, fmt.Sprintf("%s belongs to the connection's set-up; %s to be misread from birth",
-						a.Given.CommandName(), plural(a.Owed, "reply was left", "replies were left")))
+						a.Given.CommandName(), incident.Counted(a.Owed, "reply was left", "replies were left")))
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
 					return e
 				}

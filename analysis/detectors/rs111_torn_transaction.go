@@ -32,7 +32,7 @@ func TornTransaction() *analysis.Detector {
 				limit: r.EvidenceBound(maxTorn, "connections that ended inside MULTI within the replay window", "transactions that were torn by the end of earlier ones"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "transaction was", "transactions were") + " split: commands of it ran without atomicity"
+				return incident.Counted(f.Count, "transaction was", "transactions were") + " split: commands of it ran without atomicity"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The commands of this transaction ran outside MULTI after a reconnect, or inside somebody else's: they were applied without " +
@@ -88,7 +88,7 @@ func (w *tornBlocks) refused(a *analysis.Answered) {
 	case bytes.HasPrefix(a.Reply.Text, []byte("ERR EXEC without MULTI")):
 		if h := w.half(a); h != nil {
 			w.report(a, pairing.Strong,
-				fmt.Sprintf("%s inside the MULTI of its command %d, %s queued, and was not executed", w.died(h, a), h.multi, plural(h.queued, "command", "commands")),
+				fmt.Sprintf("%s inside the MULTI of its command %d, %s queued, and was not executed", w.died(h, a), h.multi, incident.Counted(h.queued, "command", "commands")),
 				fmt.Sprintf("%s later the same client sent EXEC without MULTI on another connection, to %s: what stood between was carried out one by one",
 					seconds(a.Exchange.Time.Sub(h.at)), a.Session.Server))
 			h.conn = 0
@@ -103,7 +103,7 @@ func (w *tornBlocks) refused(a *analysis.Answered) {
 			conf = pairing.Possible
 		}
 		w.report(a, conf,
-			fmt.Sprintf("the transaction that command %d had begun was still open, with %s queued", multi, plural(queued, "command", "commands")),
+			fmt.Sprintf("the transaction that command %d had begun was still open, with %s queued", multi, incident.Counted(queued, "command", "commands")),
 			fmt.Sprintf("the second MULTI came after a pause of %s; what both queue runs with the first EXEC", seconds(a.Exchange.Idle())))
 	}
 }

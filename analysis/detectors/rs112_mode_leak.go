@@ -21,7 +21,7 @@ func ModeLeak() *analysis.Detector {
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &modeLeaks{r: r, idle: r.Duration("idle")}
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "command was", "commands were") + " sent in a mode that the connection's previous user had left behind"
+				return incident.Counted(f.Count, "command was", "commands were") + " sent in a mode that the connection's previous user had left behind"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "Reset the connection before it goes back to the pool (UNSUBSCRIBE and PUNSUBSCRIBE, DISCARD, SELECT 0, or RESET), or close it. " +
@@ -50,7 +50,7 @@ func (w *modeLeaks) refused(a *analysis.Answered) {
 		conf = pairing.Likely
 	}
 	w.add(a.Session, ex, conf, fmt.Sprintf("%s was answered with %q", cited(run, ex), text),
-		fmt.Sprintf("the connection was still subscribed to %s, and had sent nothing for %s", plural(n, "channel", "channels"), seconds(ex.Idle())))
+		fmt.Sprintf("the connection was still subscribed to %s, and had sent nothing for %s", incident.Counted(n, "channel", "channels"), seconds(ex.Idle())))
 }
 
 // stale takes what came in a transaction, or on a MONITOR connection, after a pause.

@@ -16,7 +16,7 @@ func TornWrite() *analysis.Detector {
 		Step:    incident.StepText{One: "1 write was torn", Many: "%d writes were torn"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "command was", "commands were") + " cut off in mid-write and followed by another; the server takes that for data"
+				return incident.Counted(f.Count, "command was", "commands were") + " cut off in mid-write and followed by another; the server takes that for data"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "A write was interrupted and the connection used again. Close it after any write error, and set write timeouts that close."

@@ -46,7 +46,7 @@ func SharedConnection() *analysis.Detector {
 				o.Evidence = func() incident.Example {
 					return incident.Example{
 						File: r.Run().File(e.Second.File), Frames: frames(e.First.Frame, e.Second.Frame),
-						Facts:  []string{fact, fmt.Sprintf("%s of this kind on the connection so far", plural(max(e.Count, 1), "write", "writes"))},
+						Facts:  []string{fact, fmt.Sprintf("%s of this kind on the connection so far", incident.Counted(max(e.Count, 1), "write", "writes"))},
 						Ladder: []incident.Step{command(r.Run(), &e.First), command(r.Run(), &e.Second)},
 					}
 				}

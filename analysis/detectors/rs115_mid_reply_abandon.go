@@ -19,7 +19,7 @@ func MidReplyAbandon() *analysis.Detector {
 		Step: incident.StepText{One: "1 reply was left half read", Many: "%d replies were left half read", Remedy: misreadRemedy},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "reply was", "replies were") + " abandoned half-way; the rest is parsed as the next one"
+				return incident.Counted(f.Count, "reply was", "replies were") + " abandoned half-way; the rest is parsed as the next one"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "A large reply was abandoned half-way; the rest will be parsed as the next reply. Close the connection when a request ends early " +

@@ -25,7 +25,7 @@ func IntegrityEcho() *analysis.Detector {
 				bound: r.EvidenceBound(maxEchoes, "open connections with a changed token", "changed tokens on further connections"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "ECHO", "ECHOs") + " got another text back than it sent"
+				return incident.Counted(f.Count, "ECHO", "ECHOs") + " got another text back than it sent"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "Your client checks its connections and noticed the desync itself. The cause is above in this capture, or inside the process " +

@@ -204,7 +204,7 @@ func (w *leaks) missing(l *lost, end capture.Time) (bool, []string) {
 	if siblings < 2 {
 		return false, nil
 	}
-	return true, []string{fmt.Sprintf("%s of the same pool were tested every %s, this one not once in %s", plural(siblings, "connection", "connections"),
+	return true, []string{fmt.Sprintf("%s of the same pool were tested every %s, this one not once in %s", incident.Counted(siblings, "connection", "connections"),
 		every(period), seconds(end.Sub(f.LastClient)))}
 }
 

@@ -116,7 +116,7 @@ func poolTable(run *analysis.Run, l *pools.Link, p *pools.Pools, n int) incident
 		phases = append(phases, fmt.Sprintf("%.2f", c.Phase.Seconds()))
 		if rows++; rows <= maxPhaseRows {
 			row := fmt.Sprintf("phase %s: first seen %s into the capture, %s over %s from frame %d on", hundredths(c.Phase),
-				hundredths(c.Born.Sub(start)), plural(c.Ticks, "tick", "ticks"), plural(c.Periods(p.Period), "period", "periods"), c.FirstFrame)
+				hundredths(c.Born.Sub(start)), incident.Counted(c.Ticks, "tick", "ticks"), incident.Counted(c.Periods(p.Period), "period", "periods"), c.FirstFrame)
 			if c.Data {
 				row += ", in use"
 			}

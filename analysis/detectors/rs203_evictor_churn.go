@@ -87,7 +87,7 @@ func churn(run *analysis.Run, l *pools.Link, least int) (incident.Occurrence, ti
 			Client: netipPort(l), Server: l.Server, File: run.File(best.SYN.File), Time: best.ChurnFirst,
 			Frames: frames(best.Close.Frame, best.SYN.Frame),
 			Facts: []string{
-				fmt.Sprintf("%s replaced unused connections %d times, every %s", plural(chains, "chain of connections", "chains of connections"), times, every(gap)),
+				fmt.Sprintf("%s replaced unused connections %d times, every %s", incident.Counted(chains, "chain of connections", "chains of connections"), times, every(gap)),
 				fmt.Sprintf("the latest: closed in frame %d, a new SYN %s later in frame %d; neither carried anything but PING and QUIT",
 					best.Close.Frame, ms(best.SYN.Time.Sub(best.Close.Time)), best.SYN.Frame),
 			},

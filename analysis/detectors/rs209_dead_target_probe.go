@@ -46,13 +46,13 @@ func deadTarget(run *analysis.Run, l *pools.Link) (o incident.Occurrence, ok boo
 		Time: first.SYN.Time, Last: last.SYN.Time,
 	}
 	facts := []string{
-		fmt.Sprintf("%s refused, %s unanswered", plural(l.Refused, "SYN", "SYNs"), plural(l.Unanswered, "SYN", "SYNs")),
+		fmt.Sprintf("%s refused, %s unanswered", incident.Counted(l.Refused, "SYN", "SYNs"), incident.Counted(l.Unanswered, "SYN", "SYNs")),
 		fmt.Sprintf("%d of %d follow a period of %s", len(probes), len(l.Failed), every(period)),
 	}
 	if l.Conns > 0 {
 		o.Confidence = pairing.Likely
 		facts = append(facts, fmt.Sprintf("the server was there at other times: %s; the period is that of the pools' timers on them",
-			plural(l.Conns, "connection", "connections")))
+			incident.Counted(l.Conns, "connection", "connections")))
 		o.Notes = append(o.Notes, "the server answered at other times: a pool that was there before it, or that outlives it, looks like this")
 	}
 	var list []int64

@@ -28,7 +28,7 @@ func ReadTimeout() *analysis.Detector {
 					if h.timeout != nil {
 						after = " after " + nominal(h.timeout.T)
 					}
-					return fmt.Sprintf("%s timed out%s", plural(f.Count, "read", "reads"), after)
+					return fmt.Sprintf("%s timed out%s", incident.Counted(f.Count, "read", "reads"), after)
 				},
 				Remedy: timeoutRemedy, Step: timeoutStep,
 				Notes: func(_ *incident.Finding, h *handled) []string { return h.notes() },
@@ -110,7 +110,7 @@ func timer(t *client.Timeout, gap time.Duration) string {
 	case t.Given:
 		return "read timeout as given: " + nominal(t.T)
 	}
-	text := fmt.Sprintf("%s of this client ended at the same length: p5 %s, p50 %s, p75 %s", plural(t.N, "wait", "waits"), ms(t.T), ms(t.P50), ms(t.P75))
+	text := fmt.Sprintf("%s of this client ended at the same length: p5 %s, p50 %s, p75 %s", incident.Counted(t.N, "wait", "waits"), ms(t.T), ms(t.P50), ms(t.P75))
 	if t.FromDefault {
 		text = "one wait of this client ended so"
 	}
@@ -125,7 +125,7 @@ func nominal(t time.Duration) string { return incident.SettingText(incident.Sett
 
 // timeoutStep says how many reads timed out, and whether the clients did right.
 func timeoutStep(fs []*incident.Finding, all []*handled, n int) string {
-	text := plural(n, "read", "reads") + " timed out"
+	text := incident.Counted(n, "read", "reads") + " timed out"
 	after := time.Duration(0)
 	for _, f := range fs {
 		after = max(after, f.Timeout)
@@ -144,7 +144,7 @@ func timeoutStep(fs []*incident.Finding, all []*handled, n int) string {
 }
 
 func timeoutRemedy(f *incident.Finding, h *handled) string {
-	text := fmt.Sprintf("%s timed out", plural(f.Count, "read", "reads"))
+	text := fmt.Sprintf("%s timed out", incident.Counted(f.Count, "read", "reads"))
 	if h.timeout != nil {
 		text += " after " + nominal(h.timeout.T)
 		if h.timeout.Default != "" {

@@ -49,7 +49,7 @@ func CancelledRequest() *analysis.Detector {
 					o.Confidence = min(pairing.Likely, st.Confidence)
 					o.Evidence = x.evidence(run, func() string {
 						return fmt.Sprintf("%s of this client ended without a reply after all kinds of times: p5 %s, p50 %s, p75 %s, p95 %s, "+
-							"dispersion %d %%: no timer", plural(ts.N, "wait", "waits"), ms(ts.P5), ms(ts.P50), ms(ts.P75), ms(ts.P95),
+							"dispersion %d %%: no timer", incident.Counted(ts.N, "wait", "waits"), ms(ts.P5), ms(ts.P50), ms(ts.P75), ms(ts.P95),
 							(ts.P75-ts.P5)*100/max(ts.P50, 1))
 					})
 					groups.Add(o).add(x, run)

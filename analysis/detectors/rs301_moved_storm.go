@@ -28,7 +28,7 @@ func MovedStorm() *analysis.Detector {
 			lasts := r.Duration("stale_after") // a map that is refreshed at all is right again by then
 			neverRefreshes := incident.Keep(r.Collector, incident.Texts[bool]{
 				Title: func(f *incident.Finding, _ *bool) string {
-					return fmt.Sprintf("%s keeps an old slot map: %s", f.Client, plural(f.Count, "needless redirect", "needless redirects"))
+					return fmt.Sprintf("%s keeps an old slot map: %s", f.Client, incident.Counted(f.Count, "needless redirect", "needless redirects"))
 				},
 				Remedy: func(_ *incident.Finding, stays *bool) string {
 					how := "refreshes it and ignores the result"
@@ -69,7 +69,7 @@ func storm(r *analysis.Run, st *cluster.MovedStorm) incident.Occurrence {
 		m := &st.Moves[0]
 		e := incident.Example{Conn: m.Conn, Client: m.Client, Server: m.Server, File: r.File(m.File), Time: m.Time}
 		e.Facts = append(e.Facts, fmt.Sprintf("%d of %d commands with a key were redirected in %s, for %s; each redirect named the slot of its key",
-			st.Moved, st.Keyed, seconds(st.Last.Sub(st.First)), plural(st.Slots, "slot", "slots")))
+			st.Moved, st.Keyed, seconds(st.Last.Sub(st.First)), incident.Counted(st.Slots, "slot", "slots")))
 		switch {
 		case st.Refreshed == 0:
 			e.Facts = append(e.Facts, "the client never asked for a slot map (CLUSTER SLOTS, SHARDS or NODES) in this capture")
@@ -81,12 +81,12 @@ func storm(r *analysis.Run, st *cluster.MovedStorm) incident.Occurrence {
 		}
 		direct := "no command"
 		if st.Direct > 0 {
-			direct = "only " + plural(st.Direct, "command", "commands")
+			direct = "only " + incident.Counted(st.Direct, "command", "commands")
 		}
 		e.Facts = append(e.Facts, direct+" went straight to the node that an earlier MOVED had named: the client does not learn from its redirects either")
 		if st.Retries > 0 {
 			e.Facts = append(e.Facts, fmt.Sprintf("left out: %s whose owner the client had asked just before (a retry elsewhere, not an old map)",
-				plural(st.Retries, "redirect", "redirects")))
+				incident.Counted(st.Retries, "redirect", "redirects")))
 		}
 		for i := range st.Moves {
 			m := &st.Moves[i]

@@ -33,7 +33,7 @@ func MovedToSelf() *analysis.Detector {
 				atOnce: r.EvidenceBound(maxPointers, "redirects back and forth", "further redirects back and forth"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s sends clients back to itself: %s", f.Server, plural(f.Count, "MOVED", "times MOVED"))
+				return fmt.Sprintf("%s sends clients back to itself: %s", f.Server, incident.Counted(f.Count, "MOVED", "times MOVED"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The node gives its own address for the slot: the endpoint is a shared name or behind address translation, or the slot " +

@@ -26,7 +26,7 @@ func MovedEmptyHost() *analysis.Detector {
 			}
 			w.groups = incident.Keep(r.Collector, incident.Texts[*naming]{
 				Title: func(f *incident.Finding, _ **naming) string {
-					return fmt.Sprintf("%s redirects without naming a host: %s", f.Server, plural(f.Count, "time", "times"))
+					return fmt.Sprintf("%s redirects without naming a host: %s", f.Server, incident.Counted(f.Count, "time", "times"))
 				},
 				Remedy: func(_ *incident.Finding, n **naming) string { return w.remedy(*n) },
 				Notes:  func(_ *incident.Finding, n **naming) []string { return w.notes(*n) },
@@ -105,9 +105,9 @@ func (w *nameless) count() (without, with int) {
 
 func (w *nameless) notes(n *naming) []string {
 	without, with := w.count()
-	notes := []string{fmt.Sprintf("of %s that redirected clients in this capture, %d left out the host", plural(without+with, "node", "nodes"), without)}
+	notes := []string{fmt.Sprintf("of %s that redirected clients in this capture, %d left out the host", incident.Counted(without+with, "node", "nodes"), without)}
 	if n.with > 0 {
-		notes = append(notes, fmt.Sprintf("this node named a host %s", plural(n.with, "time", "times")))
+		notes = append(notes, fmt.Sprintf("this node named a host %s", incident.Counted(n.with, "time", "times")))
 	}
 	return notes
 }

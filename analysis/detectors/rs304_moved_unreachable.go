@@ -38,7 +38,7 @@ func MovedUnreachable() *analysis.Detector {
 				ends:    r.DetailBound(maxTargets, "ends of connections from before the capture", "which further addresses are in use: redirects to them are possible faults at most"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, plural(f.Count, "redirect", "redirects"))
+				return fmt.Sprintf("%s is sent to %s, which it cannot reach: %s", f.Client, f.Server, incident.Counted(f.Count, "redirect", "redirects"))
 			}
 			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("Clients cannot reach %s. Set cluster-announce-ip, cluster-announce-port and cluster-announce-tls-port to an address "+
@@ -202,10 +202,10 @@ func (w *targets) report(t *target, level pairing.Confidence, class string) {
 			}
 			if t.refused > 0 {
 				e.Facts = append(e.Facts, fmt.Sprintf("%s to %s refused with RST (last frame %d): nothing listens there",
-					plural(t.refused, "connection was", "connections were"), t.key.addr, t.lastFrame))
+					incident.Counted(t.refused, "connection was", "connections were"), t.key.addr, t.lastFrame))
 			} else if t.syns > 0 {
 				e.Facts = append(e.Facts, fmt.Sprintf("%s to %s from %s on, none was answered (last frame %d)",
-					plural(t.syns, "SYN was sent", "SYNs were sent"), t.key.addr, at(t.firstSyn), t.lastFrame))
+					incident.Counted(t.syns, "SYN was sent", "SYNs were sent"), t.key.addr, at(t.firstSyn), t.lastFrame))
 			} else {
 				e.Facts = append(e.Facts, fmt.Sprintf("no packet of %s is in this capture, and no attempt to reach it", t.key.addr))
 			}

@@ -37,7 +37,7 @@ func RedirectLoop() *analysis.Detector {
 				bound: r.EvidenceBound(maxChains, "redirected keys", "loops of further keys"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("nodes disagree on a slot: %s of %s led in a circle", plural(f.Count, "redirect", "redirects"), f.Client)
+				return fmt.Sprintf("nodes disagree on a slot: %s of %s led in a circle", incident.Counted(f.Count, "redirect", "redirects"), f.Client)
 			}
 			r.Remedy = func(f *incident.Finding) string {
 				who := "Nodes disagree on a slot."

@@ -19,7 +19,7 @@ func AskWithoutAsking() *analysis.Detector {
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s follows ASK without ASKING: %s", f.Client, plural(f.Count, "command was sent back", "commands were sent back"))
+				return fmt.Sprintf("%s follows ASK without ASKING: %s", f.Client, incident.Counted(f.Count, "command was sent back", "commands were sent back"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "ASKING must be on the same connection, immediately before the command. A pool must not give the two to different " +

@@ -40,11 +40,11 @@ func FailoverWindow() *analysis.Detector {
 				hit:    r.DetailBound(maxHit, "clients, servers and commands of one failover", "how many more a failover hit"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("failover: %s refused between %s and %s", plural(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
+				return fmt.Sprintf("failover: %s refused between %s and %s", incident.Counted(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
 			}
 			r.Remedy = func(f *incident.Finding) string {
 				return fmt.Sprintf("Failover from %s to %s. %s failed. Retry them with a pause, after asking for the topology again. See RS111 for "+
-					"transactions torn by it.", at(f.First), at(f.Last), plural(f.Count, "command", "commands"))
+					"transactions torn by it.", at(f.First), at(f.Last), incident.Counted(f.Count, "command", "commands"))
 			}
 			return analysis.Hooks{Error: w.see, Finish: func(*analysis.Run) { w.close() }}
 		},
@@ -196,8 +196,8 @@ func (w *failovers) close() {
 				}
 			}
 			e.Facts = append(e.Facts, fmt.Sprintf("%s in %s: %s; %s, %s",
-				plural(o.n, "refusal", "refusals"), seconds(o.last.Sub(first.at)), strings.Join(kinds, ", "),
-				plural(len(o.clients), "client", "clients"), plural(len(o.servers), "node", "nodes")))
+				incident.Counted(o.n, "refusal", "refusals"), seconds(o.last.Sub(first.at)), strings.Join(kinds, ", "),
+				incident.Counted(len(o.clients), "client", "clients"), incident.Counted(len(o.servers), "node", "nodes")))
 			for i := range o.refusals[:min(len(o.refusals), 8)] {
 				f := &o.refusals[i]
 				e.Frames = append(e.Frames, f.frame)

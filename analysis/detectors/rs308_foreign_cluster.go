@@ -76,7 +76,7 @@ func stranger(r *analysis.Run, own, m *cluster.ClusterMap) incident.Occurrence {
 				Facts: []string{
 					fmt.Sprintf("%s's %s (frame %d) lists %s as its node %s", m.From, m.Command, m.Frame, own.From, identifier(listed.ID)),
 					fmt.Sprintf("%s's own %s (frame %d) lists %s, none of which %s knows; the first is %s",
-						own.From, own.Command, own.Frame, plural(len(own.Nodes), "node", "nodes"), m.From, identifier(own.Nodes[0].ID)),
+						own.From, own.Command, own.Frame, incident.Counted(len(own.Nodes), "node", "nodes"), m.From, identifier(own.Nodes[0].ID)),
 				},
 			}
 		},

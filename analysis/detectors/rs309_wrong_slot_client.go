@@ -39,7 +39,7 @@ func WrongSlotClient() *analysis.Detector {
 			}
 			w.faults = incident.Keep(r.Collector, incident.Texts[wrongHash]{
 				Title: func(f *incident.Finding, _ *wrongHash) string {
-					return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, plural(f.Count, "key went", "keys went"))
+					return fmt.Sprintf("%s computes slots wrongly: %s to the wrong node", f.Client, incident.Counted(f.Count, "key went", "keys went"))
 				},
 				Remedy: func(_ *incident.Finding, fault *wrongHash) string {
 					return "The client computes slots wrongly for keys " + fault.keys + ". A slot is CRC-16/XMODEM of the text between the first { and the first } " +

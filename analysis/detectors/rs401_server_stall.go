@@ -40,7 +40,7 @@ func ServerStall() *analysis.Detector {
 				Remedy: func(_ *incident.Finding, s *stallsOfServer) string {
 					return fmt.Sprintf("The server process stalled for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
 						"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
-						seconds(s.longest), at(s.start), plural(s.timeouts, "read", "reads"))
+						seconds(s.longest), at(s.start), incident.Counted(s.timeouts, "read", "reads"))
 				},
 				Step: stallStep,
 			})
@@ -142,16 +142,16 @@ func (w *stalls) evidence(r *analysis.Run, st *cluster.Stall) incident.Example {
 	e.Facts = append(e.Facts, fmt.Sprintf("no reply byte on any connection of the server for %s: from the first command that had to wait, at %s (frame %d), %s",
 		seconds(st.Duration()), at(st.Start), st.StartFrame, end))
 	e.Facts = append(e.Facts, fmt.Sprintf("%s waited with %s; the server's kernel acknowledged them on %d, on %d within 5 ms: the network was not the cause",
-		plural(st.Connections, "connection", "connections"), plural(st.Commands, "command", "commands"), st.Acknowledged, st.Prompt))
+		incident.Counted(st.Connections, "connection", "connections"), incident.Counted(st.Commands, "command", "commands"), st.Acknowledged, st.Prompt))
 	if st.BeforeFrame > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("the process was last seen alive %s before, at %s (frame %d)",
 			seconds(max(st.Start.Sub(st.Before), 0)), at(st.Before), st.BeforeFrame))
 	}
 	if !st.Open {
-		e.Facts = append(e.Facts, fmt.Sprintf("then %s with replies in 10 ms", plural(st.Burst, "segment", "segments")))
+		e.Facts = append(e.Facts, fmt.Sprintf("then %s with replies in 10 ms", incident.Counted(st.Burst, "segment", "segments")))
 	}
 	if n := w.during[st]; n > 0 {
-		e.Facts = append(e.Facts, fmt.Sprintf("%s ended in vain because of it", plural(n, "wait", "waits")))
+		e.Facts = append(e.Facts, fmt.Sprintf("%s ended in vain because of it", incident.Counted(n, "wait", "waits")))
 	}
 	for i := range st.Waiting[:min(len(st.Waiting), maxShownWaiting)] {
 		x := &st.Waiting[i]
@@ -162,7 +162,7 @@ func (w *stalls) evidence(r *analysis.Run, st *cluster.Stall) incident.Example {
 		e.Facts = append(e.Facts, fmt.Sprintf("%s waited with %s from %s (frame %d; %s)", x.Client, x.Command, at(x.Time), x.Frame, acked))
 	}
 	if n := st.Connections - maxShownWaiting; n > 0 {
-		e.Facts = append(e.Facts, fmt.Sprintf("and %s more", plural(n, "connection", "connections")))
+		e.Facts = append(e.Facts, fmt.Sprintf("and %s more", incident.Counted(n, "connection", "connections")))
 	}
 	return e
 }

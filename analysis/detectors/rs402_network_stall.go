@@ -42,7 +42,7 @@ func NetworkStall() *analysis.Detector {
 				shown:   r.DetailBound(maxFoundShown, "retransmitted commands, in detail", "further examples"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s to %s reached the server's kernel late or never", plural(f.Count, "command", "commands"), f.Server)
+				return fmt.Sprintf("%s to %s reached the server's kernel late or never", incident.Counted(f.Count, "command", "commands"), f.Server)
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "Packets were lost or the host was away: the server's kernel, which acknowledges by itself, did not. Look at the path " +

@@ -15,7 +15,7 @@ func PushInsideReply() *analysis.Detector {
 		Summary: "the server wrote a push between the elements of a reply",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "push stands", "pushes stand") + " between the elements of another reply"
+				return incident.Counted(f.Count, "push stands", "pushes stand") + " between the elements of another reply"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "A fault of servers before Redis 7.2 (redis#12326): PUBLISH to a channel that the same RESP3 connection listens to, inside MULTI. " +

@@ -22,7 +22,7 @@ func MalformedReply() *analysis.Detector {
 				bound: r.EvidenceBound(maxMalformed, "connections with malformed replies", "malformed replies on further connections"),
 			}
 			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("the server's bytes are no RESP at %s", plural(f.Count, "place", "places"))
+				return fmt.Sprintf("the server's bytes are no RESP at %s", incident.Counted(f.Count, "place", "places"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The protocol was broken by the server, a module, or a proxy in between. Leading bytes of a reply missing with io-threads: " +

@@ -29,7 +29,7 @@ func ProxySeen() *analysis.Detector {
 				if f.Severity == incident.Info {
 					return fmt.Sprintf("%s looks like a proxy: it answers PING by itself", f.Server)
 				}
-				return fmt.Sprintf("%s is a proxy: it answered %s in place of a server", f.Server, plural(f.Count, "command", "commands"))
+				return fmt.Sprintf("%s is a proxy: it answered %s in place of a server", f.Server, incident.Counted(f.Count, "command", "commands"))
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "There is a proxy; findings on this side are about the leg between client and proxy. Capture the other leg too."

@@ -16,7 +16,7 @@ func SwallowedAuth() *analysis.Detector {
 		Step:    incident.StepText{One: "1 failing AUTH got no reply", Many: "%d failing AUTHs got no reply"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "AUTH", "AUTHs") + " behind another command got no reply; every reply since answers the command before"
+				return incident.Counted(f.Count, "AUTH", "AUTHs") + " behind another command got no reply; every reply since answers the command before"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "Redis 7.2 and later drop the error of a failing AUTH when another reply is pending (redis#15640). Send AUTH alone and wait for " +
@@ -25,7 +25,7 @@ func SwallowedAuth() *analysis.Detector {
 			return analysis.Hooks{Aligned: func(a *pairing.Alignment) {
 				if a.Resolved && authsOnly(a) {
 					addSkip(r, a, incident.Critical, fmt.Sprintf("%s stood behind %s unanswered when it was sent",
-						a.Skipped[0].CommandName(), plural(a.Skipped[0].Outstanding, "command", "commands")))
+						a.Skipped[0].CommandName(), incident.Counted(a.Skipped[0].Outstanding, "command", "commands")))
 				}
 			}}
 		},

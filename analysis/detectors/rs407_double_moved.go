@@ -16,7 +16,7 @@ func DoubleMoved() *analysis.Detector {
 		Step:    incident.StepText{One: "1 command got two redirects", Many: "%d commands got two redirects"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "blocked command was", "blocked commands were") + " answered twice with the same error"
+				return incident.Counted(f.Count, "blocked command was", "blocked commands were") + " answered twice with the same error"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "The server answers a blocked client twice when its slot moves: Valkey 9.0 release candidates do (valkey#2329, #2676, #2734). " +

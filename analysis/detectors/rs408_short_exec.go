@@ -16,7 +16,7 @@ func ShortExec() *analysis.Detector {
 		Step:    incident.StepText{One: "1 EXEC was short", Many: "%d EXECs were short"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
-				return plural(f.Count, "array is", "arrays are") + " shorter than announced; the replies to later commands fill it up"
+				return incident.Counted(f.Count, "array is", "arrays are") + " shorter than announced; the replies to later commands fill it up"
 			}
 			r.Remedy = func(*incident.Finding) string {
 				return "CLIENT REPLY OFF or SKIP, or a failing AUTH, inside MULTI: the server counts their replies and does not write them. Never use them " +

@@ -231,7 +231,7 @@ func (h *handled) notes() []string {
 		what string
 	}{{h.closed, "the connection was closed (correct)"}, {h.quit, "QUIT was sent, then it was closed (correct)"}, {h.reused, "it was used again (RS101)"}} {
 		if a.n > 0 {
-			list = append(list, plural(a.n, "time", "times")+" "+a.what)
+			list = append(list, incident.Counted(a.n, "time", "times")+" "+a.what)
 		}
 	}
 	return []string{"what the clients did: " + strings.Join(list, ", ")}

@@ -113,17 +113,17 @@ func (j *joiner) title(in *Incident, harm string, fs []*Finding) string {
 	if d.AtLeast {
 		least = "at least "
 	}
-	who := counted(d.Clients, "client", "clients")
+	who := Counted(d.Clients, "client", "clients")
 	if in.Library != "" {
 		who += " (" + in.Library + ")"
 	}
-	connections := counted(d.Connections, "connection", "connections")
+	connections := Counted(d.Connections, "connection", "connections")
 	switch {
 	case in.Class == Desync && d.Calls > 0 && (d.Misread == 0 || d.Misread == d.Connections):
-		return fmt.Sprintf("%s%s got another call's reply, on %s of %s", least, counted(d.Calls, "call", "calls"), connections, who)
+		return fmt.Sprintf("%s%s got another call's reply, on %s of %s", least, Counted(d.Calls, "call", "calls"), connections, who)
 	case in.Class == Desync && d.Calls > 0:
 		return fmt.Sprintf("%s%s got another call's reply, on %d of the %s of %s that were used again with a reply unread", least,
-			counted(d.Calls, "call", "calls"), d.Misread, connections, who)
+			Counted(d.Calls, "call", "calls"), d.Misread, connections, who)
 	case len(fs) == 1 && fs[0].Title != "" && !j.wordsSteps(harm):
 		return fs[0].Title
 	}
@@ -143,8 +143,8 @@ func (j *joiner) wordsSteps(rule string) bool {
 	return j.reg != nil && j.reg.byRule[rule] != nil && j.reg.byRule[rule].stepText != nil
 }
 
-// counted joins a count with its noun.
-func counted(n int, one, many string) string {
+// Counted joins a count with its noun.
+func Counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

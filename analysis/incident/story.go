@@ -146,7 +146,7 @@ func (x *Outcome) outline() Outline {
 	o := Outline{Conn: x.Conn, Client: x.Client, Server: x.Server, Time: x.began(), Frame: x.ReusedFrame}
 	var parts []string
 	if x.Misreads > 0 {
-		parts = append(parts, counted(x.Misreads, "call misread", "calls misread"))
+		parts = append(parts, Counted(x.Misreads, "call misread", "calls misread"))
 	}
 	if x.Open {
 		parts = append(parts, "still open")

@@ -73,6 +73,31 @@ func TestVerdictOfEachRow(t *testing.T) {
 	}
 }
 
+// TestOneDoubtAClient: while nobody can tell whether a client takes turns, how long it waits decides nothing.
+func TestOneDoubtAClient(t *testing.T) {
+	const turns = `
+host app   10.0.0.1
+host redis 10.0.0.2
+conn a app:40000 -> redis:6379
+1.0 repeat 5 every 50ms { a > GET k => $v }
+2.0 a > GET slow =>400ms $v
++50ms a > GET k => $v
+`
+	late := runApp(t, nil, "", "analyze", generated(t, turns))
+	if !strings.Contains(late.out, "--read-timeout 10.0.0.1=200ms if") || strings.Contains(late.out, "--policy") {
+		t.Errorf("a late reply:\n%s", late.out)
+	}
+	both := runApp(t, nil, "", "analyze", generated(t, turns+`
+3.0 a > GET x
++100ms a > GET y
++200ms a < $x | $y
++50ms a > GET z => $v
+`))
+	if !strings.Contains(both.out, "--policy 10.0.0.1=lockstep if") || strings.Contains(both.out, "--read-timeout") || !strings.Contains(both.out, "before a reply 1 time,") {
+		t.Errorf("a late reply and a write before one:\n%s", both.out)
+	}
+}
+
 // TestTextIsShort: a report is read at night.
 func TestTextIsShort(t *testing.T) {
 	for name, most := range map[string]int{

@@ -26,7 +26,7 @@ var noBounds = []struct {
 	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims", "maxSigns"}},
 	{"analysis/incident", "display: the first few in order; the damage counts all, and findings have the others", []string{"maxNamed", "maxRows", "maxOthers", "maxRemedies"}},
 	{"analysis/reader", "examples: all are counted", []string{"maxAbandoned", "maxVictims", "maxForeign"}},
-	{"analysis/reader", "not yet reported: package reader is being replaced", []string{"maxKept", "maxUnjudged", "maxCandidates", "patientLog"}},
+	{"analysis/reader", "reached without being reported", []string{"maxKept", "maxUnjudged", "maxCandidates", "patientLog"}},
 	{"analysis/detectors", "display: a list says how many more there are, or shows fewer steps of time", []string{
 		"maxPoints", "maxShownWaiting", "maxPhaseRows", "maxSteps", "maxProbesShown", "maxHops", "shownRefusals", "maxAddressed",
 	}},
