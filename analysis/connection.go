@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/analysis/reader"
@@ -19,23 +20,21 @@ import (
 type Session struct {
 	pairing.Session
 	caller client.Conn
-	reader reader.Conn
+	reader desync.Callers
 	run    *Run
 	topo   cluster.NodeConn
 	facts  pools.ConnFacts
-
-	longest time.Duration // wait for a reply, since the last command
+	// closeSeen says that the client has closed.
+	closeSeen bool
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
 func (s *Session) begin(run *Run, seg *reassembly.Segment) {
-	unread := s.reader.Unread
-	unread.Clear()
 	s.Session.Begin(run.shared, s, seg)
-	s.caller = client.Conn{Session: &s.Session, Reg: run.clients, Sink: s}
-	s.reader = reader.Conn{Conn: &s.caller, Judging: run.judging, Chance: 1, Unread: unread, Batch: s.reader.Batch[:0]}
-	s.run = run
-	s.topo, s.facts, s.longest = cluster.NodeConn{}, pools.ConnFacts{}, 0
+	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
+	s.reader = run.judging.Of(&s.caller, s.reader)
+	s.run, s.closeSeen = run, false
+	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
 }
 
@@ -54,18 +53,19 @@ func (s *Session) segment(seg *reassembly.Segment) {
 		}
 	}
 	who := s.RoleOf(seg)
+	s.reader.Segment(who, seg)
 	if who == pairing.RoleClient {
 		if seg.Plain {
 			s.topo.FromClient(seg)
 		}
 		if s.FromClient(seg) {
-			s.reader.Sent()
+			s.reader.Settle()
 		}
 	} else {
 		if seg.Plain {
 			s.topo.FromServer(seg)
 		}
-		if s.FromServer(seg) && s.reader.Waiting {
+		if s.FromServer(seg) {
 			s.reader.Settle()
 		}
 	}
@@ -93,13 +93,10 @@ func (s *Session) close(seg *reassembly.Segment) {
 	c := s.Conn
 	s.Session.Close(seg)
 	s.ended()
-	s.reader.Closed()
+	judged := s.reader.Closed()
 	s.Conn = nil
 	c.Tag = nil
-	if !s.reader.Waiting {
-		s.retire()
-	} else if s.Log.Len() == 0 {
-		s.run.judging.Unawait(&s.reader)
+	if judged {
 		s.retire()
 	}
 }
@@ -115,9 +112,7 @@ func (s *Session) ended() {
 	case pairing.Replication:
 		sum.Replication++
 	}
-	if s.caller.Group != nil {
-		s.caller.Group.Closed()
-	}
+	s.run.clients.Closed(s.caller.Pop)
 	if _, only := s.OnlySide(); only {
 		sum.OneSided++
 	}
@@ -133,7 +128,6 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
 	r := s.run
-	r.waits.usedAgain(s)
 	if r.summary.Commands++; s.CommandCount == 1 {
 		s.first()
 	}
@@ -142,19 +136,13 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 	if !r.forRules {
 		r.emitSent(s, ex, req)
 	}
-	if s.caller.Continues(ex, start) {
-		return
-	}
-	s.reader.Wrote(ex)
-	s.caller.ObserveSend(ex)
+	s.reader.Sent(ex, start)
 }
 
 // Served takes a reply that was tied to its command.
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
-	s.caller.Served(ex)
 	s.reader.Served(ex)
 	run := s.run
-	run.waits.waited(s, ex)
 	run.summary.Replies++
 	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
 		run.emitAnswered(s, ex, r)
@@ -173,22 +161,31 @@ func (s *Session) first() {
 
 // Oddity takes something in the streams that is no exchange.
 func (s *Session) Oddity(o *pairing.Oddity) {
-	if o.What == pairing.PushMessage {
+	switch o.What {
+	case pairing.PushMessage:
 		s.run.summary.Pushes++
+	case pairing.Unsolicited:
+		s.reader.Extra(o.Info)
+	case pairing.UnanchoredSeen:
+		s.reader.AnswersUnseen(o.Info, o.Before)
 	}
 	s.run.emit(o)
 }
+
+// LeftOut takes a command that the server did not answer.
+func (s *Session) LeftOut(ex *pairing.Exchange) { s.reader.LeftOut(ex) }
 
 // Aligned takes what was made of replies that did not fit.
 func (s *Session) Aligned(a *pairing.Alignment) { s.run.emit(a) }
 
 // ClientClosed takes the client's first FIN or RST.
 func (s *Session) ClientClosed() {
-	if !s.caller.Closes() {
+	if s.caller.Pop == nil || s.closeSeen {
 		return
 	}
+	s.closeSeen = true
 	s.reader.ClientClosed()
-	s.caller.ClientClosed()
+	s.caller.ClientClosed(s.facts.Overtook)
 }
 
 // Control takes a segment that opens, closes or repeats.
@@ -198,32 +195,20 @@ func (s *Session) Control(who int, seg *reassembly.Segment) {
 	o.emit(&o.control)
 }
 
-// GaveUp takes a wait that ended without a reply.
-func (s *Session) GaveUp(ex *pairing.Exchange, gap time.Duration, how client.GaveUp, frame int64, at capture.Time) {
-	ex.Flags |= pairing.GivenUp
-	s.run.findings.waitEnded(s, ex, gap, at)
-	s.run.emit(&WaitEnded{s, ex, gap, how, frame, at})
-}
-
 // Facts returns what the connection's segments have told so far. It is borrowed from the session.
 func (s *Session) Facts() *pools.ConnFacts { return &s.facts }
 
 // Population returns the clients of one kind that the connection's client belongs to, or nil before its first command.
-func (s *Session) Population() *client.Population {
-	if s.caller.Group == nil {
-		return nil
-	}
-	return s.caller.Group.Pop
-}
+func (s *Session) Population() *client.Population { return s.caller.Pop }
 
-// Group returns the connections of one kind that this one belongs to, or nil before its first command.
-func (s *Session) Group() *client.Group { return s.caller.Group }
+// Use says how the connection is used, and how that is known so far.
+func (s *Session) Use() desync.Use { return s.reader.Use() }
 
-// Stance says what policy the connection's client has, and how that is known so far.
-func (s *Session) Stance() client.Stance { return s.caller.Stance() }
+// UseOf says how the connections of a population are used, and how that is known so far.
+func (r *Run) UseOf(p *client.Population) desync.Use { return r.judging.UseOf(r.clients, p) }
 
-// StanceOf says what policy the clients of a group have, and how that is known so far.
-func (r *Run) StanceOf(g *client.Group) client.Stance { return r.clients.StanceOf(g.Client, g, false) }
+// Habits returns what a population was found to do; nil: nothing is known of it.
+func (r *Run) Habits(p *client.Population) *reader.Habits { return r.judging.Habits(p) }
 
 // GivenTimeout returns the read timeout that the user gave for a client.
 func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) {
@@ -238,20 +223,30 @@ func (r *Run) Judged(ex *pairing.Exchange) {
 }
 
 // SharedUse takes two callers on one connection.
-func (r *Run) SharedUse(e *reader.SharedUse) { r.emit(e) }
+func (r *Run) SharedUse(e *desync.SharedUse) { r.emit(e) }
+
+// WaitEnded takes a wait that ended without a reply.
+func (r *Run) WaitEnded(c *desync.Callers, w *desync.EndOfWait) {
+	s := SessionOf(c.Session)
+	r.findings.waitEnded(s, w.Exchange, w.Gap, w.Time)
+	r.emit(&WaitEnded{s, w})
+}
 
 // Blocked takes a blocking command that was given up.
-func (r *Run) Blocked(b *reader.BlockGivenUp) { r.emit(b) }
+func (r *Run) Blocked(b *desync.BlockGivenUp) { r.emit(b) }
 
 // Desynced takes the state of an open connection whose callers got worse off.
-func (r *Run) Desynced(s *reader.Conn) { SessionOf(s.Session).reportDesync() }
+func (r *Run) Desynced(s *desync.Callers) { SessionOf(s.Session).reportDesync() }
 
 // Retire closes the record of a connection that is over and wholly judged. The segment that is taken may be of another
 // connection, which a panic here does not end.
-func (r *Run) Retire(s *reader.Conn) {
+func (r *Run) Retire(s *desync.Callers) {
 	session := SessionOf(s.Session)
 	session.guarded(r, session.retire)
 }
 
 // Now is the latest moment that a live run knows of.
 func (r *Run) Now() capture.Time { return max(r.summary.Last, r.ticked) }
+
+// Guard calls what may fail about a connection outside of its segments.
+func (r *Run) Guard(s *desync.Callers, judge func()) { SessionOf(s.Session).guarded(r, judge) }

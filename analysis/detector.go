@@ -4,9 +4,9 @@ import (
 	"iter"
 
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // Detector is one rule: a documented value that knows how to watch a run.
@@ -47,9 +47,9 @@ type Hooks struct {
 	Waited   func(*WaitEnded)
 	Oddity   func(*pairing.Oddity)
 	Aligned  func(*pairing.Alignment) // replies did not fit their commands in order
-	Desync   func(*reader.Desync)
-	Shared   func(*reader.SharedUse)
-	Blocked  func(*reader.BlockGivenUp)
+	Desync   func(*desync.Desync)
+	Shared   func(*desync.SharedUse)
+	Blocked  func(*desync.BlockGivenUp)
 	Finish   func(*Run) // the run is over; last chance to report
 }
 
@@ -97,9 +97,9 @@ type watch struct {
 	waited   []func(*WaitEnded)
 	oddity   []func(*pairing.Oddity)
 	aligned  []func(*pairing.Alignment)
-	desync   []func(*reader.Desync)
-	shared   []func(*reader.SharedUse)
-	blocked  []func(*reader.BlockGivenUp)
+	desync   []func(*desync.Desync)
+	shared   []func(*desync.SharedUse)
+	blocked  []func(*desync.BlockGivenUp)
 	finish   []func(*Run)
 	called   int // hooks called with the event at hand
 }
@@ -163,11 +163,11 @@ func (w *watch) see(e pairing.Event) {
 		each(w, 0, w.oddity, e)
 	case *pairing.Alignment:
 		each(w, 0, w.aligned, e)
-	case *reader.Desync:
+	case *desync.Desync:
 		each(w, 0, w.desync, e)
-	case *reader.SharedUse:
+	case *desync.SharedUse:
 		each(w, 0, w.shared, e)
-	case *reader.BlockGivenUp:
+	case *desync.BlockGivenUp:
 		each(w, 0, w.blocked, e)
 	}
 }

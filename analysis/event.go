@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -33,7 +35,8 @@ type ConnSummary struct {
 	LostBytes      int64
 	Findings       []string
 
-	group *client.Group
+	pop     *client.Population
+	weighed bool // Policy is its own, not its population's
 }
 
 func (*ConnSummary) Event() {}
@@ -48,10 +51,11 @@ type Options struct {
 	MaxExamples  int                          // per finding; 5
 	ShowValues   bool                         // values in evidence, never secrets
 	MaskKeys     bool                         // stable tokens instead of keys
-	Params       map[string]string            // rule parameters, "rs101.min_gap"
+	Params       map[string]string            // rule parameters, "rs301.share"
 	FileName     func(file int32) string      // names for evidence; "" without
 	Live         bool                         // findings as soon as they are safe
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
+	Without      reader.Terms                 // evidence of the reader to leave out, for tables by term
 }
 
 // Opened tells that a connection came into view.
@@ -72,12 +76,8 @@ type Ended struct{ Session *Session }
 
 // WaitEnded tells that a caller stopped waiting for a reply.
 type WaitEnded struct {
-	Session  *Session
-	Exchange *pairing.Exchange
-	Gap      time.Duration // from the end of the command
-	How      client.GaveUp
-	Frame    int64
-	Time     capture.Time
+	Session *Session
+	*desync.EndOfWait
 }
 
 // Sent tells of a command, before anything is known of its reply.

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -79,7 +79,7 @@ func (f *findings) waitEnded(s *Session, ex *pairing.Exchange, gap time.Duration
 }
 
 // lostPlace notes a connection that lost its place, when it is over.
-func (f *findings) lostPlace(d *reader.Desync, end *ConnSummary, name func(file int32) string) {
+func (f *findings) lostPlace(d *desync.Desync, end *ConnSummary, name func(file int32) string) {
 	if len(d.Abandoned)+d.StaleReads+d.NVictims > 0 {
 		f.register.LostPlace(func() incident.Outcome {
 			x, file := f.outcome(d)
@@ -96,7 +96,7 @@ func (f *findings) lostPlace(d *reader.Desync, end *ConnSummary, name func(file 
 var endings = map[string]string{"fin": "closed", "rst": "reset", "cut": "given up by the analysis"}
 
 // outcome makes it, and gives the file that it was seen in.
-func (f *findings) outcome(d *reader.Desync) (x incident.Outcome, file int32) {
+func (f *findings) outcome(d *desync.Desync) (x incident.Outcome, file int32) {
 	x = incident.Outcome{
 		Conn: d.Conn, Client: d.Client, Server: d.Server, Misreads: d.NVictims,
 		Victims: slices.Clone(d.Victims[:min(len(d.Victims), maxStoryVictims)]),
@@ -111,14 +111,16 @@ func (f *findings) outcome(d *reader.Desync) (x incident.Outcome, file int32) {
 	case d.StaleReads > 0 && (len(d.Abandoned) == 0 || d.Stale[0].First.Time <= d.Abandoned[0].Next.Time):
 		first, second := &d.Stale[0].First, &d.Stale[0].Second
 		x.Before, file = true, second.File
-		x.Signs = slices.Clone(d.StaleWhy[:min(len(d.StaleWhy), maxSigns)])
+		if d.Prompt.Frame > 0 {
+			x.Signs = append(x.Signs, d.Prompt.String())
+		}
 		x.Abandoned = f.abandoned(d, first, second.Time.Sub(first.EndTime))
 		f.next(&x, second)
 	case len(d.Abandoned) > 0:
 		a := &d.Abandoned[0]
 		file = a.Next.File
 		x.Abandoned = f.abandoned(d, &a.Given, a.Gap)
-		if a.Why == reader.ByTimeout || a.Why == reader.ByInference {
+		if a.Why == desync.ByTimeout || a.Why == desync.ByInference {
 			x.Late = true
 			if d.Wait.T > 0 {
 				x.Abandoned.To = a.Given.EndTime.Add(d.Wait.T)
@@ -132,13 +134,10 @@ func (f *findings) outcome(d *reader.Desync) (x incident.Outcome, file int32) {
 	return x, file
 }
 
-// maxSigns bounds what a story says beside its rows of time.
-const maxSigns = 2
-
 // maxStoryVictims bounds the calls of one connection that a story shows, beside the last one.
 const maxStoryVictims = 5
 
-func (f *findings) abandoned(d *reader.Desync, given *pairing.Exchange, gap time.Duration) incident.Wait {
+func (f *findings) abandoned(d *desync.Desync, given *pairing.Exchange, gap time.Duration) incident.Wait {
 	return incident.Wait{
 		Conn: d.Conn, Client: d.Client.Addr(), Server: d.Server, From: given.EndTime, To: given.EndTime.Add(gap), Index: given.Index, Frame: given.Frame,
 		Command: f.called(given),

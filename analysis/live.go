@@ -1,8 +1,6 @@
 package analysis
 
 import (
-	"slices"
-
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -25,27 +23,7 @@ func (r *Run) Tick(now capture.Time) {
 		return
 	}
 	r.ticked = now
-	for _, s := range slices.Clone(r.judging.Waiting) {
-		if r.output.stopped {
-			return
-		}
-		SessionOf(s.Session).tick(r)
-	}
-}
-
-// tick judges a session if it is time. A panic ends the analysis of its connection only.
-func (s *Session) tick(r *Run) {
-	s.guarded(r, func() {
-		if s.Log.Len() == 0 || !s.reader.Ripe() {
-			return
-		}
-		if s.reader.Judge(); !s.Over {
-			s.reader.ReportDesync()
-		} else if s.Log.Len() == 0 {
-			r.judging.Unawait(&s.reader)
-			s.retire()
-		}
-	})
+	r.judging.Tick(now)
 }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"strconv"
 	"time"
 )
 
@@ -15,13 +14,4 @@ func (p parameters) duration(name string) time.Duration {
 		return 0
 	}
 	return max(d, 0)
-}
-
-// number returns a number above 0, or 0 where none was given.
-func (p parameters) number(name string) int {
-	n, err := strconv.Atoi(p[name])
-	if err != nil {
-		return 0
-	}
-	return max(n, 0)
 }

@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -59,12 +59,9 @@ func (fs *failures) add(f Failure, cause any) {
 // discard makes run r forget a session without judging it. The session may be in any state: s.run is not trusted.
 func (s *Session) discard(r *Run) {
 	r.live--
-	if s.reader.Desync != nil {
-		r.judging.Kept -= len(s.reader.Desync.Abandoned)
-	}
-	r.judging.Unawait(&s.reader)
-	if s.caller.Group != nil && !s.Over {
-		s.caller.Group.Closed()
+	r.judging.Drop(&s.reader)
+	if !s.Over {
+		r.clients.Closed(s.caller.Pop)
 	}
 	row := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, File: s.File, Start: "syn", End: "cut",
@@ -75,14 +72,6 @@ func (s *Session) discard(r *Run) {
 		row.Start = "midstream"
 	}
 	r.closed(row)
-}
-
-// judgeLast judges a session that still waits when the capture is over.
-func (s *Session) judgeLast(r *Run) {
-	s.guarded(r, func() {
-		s.reader.SettleNow()
-		s.retire()
-	})
 }
 
 // guarded judges a session outside of the segments of its connection. After a panic the session is not used again; it may
@@ -178,7 +167,7 @@ func failureAt(e pairing.Event) (f Failure) {
 	case *pairing.Oddity:
 		of(SessionOf(e.Session))
 		f.Frame, f.File = e.Frame, e.File
-	case *reader.Desync:
+	case *desync.Desync:
 		f.Conn, f.Client, f.Server = e.Conn, e.Client, e.Server
 	}
 	return f

@@ -43,9 +43,8 @@ func (s *Session) summary() ConnSummary {
 		c.End = "cut"
 	}
 	c.Policy = client.PolicyUnknown.String()
-	if g := s.caller.Group; g != nil {
-		c.group = g
-		c.Policy = g.PolicyWord(s.Stance())
+	if c.pop = s.caller.Pop; c.pop != nil {
+		c.Policy, c.weighed = s.Use().Policy.String(), s.reader.Weighed()
 	}
 	return c
 }

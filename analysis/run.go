@@ -5,9 +5,9 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
@@ -19,14 +19,13 @@ type Run struct {
 	bounds   bound.Set
 	shared   *pairing.Shared
 	clients  *client.Registry
-	judging  *reader.Judging
+	judging  *desync.Judging
 	topology *cluster.Topology
 	earlier  []*cluster.Stall // of the runs that this one resumes
 	links    *pools.Registry
 	sessions pairing.Pool[Session]
 	summary  Summary
 	rows     rows
-	waits    longWaits
 	ticked   capture.Time // of a live run
 
 	admission
@@ -52,15 +51,11 @@ func NewRun(o *Options) *Run {
 		Hides: "connects that were never answered",
 	})
 	p := parameters(r.o.Params)
-	r.waits = newLongWaits(&r.bounds)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
-	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, client.Parameters{
-		MinGap: p.duration("rs101.min_gap"), Slack: p.duration("rs102.slack"), TimeoutSamples: p.number("rs102.min_timeout_samples"),
-	}, &r.bounds)
-	r.judging = reader.NewJudging(reader.JudgingOptions{
-		StaleBound: p.duration("rs104.bound"), HandshakeGap: p.duration("rs110.gap"), SharedMin: p.number("rs114.min_events"),
-		Live: r.o.Live, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues},
-	}, r.shared, r, &r.bounds)
+	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
+	r.judging = desync.NewJudging(desync.JudgingOptions{
+		Live: r.o.Live, Without: r.o.Without, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
+	}, r, &r.bounds)
 	r.links = pools.NewRegistry(pools.RegistryOptions{
 		Bounds: &r.bounds, ClusterWidth: p.duration("rs202.cluster_width"),
 		Span: func() (start, end capture.Time) { return r.summary.First, r.summary.Last },
@@ -150,7 +145,7 @@ func (r *Run) open(seg *reassembly.Segment) *Session {
 	s.topo.Begin(r.topology, &s.Session)
 	seg.Conn.Tag = s
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {
-		r.clients.Reopened(&s.Session, seg.Time)
+		r.clients.Opened(&s.Session, seg.Time)
 		s.topo.Connecting(seg.Time)
 	}
 	r.emit(&Opened{s, seg})
@@ -160,12 +155,7 @@ func (r *Run) open(seg *reassembly.Segment) *Session {
 // finish judges what still waits: now everything is known that will ever be.
 func (r *Run) finish() {
 	r.topology.Finish()
-	for _, s := range r.judging.Last() {
-		if r.output.stopped {
-			return
-		}
-		SessionOf(s.Session).judgeLast(r)
-	}
+	r.judging.Finish(r.summary.Last)
 	r.rows.sort()
 }
 
@@ -187,14 +177,14 @@ func (r *Run) Bounds() *bound.Set { return &r.bounds }
 // Topology returns what is known of servers and clusters.
 func (r *Run) Topology() *cluster.Topology { return r.topology }
 
-// Unjudged returns the clients whose policy would have to be known to judge what they did, by address.
-func (r *Run) Unjudged() []*reader.Unjudged { return r.judging.Unjudged() }
+// Undecided returns the clients of which something cannot be told, by address, with what would decide it.
+func (r *Run) Undecided() []*desync.Undecided { return r.judging.Undecided() }
 
 // Doubts returns what a fault could hide behind in what was seen, when the run is over.
 func (r *Run) Doubts() []Doubt { return doubtsOf(r) }
 
 // closed emits that a connection is over and judged.
-func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row, r.clients)) }
+func (r *Run) closed(row ConnSummary) { r.emit(r.rows.add(row)) }
 
 // KeepConns asks for Conns, before the events begin. Their number is bounded; loses says what the caller lacks without
 // those beyond.
@@ -205,9 +195,11 @@ func (r *Run) KeepConns(loses bound.Loss) {
 
 // Conns returns all connections in order of their numbers, once the events are over and the rules have reported.
 func (r *Run) Conns() []*ConnSummary {
-	r.rows.complete(r.clients)
 	for _, c := range r.rows.all {
 		c.Findings = r.register.Marks(c.ID)
+		if c.pop != nil {
+			c.complete(r)
+		}
 	}
 	return r.rows.all
 }

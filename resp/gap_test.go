@@ -182,7 +182,7 @@ func TestUnseen(t *testing.T) {
 	if got != len(s.values) {
 		t.Errorf("%d requests, want %d", got, len(s.values))
 	}
-	// The last CRLF alone unseen is exact too; one byte more of the next request is not.
+	// The last CRLF alone unseen is exact too, and so is what ends there where bytes of the next request are unseen.
 	d = RequestDecoder{}
 	d.Feed([]byte("*1\r\n$4\r\nPING"), 2)
 	if err := d.Next(&req); err != nil || req.End != 14 {
@@ -190,7 +190,35 @@ func TestUnseen(t *testing.T) {
 	}
 	d = RequestDecoder{}
 	d.Feed([]byte("*1\r\n$4\r\nPING"), 3)
+	if err := d.Next(&req); err != nil || req.End != 14 || !req.Opaque {
+		t.Errorf("%v %s", err, req.show())
+	}
 	if err := d.Next(&req); err != ErrShort || !d.Lost() {
 		t.Errorf("%v %s", err, req.show())
+	}
+}
+
+// TestUnseenReplies cuts a segment of several replies in the first of them: its length is known, and it is whole; what
+// follows up to the end of the segment is lost.
+func TestUnseenReplies(t *testing.T) {
+	one := "$40\r\n" + strings.Repeat("v", 40) + "\r\n"
+	var d ReplyDecoder
+	var r Reply
+	d.Feed([]byte(one[:20]), 2*len(one)-20)
+	if err := d.Next(&r); err != nil || r.Start != 0 || int(r.End) != len(one) || !r.Opaque || r.LostBefore != 0 {
+		t.Errorf("first: %v [%d, %d)", err, r.Start, r.End)
+	}
+	if err := d.Next(&r); err != ErrShort || !d.Lost() {
+		t.Errorf("rest: %v", err)
+	}
+	d.Feed([]byte("+OK\r\n"), 0)
+	if err := d.Next(&r); err != nil || int(r.Start) != 2*len(one) || int(r.LostBefore) != len(one) || !r.Resynced {
+		t.Errorf("next: %v [%d, %d) behind %d lost", err, r.Start, r.End, r.LostBefore)
+	}
+	// An array that is cut in its first element has no known end.
+	d = ReplyDecoder{}
+	d.Feed([]byte("*2\r\n$40\r\nvvv"), 60)
+	if err := d.Next(&r); err != ErrShort || !d.Lost() {
+		t.Errorf("array: %v", err)
 	}
 }

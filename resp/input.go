@@ -93,6 +93,13 @@ func (in *input) takeUnseen() int64 {
 	return int64(n)
 }
 
+// endsIn splits n uncaptured bytes behind the place where a string ends, left bytes ahead: the value there is whole, and
+// only what follows it is unknown.
+func (in *input) endsIn(n, left int64) int64 {
+	in.unseen = int(n - left)
+	return left
+}
+
 // minFull is the shortest segment length that can be a maximum segment size: the IPv4 default of RFC 9293.
 const minFull = 536
 

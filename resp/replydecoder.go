@@ -145,6 +145,9 @@ func (d *ReplyDecoder) pieces(rep *Reply) error {
 		if n == 0 {
 			return ErrShort
 		}
+		if q := d.part; q != nil && q.phase == repBody && n > q.left {
+			n = d.in.endsIn(n, q.left)
+		}
 		d.hole(n)
 	}
 }

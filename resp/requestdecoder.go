@@ -115,6 +115,9 @@ func (d *RequestDecoder) pieces(req *Request) error {
 		if n == 0 {
 			return ErrShort
 		}
+		if q := d.part; q != nil && q.phase == reqBody && n > q.left {
+			n = d.in.endsIn(n, q.left)
+		}
 		d.hole(n)
 	}
 }

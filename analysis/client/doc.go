@@ -1,5 +1,8 @@
-// Package client says who the callers are: the populations of connections of one address with the same set-up, what library
-// they use, how they send, and how long they wait for a reply.
+// Package client estimates what a population of connections has in common: how long its callers wait for a reply
+// (patience), how soon they write again (think time), what they do when they give up, and what kinds of reader it is
+// made of. It knows nothing of any one reply.
 //
-// A Registry holds the populations of one run, a bounded number of them; a Conn feeds them with what its connection shows.
+// A population is the connections of one client address with the same set-up. Its parameters are estimated from the
+// traffic, or are priors whose reason stands beside them. Durations are seconds in float64 throughout: the tables below
+// find a bin from the bits of a number.
 package client

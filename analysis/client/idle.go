@@ -1,26 +1,26 @@
 package client
 
-// idleGroups lists the groups without an open connection, the one that closed its last first.
-type idleGroups struct{ first, last *Group }
+// idlePopulations lists the populations without an open connection, the one that closed its last first.
+type idlePopulations struct{ first, last *Population }
 
-// idleLinks is a group's place in idleGroups.
+// idleLinks is a population's place in idlePopulations.
 type idleLinks struct {
-	before, after *Group
+	before, after *Population
 	listed        bool
 }
 
-func (l *idleGroups) push(g *Group) {
-	g.idle = idleLinks{before: l.last, listed: true}
+func (l *idlePopulations) push(p *Population) {
+	p.idle = idleLinks{before: l.last, listed: true}
 	if l.last != nil {
-		l.last.idle.after = g
+		l.last.idle.after = p
 	} else {
-		l.first = g
+		l.first = p
 	}
-	l.last = g
+	l.last = p
 }
 
-func (l *idleGroups) remove(g *Group) {
-	at := g.idle
+func (l *idlePopulations) remove(p *Population) {
+	at := p.idle
 	if !at.listed {
 		return
 	}
@@ -34,23 +34,20 @@ func (l *idleGroups) remove(g *Group) {
 	} else {
 		l.last = at.before
 	}
-	g.idle = idleLinks{}
+	p.idle = idleLinks{}
 }
 
-// makeRoom forgets, at the bound, the group that has been without a connection for longest, and its population with its
-// last group. Who still judges by one of them keeps it. Groups with open connections are as many as these at most.
+// makeRoom forgets, at the bound, the population that has been without a connection for longest. Who still judges by it
+// keeps it. Populations with open connections are as many as these at most.
 func (r *Registry) makeRoom() {
-	if len(r.groups) < r.limit.Limit {
+	if len(r.populations) < r.limit.Limit {
 		return
 	}
 	r.limit.Hits++
-	g := r.idle.first
-	if g == nil {
+	p := r.idle.first
+	if p == nil {
 		return
 	}
-	r.idle.remove(g)
-	delete(r.groups, g.key)
-	if g.Pop.groups--; g.Pop.groups == 0 {
-		delete(r.Populations, populationKey{g.key.client, g.key.signature})
-	}
+	r.idle.remove(p)
+	delete(r.populations, populationKey{p.Client, p.SetUp})
 }

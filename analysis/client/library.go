@@ -139,11 +139,11 @@ func (h *handshake) see(req *resp.Request) {
 	}
 }
 
-// enrol follows the set-up of the connection and puts the session into its group with the first other command.
+// Enrol follows the set-up of the connection and puts it into its population with the first other command.
 func (s *Conn) Enrol(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
 	h := &s.handshake
-	if v == pairing.VerbPublish && s.Group != nil && len(req.Args) > 1 && string(req.Args[1].Bytes) == "__sentinel__:hello" {
-		h.sentinel, s.Group.Pop.async = true, true // a Sentinel that was at work before the capture began
+	if v == pairing.VerbPublish && s.Pop != nil && len(req.Args) > 1 && string(req.Args[1].Bytes) == "__sentinel__:hello" {
+		h.sentinel, s.Pop.async = true, true // a Sentinel that was at work before the capture began
 	}
 	if h.done {
 		return
@@ -154,5 +154,8 @@ func (s *Conn) Enrol(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
 		return
 	}
 	h.done = true
-	s.Group = s.Reg.groupOf(s)
+	s.Pop = s.Reg.populationOf(s)
 }
+
+// SetUpSignature names the commands of the connection's set-up, in order: connections with the same are of one population.
+func (s *Conn) SetUpSignature() uint64 { return s.handshake.signature }

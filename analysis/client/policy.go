@@ -7,7 +7,7 @@ type Policy uint8
 const (
 	PolicyUnknown   Policy = iota
 	PolicyLockstep         // one command, or one batch, then all of its replies
-	PolicyPipelines        // lockstep with explicit pipelines, learned
+	PolicyPipelines        // lockstep with explicit pipelines
 	PolicyMultiplex        // many callers share the connection
 	PolicyAsync            // Sentinel, replication: replies are not awaited
 )
@@ -25,4 +25,44 @@ func ParsePolicy(word string) (Policy, bool) {
 		}
 	}
 	return 0, false
+}
+
+// TakesTurns reports whether callers are known to use a connection one after the other.
+func (p Policy) TakesTurns() bool { return p == PolicyLockstep || p == PolicyPipelines }
+
+// Weights are what a policy says of the kind of a connection; nil: nothing.
+func (p Policy) Weights(b Basis) *KindWeights {
+	switch {
+	case p == PolicyMultiplex || p == PolicyAsync:
+		return &Multiplexes
+	case p.TakesTurns() && b == Guessed:
+		return &MayTakeTurns
+	case p.TakesTurns():
+		return &TakesTurns
+	}
+	return nil
+}
+
+// TurnsShare is the share of the kinds by which callers use a connection one after the other.
+func TurnsShare(kinds *[NumKinds]float64) (share float64) {
+	for k, w := range kinds {
+		if !Kind(k).Together() {
+			share += w
+		}
+	}
+	return share
+}
+
+// pipelines is the share of writes with several commands from which on a client is one that pipelines.
+const pipelines = 0.05
+
+// PolicyOf names the policy of a client that takes turns, or does not, by how many of its writes hold several commands.
+func PolicyOf(turns bool, batches float64) Policy {
+	switch {
+	case !turns:
+		return PolicyMultiplex
+	case batches > pipelines:
+		return PolicyPipelines
+	}
+	return PolicyLockstep
 }

@@ -15,67 +15,37 @@ type Given struct {
 	Policies     map[netip.Addr]Policy
 }
 
-// Parameters are the parameters of rules that populations are estimated with. Zero leaves the value to what is learned.
-type Parameters struct {
-	MinGap         time.Duration // rs101.min_gap
-	Slack          time.Duration // rs102.slack
-	TimeoutSamples int           // rs102.min_timeout_samples
-}
-
-// slackOf is how much later than T a reply must be before it was certainly too late.
-func (k *Parameters) SlackOf(t time.Duration) time.Duration {
-	if k.Slack > 0 {
-		return k.Slack
-	}
-	return max(10*time.Millisecond, t*3/100)
-}
-
-// registry holds the populations of one run.
+// Registry holds the populations of one run: a bounded number of them.
 type Registry struct {
 	given       Given
-	Parameters  Parameters
-	Without     Ablation
-	groups      map[groupKey]*Group
-	Populations map[populationKey]*Population
+	populations map[populationKey]*Population
+	limit       *bound.Bound
+	idle        idlePopulations
 	closes      recentCloses
-	limit       *bound.Bound // of groups
-	idle        idleGroups
 }
 
-func NewRegistry(given Given, parameters Parameters, bounds *bound.Set) *Registry {
-	if parameters.TimeoutSamples == 0 {
-		parameters.TimeoutSamples = minTimeoutSamples
-	}
+type populationKey struct {
+	client netip.Addr
+	setUp  uint64
+}
+
+// NewRegistry prepares a run.
+func NewRegistry(given Given, bounds *bound.Set) *Registry {
 	return &Registry{
-		given: given, Parameters: parameters, groups: map[groupKey]*Group{}, Populations: map[populationKey]*Population{},
-		limit: bounds.New(bound.Bound{ // 2.2 KiB each, with a population of its own
+		given: given, populations: map[populationKey]*Population{},
+		limit: bounds.New(bound.Bound{ // 200 bytes each
 			Name: "client groups", Limit: bounds.Scaled(1 << 15), Loses: bound.Evidence,
-			Hides: "what clients without an open connection had shown, such as their read timeouts",
+			Hides: "what is known of the libraries of clients without an open connection",
 		}),
 	}
 }
 
-// clientConn is what one connection shows of its client.
+// Conn is what one connection shows of its client.
 type Conn struct {
 	*pairing.Session
 	Reg       *Registry
-	Sink      Sink
-	Group     *Group
+	Pop       *Population // nil before the first command behind the set-up
 	handshake handshake
-	beats     beats            // of its sends
-	slowAt    capture.Time     // arrival of a slow reply, until the next command; 0: none
-	Patient   [2]time.Duration // longest silences before a reply after which the client went on promptly
-	Turns     int              // clean sends after a reply
-	Quick     int              // of these, sooner after it than it had taken to come
-	suspect   bool             // something suspicious happened: what follows teaches nothing about the client's design
-	overtaken bool             // a command was written while a reply was due
-	closeSeen bool
-}
-
-// clientSink is told what the sends of a connection show.
-type Sink interface {
-	// GaveUp is called when a caller was seen to stop waiting for the reply to ex.
-	GaveUp(ex *pairing.Exchange, gap time.Duration, how GaveUp, frame int64, at capture.Time)
 }
 
 func (r *Registry) givenPolicy(client netip.Addr) (Policy, bool) {
@@ -86,6 +56,7 @@ func (r *Registry) givenPolicy(client netip.Addr) (Policy, bool) {
 	return p, ok
 }
 
+// GivenTimeout returns the read timeout that the user gave for a client.
 func (r *Registry) GivenTimeout(client netip.Addr) (time.Duration, bool) {
 	if t, ok := r.given.ReadTimeouts[client]; ok {
 		return t, true
@@ -94,43 +65,61 @@ func (r *Registry) GivenTimeout(client netip.Addr) (time.Duration, bool) {
 	return t, ok
 }
 
-// groupOf finds or makes the group that a session belongs to.
-func (r *Registry) groupOf(s *Conn) *Group {
-	h := &s.handshake
-	gk := groupKey{s.Client.Addr(), s.Server, h.signature}
-	g := r.groups[gk]
-	if g == nil {
-		r.makeRoom()
-	}
-	pk := populationKey{s.Client.Addr(), h.signature}
-	p := r.Populations[pk]
+// populationOf finds or makes the population that a connection belongs to.
+func (r *Registry) populationOf(c *Conn) *Population {
+	h := &c.handshake
+	k := populationKey{c.Client.Addr(), h.signature}
+	p := r.populations[k]
 	if p == nil {
-		p = &Population{Client: s.Client.Addr(), parameters: &r.Parameters}
-		r.Populations[pk] = p
+		r.makeRoom()
+		p = &Population{Client: k.client, SetUp: k.setUp}
+		r.populations[k] = p
 	}
 	if h.named && !p.named {
-		p.named, p.Announced = true, h.library
-	} else if h.library.Name != "" && p.Announced.Name == "" {
-		p.Announced = h.library
+		p.named, p.library = true, h.library
+	} else if h.library.Name != "" && p.library.Name == "" {
+		p.library = h.library
 	}
 	p.async = p.async || h.sentinel
-	if g == nil {
-		g = &Group{Client: gk.client, Server: gk.server, Pop: p, reg: r, key: gk}
-		r.groups[gk] = g
-		p.groups++
-	}
-	g.opened()
-	return g
+	r.idle.remove(p)
+	p.open++
+	return p
 }
 
-// reconnectWithin is how soon after a close a new connection replaces the old one.
-const reconnectWithin = 5 * time.Millisecond
+// Known says what is known, beside its traffic, of how the connection is used.
+func (c *Conn) Known() (Policy, Basis) {
+	policy, basis := c.Reg.Known(c.Client.Addr(), c.Pop)
+	if c.handshake.sentinel && basis < Stated {
+		return PolicyAsync, Named
+	}
+	return policy, basis
+}
 
-// recentCloses remembers the latest closes of connections on which a command had overtaken a reply: a pool that looks
-// for unread bytes replaces such a connection at once.
+// atOnce is how soon programs do what they do next, with room for a busy machine.
+const atOnce = 5 * time.Millisecond
+
+// ClientClosed takes the client's close; overtook says that a command had been written on the connection while a reply was
+// due. Jedis says QUIT, reads the answer and resets the connection at once (SO_LINGER 0); without a password it has no set-up
+// of its own. A pool that looks for unread bytes replaces a connection at once.
+func (c *Conn) ClientClosed(overtook bool) {
+	if c.Pop == nil {
+		return
+	}
+	x, answered := &c.Closing[pairing.RoleClient], &c.LastData[pairing.RoleServer]
+	quit := c.Mode.Ending == pairing.QuitSent
+	if quit && x.Rst && !x.Fin && c.Keyed && c.handshake.commands == 0 && answered.Seen {
+		if d := x.Time.Sub(answered.Time); d >= 0 && d <= atOnce {
+			c.Pop.jedis = true
+		}
+	}
+	if overtook && !quit && c.Pending.Len() == 0 {
+		c.Reg.closes.add(c, x.Time)
+	}
+}
+
+// recentCloses are the latest closes of connections with unread bytes.
 type recentCloses struct {
 	ring [8]struct {
-		client netip.Addr
 		server netip.AddrPort
 		at     capture.Time
 		pop    *Population
@@ -138,24 +127,18 @@ type recentCloses struct {
 	next int
 }
 
-func (r *Registry) clientClosed(s *Conn, at capture.Time) {
-	if !s.overtaken || s.Pending.Len() > 0 || s.Mode.Ending == pairing.QuitSent {
-		return
-	}
-	e := &r.closes.ring[r.closes.next%len(r.closes.ring)]
-	r.closes.next++
-	e.client, e.server, e.at, e.pop = s.Client.Addr(), s.Server, at, s.Group.Pop
+func (r *recentCloses) add(c *Conn, at capture.Time) {
+	e := &r.ring[r.next%len(r.ring)]
+	r.next++
+	e.server, e.at, e.pop = c.Server, at, c.Pop
 }
 
-// reopened looks whether a new connection replaces one that was closed because of unread bytes.
-func (r *Registry) Reopened(s *pairing.Session, at capture.Time) {
+// Opened looks whether a new connection replaces one that was closed because of unread bytes.
+func (r *Registry) Opened(s *pairing.Session, at capture.Time) {
 	for i := range r.closes.ring {
 		e := &r.closes.ring[i]
-		if e.pop != nil && e.client == s.Client.Addr() && e.server == s.Server {
-			if d := at.Sub(e.at); d >= 0 && d <= reconnectWithin {
-				e.pop.heals++
-				e.pop = nil
-			}
+		if e.pop != nil && e.pop.Client == s.Client.Addr() && e.server == s.Server && at.Sub(e.at) >= 0 && at.Sub(e.at) <= atOnce {
+			e.pop.checks, e.pop = true, nil
 		}
 	}
 }

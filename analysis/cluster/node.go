@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
@@ -27,7 +26,7 @@ type node struct {
 	stall     *Stall       // ended last, while its burst of replies is counted
 	stalls    []*Stall     // in order of time
 
-	ping, keyed client.MedianSketch // latencies, the first latencySample of each
+	ping, keyed medianSketch // latencies, the first latencySample of each
 
 	slots      *[resp.Slots]capture.Time // when the node last served a slot; nil while nothing shows a cluster
 	unfollowed bool                      // it serves slots which are not remembered, for the bound

@@ -14,8 +14,6 @@ var ceilings = []struct {
 	most     pairing.Confidence
 }{
 	{"rs101/fires_out_of_step", []string{"RS101", "RS103"}, pairing.Likely},
-	{"rs101/fires_late_reply_read", []string{"RS101", "RS103"}, pairing.Likely},
-	{"rs102/fires_neighbour_waits_longer", []string{"RS102", "RS103"}, pairing.Possible},
 }
 
 // TestCeilings looks that what rests on an assumption is not reported more surely than it.

@@ -8,29 +8,37 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 )
 
 // occurrence makes an occurrence of a desynchronised connection.
-func occurrence(d *reader.Desync) incident.Occurrence {
+func occurrence(d *desync.Desync) incident.Occurrence {
 	o := incident.Occurrence{
-		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
+		Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Use.Policy.String(), Conn: d.Conn,
 		Time: d.First, Last: d.LastTime, Severity: incident.High,
 	}
 	if d.Wait.T > 0 {
 		o.Timeout = incident.Setting(d.Wait.T)
 	}
-	if d.NVictims > 0 {
+	if d.NVictims > 0 && d.Strongest > pairing.Possible {
 		o.Severity = incident.Critical
 	}
 	return o
 }
 
+// unaccused lowers the severity of what is only possible: nobody is accused of that.
+func unaccused(o incident.Occurrence) incident.Occurrence {
+	if o.Confidence <= pairing.Possible {
+		o.Severity = min(o.Severity, incident.Low)
+	}
+	return o
+}
+
 // first returns the first abandonment for one of the given reasons.
-func first(d *reader.Desync, why ...reader.Why) *reader.Abandonment {
+func first(d *desync.Desync, why ...desync.Why) *desync.Abandonment {
 	for i := range d.Abandoned {
 		for _, w := range why {
 			if d.Abandoned[i].Why == w {
@@ -42,14 +50,14 @@ func first(d *reader.Desync, why ...reader.Why) *reader.Abandonment {
 }
 
 // handedOn says what happened at an abandonment, in sentences with their frames.
-func handedOn(r *analysis.Run, d *reader.Desync, a *reader.Abandonment) incident.Example {
+func handedOn(r *analysis.Run, d *desync.Desync, a *desync.Abandonment) incident.Example {
 	g, n := &a.Given, &a.Next
 	e := incident.Example{
 		Conn: d.Conn, Client: d.Client, Server: d.Server, File: r.File(n.File), Time: n.Time,
 		Frames: frames(g.Frame, n.Frame), Victims: d.Victims,
 	}
 	switch a.Why {
-	case reader.ByAck:
+	case desync.ByAck:
 		reply := "any reply"
 		if g.Served {
 			reply = "the reply"
@@ -60,19 +68,24 @@ func handedOn(r *analysis.Run, d *reader.Desync, a *reader.Abandonment) incident
 		}
 		e.Facts = append(e.Facts, ack,
 			fmt.Sprintf("%s was sent with ack %d, before any byte of %s's reply", called(n), rel(n.Ack), g.CommandName()))
-	case reader.ByHalf:
+	case desync.ByHalf:
 		e.Facts = append(e.Facts, fmt.Sprintf("ACK %d lies inside the reply [%d,%d): %d bytes of it were still to come",
 			rel(n.Ack), rel(g.Serves.Start), rel(g.Serves.End), g.Serves.End-n.Ack))
-	case reader.ByTimeout:
-		e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s",
-			ms(g.Serves.FirstTime.Sub(g.EndTime)), g.CommandName(), nominal(d.Wait.T)))
-	case reader.ByInference:
+	case desync.ByTimeout:
+		took := g.Serves.FirstTime.Sub(g.EndTime)
+		if d.Wait.T > 0 && took >= d.Wait.T {
+			e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s, and this client gives up after %s", ms(took), g.CommandName(), nominal(d.Wait.T)))
+		} else {
+			e.Facts = append(e.Facts, fmt.Sprintf("the reply came %s after %s; what follows on the connection only fits a caller that had given up by then",
+				ms(took), g.CommandName()))
+		}
+	case desync.ByInference:
 		e.Facts = append(e.Facts, fmt.Sprintf("the reply took %s; what follows on the connection only fits a caller that had given up",
 			ms(g.Serves.FirstTime.Sub(g.EndTime))))
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("%s (frame %d) was followed by %s (frame %d) after %s without a reply in between",
 		named(r, g), g.Frame, called(n), n.Frame, seconds(a.Gap)))
-	if a.Why == reader.ByTimeout || a.Why == reader.ByInference {
+	if a.Why == desync.ByTimeout || a.Why == desync.ByInference {
 		e.Facts[len(e.Facts)-1] = fmt.Sprintf("%s (frame %d) was answered in frame %d; %s (frame %d) came after it on the same connection",
 			named(r, g), g.Frame, g.Serves.Frame, called(n), n.Frame)
 	}
@@ -80,7 +93,7 @@ func handedOn(r *analysis.Run, d *reader.Desync, a *reader.Abandonment) incident
 		e.Facts = append(e.Facts, fmt.Sprintf("the server's kernel had acknowledged it after %s (frame %d): the network was not the cause",
 			ms(g.AckedTime.Sub(g.EndTime)), g.AckedFrame))
 	}
-	if g.Served && (a.Why == reader.ByAck || a.Why == reader.ByHalf) {
+	if g.Served && (a.Why == desync.ByAck || a.Why == desync.ByHalf) {
 		e.Facts = append(e.Facts, fmt.Sprintf("the late reply came in frame %d, %s after its command and %s after the next one",
 			g.Serves.Frame, seconds(g.Serves.Time.Sub(g.EndTime)), seconds(g.Serves.Time.Sub(n.Time))))
 		e.Frames = frames(g.Frame, n.Frame, g.Serves.Frame)
@@ -91,7 +104,7 @@ func handedOn(r *analysis.Run, d *reader.Desync, a *reader.Abandonment) incident
 }
 
 // ladder lists the packets of an abandonment in time order.
-func ladder(r *analysis.Run, a *reader.Abandonment) []incident.Step {
+func ladder(r *analysis.Run, a *desync.Abandonment) []incident.Step {
 	g, n := &a.Given, &a.Next
 	steps := []incident.Step{command(r, g)}
 	if g.AckedFrame > 0 && g.AckedFrame != g.Serves.Frame {

@@ -30,11 +30,11 @@ repeat 210 every 2ms { w2 > GET warm{i} => $v{i} }
 
 repeat 3 { conn t{i} app:{41000+i} -> redis:6379 }
 1.0000 t0 > GET slow0
-1.0010 t1 > GET slow1
-1.0020 t2 > GET slow2
+1.0200 t1 > GET slow1
+1.0400 t2 > GET slow2
 1.3004 t0 > FIN
-1.3016 t1 > FIN
-1.3024 t2 > FIN
+1.3206 t1 > FIN
+1.3404 t2 > FIN
 repeat 3 { 1.36 t{i} < $late ; +30us t{i} > RST bare }
 
 repeat 5 { conn u{i} app:{42000+i} -> redis:6380 }

@@ -31,10 +31,10 @@ func newLost(s *analysis.Session) *lost {
 	l := &lost{conn: s.ID, facts: *s.Facts(), open: stillOpen(s), weakened: s.Lost[0]+s.Lost[1] > 0, lastReply: noReply}
 	l.s = incident.Occurrence{
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: max(l.facts.LastClient, s.First), Severity: incident.High,
-		Policy: s.Stance().Policy.String(), Weakened: l.weakened,
+		Policy: s.Use().Policy.String(), Weakened: l.weakened,
 	}
 	if p := s.Population(); p != nil {
-		l.s.Library = p.Lib().Name
+		l.s.Library = p.Library().Name
 	}
 	return l
 }

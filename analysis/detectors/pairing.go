@@ -15,8 +15,8 @@ import (
 func ofSession(s *analysis.Session, o incident.Occurrence) incident.Occurrence {
 	o.Client, o.Server, o.Conn = s.Client, s.Server, s.ID
 	if p := s.Population(); p != nil {
-		o.Library = p.Lib().Name
-		o.Policy = s.Stance().Policy.String()
+		o.Library = p.Library().Name
+		o.Policy = s.Use().Policy.String()
 	}
 	return o
 }

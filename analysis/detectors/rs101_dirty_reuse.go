@@ -2,11 +2,12 @@ package detectors
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // DirtyReuse is RS101: a command written while the reply to an earlier one had not reached the client.
@@ -24,9 +25,6 @@ func DirtyReuse() *analysis.Detector {
 			Many:        "%d connections were used again with a reply owed",
 			Connections: true, Remedy: misreadRemedy,
 		},
-		Params: []incident.Param{
-			{Name: "min_gap", Default: "max(20ms, 5 x median latency)", Meaning: "shortest silence before the command, where the policy was only learned"},
-		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s used again while a reply was still owed", was(f.Connections, "connection"))
@@ -37,8 +35,8 @@ func DirtyReuse() *analysis.Detector {
 					"never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart the processes listed: an affected " +
 					"connection stays wrong until it is closed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
-				a := first(d, reader.ByAck)
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
+				a := first(d, desync.ByAck)
 				if a == nil {
 					a = d.Proof
 				}
@@ -47,52 +45,69 @@ func DirtyReuse() *analysis.Detector {
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.ReusesBy[reader.ByAck], d.Counts[reader.ByAck], d.Overtaken)
+				o.Count = max(d.ReusesBy[desync.ByAck], d.Counts[desync.ByAck], d.Overtaken)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, why(d, a)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}
 }
 
-// why says why this is no pipeline and what ended the wait.
-func why(d *reader.Desync, a *reader.Abandonment) []string {
+// why says why this is no pipeline, what ended the wait, and what the connection did afterwards.
+func why(d *desync.Desync, a *desync.Abandonment) []string {
 	var facts []string
-	switch d.Stance.Basis {
-	case client.BasisGiven:
+	switch d.Use.Basis {
+	case client.Stated:
 		facts = append(facts, "no pipeline: by --policy this client waits for each reply")
-	case client.BasisNamed:
+	case client.Named:
 		facts = append(facts, fmt.Sprintf("no pipeline: the client calls itself %s, which waits for each reply", d.Library.Name))
-	case client.BasisGuessed:
+	case client.Guessed:
 		facts = append(facts, fmt.Sprintf("no pipeline, most likely: the client opens and closes like %s, which waits for each reply", d.Library.Name))
-	case client.BasisLearned:
-		if d.Stance.Alone {
-			facts = append(facts, "it has no pool of connections: one that throws late replies away, and has one caller at a time, would look the same")
-		}
-		if a.Learned == 0 {
-			facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply", d.Stance.Sends))
-			break
-		}
-		facts = append(facts, fmt.Sprintf("no pipeline: in %d clean sends this client never wrote before the previous reply; reported from a silence of %s on",
-			d.Stance.Sends, ms(a.Learned)))
 	default:
-		facts = append(facts, fmt.Sprintf("whether this client is supposed to pipeline is not known: %d sends are too few to learn from", d.Stance.Sends))
+		if d.Use.Policy.TakesTurns() {
+			facts = append(facts, "no pipeline: the callers of this client take turns, as its connections show")
+		} else {
+			facts = append(facts, "whether this client is supposed to pipeline is not known")
+		}
 	}
 	facts = append(facts, versionFacts(d.Library)...)
-	switch {
-	case d.Wait.Given:
-		facts = append(facts, "read timeout as given: "+nominal(d.Wait.T))
-	case d.Wait.T > 0 && a.Gap >= d.Wait.T:
-		facts = append(facts, fmt.Sprintf("the silence fits the client's read timeout of %s (%d waits of this group ended there)", nominal(d.Wait.T), d.Wait.N))
-	case d.Wait.T > 0:
-		facts = append(facts, fmt.Sprintf("the silence is shorter than the client's read timeout of %s: not a timeout", nominal(d.Wait.T)))
+	return append(facts, evidence(d, a)...)
+}
+
+// evidence says, in plain facts, what shows that a caller gave up, and that the next one was answered from memory.
+func evidence(d *desync.Desync, a *desync.Abandonment) (facts []string) {
+	if a != nil {
+		facts = append(facts, waitedAs(&d.Wait, a.Gap)...)
+	}
+	if p := &d.Prompt; p.Frame > 0 {
+		facts = append(facts, p.String())
+		if d.TooSoon > 1 {
+			facts = append(facts, fmt.Sprintf("%d commands of this connection were written sooner than the reply before them can have come", d.TooSoon))
+		}
 	}
 	return facts
+}
+
+// waitedAs holds a wait against the client's read timeout.
+func waitedAs(t *desync.Timeout, gap time.Duration) []string {
+	switch {
+	case t.Given && gap >= t.T:
+		return []string{"read timeout as given: " + ms(t.T)}
+	case t.Given:
+		return []string{fmt.Sprintf("the silence is shorter than the read timeout as given, %s: not a timeout", ms(t.T))}
+	case t.T == 0:
+		return nil
+	case t.N < 2:
+		return []string{fmt.Sprintf("the silence fits the client's read timeout of %s", ms(t.T))}
+	case gap <= t.High+t.High/20:
+		return []string{fmt.Sprintf("its caller waited %s as %s of this client did (read timeout %s)", seconds(gap), incident.Counted(t.N-1, "other", "others"), ms(t.T))}
+	}
+	return []string{fmt.Sprintf("the silence is longer than the %s after which %s of this client ended", ms(t.T), incident.Counted(t.N, "wait", "waits"))}
 }
 
 // was joins a count with its verb: "1 connection was", "38 connections were".

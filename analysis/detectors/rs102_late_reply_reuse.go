@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // LateReplyReuse is RS102: a reply came after its caller had given up, and the connection was used again.
@@ -23,10 +23,6 @@ func LateReplyReuse() *analysis.Detector {
 			Many:        "%d connections were used again after a reply that came too late",
 			Connections: true, Remedy: misreadRemedy,
 		},
-		Params: []incident.Param{
-			{Name: "slack", Default: "max(10ms, 3 %)", Meaning: "how much later than the read timeout a reply must come"},
-			{Name: "min_timeout_samples", Default: "3", Meaning: "waits that must have ended at the same length"},
-		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s used again after a reply had come too late to be read", was(f.Connections, "connection"))
@@ -37,31 +33,28 @@ func LateReplyReuse() *analysis.Detector {
 					"timeout, cancelled call or I/O error; never return it to the pool. " + closeAdvice(f.Library) + " Until it is fixed, restart " +
 					"the processes listed. Treat values cached since " + f.First.Std().Format("2006-01-02 15:04:05 MST") + " as suspect."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
-				a := first(d, reader.ByTimeout, reader.ByInference)
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
+				a := first(d, desync.ByTimeout, desync.ByInference)
 				if a == nil {
 					return
 				}
 				o := occurrence(d)
 				o.Time, o.Confidence, o.Weakened = a.Next.Time, a.Confidence, a.Weakened
-				o.Count = max(d.Counts[reader.ByTimeout]+d.Counts[reader.ByInference], 1)
+				o.Count = max(d.Counts[desync.ByTimeout]+d.Counts[desync.ByInference], 1)
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
-					w := d.Wait
-					switch {
-					case w.Given:
+					if w := &d.Wait; w.Given {
 						e.Facts = append(e.Facts, "read timeout as given: "+nominal(w.T))
-					case w.FromDefault:
-						e.Facts = append(e.Facts, "read timeout from the default of "+w.Default+", which one wait of this client equals")
-					case w.T > 0:
-						e.Facts = append(e.Facts, fmt.Sprintf("read timeout measured on %d waits of this group: p5 %s, p50 %s, p75 %s",
-							w.N, ms(w.T), ms(w.P50), ms(w.P75)))
+					} else if w.T > 0 {
+						e.Facts = append(e.Facts, fmt.Sprintf("read timeout measured on %s of this client: %s; half of them ended between %s and %s",
+							incident.Counted(w.N, "wait", "waits"), ms(w.T), ms(w.Low), ms(w.High)))
 					}
+					e.Facts = append(e.Facts, evidence(d, nil)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}

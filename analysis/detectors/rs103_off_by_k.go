@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // OffByK is RS103: callers got the answers to earlier commands.
@@ -29,7 +29,7 @@ func OffByK() *analysis.Detector {
 				return fmt.Sprintf("%s got the answer to an earlier command. Wrong values raise no error: check what these calls stored "+
 					"(cache entries, sessions, counters). The cause and the cure are under RS101, RS102 or RS104.", incident.Counted(f.Count, "call", "calls"))
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.NVictims == 0 {
 					return
 				}
@@ -38,14 +38,14 @@ func OffByK() *analysis.Detector {
 				o.Time = d.Victims[0].Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example { return victims(r.Run(), d) }
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}
 }
 
 // victims is the table of one connection's misreads.
-func victims(r *analysis.Run, d *reader.Desync) incident.Example {
+func victims(r *analysis.Run, d *desync.Desync) incident.Example {
 	e := incident.Example{Conn: d.Conn, Client: d.Client, Server: d.Server, Victims: d.Victims}
 	if len(d.Victims) > 0 {
 		e.Time, e.File = d.Victims[0].Time, r.File(d.Victims[0].File)
@@ -56,13 +56,14 @@ func victims(r *analysis.Run, d *reader.Desync) incident.Example {
 	shape := "the wire looks perfect: every command is answered before the next, only the readers are behind"
 	if len(d.Abandoned) > 0 {
 		e.File = r.File(d.Abandoned[0].Given.File)
-		if d.Abandoned[0].Why == reader.ByAck {
+		if d.Abandoned[0].Why == desync.ByAck {
 			shape = "commands were written while replies were due"
 		}
 	}
 	e.Facts = append(e.Facts,
 		fmt.Sprintf("at most %s behind; %s", incident.Counted(d.Behind, "reply", "replies"), shape),
 		fmt.Sprintf("%s on this connection", incident.Counted(d.NVictims, "misread reply", "misread replies")))
+	e.Facts = append(e.Facts, evidence(d, nil)...)
 	if d.NVictims > len(d.Victims) {
 		e.Victims = append(e.Victims[:len(e.Victims):len(e.Victims)], d.Last)
 		e.Facts = append(e.Facts, fmt.Sprintf("the last victim is %s (frame %d)", strings.TrimSpace(d.Last.Command+" "+d.Last.Key), d.Last.Frame))

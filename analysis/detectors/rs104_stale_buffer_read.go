@@ -4,9 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // StaleBufferRead is RS104: a caller was answered from the client's memory, with a reply that was older than the capture.
@@ -19,9 +18,6 @@ func StaleBufferRead() *analysis.Detector {
 			Many:        "%d connections were already behind",
 			Connections: true, Remedy: misreadRemedy,
 		},
-		Params: []incident.Param{
-			{Name: "bound", Default: "one round trip, or T/10 without cancellation", Meaning: "two commands closer than this, with no byte between, were not waited for"},
-		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s already behind when the capture reached it: a caller was answered from memory", was(f.Connections, "connection"))
@@ -31,7 +27,7 @@ func StaleBufferRead() *analysis.Detector {
 					"with someone else's reply. Look earlier in time for a read timeout of this process, or capture from the start of the connection. " +
 					"Until the cause is fixed, restart the process: the connection stays wrong until it is closed."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.StaleReads == 0 {
 					return
 				}
@@ -43,13 +39,13 @@ func StaleBufferRead() *analysis.Detector {
 					"The other explanation, two threads that share this connection, would need a client that hands one connection out twice; " +
 						"nothing in this capture shows that.",
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}
 }
 
-func staleEvidence(run *analysis.Run, d *reader.Desync) incident.Example {
+func staleEvidence(run *analysis.Run, d *desync.Desync) incident.Example {
 	p := &d.Stale[0]
 	a, b := &p.First, &p.Second
 	e := incident.Example{
@@ -61,14 +57,14 @@ func staleEvidence(run *analysis.Run, d *reader.Desync) incident.Example {
 		},
 	}
 	if d.Wait.T > 0 {
-		e.Facts = append(e.Facts, fmt.Sprintf("not a read timeout: this client waits %s%s, %.0f times as long", nominal(d.Wait.T), waitFrom(d.Wait), float64(d.Wait.T)/float64(max(p.Gap, 1))))
+		e.Facts = append(e.Facts, fmt.Sprintf("not a read timeout: this client waits %s%s, %.0f times as long", nominal(d.Wait.T), given(d.Wait), float64(d.Wait.T)/float64(max(p.Gap, 1))))
 	}
 	if p.RTT > 0 {
 		e.Facts = append(e.Facts, fmt.Sprintf("the fastest acknowledgement of the server's kernel took %s", ms(p.RTT)))
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("so the caller of %s did not wait for the network: it read a reply that was already there, and the connection was at least one reply behind before frame %d",
 		a.CommandName(), a.Frame))
-	e.Facts = append(e.Facts, d.StaleWhy...)
+	e.Facts = append(e.Facts, evidence(d, nil)...)
 	if d.StaleReads > 1 {
 		e.Facts = append(e.Facts, fmt.Sprintf("%d such pairs on this connection", d.StaleReads))
 	}
@@ -82,12 +78,9 @@ func staleEvidence(run *analysis.Run, d *reader.Desync) incident.Example {
 	return e
 }
 
-func waitFrom(w client.Timeout) string {
-	switch {
-	case w.Given:
+func given(t desync.Timeout) string {
+	if t.Given {
 		return " (as given)"
-	case w.FromDefault:
-		return " (one wait, equal to the default of " + w.Default + ")"
 	}
 	return ""
 }

@@ -33,7 +33,7 @@ func ImpossibleReply() *analysis.Detector {
 				conf, weak := certain(analysis.SessionOf(a.Session))
 				m := &a.Misfits[0]
 				run := r.Run()
-				r.Add(ofSession(analysis.SessionOf(a.Session), incident.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(a.Session), unaccused(incident.Occurrence{
 					Time: m.Reply.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak, Count: a.NMisfits,
 					Evidence: func() incident.Example {
 						facts := append(misfits(run, a),
@@ -42,7 +42,7 @@ func ImpossibleReply() *analysis.Detector {
 							"every command has one reply: none is missing and none is too many")
 						return incident.Example{File: run.File(m.Reply.File), Time: m.Reply.Time, Frames: framesOf(a), Facts: facts}
 					},
-				}))
+				})))
 			}}
 		},
 	}

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
@@ -92,7 +92,7 @@ func (w *foreignMoves) redirected(a *analysis.Answered) {
 
 // followed finds the command by which a caller followed a redirect that was not its own: to the node that it names,
 // for a slot that it does not name.
-func (w *foreignMoves) followed(client netip.Addr, f *reader.ForeignRedirect) *redirected {
+func (w *foreignMoves) followed(client netip.Addr, f *desync.ForeignRedirect) *redirected {
 	for i := range w.recent {
 		x := &w.recent[i]
 		if x.client == client && x.server == f.Target && x.slot == f.KeySlot && x.at >= f.Time && x.at.Sub(f.Time) <= w.window {
@@ -103,7 +103,7 @@ func (w *foreignMoves) followed(client netip.Addr, f *reader.ForeignRedirect) *r
 }
 
 // believed takes the redirects that the callers of a connection which is behind read in place of their own replies.
-func (w *foreignMoves) believed(d *reader.Desync) {
+func (w *foreignMoves) believed(d *desync.Desync) {
 	for i := range d.Foreign {
 		f := &d.Foreign[i]
 		n := 1
@@ -115,8 +115,8 @@ func (w *foreignMoves) believed(d *reader.Desync) {
 		if follow != nil && conf < pairing.Strong && conf > pairing.Suppressed {
 			conf = pairing.Strong
 		}
-		w.r.Add(incident.Occurrence{
-			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Stance.Policy.String(), Conn: d.Conn,
+		w.r.Add(unaccused(incident.Occurrence{
+			Client: d.Client, Server: d.Server, Library: d.Library.Name, Policy: d.Use.Policy.String(), Conn: d.Conn,
 			Time: f.Victim.Time, Severity: incident.Critical, Confidence: conf, Count: n,
 			Victims: map[string]int{f.Victim.Saw: 1}, Commands: map[string]int{f.Victim.Command: 1},
 			Evidence: func() incident.Example {
@@ -132,7 +132,7 @@ func (w *foreignMoves) believed(d *reader.Desync) {
 				}
 				return e
 			},
-		})
+		}))
 	}
 }
 
@@ -159,7 +159,7 @@ func (w *foreignMoves) wire(s *analysis.Session, ex *pairing.Exchange, in *pairi
 	}
 	conf, weak := certain(s)
 	run := w.r.Run()
-	w.r.Add(ofSession(s, incident.Occurrence{
+	w.r.Add(ofSession(s, unaccused(incident.Occurrence{
 		Time: in.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
 		Evidence: func() incident.Example {
 			return incident.Example{File: run.File(in.File), Frames: frames(ex.Frame, in.Frame), Facts: []string{
@@ -168,7 +168,7 @@ func (w *foreignMoves) wire(s *analysis.Session, ex *pairing.Exchange, in *pairi
 				wireFact(in),
 			}}
 		},
-	}))
+	})))
 }
 
 // notThatSlot is the comparison that decides.

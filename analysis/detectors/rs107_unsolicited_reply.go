@@ -38,7 +38,7 @@ func UnsolicitedReply() *analysis.Detector {
 				}
 				n := s.Commands()
 				text := run.Describe(&pairing.Exchange{}, &in)
-				r.Add(ofSession(analysis.SessionOf(s), incident.Occurrence{
+				r.Add(ofSession(analysis.SessionOf(s), unaccused(incident.Occurrence{
 					Time: o.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() incident.Example {
 						return incident.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: []string{
@@ -46,7 +46,7 @@ func UnsolicitedReply() *analysis.Detector {
 							wireFact(&in), before,
 						}}
 					},
-				}))
+				})))
 			}}
 		},
 	}

@@ -43,7 +43,7 @@ func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Sever
 	}
 	run := r.Run()
 	ex := a.Skipped[0]
-	r.Add(ofSession(analysis.SessionOf(a.Session), incident.Occurrence{
+	r.Add(ofSession(analysis.SessionOf(a.Session), unaccused(incident.Occurrence{
 		Time: ex.Time, Severity: severity, Confidence: conf, Weakened: weak, Count: a.Skips,
 		Evidence: func() incident.Example {
 			facts := []string{fmt.Sprintf("%s got no reply", list(run, a.Skipped, "or"))}
@@ -58,5 +58,5 @@ func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Sever
 				"neither CLIENT REPLY nor lost packets are the reason")
 			return incident.Example{File: run.File(ex.File), Frames: framesOf(a, ex.Frame), Facts: append(facts, more...)}
 		},
-	}))
+	})))
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // QuitMisread is RS109: after a timeout the client sent QUIT and read the late reply in its place.
@@ -27,7 +27,7 @@ func QuitMisread() *analysis.Detector {
 				return "Harmless: the connection is closed right after. It shows that a read timed out (see RS210). Clients need not send " +
 					"QUIT on a broken connection (it is deprecated; Jedis removed it in 4.4)."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.Quits == 0 {
 					return
 				}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // HandshakeLeftover is RS110: the first user command was sent while replies to the connection's set-up were unread.
@@ -21,9 +21,6 @@ func HandshakeLeftover() *analysis.Detector {
 			Many:        "%d connections kept replies of their set-up",
 			Connections: true,
 		},
-		Params: []incident.Param{
-			{Name: "gap", Default: "100ms", Meaning: "silence after the set-up that shows that its replies were given up, where the library may write ahead"},
-		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			r.Title = func(f *incident.Finding) string {
 				return fmt.Sprintf("%s handed out with replies to its set-up unread", was(f.Connections, "connection"))
@@ -32,7 +29,7 @@ func HandshakeLeftover() *analysis.Detector {
 				return "go-redis: upgrade to 9.5.5, 9.6.3, 9.7.3 or later (CVE-2025-29923) or set DisableIdentity. Others: close a connection whose " +
 					"set-up did not finish."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
 				if d.Handshake == 0 || len(d.Abandoned) == 0 {
 					return
 				}
@@ -47,7 +44,7 @@ func HandshakeLeftover() *analysis.Detector {
 					e.Facts = append(e.Facts, versionFacts(d.Library)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // MidReplyAbandon is RS115: a command that was written when the previous reply had arrived only in part.
@@ -25,21 +25,21 @@ func MidReplyAbandon() *analysis.Detector {
 				return "A large reply was abandoned half-way; the rest will be parsed as the next reply. Close the connection when a request ends early " +
 					"(phpredis: redis.pconnect.pool_detect_dirty=1, or no pconnect for large values)."
 			}
-			return analysis.Hooks{Desync: func(d *reader.Desync) {
-				a := first(d, reader.ByHalf)
+			return analysis.Hooks{Desync: func(d *desync.Desync) {
+				a := first(d, desync.ByHalf)
 				if a == nil {
 					return
 				}
 				o := occurrence(d)
 				o.Severity = incident.Critical
-				o.Time, o.Confidence, o.Weakened, o.Count = a.Next.Time, a.Confidence, a.Weakened, d.Counts[reader.ByHalf]
+				o.Time, o.Confidence, o.Weakened, o.Count = a.Next.Time, a.Confidence, a.Weakened, d.Counts[desync.ByHalf]
 				o.Evidence = func() incident.Example {
 					e := handedOn(r.Run(), d, a)
 					e.Facts = append(e.Facts, fmt.Sprintf("%d of the reply's %d bytes had arrived", a.Next.Ack-a.Given.Serves.Start, a.Given.Serves.Bytes()))
 					e.Facts = append(e.Facts, why(d, a)...)
 					return e
 				}
-				r.Add(o)
+				r.Add(unaccused(o))
 			}}
 		},
 	}

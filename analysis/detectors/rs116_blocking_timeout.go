@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -61,7 +61,7 @@ type blockWait struct {
 	reported bool
 }
 
-func (w *blockWatch) see(b *reader.BlockGivenUp) {
+func (w *blockWatch) see(b *desync.BlockGivenUp) {
 	if b.BlockFor == 0 && !b.Lost {
 		return // for ever: whoever closes such a connection is shutting down
 	}

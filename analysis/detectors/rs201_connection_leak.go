@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp/commands"
 )
@@ -74,7 +74,7 @@ func (w *leaks) ended(e *analysis.Ended) {
 }
 
 // desync marks connections whose last caller got a reply that was not its own.
-func (w *leaks) desync(d *reader.Desync) {
+func (w *leaks) desync(d *desync.Desync) {
 	v := &d.Last
 	if d.Open || d.NVictims == 0 || v.Index != d.Session.Commands() {
 		return

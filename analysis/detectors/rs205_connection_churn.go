@@ -88,8 +88,6 @@ func (w *churns) waited(e *analysis.WaitEnded) {
 func (w *churns) ended(e *analysis.Ended) {
 	s := e.Session
 	f := s.Facts()
-	_, gaveUp := w.gone[s.ID]
-	delete(w.gone, s.ID)
 	link := f.Link()
 	// A health check, a refused connection and one given up are no sign of a missing pool, and one whose close by the client
 	// is not in the capture may be any of these.
@@ -97,7 +95,7 @@ func (w *churns) ended(e *analysis.Ended) {
 	if _, deaf := s.OnlySide(); deaf || s.Hidden().Cut[0] > 0 {
 		return // whether a reply came does not show, or how many commands there were
 	}
-	if link == nil || !closed || !f.SYN.Seen() || !f.Data || gaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
+	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
 	l := w.links[link]
@@ -116,6 +114,7 @@ func (w *churns) finish(run *analysis.Run) {
 	rate, few := w.r.Number("churn_rate"), int32(w.r.Number("max_commands"))
 	for _, link := range w.order {
 		l := w.links[link]
+		l.opened = slices.DeleteFunc(l.opened, func(v visit) bool { _, gaveUp := w.gone[v.conn]; return gaveUp })
 		slices.SortFunc(l.opened, func(a, b visit) int { return int(a.conn - b.conn) })
 		slices.SortStableFunc(l.opened, func(a, b visit) int { return compareTimes(a.at, b.at) })
 		peak, short, from := busiest(l.opened, rate, few)

@@ -6,8 +6,10 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // ReadTimeout is RS210: reads that ended because the client's read timeout had passed.
@@ -33,7 +35,7 @@ func ReadTimeout() *analysis.Detector {
 				Remedy: timeoutRemedy, Step: timeoutStep,
 				Notes: func(_ *incident.Finding, h *handled) []string { return h.notes() },
 			})
-			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
+			return analysis.Hooks{Waited: w.waited, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
 					t, level := timedOut(run, x)
 					if level == pairing.Suppressed {
@@ -56,66 +58,91 @@ func ReadTimeout() *analysis.Detector {
 	}
 }
 
-// early is how much sooner than the 5th percentile of a timer's samples it may have fired.
-const early = 2 * time.Millisecond
-
 // timedOut says whether a wait ended by a read timeout, and by which. t is nil where the timeout's length is not known
 // but nothing else can have ended the wait.
-func timedOut(run *analysis.Run, x *wait) (t *client.Timeout, level pairing.Confidence) {
-	st := run.StanceOf(x.group)
-	if st.Policy == client.PolicyMultiplex || st.Policy == client.PolicyAsync {
+func timedOut(run *analysis.Run, x *wait) (t *desync.Timeout, level pairing.Confidence) {
+	if use := run.UseOf(x.pop); use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync {
 		return nil, pairing.Suppressed
 	}
-	top := pairing.Strong
-	if st.Confidence == pairing.Suppressed && x.how == client.GaveUpReuse {
-		return nil, pairing.Suppressed // it may be a pipeline
-	}
+	top := min(x.sure, pairing.Strong)
 	if d, ok := run.GivenTimeout(x.client.Addr()); ok {
-		if x.gap < d-early {
+		if x.gap < d-d/64 { // the clock of the tap
 			return nil, pairing.Suppressed
 		}
-		return &client.Timeout{T: d, Given: true}, top
+		return &desync.Timeout{T: d, Given: true}, top
 	}
-	ts := x.group.Population().Waits()
-	for i := range ts.Values {
-		v := &ts.Values[i]
-		if x.gap < v.T-early || t != nil && v.T < t.T {
-			continue
-		}
-		t = v
-	}
-	switch {
-	case t != nil && t.FromDefault:
-		return t, pairing.Likely
-	case t != nil:
-		return t, top
-	case len(ts.Values) > 0 || ts.Cancelled || x.how == client.GaveUpReuse:
+	h := run.Habits(x.pop)
+	if h == nil || cancels(h) || x.doubtful() {
 		return nil, pairing.Suppressed
 	}
+	for i := range h.Timeouts {
+		if v := &h.Timeouts[i]; x.gap.Seconds() >= v.From && (t == nil || desync.TimeoutOf(v).T > t.T) {
+			found := desync.TimeoutOf(v)
+			t = &found
+		}
+	}
+	switch {
+	case t != nil:
+		return t, top
+	case len(h.Timeouts) > 0 || x.how == desync.GaveUpReuse:
+		return nil, pairing.Suppressed
+	case libraryDefault(x.gap) != "":
+		return &desync.Timeout{T: x.gap, Low: x.gap, High: x.gap, N: 1}, min(top, pairing.Likely)
+	}
 	// Too few to measure. Calls of a library that cannot be cancelled from outside end by a timeout only.
-	if lib := x.group.Population().Lib(); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
-		return nil, pairing.Likely
+	if lib := x.pop.Library(); lib.Name != "" && !lib.Cancels && x.gap >= shortestTimeout {
+		return nil, min(top, pairing.Likely)
 	}
 	return nil, pairing.Suppressed
 }
 
+// fewWaits is how many waits without a reply are too few to tell a timer from a caller that went away.
+const fewWaits = 5
+
+// cancels reports whether a client's calls end after all kinds of times, as far as there are enough of them to tell.
+func cancels(h *reader.Habits) bool { return h.Cancels() && h.Seen >= fewWaits }
+
 // shortestTimeout is the shortest wait that may be a read timeout where the timeout itself cannot be measured.
 const shortestTimeout = 50 * time.Millisecond
 
+// defaults are the read timeouts that libraries come with.
+var defaults = []struct {
+	t    time.Duration
+	name string
+}{
+	{500 * time.Millisecond, "redis-rs async"},
+	{time.Second, "redis-rb 5"},
+	{2 * time.Second, "Jedis"},
+	{3 * time.Second, "go-redis v8/v9"},
+	{5 * time.Second, "redis-rb 4, StackExchange.Redis, recent redis-py, node-redis and go-redis"},
+	{60 * time.Second, "Lettuce and PHP"},
+}
+
+// libraryDefault names the libraries whose default a wait fits: timers are late, never early.
+func libraryDefault(t time.Duration) string {
+	for _, d := range defaults {
+		if over := t - d.t; over >= 0 && over <= max(20*time.Millisecond, d.t/100) {
+			return d.name
+		}
+	}
+	return ""
+}
+
 // timer says how the length of the wait is known to be a timer's.
-func timer(t *client.Timeout, gap time.Duration) string {
+func timer(t *desync.Timeout, gap time.Duration) string {
 	switch {
 	case t == nil:
 		return "too few waits to measure the timeout; calls of this library end without a reply by a timeout only"
 	case t.Given:
 		return "read timeout as given: " + nominal(t.T)
 	}
-	text := fmt.Sprintf("%s of this client ended at the same length: p5 %s, p50 %s, p75 %s", incident.Counted(t.N, "wait", "waits"), ms(t.T), ms(t.P50), ms(t.P75))
-	if t.FromDefault {
-		text = "one wait of this client ended so"
+	text := "one wait of this client ended so"
+	if t.N > 1 {
+		text = fmt.Sprintf("its caller waited %s as %s of this client did: read timeout %s, half of these waits ended between %s and %s",
+			seconds(gap), incident.Counted(t.N-1, "other", "others"), ms(t.T), ms(t.Low), ms(t.High))
 	}
-	if t.Default != "" {
-		text += fmt.Sprintf("; %s is consistent with the %s default %s", seconds(gap), t.Default, nominal(t.T))
+	if name := libraryDefault(t.T); name != "" {
+		text += fmt.Sprintf("; %s is consistent with the %s default %s", seconds(gap), name, nominal(t.T))
 	}
 	return text
 }
@@ -147,8 +174,8 @@ func timeoutRemedy(f *incident.Finding, h *handled) string {
 	text := fmt.Sprintf("%s timed out", incident.Counted(f.Count, "read", "reads"))
 	if h.timeout != nil {
 		text += " after " + nominal(h.timeout.T)
-		if h.timeout.Default != "" {
-			text += fmt.Sprintf(" (consistent with the %s default %s)", h.timeout.Default, nominal(h.timeout.T))
+		if name := libraryDefault(h.timeout.T); name != "" && !h.timeout.Given {
+			text += fmt.Sprintf(" (consistent with the %s default %s)", name, nominal(h.timeout.T))
 		}
 	}
 	switch {

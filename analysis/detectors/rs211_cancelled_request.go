@@ -2,11 +2,14 @@ package detectors
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/reader"
 )
 
 // CancelledRequest is RS211: calls that were given up after all kinds of times, so by their callers and no timer.
@@ -37,24 +40,37 @@ func CancelledRequest() *analysis.Detector {
 				},
 				Notes: func(_ *incident.Finding, h *handled) []string { return h.notes() },
 			})
-			return analysis.Hooks{Waited: w.waited, Troubled: w.exchange, Finish: func(run *analysis.Run) {
+			return analysis.Hooks{Waited: w.waited, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
-					ts := x.group.Population().Waits()
-					st := run.StanceOf(x.group)
-					if _, given := run.GivenTimeout(x.client.Addr()); given || !ts.Cancelled || ts.N < r.Number("min_samples") ||
-						st.Policy == client.PolicyMultiplex || st.Policy == client.PolicyAsync {
+					h, use := run.Habits(x.pop), run.UseOf(x.pop)
+					if _, given := run.GivenTimeout(x.client.Addr()); given || h == nil || x.doubtful() || !cancelled(h, x.gap, r.Number("min_samples")) ||
+						use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync {
 						continue
 					}
 					o := x.occurrence(run)
-					o.Confidence = min(pairing.Likely, st.Confidence)
-					o.Evidence = x.evidence(run, func() string {
-						return fmt.Sprintf("%s of this client ended without a reply after all kinds of times: p5 %s, p50 %s, p75 %s, p95 %s, "+
-							"dispersion %d %%: no timer", incident.Counted(ts.N, "wait", "waits"), ms(ts.P5), ms(ts.P50), ms(ts.P75), ms(ts.P95),
-							(ts.P75-ts.P5)*100/max(ts.P50, 1))
-					})
+					o.Confidence = min(pairing.Likely, x.sure)
+					o.Evidence = x.evidence(run, func() string { return spread(h) })
 					groups.Add(o).add(x, run)
 				}
 			}}
 		},
 	}
+}
+
+// spread says that the waits of a client ended after all kinds of times.
+func spread(h *reader.Habits) string {
+	var p [len(h.Lengths)]time.Duration
+	for i, x := range h.Lengths {
+		p[i] = time.Duration(x * float64(time.Second))
+	}
+	return fmt.Sprintf("%s of this client ended without a reply after all kinds of times: p5 %s, p25 %s, p50 %s, p75 %s, p95 %s: no timer",
+		incident.Counted(h.Seen, "wait", "waits"), ms(p[0]), ms(p[1]), ms(p[2]), ms(p[3]), ms(p[4]))
+}
+
+// cancelled reports whether a wait was ended by no timer, as at least so many of its client were.
+func cancelled(h *reader.Habits, gap time.Duration, least int) bool {
+	if h.Cancels() {
+		return h.Seen >= least
+	}
+	return len(h.Timeouts) > 0 && h.Early >= least && !slices.ContainsFunc(h.Timeouts, func(t reader.Timeout) bool { return gap.Seconds() >= t.From })
 }

@@ -105,9 +105,10 @@ func TestPoolRulesOnCaptures(t *testing.T) {
 		"01f_jedis262_timeouts_only.pcap": {"RS210": {3, pairing.Likely, []string{"QUIT"}}},
 		"01c_jedis262_fixed_T300.pcap":    {"RS210": {552, pairing.Strong, []string{"correctly"}}},
 		"02a_redispy451_asyncio_cancel.pcap": {
-			"RS211": {186, pairing.Likely, []string{"no timer", "does not"}},
+			"RS211": {317, pairing.Likely, []string{"no timer", "does not"}}, // of 334
 		},
-		"02d_redispy455_asyncio_fixed.pcap": {"RS211": {324, pairing.Likely, []string{"no timer", "here it does."}}},
+		// Of 324; where several connections close one after the other within 5 ms it is not told from the end of a process.
+		"02d_redispy455_asyncio_fixed.pcap": {"RS211": {185, pairing.Likely, []string{"no timer", "here it does."}}},
 		"04_sentinel.pcap":                  nil,
 		"04_replication_psync.pcap":         nil,
 		"04_ioredis.pcap":                   nil,
@@ -117,7 +118,7 @@ func TestPoolRulesOnCaptures(t *testing.T) {
 		"04_monitor.pcap":                   nil,
 		"04_reply.pcap":                     nil,
 		"04_inline_nc.pcap":                 nil,
-		"07b_hiredis_reconnect.pcap":        nil,
+		"07b_hiredis_reconnect.pcap":        {"RS210": {3, pairing.Strong, []string{"correctly"}}},
 		"lab_h1.pcap":                       nil,
 	} {
 		t.Run(name, func(t *testing.T) {

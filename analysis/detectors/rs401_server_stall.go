@@ -42,7 +42,8 @@ func ServerStall() *analysis.Detector {
 						"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
 						seconds(s.longest), at(s.start), incident.Counted(s.timeouts, "read", "reads"))
 				},
-				Step: stallStep,
+				Notes: func(_ *incident.Finding, s *stallsOfServer) []string { return s.decide },
+				Step:  stallStep,
 			})
 			return analysis.Hooks{Waited: w.waited, Finish: w.finish}
 		},
@@ -72,7 +73,11 @@ type stallsOfServer struct {
 	longest  time.Duration
 	start    capture.Time // of the longest
 	timeouts int
+	decide   []string // flags that would tell what the callers got that it made wait
 }
+
+// maxDecide bounds the clients that a stall's finding names as undecided.
+const maxDecide = 3
 
 // stallStep says how often and how long servers stalled.
 func stallStep(fs []*incident.Finding, servers []*stallsOfServer, n int) string {
@@ -102,12 +107,18 @@ func (w *stalls) finish(r *analysis.Run) {
 			w.during[st]++
 		}
 	}
+	late := map[netip.AddrPort][]string{}
+	for _, u := range r.Undecided() {
+		if u.Late.Times > 0 && len(late[u.Server]) < maxDecide {
+			late[u.Server] = append(late[u.Server], wouldDecide(u.Client, &undecided{late: u.Late.Times, shortest: u.Shortest, longest: u.Longest})...)
+		}
+	}
 	for _, st := range r.Topology().Stalls() {
-		w.report(r, st)
+		w.report(r, st).decide = late[st.Server]
 	}
 }
 
-func (w *stalls) report(r *analysis.Run, st *cluster.Stall) {
+func (w *stalls) report(r *analysis.Run, st *cluster.Stall) *stallsOfServer {
 	level := pairing.Strong
 	if st.Open {
 		level = pairing.Likely
@@ -124,6 +135,7 @@ func (w *stalls) report(r *analysis.Run, st *cluster.Stall) {
 	if d := st.Duration(); d > s.longest {
 		s.longest, s.start = d, st.Start
 	}
+	return s
 }
 
 func (w *stalls) evidence(r *analysis.Run, st *cluster.Stall) incident.Example {

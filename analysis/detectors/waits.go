@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
@@ -26,21 +27,16 @@ const (
 type waits struct {
 	run         *analysis.Run
 	all         []*wait
-	open        map[waitKey]*wait // not yet settled, and shown
 	kept, shown *bound.Bound
-}
-
-type waitKey struct {
-	conn  int64
-	index int
 }
 
 // wait is one caller that went on without its reply.
 type wait struct {
 	conn           int64
 	client, server netip.AddrPort
-	group          *client.Group
-	how            client.GaveUp
+	pop            *client.Population
+	how            desync.GaveUp
+	sure           pairing.Confidence
 	gap            time.Duration
 	at             capture.Time // of what the client did instead
 	name           string       // of the command
@@ -62,7 +58,7 @@ type shownWait struct {
 
 func newWaits(r *analysis.Reporter) *waits {
 	return &waits{
-		run: r.Run(), open: map[waitKey]*wait{},
+		run:   r.Run(),
 		kept:  r.EvidenceBound(maxWaitsKept, "waits without a reply", "further waits, and whether a read timed out"),
 		shown: r.DetailBound(maxWaitsShown, "waits without a reply, in detail", "further examples"),
 	}
@@ -70,26 +66,29 @@ func newWaits(r *analysis.Reporter) *waits {
 
 // waited takes a caller that stopped waiting.
 func (w *waits) waited(e *analysis.WaitEnded) {
-	g := e.Session.Group()
-	if g == nil || e.How == client.GaveUpClose && e.Session.OneSided() || !w.kept.Admits(len(w.all)) {
+	s, ex := e.Session, e.Exchange
+	if s.Population() == nil || e.How == desync.GaveUpClose && s.OneSided() || !w.kept.Admits(len(w.all)) {
 		return
 	}
-	s, ex := e.Session, e.Exchange
 	x := &wait{
-		conn: s.ID, client: s.Client, server: s.Server, group: g, how: e.How, gap: e.Gap, at: e.Time, name: ex.CommandName(), sent: ex.EndTime,
+		conn: s.ID, client: s.Client, server: s.Server, pop: s.Population(), how: e.How, sure: e.Sure, gap: e.Gap, at: e.Time,
+		name: ex.CommandName(), sent: ex.EndTime,
 	}
 	if w.shown.Admits(len(w.all)) {
 		x.shownWait = &shownWait{frame: e.Frame, ask: command(w.run, ex), file: ex.File}
-		w.open[waitKey{s.ID, ex.Index}] = x
+		x.answered(w.run, ex)
 	}
 	w.all = append(w.all, x)
 }
+
+// doubtful reports whether the client may have written on because it is meant to.
+func (x *wait) doubtful() bool { return x.how == desync.GaveUpReuse && x.sure < pairing.Likely }
 
 // occurrence completes who waited, by what is known at the end of the run.
 func (x *wait) occurrence(run *analysis.Run) incident.Occurrence {
 	return incident.Occurrence{
 		Client: x.client, Server: x.server, Conn: x.conn, Time: x.at, Severity: incident.Medium, Commands: map[string]int{x.name: 1},
-		Library: x.group.Population().Lib().Name, Policy: run.StanceOf(x.group).Policy.String(),
+		Library: x.pop.Library().Name, Policy: run.UseOf(x.pop).Policy.String(),
 	}
 }
 
@@ -105,17 +104,8 @@ func (x *wait) evidence(run *analysis.Run, fact func() string) func() incident.E
 	}
 }
 
-// exchange completes a wait by the reply that came after all.
-func (w *waits) exchange(ex *pairing.Exchange) {
-	if ex.Flags&pairing.GivenUp == 0 {
-		return
-	}
-	k := waitKey{ex.Session.ID, ex.Index}
-	x := w.open[k]
-	if x == nil {
-		return
-	}
-	delete(w.open, k)
+// answered notes the acknowledgement of the command, and the reply that came after all.
+func (x *wait) answered(run *analysis.Run, ex *pairing.Exchange) {
 	if ex.AckedFrame > 0 {
 		x.acked = pools.Mark{Frame: ex.AckedFrame, Time: ex.AckedTime, Ack: ex.End}
 		x.ackedAfter = ex.AckedTime.Sub(ex.EndTime)
@@ -124,7 +114,7 @@ func (w *waits) exchange(ex *pairing.Exchange) {
 		x.served, x.replyAfter = true, ex.Serves.FirstTime.Sub(ex.EndTime)
 		x.reply = incident.Step{
 			Frame: ex.Serves.Frame, Time: ex.Serves.Time, Seq: rel(ex.Serves.Start), Ack: rel(ex.Serves.K), Length: int(ex.Serves.Bytes()),
-			What: w.run.Describe(ex, &ex.Serves), Mark: "the reply to " + x.name + ", too late",
+			What: run.Describe(ex, &ex.Serves), Mark: "the reply to " + x.name + ", too late",
 		}
 	}
 }
@@ -186,9 +176,9 @@ const promptAck = 5 * time.Millisecond
 // did says what the client did instead of reading.
 func (x *wait) did() string {
 	switch x.how {
-	case client.GaveUpQuit:
+	case desync.GaveUpQuit:
 		return "QUIT"
-	case client.GaveUpClose:
+	case desync.GaveUpClose:
 		return "FIN or RST"
 	}
 	return "a further command"
@@ -205,15 +195,15 @@ func micros(d time.Duration) string {
 // handled counts what clients did when they stopped waiting.
 type handled struct {
 	all, quit, closed, reused, stalled int
-	timeout                            *client.Timeout
+	timeout                            *desync.Timeout
 }
 
 func (h *handled) add(x *wait, run *analysis.Run) {
 	h.all++
 	switch x.how {
-	case client.GaveUpQuit:
+	case desync.GaveUpQuit:
 		h.quit++
-	case client.GaveUpClose:
+	case desync.GaveUpClose:
 		h.closed++
 	default:
 		h.reused++

@@ -29,7 +29,7 @@ type Register struct {
 type RegisterOptions struct {
 	MaxExamples int               // a finding
 	Live        bool              // findings are asked for while the run goes on
-	Params      map[string]string // the rules' parameters, "rs101.min_gap"
+	Params      map[string]string // the rules' parameters, "rs301.share"
 	Bounds      *bound.Set        // of the run; nil: of this register alone
 	// StallBehind finds the stall of a server that covers half or more of a wait; nil: none is known.
 	StallBehind StallBehind

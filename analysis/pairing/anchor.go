@@ -1,6 +1,7 @@
 package pairing
 
 import (
+	"math"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
@@ -18,15 +19,16 @@ const (
 )
 
 // Quiet points. A server that has all commands answers them at once, so one that was silent for a while and then
-// answers a new command promptly owes nothing older. One such point may be a coincidence with the end of a stall;
-// several at the same shift are not.
+// answers a new command promptly owes nothing older: else it would have kept an older reply back all the time until just
+// after that command. The chance of such a coincidence is the time that the answer took over the time of the silence. One
+// may be the end of a stall; several at the same shift are not.
 const (
-	longQuiet    = time.Second          // alone enough
-	shortQuiet   = time.Millisecond     // the least that counts
-	promptReply  = 5 * time.Millisecond // an answer at once
-	votesNeeded  = 8
-	votesOfQuiet = 3 // of a silence of quietAfter or more; a shorter one has 1
-	turnsNeeded  = 32
+	longQuiet   = time.Second           // alone enough
+	resolution  = 10 * time.Microsecond // of the time that an answer takes
+	mostOfOne   = 6                     // nats that one quiet point may say: it alone is not enough
+	usualSize   = 2.3                   // nats for the number that bytes of the usual size make: one in ten differs
+	anchored    = 6.9                   // nats from which on a shift is certain: a chance of 0.1 %
+	turnsNeeded = 32
 )
 
 // anchor is the search for the shift between commands and replies after bytes were lost, or where a capture begins in
@@ -38,12 +40,11 @@ type anchor struct {
 	lo, hi  int  // possible shifts
 	closed  bool // no shift but these is possible
 	edge    bool // nor one below lo likely: if all but lo are crossed out, it may be one of those
+	usual   int  // the shift if what was lost has the usual size
 	dead    [2*maxAnchor + maxBuffered + 1]bool
-	voted   int
-	votes   int
-	quiet   bool // the next reply shows whether a quiet point is one
-	weight  int
-	shift   int // that it stands for
+	votes   [2*maxAnchor + maxBuffered + 1]float32 // evidence for each shift, in nats
+	quiet   bool                                   // the next reply shows whether a quiet point is one
+	shift   int                                    // that it stands for
 	command int64
 	sent    capture.Time
 	silence time.Duration
@@ -62,50 +63,132 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 		s.open.resolve(s, false, true)
 	}
 	if s.Unanchored() {
-		closed = false // the shift before this loss was open
-		lo, hi = -maxAnchor, max(hi, s.open.anchor.hi)
+		lo, hi, closed = -maxAnchor, max(hi, s.open.anchor.hi), false
 		s.open.guess(s)
-	}
-	if lo < -maxAnchor || hi > maxAnchor+maxBuffered {
-		closed = false
 	}
 	if lo == 0 && hi == 0 && closed {
 		return
 	}
+	s.anchorWithin(s, lo, hi, closed)
+}
+
+// anchorWithin begins the search for a shift between lo and hi; first is the first command in doubt.
+func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
+	s.steady = false
+	if lo < -maxAnchor || hi > maxAnchor+maxBuffered {
+		closed = false
+	}
 	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: max(lo, -maxAnchor), hi: min(hi, maxAnchor+maxBuffered), closed: closed}}
+	s.open = &unresolved{anchoring: true, anchor: anchor{
+		lo: max(lo, -maxAnchor), hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), closed: closed,
+	}}
 	for _, ex := range s.Pending.Rest() {
 		ex.Flags |= Uncertain | AfterHole
 	}
+}
+
+// still ends a search that another loss interrupts: what is buffered is paired at the likeliest shift. It returns between
+// which bounds the shift of what follows lies by all that is known so far, and whether no other is possible.
+func (d *doubts) still(s *Session) (lo, hi int, closed bool) {
+	switch {
+	case s.contradictory():
+		s.open.resolve(s, false, true)
+	case s.Unanchored():
+		return s.open.guess(s)
+	}
+	return 0, 0, true
 }
 
 // doubtCommands takes that n bytes of the client's stream before the command of the given number were lost, or were none.
 // What is pending keeps its place: the replies to it come first.
 func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 	s.steady = false
-	unseen := n/minCommandBytes + 1
-	if s.Unanchored() {
-		if a := &s.open.anchor; a.first == first && a.hi == 0 {
-			a.lo, a.closed = int(-min(unseen, maxAnchor)), unseen <= maxAnchor // more is known of the same loss
-			return
+	unseen := int(min(n/minCommandBytes+1, 2*maxAnchor))
+	if !s.Unanchored() {
+		if s.open != nil {
+			s.open.resolve(s, false, true)
 		}
-		d.doubt(s, -maxAnchor, s.Pending.Len(), false)
+		s.blockUnknown = true
+		s.open = &unresolved{anchoring: true, anchor: anchor{lo: -min(unseen, maxAnchor), closed: unseen <= maxAnchor, first: first}}
+		s.open.anchor.expect(-ofSize(n, s.askedBytes, s.CommandCount))
 		return
 	}
-	if s.open != nil {
-		s.open.resolve(s, false, true)
+	if a := &s.open.anchor; a.first == first && a.hi == 0 {
+		a.lo, a.closed = -min(unseen, maxAnchor), unseen <= maxAnchor // more is known of the same loss
+		return
 	}
-	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: int(-min(unseen, maxAnchor)), closed: unseen <= maxAnchor, first: first}}
+	lo, hi, closed := d.still(s)
+	s.anchorWithin(s, lo-unseen, hi, closed)
+	s.open.anchor.usual = min(max(lo-unseen, -ofSize(n, s.askedBytes, s.CommandCount)), hi)
 }
 
-// doubtReplies takes that n bytes of the server's stream were lost, or were no reply.
-func (d *doubts) doubtReplies(s *Session, n int64) {
-	hi := s.Pending.Len()
-	if !s.Unanchored() {
-		hi = int(min(int64(hi), n/minReplyBytes+1))
+// doubtReplies takes that the n bytes of the server's stream before the place end were lost, or were no reply. They
+// answered commands that the client had written before it received them, one at least: what was lost begins at the end of
+// a reply.
+func (d *doubts) doubtReplies(s *Session, n, end int64) {
+	fresh := !s.Unanchored()
+	lo, hi, closed := d.still(s)
+	had := 0
+	for _, ex := range s.Pending.Rest() {
+		if !ex.Late && ex.Ack != reassembly.NoAck && ex.Ack >= end {
+			break
+		}
+		had++
 	}
-	d.doubt(s, 0, hi, true)
+	if n >= minReplyBytes && s.Pushes == 0 && s.Mode.Subs == 0 {
+		lo++
+	}
+	hi = min(hi+int(min(n/minReplyBytes+1, maxBuffered)), had)
+	if lo = min(lo, hi); lo == 0 && hi == 0 && closed {
+		s.open = nil
+		return
+	}
+	s.anchorWithin(s, lo, hi, closed)
+	if usual := min(max(lo, ofSize(n, s.replyBytes, s.ReplyCount)), hi); fresh {
+		s.open.anchor.expect(usual)
+	} else {
+		s.open.anchor.usual = usual
+	}
+}
+
+// ofSize is how many values of the usual size n bytes are: one at least, and as many as can be where no size is known.
+func ofSize(n, all int64, count int) int {
+	if count == 0 || all == 0 {
+		return maxBuffered
+	}
+	return int(max(1, min((2*n*int64(count)+all)/(2*all), maxBuffered)))
+}
+
+// expect begins with the shift that the size of what was lost speaks for.
+func (a *anchor) expect(shift int) {
+	if a.usual = min(max(shift, a.lo), a.hi); a.usual == shift {
+		a.votes[shift+maxAnchor] = usualSize
+	}
+}
+
+// likeliest returns the shift that most speaks for, of several the nearest to the usual one, and by how much the evidence
+// exceeds that for any other.
+func (a *anchor) likeliest() (best int, lead float32) {
+	found, second := false, float32(0)
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if a.isDead(shift) {
+			continue
+		}
+		v := a.votes[shift+maxAnchor]
+		switch {
+		case !found:
+			best, found, lead = shift, true, v
+			if a.closed {
+				second = float32(math.Inf(-1))
+			}
+		case v > lead || v == lead && abs(shift-a.usual) < abs(best-a.usual):
+			second = max(second, lead)
+			best, lead = shift, v
+		default:
+			second = max(second, v)
+		}
+	}
+	return best, lead - second
 }
 
 // beforeLoss reports whether the replies to come belong to commands before the loss.
@@ -118,7 +201,6 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
 	h.add(r, info)
-	left, last := 0, 0
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
 			continue
@@ -126,14 +208,10 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		if i := j + shift; i >= s.Pending.Len() {
 			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
 		} else if i >= 0 {
-			f, _ := fitOf(s, s.Pending.At(i), r, info)
-			a.dead[shift+maxAnchor] = f != Fits
-		}
-		if !a.isDead(shift) {
-			left++
-			last = shift
+			a.dead[shift+maxAnchor] = !canServe(s, s.Pending.At(i), r, info)
 		}
 	}
+	left, last := a.alive()
 	switch {
 	case left == 0:
 		if a.lo == -maxAnchor || a.hi == maxAnchor+maxBuffered {
@@ -141,6 +219,8 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		}
 		a.closed = false
 		h.guess(s)
+	case left == 1 && a.closed && last+len(h.replies) <= 0:
+		a.closed = false // no command that was captured has been answered: there may be more of the others than was thought
 	case left == 1 && a.closed && !(a.edge && last == a.lo):
 		h.anchorAt(s, last)
 	case h.takesTurns(s, info):
@@ -150,6 +230,45 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 		if s.open != nil && !s.Shared.limits.buffered.Admits(len(h.replies)) {
 			h.guess(s)
 		}
+	}
+}
+
+// alive returns how many shifts are left, and the last of them.
+func (a *anchor) alive() (left, last int) {
+	for shift := a.lo; shift <= a.hi; shift++ {
+		if !a.isDead(shift) {
+			left++
+			last = shift
+		}
+	}
+	return left, last
+}
+
+// canServe reports whether nothing contradicts that a reply serves a command: what its client had received when it wrote
+// a command answers earlier ones.
+func canServe(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) bool {
+	if !ex.Late && ex.Ack != reassembly.NoAck && info.Start < ex.Ack {
+		return false
+	}
+	f, _ := fitOf(s, ex, r, info)
+	return f == Fits
+}
+
+// asks holds the newest command that waits for a reply against those that are buffered.
+func (h *unresolved) asks(s *Session) {
+	a := &h.anchor
+	i := s.Pending.Len() - 1
+	for shift := max(a.lo, i-len(h.replies)+1); shift <= min(a.hi, i); shift++ {
+		k := &h.replies[i-shift]
+		if !a.isDead(shift) && !canServe(s, s.Pending.At(i), &k.reply, &k.info) {
+			a.dead[shift+maxAnchor] = true
+		}
+	}
+	switch left, last := a.alive(); {
+	case left == 0:
+		h.guess(s)
+	case left == 1 && a.closed && len(h.replies) > 0:
+		h.anchorAt(s, last)
 	}
 }
 
@@ -185,7 +304,7 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		return
 	}
 	silence, ok := silenceAt(s, ex.Time)
-	if !ok || silence < max(shortQuiet, 3*s.MinRTT) {
+	if !ok {
 		return
 	}
 	shift := s.Pending.Len() - len(h.replies)
@@ -196,11 +315,8 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		h.anchorAt(s, shift)
 		return
 	}
-	a.quiet, a.shift, a.weight = true, shift, 1
+	a.quiet, a.shift = true, shift
 	a.command, a.sent, a.silence = ex.End, ex.EndTime, silence
-	if silence >= quietAfter {
-		a.weight = votesOfQuiet
-	}
 }
 
 // silenceAt returns for how long both sides have been silent, unless a command that waits may keep the server silent.
@@ -227,16 +343,17 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 		return
 	}
 	a.quiet = false
-	took := info.FirstTime.Sub(a.sent)
-	if took > max(promptReply, 2*s.MinRTT) || took > a.silence/2 || info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
+	if info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
 		return
 	}
-	if a.shift != a.voted {
-		a.votes = 0
+	took := max(info.FirstTime.Sub(a.sent)-s.MinRTT, resolution)
+	says := math.Log(float64(a.silence+s.MinRTT) / float64(took))
+	if says <= 0 {
+		return
 	}
-	a.voted = a.shift
-	if a.votes += a.weight; a.votes >= votesNeeded {
-		h.anchorAt(s, a.shift)
+	a.votes[a.shift+maxAnchor] += float32(min(says, mostOfOne))
+	if best, lead := a.likeliest(); lead >= anchored {
+		h.anchorAt(s, best)
 	}
 }
 
@@ -250,29 +367,37 @@ func (h *unresolved) anchorAt(s *Session, shift int) {
 }
 
 // guess gives up on what is buffered: it is paired at the likeliest shift and stays uncertain. The search goes on with what
-// follows.
-func (h *unresolved) guess(s *Session) {
+// follows, of which it returns between which bounds the shift lies then, and whether no other is possible.
+func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	a := &h.anchor
-	best, found := 0, false
+	found := false
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
 			continue
 		}
-		if !found || a.votes > 0 && shift == a.voted || abs(shift) < abs(best) && !(a.votes > 0 && best == a.voted) {
-			best, found = shift, true
+		if !found {
+			lo, found = shift, true
 		}
+		hi = shift
 	}
+	best, _ := a.likeliest()
 	if !found {
 		best = -len(h.replies)
 		for s.Pending.Len() > 0 {
 			s.dropPending()
 		}
+		lo, hi = -maxAnchor, maxAnchor
 	}
-	if h.place(s, best, false); s.Kind == Replication {
+	place := best
+	if len(h.replies) == 0 {
+		place, best = 0, 0 // nothing was paired, and nothing is given up
+	}
+	if h.place(s, place, false); s.Kind == Replication {
 		s.open = nil
-		return
+		return 0, 0, true
 	}
 	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}
+	return lo - best, hi - best, found && a.closed
 }
 
 func abs(n int) int { return max(n, -n) }
@@ -289,7 +414,11 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		k := &h.replies[i]
 		if i+min(shift, 0) < 0 || s.Pending.Len() == 0 {
 			s.unanchoredReplies++
-			reportOdd(s, UnanchoredSeen, &k.reply, &k.info)
+			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
+			if sure {
+				o.Before = nextIndex(s)
+			}
+			reportOddity(s, o)
 			continue
 		}
 		ex := s.Pending.Pop()
@@ -300,6 +429,14 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
+}
+
+// nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.
+func nextIndex(s *Session) int {
+	if s.Pending.Len() > 0 {
+		return s.Pending.Front().Index
+	}
+	return s.CommandCount + 1
 }
 
 // anchorAtRefusal ends the doubt where the server reports a protocol error of the client: it has answered all commands

@@ -60,9 +60,21 @@ func (s *Snippet) Raw() []byte { return s.buf[:s.n] }
 
 // Belief is whose reply a caller got, as the reader infers it.
 type Belief struct {
-	Index      int // the command whose reply it was; 0: none, the caller gave up
+	Index      int // the command whose reply it was; 0: none, the caller gave up, or another outcome below
 	Confidence Confidence
+	Outcome    Outcome
 }
+
+// Outcome tells apart what a caller got where Belief.Index does not say it.
+type Outcome uint8
+
+// Outcomes.
+const (
+	Plain   Outcome = iota // the reply to the command Belief.Index, or none
+	Unknown                // nobody can tell
+	Before                 // a reply to a command from before the capture
+	Extra                  // a reply that no command asked for
+)
 
 // Exchange is one command of a connection with the reply the server meant and the reply its caller got. What embeds into
 // it is grouped by who writes it.
@@ -90,7 +102,6 @@ type Exchange struct {
 	Contradiction string
 	Foreign       bool          // the contradiction is by slot or echo
 	idle          time.Duration // silence of the client before it
-	Beat          bool          // a timer may have written it, see package client
 	Caller        callerMarks
 }
 
@@ -104,7 +115,7 @@ func (ex *Exchange) reset() {
 	v.Start, v.End, v.K, v.Frame, v.File, v.FirstTime, v.Time, v.MaxGap = 0, 0, 0, 0, 0, 0, 0, 0
 	v.Kind, v.N, v.Text.n, v.Text.full, v.Resynced = 0, 0, 0, 0, false
 	ex.Belief, ex.Exec, ex.Owed, ex.Refs = Belief{}, ExecView{}, 0, 0
-	ex.Contradiction, ex.Foreign, ex.idle, ex.Beat, ex.Caller = "", false, 0, false, callerMarks{}
+	ex.Contradiction, ex.Foreign, ex.idle, ex.Caller = "", false, 0, callerMarks{}
 }
 
 // Request is what was asked.
@@ -157,8 +168,7 @@ type Acked struct {
 
 // callerMarks is what the reader notes about a command's caller.
 type callerMarks struct {
-	Hypothesis bool // its caller is inferred to have given up
-	Half       bool // a part of its reply was read and the rest left
+	Half bool // a part of its reply was read and the rest left
 }
 
 // Troubled reports whether a rule may want the exchange.

@@ -26,6 +26,9 @@ type Oddity struct {
 	Gap      time.Duration // of ShortReply, TornWrite and StaleMode: the silence before
 	From     int64         // of TornWrite: where the interrupted command begins
 	Refused  bool          // of TornWrite: the server called it a protocol error
+	// Before is, of UnanchoredSeen, the command before which the one that it answers was written and never captured; 0:
+	// that is not known.
+	Before int
 }
 
 // OddityKind is the kind of an Oddity.

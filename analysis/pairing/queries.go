@@ -54,7 +54,10 @@ func (s *Session) InTransaction() (multi, queued int, ok bool) {
 	return s.Block.multi, s.Block.Queued, s.Block.Open
 }
 
-// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it uses RESP2,
+// InBlock reports whether the server is queueing the commands of this connection.
+func (s *Session) InBlock() bool { return s.Block.Open }
+
+// Subscribed returns the number of channels and patterns that the connection is subscribed to, if it speaks RESP2,
 // where that forbids other commands.
 func (s *Session) Subscribed() int {
 	if s.Mode.resp3 {

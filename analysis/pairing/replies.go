@@ -102,6 +102,7 @@ func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
 			s.describe(&ex.Serves, r, seg)
 			s.Pending.Pop()
 			s.ReplyCount++
+			s.replyBytes += r.End - r.Start
 			ex.due, ex.Served = 0, true
 			s.Sink.Served(ex, r)
 			s.Shared.Release(ex)
@@ -117,7 +118,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	s.steady = false
 	if r.LostBefore > 0 || r.Resynced {
 		s.hidden.Reframed++
-		s.doubts.doubtReplies(s, r.LostBefore)
+		s.doubts.doubtReplies(s, r.LostBefore, r.Start)
 	}
 	if r.PushInside {
 		reportOdd(s, PushInReply, r, info)
@@ -171,6 +172,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.unasked(r, info, seg)
 		return
 	}
+	s.replyBytes += r.End - r.Start
 	if ex.due--; r.Kind == resp.Error {
 		ex.due = 0 // one error stands for all confirmations
 	}
@@ -304,10 +306,10 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 		reportTorn(s, true)
 		s.queues.unanswered(s, s.Pending.Len())
 		reportOdd(s, ProtocolError, r, info)
-	case info.K != reassembly.NoAck && info.K > s.requests.Offset():
+	case unseenCommand(s, info.K):
 		// The server has bytes of the client that the capture does not, or does not yet.
 		if !s.Unanchored() {
-			s.doubts.doubtCommands(s, info.K-s.requests.Offset(), s.CommandCount+1)
+			s.doubts.doubtCommands(s, info.K-s.Prev.end, s.CommandCount+1)
 		}
 		s.open.unanchored(s, r, info)
 	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost():

@@ -9,12 +9,8 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// BatchGap is the longest pause inside one write of several commands.
-const BatchGap = time.Millisecond
-
-// SuspectGap is the pause, or the latency, from which on a lockstep client might have given up on a reply. Below it
-// a second command before the reply means a pipeline or a multiplexer.
-const SuspectGap = 20 * time.Millisecond
+// BatchGap is the longest pause between two pieces of one write that a single call into the kernel makes.
+const BatchGap = 20 * time.Microsecond
 
 // FromClient takes a segment of the client: what is missing before it, the commands in its payload, its window and ACK
 // number. It reports whether commands were looked for.
@@ -89,6 +85,7 @@ func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 // of its connection, and what reply it is due.
 func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) {
 	s.CommandCount++
+	s.askedBytes += req.End - req.Start
 	s.Shared.InUse++
 	ex := s.Shared.exchanges.Get()
 	ex.reset()
@@ -146,6 +143,9 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 	}
 	s.Prev.follow(ex, start)
 	if !s.steady {
+		if s.Unanchored() && s.Pending.Len() > 0 && s.Pending.Rest()[s.Pending.Len()-1] == ex {
+			s.open.asks(s)
+		}
 		watchMonitor(s, ex)
 		if v := ex.Verb; v == verbSync || v == verbReplconf && ex.Flags&NoReplyDue != 0 {
 			becomeReplication(s)
@@ -237,12 +237,6 @@ func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
 	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
 }
 
-// Flat reports whether a command directly follows the tail in the client's stream and carries the same ACK number: not
-// one byte of the server became readable between the two writes.
-func Flat(p *tail, ex *Exchange) bool {
-	return p.Valid && p.end == ex.Start && p.Ack == ex.Ack && ex.Ack != reassembly.NoAck && !p.late && !ex.Late
-}
-
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.
 const maxAwaited = 64
 
@@ -290,21 +284,28 @@ func beginsRequest(p []byte) bool {
 // which the client had received everything when it wrote the first command seen.
 func (s *Session) begin(who int, seg *reassembly.Segment) {
 	s.Fed[who] = true
-	mid := s.Start == reassembly.MidStream || seg.Offset > 0
-	if mid && !s.Unanchored() && s.CommandCount == 0 {
+	if s.Start != reassembly.MidStream { // what is missing before is lost
+		if who == RoleClient {
+			s.requests.Gap(seg.Offset - s.requests.Offset())
+		} else {
+			s.Answers.Gap(seg.Offset - s.Answers.Offset())
+		}
+		return
+	}
+	if !s.Unanchored() && s.CommandCount == 0 {
 		s.doubts.doubt(s, -maxAnchor, 0, true)
 		s.open.anchor.edge = true // nothing says how much was in flight
 	}
 	if who == RoleClient {
 		s.requests.SetOffset(seg.Offset)
-		if mid && !beginsRequest(seg.Payload) {
+		if !beginsRequest(seg.Payload) {
 			s.requests.Resync()
 		}
 		return
 	}
 	s.Answers.SetOffset(seg.Offset)
 	anchored := s.Log.Len() > 0 && s.Log.Front().Index == 1 && s.Log.Front().Ack == seg.Offset
-	if mid && !anchored {
+	if !anchored {
 		s.Answers.Resync()
 	}
 }

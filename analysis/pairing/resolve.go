@@ -262,6 +262,7 @@ func repair(s *Session, ex *Exchange, o outcome, own int) {
 
 // leaveOut notes that the server sent no reply to a command.
 func leaveOut(s *Session, ex *Exchange) {
+	s.Sink.LeftOut(ex)
 	ex.Flags |= LeftOut
 	ex.totalDue, ex.due = 0, 0
 }

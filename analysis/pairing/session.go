@@ -74,8 +74,10 @@ type streams struct {
 
 // counts is what was seen on the connection.
 type counts struct {
-	CommandCount int // sent
-	ReplyCount   int // in-band
+	CommandCount int   // sent
+	ReplyCount   int   // in-band
+	askedBytes   int64 // of all commands
+	replyBytes   int64 // of all replies
 	Pushes       int
 	batches      int32
 	accepted     int // replies that the server sent before it had any command
@@ -121,6 +123,8 @@ type Sink interface {
 	Sent(ex *Exchange, req *resp.Request, start *SegmentMark)
 	// Served is called when a reply was tied to its command, after the mode has moved.
 	Served(ex *Exchange, r *resp.Reply)
+	// LeftOut is called with a command that the server did not answer, though a reply was due.
+	LeftOut(ex *Exchange)
 	Oddity(o *Oddity)
 	Aligned(a *Alignment)
 	// ClientClosed is called at the client's first FIN or RST.

@@ -26,6 +26,7 @@ func (f *ConnFacts) control(s *pairing.Session, who int, seg *reassembly.Segment
 		}
 		if !m.Seen() {
 			*m = markOf(seg)
+			f.GaveUp = f.GaveUp || who == pairing.RoleClient && f.owed == CallerWaits
 		}
 		f.close(seg.Time)
 	case seg.Flags&reassembly.FIN != 0 && who == pairing.RoleServer:
@@ -33,6 +34,7 @@ func (f *ConnFacts) control(s *pairing.Session, who int, seg *reassembly.Segment
 	case seg.Flags&reassembly.FIN != 0:
 		if !f.ClientFIN.Seen() {
 			f.ClientFIN = markOf(seg)
+			f.GaveUp = f.GaveUp || f.owed == CallerWaits
 		}
 		f.close(seg.Time)
 	}

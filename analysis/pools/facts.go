@@ -55,6 +55,7 @@ type Opening struct {
 
 // Closing is how each side closed.
 type Closing struct {
+	GaveUp    bool // the client closed while a caller waited for a reply
 	ServerFIN Mark // its Seq is the place of the FIN itself
 	ServerRST Mark // not the one that answered a SYN
 	FINAcked  Mark // the client's first packet that acknowledges the server's FIN

@@ -1,178 +1,142 @@
 package reader
 
 import (
-	"cmp"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
-	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
-// JudgingOptions steer how beliefs are judged; the zero value is good.
-type JudgingOptions struct {
-	StaleBound   time.Duration // rs104.bound; 0: from the round trip
-	HandshakeGap time.Duration // rs110.gap; 0: handshakeGap
-	SharedMin    int           // rs114.min_events; 0: sharedMin
-	Live         bool          // judge as soon as enough is known
-	Print        pairing.Printer
+// Options steer the inference; the zero value is good.
+type Options struct {
+	Without Terms // evidence to leave out, for tables by term
+	// ReadTimeout returns the read timeout that is known of a client; nil: none is.
+	ReadTimeout func(netip.Addr) (time.Duration, bool)
+	// Known weighs the kinds by what is known of a connection's client beside its traffic, such as the name of its library
+	// or what the user said of it: 1 changes nothing, 0 excludes a kind. nil, or nil returned: nothing is.
+	Known func(c *Conn) *client.KindWeights
+	// Settled, if not nil, tells of a connection without a doubt so far that the caller of each awaited command up to and
+	// with upTo, from the last one told of, read its own reply.
+	Settled func(c *Conn, upTo int32, word Word)
+	Bounds  *bound.Set // nil: a set of its own
+	prior   [client.NumKinds]float64
 }
 
-// judging is what the readers of one run have in common.
-type Judging struct {
-	JudgingOptions
-	shared     *pairing.Shared
-	sink       Sink
-	Waiting    []*Conn             // connections with exchanges that wait for judgement
-	final      bool                // the capture is over
-	relieveAt  int                 // how many exchanges there must be before all connections are judged early again
-	Kept       int                 // abandonments of open connections
-	owed       []*pairing.Exchange // scratch of lazyWrites
-	early      *bound.Bound        // connections judged early because the evidence kept for them was at its bound
-	Abandoned  int64               // callers that gave up, on connections of any policy
-	Suppressed int64               // observations too weak to be reported
-	unjudged   map[netip.Addr]*Unjudged
+// Reader takes what is seen of all connections and says which reply each caller got.
+type Reader struct {
+	o         Options
+	reg       registry
+	now       capture.Time
+	pass      pass
+	kept      int // writes
+	ticked    capture.Time
+	finishing bool         // nothing more comes of any connection
+	buf       []float64    // for sorting
+	early     *bound.Bound // writes kept of all connections
+	deep      *bound.Bound // … of one connection
+	judged    func(*Verdict)
 }
 
-// readerSink is told what was judged.
-type Sink interface {
-	Judged(ex *pairing.Exchange)
-	SharedUse(e *SharedUse)
-	Blocked(b *BlockGivenUp)
-	Desynced(s *Conn)
-	// Retire is called with a connection that is over and wholly judged.
-	Retire(s *Conn)
-	// Now is the latest moment that a live run knows of.
-	Now() capture.Time
-}
-
-func NewJudging(o JudgingOptions, shared *pairing.Shared, sink Sink, bounds *bound.Set) *Judging {
-	if o.HandshakeGap == 0 {
-		o.HandshakeGap = handshakeGap
+// New returns a Reader. Each verdict is handed to judged, borrowed, as soon as it is final. Of connections without a doubt
+// Options.Settled tells instead, and there is one verdict, when they end.
+func New(o Options, judged func(*Verdict)) *Reader {
+	o.prior = client.Prior
+	if o.Without.Has(TermGaps) {
+		o.prior[client.Shares] = 0
 	}
-	if o.SharedMin == 0 {
-		o.SharedMin = sharedMin
+	if o.Without.Has(TermHeldBack) {
+		o.prior[client.HoldsBack] = 0
 	}
-	return &Judging{
-		JudgingOptions: o, shared: shared, sink: sink,
-		early: bounds.New(bound.Bound{
-			Name: "commands awaiting judgement", Limit: shared.MaxLog, Loses: bound.Evidence,
-			Hides: "what the clients of connections judged early showed later",
-		}),
+	if o.Bounds == nil {
+		o.Bounds = &bound.Set{}
+	}
+	const hides = "what the clients of connections judged early showed later"
+	return &Reader{
+		o: o, judged: judged, reg: newRegistry(o.Bounds),
+		early: o.Bounds.New(bound.Bound{Name: "writes awaiting judgement", Limit: o.Bounds.Scaled(maxKept), Loses: bound.Evidence, Hides: hides}),
+		deep:  o.Bounds.New(bound.Bound{Name: "writes of one connection awaiting judgement", Limit: maxWrites, Loses: bound.Evidence, Hides: hides}),
 	}
 }
 
-// readerConn is the callers of one connection: which reply each of them got.
-type Conn struct {
-	*client.Conn
-	Judging *Judging
-	Unread  pairing.Queue // replies owed to callers that had given up, oldest first
-	Desync  *Desync
-	block   *BlockGivenUp
-	Batch   []*pairing.Exchange // scratch of judgeBatch
-	headLen int                 // commands at the front of the log that are known to be one batch, see headBatch
-	Chance  float64             // that the number of replies owed is what it is said to be
-	Dirty   bool
-	Behind  int
-
-	sharedWrites int
-	singles      int // plain writes of one command
-	multiples    int // … of several
-
-	guessing bool // what the callers got since depends on an inference, or on a wait that nobody can judge
-	early    bool // judged before its end, by what the group had shown
-	forced   bool // judge with what is known
-	inferred bool // inferLazy has run
-	skips    bool // its callers throw late replies away, see throwsAway
-	Waiting  bool // in the list of connections that wait for judgement
+// Open begins a connection of a client.
+func (r *Reader) Open(id int64, from netip.Addr, midstream bool) *Conn {
+	w := r.reg.who(from)
+	w.open++
+	return &Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}}
 }
 
-// await lists a connection whose exchanges wait for judgement.
-func (j *Judging) await(s *Conn) { j.Waiting = append(j.Waiting, s) }
+// Facts are what findings can say of a connection in plain words.
+type Facts struct {
+	TooSoon int // writes sooner than the caller's own reply can have come: it was answered from memory
+	SatOut  int // replies slower than usual that their callers waited for
+	GaveUp  int // callers that stopped waiting
+	// Waits are the shortest and the longest time from the write of a caller that gave up to the next sign of life, s.
+	Waits [2]float64
+}
 
-func (j *Judging) Unawait(s *Conn) {
-	for i, w := range j.Waiting {
-		if w == s {
-			last := len(j.Waiting) - 1
-			j.Waiting[i] = j.Waiting[last]
-			j.Waiting = j.Waiting[:last]
-			return
+// Finish judges what still waits. now is the end of the capture.
+func (r *Reader) Finish(now capture.Time) {
+	r.now, r.finishing = now, true
+	for q := range r.reg.all() {
+		q.judgeAll(r, true)
+	}
+}
+
+// Habits returns what is known so far of a population, from its last judgement, or, where there was none, of how long
+// replies take and what comes after; nil: nothing.
+func (r *Reader) Habits(k Key) *Habits {
+	if q := r.reg.pops[k]; q != nil {
+		return habits(q)
+	}
+	return nil
+}
+
+// Kinds returns what is known so far of the kinds of a population, and the share of its writes that hold several commands.
+func (r *Reader) Kinds(k Key) (kinds [client.NumKinds]float64, batches float64, ok bool) {
+	q := r.reg.pops[k]
+	if q == nil {
+		return kinds, 0, false
+	}
+	return q.kinds(), q.sizes.several(), true
+}
+
+// facts counts what the most likely reading of a connection says.
+func (c *fitted) facts(read [][]candidate, usual float64) (f Facts) {
+	v := c.v
+	for i := range v.steps {
+		st := &v.steps[i]
+		at := int(st.index - 1 - v.c.base)
+		if st.n == 0 || at < 0 || at >= len(read) || v.own[at] < 0 {
+			continue
+		}
+		own, other := 0.0, 0.0
+		for _, x := range read[at] {
+			switch x.reply {
+			case v.own[at]:
+				own += x.w
+			case unexplained:
+			default:
+				other += x.w
+			}
+		}
+		switch {
+		case own > 0.5:
+			if st.have && st.wait > usual {
+				f.SatOut++
+			}
+		case other > 0.5:
+			if !st.have {
+				f.TooSoon++
+			}
+		case st.what != nextNothing:
+			gap := st.next - st.t
+			if f.GaveUp++; f.GaveUp == 1 || gap < f.Waits[0] {
+				f.Waits[0] = gap
+			}
+			f.Waits[1] = max(f.Waits[1], gap)
 		}
 	}
-}
-
-// last says that the capture is over, and returns the connections that still wait, in order of their numbers.
-func (j *Judging) Last() []*Conn {
-	j.final = true
-	waiting := j.Waiting
-	j.Waiting = nil
-	slices.SortFunc(waiting, func(a, b *Conn) int { return cmp.Compare(a.ID, b.ID) })
-	return waiting
-}
-
-// liveWait is how long a command of a live run may wait for the judgement until more is known of its client.
-const liveWait = 30 * time.Second
-
-// ripe reports whether a live run judges the session now.
-func (s *Conn) Ripe() bool {
-	if !s.Judging.Live {
-		return false
-	}
-	st := s.Stance()
-	if st.Basis >= client.BasisGuessed || st.Confidence >= pairing.Likely {
-		return true
-	}
-	return s.Log.Len() > 0 && s.Judging.sink.Now().Sub(s.Log.Front().EndTime) >= liveWait
-}
-
-// reportDesync reports of an open connection that its callers are worse off than was reported.
-func (s *Conn) ReportDesync() {
-	d := s.Desync
-	if !s.Judging.Live || s.Over || d == nil || !d.Changed {
-		return
-	}
-	d.Open = true
-	s.Judging.sink.Desynced(s)
-}
-
-// sent judges what the commands of a segment made ripe.
-func (s *Conn) Sent() {
-	if s.Log.Len() > pairing.MaxSessionLog {
-		s.Judging.early.Hits++
-		s.SettleNow()
-	}
-	s.Settle()
-}
-
-// wrote takes a command that begins another write than the one before it, while the connection's tail is still that one.
-func (s *Conn) Wrote(ex *pairing.Exchange) {
-	afterQuit(s, s.Prev.Ex, ex)
-	if ex.Flags&pairing.NotAwaited != 0 && s.Pending.Len() > 0 {
-		blockGivenUp(s, client.GaveUpQuit, ex.Frame, ex.Time.Sub(s.Pending.Front().EndTime), ex.Ack)
-	}
-}
-
-// served takes a reply.
-func (s *Conn) Served(ex *pairing.Exchange) {
-	if s.block != nil {
-		blockServed(s, ex)
-	}
-}
-
-// clientClosed takes the client's close.
-func (s *Conn) ClientClosed() {
-	if s.Pending.Len() > 0 {
-		c := &s.Closing[pairing.RoleClient]
-		blockGivenUp(s, client.GaveUpClose, c.Frame, c.Time.Sub(s.Pending.Front().EndTime), c.Ack)
-	}
-}
-
-// closed judges what the end of the connection made ripe.
-func (s *Conn) Closed() {
-	if s.Log.Len() > 0 {
-		s.Settle()
-	}
+	return f
 }

@@ -1,211 +1,208 @@
 package reader
 
 import (
-	"github.com/respsniff/respsniff/analysis/client"
-	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/reassembly"
+	"slices"
 )
 
-// Bounds of the evidence that is kept while it is not yet known how long a client waits, and whether it pipelines.
+// Bounds of what is kept.
 const (
-	// patientLog is how many of one connection may wait before it is judged by what the group has shown so far, if that
-	// is enough.
-	patientLog = 1 << 9
+	// maxQuiet is how many writes of a connection are kept before it is looked at again whether there still is a doubt.
+	maxQuiet = 256
+	// maxSlow is how many writes must follow a slow reply without a further doubt before it is one no more.
+	maxSlow = 16
+	// maxWrites is how many writes of a connection in doubt are kept before it is judged early.
+	maxWrites = 1 << 12
+	// maxKept is how many are kept in all, beside the last one of each connection, at about 110 bytes each with their
+	// replies.
+	maxKept = 1 << 17
 )
 
-// settle judges what can be judged now. Plain batches need no knowledge of the group; anything else waits until the
-// group is known, and so does what follows it on the connection.
-func (s *Conn) Settle() {
-	if s.holdsBlock() {
-		return
+// settleQuiet settles what is kept of a connection on which nothing slow, early or unanswered ever happened: each caller
+// read its own reply, and all that is kept of it is counts. Of an open connection the last write stays. It reports whether
+// there is no doubt.
+func (q *population) settleQuiet(r *Reader, c *Conn) bool {
+	if c.judged || len(c.writes) == 0 {
+		return true
 	}
-	if !s.Waiting && s.plain() {
-		return
+	if c.start != nil && !c.level || c.blind() {
+		return false
 	}
-	if !s.Waiting {
-		s.Waiting = true
-		s.Judging.await(s)
+	if c.calm() && (c.open() || c.clear == len(c.writes) || c.settleEnd()) {
+		return true
 	}
-	switch {
-	case s.Judging.final || s.Ripe() || s.Stance().Settled():
-		s.Judge()
-	case s.Log.Len() >= patientLog && s.Group.Pop.Known():
-		s.early = true
-		s.Judge()
-	case s.Shared.InUse >= s.Shared.MaxLog && s.Shared.InUse >= s.Judging.relieveAt:
-		s.Judging.relieve()
-		// What is still outstanding stays: looking again before more has come would cost time for each command.
-		s.Judging.relieveAt = s.Shared.InUse + s.Shared.MaxLog/4
-	default:
-		return
+	v := newView(c, inf)
+	if !q.quiet(v) {
+		return false
 	}
-	s.ReportDesync()
-	if s.Waiting && s.Log.Len() <= 1 && s.Unread.Len() == 0 && !s.Over {
-		s.Waiting = false
-		s.Judging.Unawait(s)
+	q.remember(v)
+	q.pace.refresh(&q.levelWaits, &r.buf)
+	v.count(&q.level, v.floor)
+	turns(v, &q.turns)
+	for i := range v.steps {
+		if s := &v.steps[i]; s.what == nextWrite && !s.settled {
+			q.level.Gaps.Add(max(0, s.next-s.t), 1)
+		}
 	}
+	r.emitQuiet(q, v)
+	c.settledUpTo(v)
+	return true
 }
 
-// holdsBlock reports whether the commands of an open transaction are to be kept together until EXEC: their elements are
-// not known yet.
-func (s *Conn) holdsBlock() bool {
-	return s.Session.Block.Open && s.Session.Block.Queued <= pairing.MaxQueued && !s.Over && !s.forced && s.Log.Len() < pairing.MaxSessionLog/2
-}
-
-// relieve judges all sessions that wait by what is known so far: the evidence kept for them has reached its bound. What
-// their groups show later comes too late for them; that is counted where a group has shown anything at all. One call
-// frees most of what is kept, so that its cost spreads over as many commands.
-func (r *Judging) relieve() {
-	told := false
-	for _, force := range []bool{false, true} {
-		list := r.Waiting
-		r.Waiting = nil
-		for _, s := range list {
-			if s.Group != nil && !s.Group.Pop.Known() && !told {
-				told = true
-				r.early.Hits++
-			}
-			s.early = true
-			if force {
-				s.SettleNow()
-			} else {
-				s.Judge()
-			}
-			switch {
-			case s.Over && s.Session.Conn == nil && s.Log.Len() == 0:
-				r.sink.Retire(s)
-			case s.Log.Len() <= 1 && s.Unread.Len() == 0 && !s.Over:
-				s.Waiting = false
-			default:
-				r.Waiting = append(r.Waiting, s)
-			}
-		}
-		if r.shared.InUse < r.shared.MaxLog/2 {
-			return
-		}
+// quiet reports whether the steps of a connection hold no doubt at all. A doubt that does not pass is noted.
+func (q *population) quiet(v *view) bool {
+	limit, several, slow := 0.8*q.low, false, -1
+	if q.low == 0 {
+		limit = inf
 	}
-}
-
-// plain settles the batches at the front of the log that need no knowledge of the group: nothing is owed, every reply
-// arrived before the next write, and none took as long as any client might wait. It reports whether nothing is left
-// that does need it.
-func (s *Conn) plain() bool {
-	for s.Log.Len() > 0 {
-		if s.Unread.Len() > 0 || s.Kind != pairing.RESP {
-			return s.Kind != pairing.RESP && s.emitUnjudged()
-		}
-		if s.Log.Len() == 1 && !s.Over {
-			return true
-		}
-		first := s.Log.Front()
-		n := 1
-		for n < s.Log.Len() && s.Log.At(n).Batch == first.Batch {
-			n++
-		}
-		if n == s.Log.Len() && !s.Over {
-			return s.Log.Len() < pairing.MaxSessionLog
-		}
-		for i := range n {
-			var next *pairing.Exchange
-			if n < s.Log.Len() {
-				next = s.Log.At(n)
-			}
-			if !s.plainExchange(s.Log.At(i), next) || i > 0 && s.maybeStale(s.Log.At(i-1), s.Log.At(i)) {
-				return false
-			}
-		}
-		last := s.Log.At(n - 1)
-		if n < s.Log.Len() && openAt(last, s.Log.At(n)) || n == s.Log.Len() && s.openAtClose(last) {
+	for _, cmd := range v.c.commands {
+		if cmd.flags&(Awaited|LeftOut) == Awaited|LeftOut {
+			v.c.doubt = true
 			return false
 		}
-		if n == 1 {
-			s.singles++
-		} else if first.Flags&pairing.InHandshake == 0 {
-			s.multiples++
-		}
-		for range n {
-			ex := s.Log.Front()
-			if ex.Waits() {
-				ex.Belief = pairing.Belief{Index: ex.Index, Confidence: s.plainLevel()}
+	}
+	p, sizes := q.paceOf(v), q.sizes
+	for i := range v.steps {
+		s := &v.steps[i]
+		switch {
+		case s.n == 0 || s.blocking:
+			continue
+		case s.uncertain || s.lost || s.nextLoss || s.guessed || v.vague[s.own] || v.vague[s.own+s.n-1]:
+			v.c.doubt = true
+			return false
+		case !s.have:
+			if s.what != nextNothing {
+				q.noteGiveUp(s.next - s.t)
+				v.c.doubt = true
+				return false
 			}
-			s.emitFront()
+		case s.wait > limit:
+			v.c.doubt = true
+			return false
+		case s.wait > p.slow:
+			slow = i
 		}
+		if slow < 0 {
+			sizes.add(s.n)
+		}
+		several = several || slow >= 0 && s.n > 1 && !s.setup
 	}
-	return true
-}
-
-func (s *Conn) plainExchange(ex, next *pairing.Exchange) bool {
-	if ex.Flags&(pairing.Uncertain|pairing.AfterHole|pairing.LeftOut) != 0 {
+	if slow >= 0 && several && (sizes.all < leastWaits || sizes.usuallyOne()) {
+		// Where nobody was seen to give up, only a reader that holds commands back can hide it.
+		v.c.doubt = sizes.all >= leastWaits
 		return false
 	}
-	if !ex.Waits() {
+	if slow < 0 || !v.c.open() || len(v.steps)-slow > maxSlow {
 		return true
 	}
-	if !ex.Served {
-		return false
-	}
-	if ex.Flags&pairing.Blocks != 0 || ex.Serves.FirstTime.Sub(ex.EndTime) < pairing.SuspectGap && ex.Serves.MaxGap < pairing.SuspectGap {
-		return true
-	}
-	// A slow reply: somebody was waiting for it, if the client goes on promptly and nobody of its kind ever gave up.
-	return next != nil && s.Group != nil && len(s.Group.Pop.Samples) == 0 && next.Ack >= ex.Serves.End &&
-		next.Time.Sub(ex.Serves.Time) < client.Prompt
+	v.c.again = len(v.c.writes) + maxSlow - (len(v.steps) - slow) + 1
+	return false
 }
 
-// maybeStale reports whether b follows a as no batch does on a connection that may have been behind from the start.
-func (s *Conn) maybeStale(a, b *pairing.Exchange) bool {
-	return s.Start == reassembly.MidStream && !a.Shared && !b.Shared && !a.Full && a.Ack == b.Ack && (a.Frame != b.Frame || a.File != b.File)
-}
-
-// emitUnjudged hands out the exchanges of a connection on which nobody reads in turn: subscribers, MONITOR,
-// replication. It reports true: nothing waits for judgement.
-func (s *Conn) emitUnjudged() bool {
-	for s.Log.Len() > 0 {
-		ex := s.Log.Front()
-		if ex.Waits() && !ex.Served && !s.Over && s.Log.Len() < pairing.MaxSessionLog && s.Kind != pairing.Replication {
-			return true
+// paceOf is the usual time to a reply as known so far.
+func (q *population) paceOf(v *view) pace {
+	if q.pace.usual > 0 {
+		return q.pace
+	}
+	var x []float64
+	for i := range v.steps {
+		if s := &v.steps[i]; s.n > 0 && s.have {
+			x = append(x, s.wait)
 		}
-		if ex.Served {
-			ex.Belief = pairing.Belief{Index: ex.Index, Confidence: pairing.Likely}
+	}
+	x = append(x, q.levelWaits.x...)
+	var p pace
+	if len(x) > 0 {
+		slices.Sort(x)
+		p.set(x[len(x)/2])
+	}
+	return p
+}
+
+// remember adds a connection's waits to what the population knows of the time to a reply.
+func (q *population) remember(v *view) {
+	sure := true
+	for i := range v.steps {
+		s := &v.steps[i]
+		if s.n == 0 || s.blocking || s.settled {
+			continue
 		}
-		s.emitFront()
+		if sure = sure && s.have; sure {
+			q.levelWaits.add(s.wait)
+			if !s.setup {
+				q.sizes.add(s.n)
+			}
+		}
+		if s.wait < inf {
+			q.allWaits.add(s.wait)
+		}
 	}
-	return true
 }
 
-// openAtClose reports whether the end of the connection leaves it open what the last caller got.
-func (s *Conn) openAtClose(ex *pairing.Exchange) bool {
-	if !ex.Waits() {
-		return false
+// emitQuiet says of each caller that it read its own reply.
+func (r *Reader) emitQuiet(q *population, v *view) {
+	p := q.paceOf(v)
+	c := v.c
+	var out []Row
+	upTo, word := int32(0), Unknown
+	tell := func() {
+		if word != Unknown {
+			c.tell(upTo, word)
+		}
 	}
-	c := &s.Closing[pairing.RoleClient]
-	return !ex.Served || (c.Fin || c.Rst) && ex.Serves.Time > c.Time
+	for i := range v.steps {
+		s := &v.steps[i]
+		for k := s.index - 1 - c.base; s.n > 0 && k >= 0 && int(k) < len(v.own) && v.own[k] < s.own+s.n; k++ {
+			if v.own[k] < 0 {
+				continue
+			}
+			index := c.base + k + 1
+			if index <= c.told {
+				continue
+			}
+			if !s.have {
+				out = append(out, Row{Index: index})
+				continue
+			}
+			w := settledAs(c, &p, s.wait)
+			if s.blocking {
+				w = settledAs(c, &p, 0)
+			}
+			if w != word {
+				tell()
+				word = w
+			}
+			upTo = index
+		}
+	}
+	tell()
+	last := c.base + int32(v.covered())
+	if len(out) > 0 {
+		r.judged(&Verdict{Conn: c, Rows: out, Last: last, Quiet: true})
+	}
+	c.told = max(c.told, last)
 }
 
-func (s *Conn) plainLevel() pairing.Confidence {
-	if s.Group == nil {
-		return pairing.Likely
+// over tells that nothing more comes of a connection that has settled, and forgets it.
+func (r *Reader) over(c *Conn) {
+	if c.over {
+		return
 	}
-	return s.Group.PlainLevel()
+	c.over, c.judged = true, true
+	c.drop(r)
+	if c.pop != nil {
+		c.pop.remove(c)
+		r.reg.idle.set(c.pop)
+	}
+	r.judged(&Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true})
 }
 
-// emitFront hands the front of the log out.
-func (s *Conn) emitFront() {
-	ex := s.Log.Pop()
-	s.headLen = 0
-	if s.Acked > 0 {
-		s.Acked--
+// drop forgets the records of a connection; what follows them begins anew.
+func (c *Conn) drop(r *Reader) {
+	r.kept -= max(0, len(c.writes)-1)
+	for i := range c.replies {
+		c.seen = max(c.seen, c.replies[i].end)
 	}
-	if s.Prev.Ex == ex {
-		s.Prev.Ex = nil
-	}
-	s.Judging.sink.Judged(ex) // its belief is final
-	s.Shared.Release(ex)
-}
-
-// settleNow judges with what is known: the bound on evidence was reached, or the run is over.
-func (s *Conn) SettleNow() {
-	s.forced = true
-	s.Judge()
-	s.forced = false
+	c.base += int32(len(c.commands))
+	c.commands, c.replies, c.writes = c.commands[:0], c.replies[:0], c.writes[:0]
+	c.ackedTo, c.clear, c.done = 0, 0, 0
 }

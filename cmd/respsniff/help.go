@@ -134,7 +134,7 @@ func usageOf(c *cobra.Command, terminal int) error {
 		}
 	}
 	if parameters {
-		fmt.Fprintf(&b, "\nRules have parameters, such as --rs101.min_gap: '%s help parameters' lists them.\n", c.Root().Name())
+		fmt.Fprintf(&b, "\nRules have parameters, such as --rs301.share: '%s help parameters' lists them.\n", c.Root().Name())
 	}
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n'%s COMMAND --help' says more about a command.\n", c.CommandPath())

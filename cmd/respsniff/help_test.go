@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/internal/testcap"
 )
 
 // commandsOf lists the program's commands, without those that cobra adds.
@@ -74,10 +75,10 @@ func TestHelpOfParameters(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d parameters", n)
 	}
-	if r := runApp(t, nil, "", "analyze", "--help"); strings.Contains(r.out, "--rs102.slack") || !strings.Contains(r.out, "help parameters") {
+	if r := runApp(t, nil, "", "analyze", "--help"); strings.Contains(r.out, "--rs202.cluster_width") || !strings.Contains(r.out, "help parameters") {
 		t.Errorf("help of analyze:\n%s", r.out)
 	}
-	if r := runApp(t, nil, "", "__complete", "pairs", "--rs101."); !strings.Contains(r.out, "--rs101.min_gap") {
+	if r := runApp(t, nil, "", "__complete", "pairs", "--rs202."); !strings.Contains(r.out, "--rs202.cluster_width") {
 		t.Errorf("completion: %s", r.out)
 	}
 }
@@ -99,6 +100,26 @@ func TestParametersByName(t *testing.T) {
 	}
 }
 
+// TestRetiredParameters: a threshold of an earlier version is said to be of no use, by flag and by configuration file, and
+// nothing else changes.
+func TestRetiredParameters(t *testing.T) {
+	file, told := testcap.Path(t, "01a_small.pcap"), "--rs102.slack is no longer used"
+	plain := runApp(t, nil, "", "analyze", file)
+	config := temp(t, "c.yaml", "rs102.slack: 5ms\n")
+	for _, args := range [][]string{{"--rs102.slack", "5ms"}, {"--late-reply-reuse.slack", "5ms"}, {"--config", config}} {
+		r := runApp(t, nil, "", append([]string{"analyze", file}, args...)...)
+		if r.code != plain.code || r.out != plain.out || !strings.Contains(r.errout, told) {
+			t.Errorf("%q: exit code %d, %s", args, r.code, r.errout)
+		}
+	}
+	if r := runApp(t, nil, "", "help", "parameters"); strings.Contains(r.out, "rs102.slack") {
+		t.Error("help shows it")
+	}
+	if strings.Contains(plain.errout, "no longer used") {
+		t.Errorf("without: %s", plain.errout)
+	}
+}
+
 func TestManPagesOfParameters(t *testing.T) {
 	dir := t.TempDir()
 	if r := runApp(t, nil, "", "man", dir); r.code != exitClean {
@@ -112,7 +133,7 @@ func TestManPagesOfParameters(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if has, want := strings.Contains(string(text), "rs102.slack"), c.Name() == "parameters"; has != want {
+		if has, want := strings.Contains(string(text), "rs202.cluster_width"), c.Name() == "parameters"; has != want {
 			t.Errorf("page of %s: parameters of rules: %t, want %t", c.Name(), has, want)
 		}
 	}

@@ -71,7 +71,7 @@ func (in *inputFlags) masks(what string) bool {
 }
 
 // analysisOptions says what is known beforehand.
-func (in *inputFlags) analysisOptions() (analysis.Options, error) {
+func (in *inputFlags) analysisOptions(a *app) (analysis.Options, error) {
 	var o analysis.Options
 	for _, p := range in.ports {
 		if p == 0 || p > 65535 {
@@ -119,6 +119,7 @@ func (in *inputFlags) analysisOptions() (analysis.Options, error) {
 	}
 	o.ShowValues = in.showValues
 	o.MaskKeys = in.masks("keys")
+	in.params.warnRetired(a)
 	return o, in.params.apply(&o)
 }
 

@@ -152,7 +152,7 @@ func (o *liveOptions) check(a *app) error {
 
 // run captures until it is stopped, and gives the exit code.
 func (o *liveOptions) run(ctx context.Context, a *app) error {
-	known, err := o.analyze.input.analysisOptions()
+	known, err := o.analyze.input.analysisOptions(a)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +15,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
-// ruleParams are the values of the rules' parameters, by "rs101.min_gap"; nil without.
+// ruleParams are the values of the rules' parameters, by "rs301.share"; nil without.
 type ruleParams map[string]*string
 
 func parameterName(rule, param string) string { return strings.ToLower(rule) + "." + param }
@@ -27,7 +29,30 @@ func (r *ruleParams) add(cmd *cobra.Command) {
 			(*r)[name] = cmd.Flags().String(name, "", fmt.Sprintf("%s; `VALUE`, default %s", p.Meaning, p.Default))
 		}
 	}
+	for name := range retired {
+		(*r)[name] = cmd.Flags().String(name, "", "no longer used")
+		must(cmd.Flags().MarkHidden(name))
+	}
 	under(cmd, headParameters)
+}
+
+// retired are parameters of earlier versions, with what takes their place. They were thresholds; now it is weighed what each
+// client was seen to do. Who still gives them is told, and not refused.
+var retired = map[string]string{
+	"rs101.min_gap":             "how long a client waits is estimated from its traffic; --read-timeout and --policy say it",
+	"rs102.slack":               "how late its timers are is estimated from its traffic; --read-timeout says when they fire",
+	"rs102.min_timeout_samples": "a read timeout is as sure as the waits that show it; --read-timeout says it",
+	"rs104.bound":               "how soon a reply can come is estimated from the traffic",
+	"rs110.gap":                 "how long a client waits is estimated from its traffic; --policy says whether it waits at all",
+}
+
+// warnRetired tells of parameters that were given and that nothing reads.
+func (r ruleParams) warnRetired(a *app) {
+	for _, name := range slices.Sorted(maps.Keys(retired)) {
+		if r[name] != nil && *r[name] != "" {
+			a.warn("--%s is no longer used: %s", name, retired[name])
+		}
+	}
 }
 
 // apply takes the parameters that were given.
@@ -52,8 +77,8 @@ func (r ruleParams) apply(o *analysis.Options) error {
 
 var usualParameter = regexp.MustCompile(`^rs\d+\.[a-z_]+$`)
 
-// byRuleName lets a parameter's rule go by its name, and be written in any case: --dirty-reuse.min_gap is
-// --rs101.min_gap.
+// byRuleName lets a parameter's rule go by its name, and be written in any case: --moved-storm.share is
+// --rs301.share.
 func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	rule, param, ok := strings.Cut(name, ".")
 	if !ok || usualParameter.MatchString(name) { // as all are at the start of the program
@@ -69,7 +94,7 @@ func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 func newParametersTopic() *cobra.Command {
 	topic := &cobra.Command{
 		Use:   "parameters",
-		Short: "The parameters of rules: --rs101.min_gap and others",
+		Short: "The parameters of rules: --rs301.share and others",
 
 		DisableFlagsInUseLine: true,
 	}
@@ -81,7 +106,7 @@ func parametersPage() string {
 	var b strings.Builder
 	b.WriteString(`Parameters are the thresholds of rules. Each is a flag of every command that runs the rules, a key
 of the configuration file without the dashes, and a variable of the environment
-(RESPSNIFF_RS101_MIN_GAP). The rule may go by its name: --dirty-reuse.min_gap. 'respsniff explain
+(RESPSNIFF_RS301_SHARE). The rule may go by its name: --moved-storm.share. 'respsniff explain
 RULE' says what a rule does with them.
 `)
 	for _, d := range detectors.All() {

@@ -37,7 +37,7 @@ type pipeline struct {
 // openPipeline opens the captures. Without a readable one it fails, unless always is set: the run is then one without
 // packets, for outputs that machines read.
 func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, always bool) (*pipeline, error) {
-	o, err := in.analysisOptions()
+	o, err := in.analysisOptions(a)
 	if err != nil {
 		return nil, err
 	}

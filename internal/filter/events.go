@@ -5,8 +5,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/internal/report"
 )
 
@@ -38,7 +38,7 @@ func (f *Filter) event(event pairing.Event) bool {
 			return false
 		}
 		return true
-	case *reader.Desync:
+	case *desync.Desync:
 		return f.Connection(e.Conn, e.Client, e.Server)
 	case *pairing.Exchange:
 		return f.choose(e.Session.ID, e.Session.Client, e.Session.Server)
@@ -58,9 +58,9 @@ func (f *Filter) event(event pairing.Event) bool {
 		s = &e.Session.Identity
 	case *pairing.Alignment:
 		s = &e.Session.Identity
-	case *reader.SharedUse:
+	case *desync.SharedUse:
 		s = &e.Session.Identity
-	case *reader.BlockGivenUp:
+	case *desync.BlockGivenUp:
 		s = &e.Session.Identity
 	case *cluster.Redirected:
 		s = &e.Session.Identity

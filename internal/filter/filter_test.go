@@ -8,9 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
 )
@@ -126,7 +126,7 @@ func TestEveryEventOfAConnectionIsFiltered(t *testing.T) {
 	for _, event := range []pairing.Event{
 		&pairing.Exchange{Session: p}, &analysis.ConnSummary{ID: 7}, &analysis.Opened{Session: s}, &analysis.Control{Session: s},
 		&analysis.Ended{Session: s}, &analysis.WaitEnded{Session: s}, &analysis.Sent{Session: s}, &analysis.Answered{Session: s},
-		&pairing.Oddity{Session: p}, &reader.Desync{Conn: 7}, &pairing.Alignment{Session: p},
+		&pairing.Oddity{Session: p}, &desync.Desync{Conn: 7}, &pairing.Alignment{Session: p},
 		&cluster.Redirected{Session: p},
 	} {
 		if f.event(event) {

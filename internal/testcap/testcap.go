@@ -15,17 +15,12 @@ import (
 // neither is skipped, but fails in CI, which has both.
 func Path(tb testing.TB, name string) string {
 	tb.Helper()
-	_, self, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(self), "..", "..")
-	for _, p := range []string{
-		filepath.Join(root, "testdata", "captures", name),
-		filepath.Join(root, "..", "shared", "captures", name),
-	} {
-		if _, err := os.Stat(p); err == nil {
-			return p
+	for _, dir := range []string{Own(), Larger()} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return filepath.Join(dir, name)
 		}
 	}
-	if f, err := os.Open(filepath.Join(root, "testdata", "captures", name+".gz")); err == nil {
+	if f, err := os.Open(filepath.Join(Own(), name+".gz")); err == nil {
 		defer f.Close()
 		return unpack(tb, f, name)
 	}
@@ -34,6 +29,17 @@ func Path(tb testing.TB, name string) string {
 	}
 	tb.Skipf("capture %s is not in this checkout", name)
 	return ""
+}
+
+// Own is the folder of the captures of this repository.
+func Own() string { return filepath.Join(root(), "testdata", "captures") }
+
+// Larger is the folder of the larger collection beside the checkout, which may not be there.
+func Larger() string { return filepath.Join(root(), "..", "shared", "captures") }
+
+func root() string {
+	_, self, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(self), "..", "..")
 }
 
 func unpack(tb testing.TB, f io.Reader, name string) string {

@@ -74,8 +74,8 @@ func (x *Exec) text() string { return fmt.Sprintf("EXEC[%d] %s", x.Element, x.Ki
 
 // Believes says whose reply the caller of a command got.
 type Believes struct {
-	Index      int    `json:"index"`
-	Confidence string `json:"confidence"`
+	Index      int    `json:"index,omitempty"`
+	Confidence string `json:"confidence"` // "unknown" where nobody can tell
 }
 
 // flagWords name what a row says about a command beyond its pairing.
@@ -117,8 +117,11 @@ func NewExchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort,
 		row.Serves = newServes(e.Index, &e.Serves)
 		row.Serves.Error = mask.Text(row.Serves.Error)
 	}
-	if e.Belief.Index != 0 {
-		row.Believes = &Believes{Index: e.Belief.Index, Confidence: max(e.Belief.Confidence, pairing.Possible).String()}
+	switch b := &e.Belief; {
+	case b.Outcome == pairing.Unknown, b.Index != 0 && b.Confidence == pairing.Suppressed:
+		row.Believes = &Believes{Confidence: "unknown"}
+	case b.Index != 0, b.Outcome != pairing.Plain:
+		row.Believes = &Believes{Index: b.Index, Confidence: max(b.Confidence, pairing.Possible).String()}
 	}
 	return row
 }

@@ -1,0 +1,283 @@
+package reader
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// Conn takes what is seen of one connection, in the order of the capture.
+type Conn struct {
+	ID  int64
+	Tag any // the owner's
+
+	r         *Reader
+	who       *who
+	pop       *population
+	place     int // among those of its population
+	midstream bool
+	records
+	acked
+	life
+	settling
+}
+
+// records are what is kept of the writes of a connection from the first one in doubt on.
+type records struct {
+	base     int32 // commands before the first kept one
+	commands []commandRecord
+	replies  []replyRecord
+	writes   []writeRecord
+	seen     int64 // place behind the last reply before those kept
+	clear    int   // writes from the front that are settled
+	done     int   // … and their replies
+}
+
+// acked is how far the client has acknowledged what the server sent.
+type acked struct {
+	ackedTo int // replies from the front
+	farAck  int64
+	farTime capture.Time // when it was first seen
+	heard   bool         // a reply was seen
+	server  bool         // … or any packet of the server
+	assumed bool         // replies are not seen, but follow from what the client acknowledges
+}
+
+// life is when a connection was last heard of, and how it ended.
+type life struct {
+	last    capture.Time
+	waiting bool  // a command is outstanding
+	newest  int32 // command that awaits a reply
+	latest  int32 // command
+	ended   bool
+	ending  Ending
+	burst   *burst
+	gone    bool // nothing more comes
+}
+
+// settling is what was inferred so far.
+type settling struct {
+	told   int32   // command up to which Settled or a verdict has told
+	start  []state // hypotheses before the first kept write; nil: by the priors
+	level  bool    // all of start are where the next reply is the own one
+	doubt  bool    // there is one that does not pass
+	again  int     // writes at which it is looked at again; 0: the next one
+	judged bool
+	over   bool // its last verdict was given
+	origin origin
+}
+
+// Handshake tells how long the client took from the SYN-ACK to its ACK as the tap saw it: next to nothing at the client,
+// a round trip at the server.
+func (c *Conn) Handshake(d time.Duration) { c.who.roundTrip(d.Seconds()) }
+
+// Belongs tells which population the connection is of, as soon as its set-up is over.
+func (c *Conn) Belongs(k Key) {
+	if c.pop != nil {
+		return
+	}
+	if c.pop = c.r.reg.population(k, c.who); c.pop != nil {
+		c.place = len(c.pop.conns)
+		c.pop.conns = append(c.pop.conns, c)
+		c.r.reg.idle.set(c.pop)
+	}
+}
+
+// Sent takes a command.
+func (c *Conn) Sent(cmd *Command) {
+	c.latest = max(c.latest, cmd.Index)
+	if c.judged {
+		return
+	}
+	n := len(c.writes)
+	joins := n > 0 && c.writes[n-1].joins(cmd)
+	if n > 0 && !joins {
+		c.goOn(cmd)
+	}
+	c.last = cmd.EndTime
+	c.who.alive(cmd.Time)
+	if cmd.Flags&Awaited != 0 {
+		c.newest = cmd.Index
+		c.wait(true)
+	}
+	if len(c.commands) == 0 && c.start == nil {
+		c.base = cmd.Index - 1
+	}
+	c.commands = append(c.commands, commandRecord{reply: -1, flags: cmd.Flags})
+	if joins {
+		w := &c.writes[n-1]
+		w.n++
+		w.last, w.end = max(w.last, cmd.EndTime), cmd.End
+		w.flags |= cmd.Flags & (Blocking | Farewell | AfterLoss | Unsure)
+		w.flags = w.flags&^(SetUp|FullSized) | cmd.Flags&(SetUp|FullSized)
+		return
+	}
+	if len(c.writes) > 0 {
+		c.r.kept++
+	}
+	c.writes = append(c.writes, writeRecord{
+		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
+	})
+}
+
+// goOn settles the write before a new one, or what is kept, or judges it where it has reached its bound.
+func (c *Conn) goOn(cmd *Command) {
+	next := nextSign{at: cmd.Time, ack: cmd.Ack, what: nextWrite, quit: cmd.Flags&Farewell != 0}
+	if cmd.Ack < 0 {
+		next.ack = unseen
+	}
+	certain := cmd.Flags&(AfterLoss|Unsure|Resent) == 0 && cmd.Start <= c.writes[len(c.writes)-1].end
+	n := len(c.writes)
+	if certain && c.settleLast(next) {
+		c.doubt, c.again = false, 0
+		return
+	}
+	switch {
+	case n >= maxWrites && (c.pop == nil || c.blind()):
+		c.drop(c.r)
+	case c.pop == nil:
+	case !c.r.deep.Admits(n):
+		c.pop.judgeAll(c.r, false)
+	case !c.r.early.Admits(c.r.kept):
+		c.r.relieve()
+	case n >= c.again && !c.doubt:
+		c.again = min(2*n, n+maxQuiet)
+		if c.pop.pace.usual == 0 && n < maxUnlearned || c.midstream && c.latest < keptFromStart {
+			return
+		}
+		if c.pop.settleQuiet(c.r, c) {
+			c.again = 0
+		}
+		if certain && n > 1 {
+			c.settleLast(next)
+		}
+	}
+}
+
+// wait notes whether a command is outstanding.
+func (c *Conn) wait(on bool) {
+	if on == c.waiting {
+		return
+	}
+	c.waiting = on
+	if on {
+		c.who.waiting(1)
+	} else {
+		c.who.waiting(-1)
+	}
+}
+
+// Answered takes a reply, in the order of the server's stream.
+func (c *Conn) Answered(r *Reply) {
+	c.server = true
+	c.answered(r)
+}
+
+func (c *Conn) answered(r *Reply) {
+	if c.judged {
+		return
+	}
+	late := r.Time < c.last
+	c.last, c.heard = max(c.last, r.Time), true
+	at := int32(len(c.replies))
+	if i := r.Index - 1 - c.base; r.Index > 0 && i >= 0 && int(i) < len(c.commands) {
+		if c.commands[i].reply >= 0 {
+			return // a further confirmation
+		}
+		c.commands[i].reply = at
+		for ; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
+			c.commands[i].flags &^= Unsure
+		}
+	}
+	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, unsure: r.Unsure, hash: r.Hash, typ: r.Type, quiet: float32(max(0, c.who.silence(r.Time))), crowd: uint16(min(c.who.crowd, 1<<16-1))}
+	if r.Index >= c.newest {
+		c.wait(false)
+	}
+	switch {
+	case r.End > c.farAck:
+	case late:
+		rec.acked = r.Time.Add(time.Duration(c.who.far * 1e9)) // told of only now: when it was acknowledged is not kept
+	default: // its end was lost, and shown only by what followed it
+		rec.acked = min(r.Time, c.farTime)
+	}
+	c.replies = append(c.replies, rec)
+}
+
+// LeftOut tells that the server sent no reply to a command, though one was due.
+func (c *Conn) LeftOut(index int32) {
+	if i := index - 1 - c.base; i >= 0 && int(i) < len(c.commands) {
+		c.commands[i].flags |= LeftOut
+	}
+}
+
+// Drains tells that the caller of a command throws away every reply before its own.
+func (c *Conn) Drains(index int32) {
+	if i := index - 1 - c.base; i >= 0 && int(i) < len(c.commands) {
+		c.commands[i].flags |= Drains
+	}
+}
+
+// Abandon tells that nobody reads in turn on the connection: a subscriber, MONITOR, replication.
+func (c *Conn) Abandon() {
+	c.judged = true
+	c.wait(false)
+	c.drop(c.r)
+}
+
+// Heard tells that a packet of the server was seen.
+func (c *Conn) Heard() { c.server = true }
+
+// Acked tells that the client has received everything before a place in the server's stream.
+func (c *Conn) Acked(at capture.Time, ack int64) {
+	if ack <= c.farAck {
+		return
+	}
+	if !c.server && c.farAck >= 0 {
+		assume(c, at, ack)
+	}
+	c.farAck, c.farTime = ack, at
+	for c.ackedTo < len(c.replies) && c.replies[c.ackedTo].end <= ack {
+		if c.replies[c.ackedTo].acked == 0 {
+			c.replies[c.ackedTo].acked = at
+		}
+		c.ackedTo++
+	}
+}
+
+// Closed tells of the first FIN or RST of the connection.
+func (c *Conn) Closed(e *Ending) {
+	if c.ended {
+		return
+	}
+	c.ended, c.ending = true, *e
+	if e.ByClient {
+		c.who.alive(e.Time)
+		c.burst = c.who.closes(e.Time)
+	}
+	c.wait(false)
+	c.left()
+}
+
+// left notes that the connection is no more one of its client's.
+func (c *Conn) left() {
+	c.who.open--
+	c.r.reg.release(c.who)
+}
+
+// End tells that nothing more comes, at the time of the last packet.
+func (c *Conn) End(at capture.Time) {
+	c.gone = true
+	c.last = max(c.last, at)
+	if !c.ended {
+		c.ended = true
+		c.ending = Ending{Time: at}
+		c.left()
+	}
+	c.wait(false)
+	if c.pop == nil || c.blind() || c.pop.settleQuiet(c.r, c) {
+		c.r.over(c)
+	}
+}
+
+// blind reports whether the server's packets are not in the capture: the client acknowledged bytes of which none was seen.
+func (c *Conn) blind() bool { return !c.heard && c.farAck > 0 }

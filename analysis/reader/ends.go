@@ -1,0 +1,27 @@
+package reader
+
+import "github.com/respsniff/respsniff/analysis/client"
+
+// ended reports whether the client took leave of the connection after a step: a close, or the QUIT that comes before it.
+func (st *step) ended() bool { return st.what == nextClose || st.quitNext }
+
+// readAs says whose replies the caller of a step read from place s on: 0 its own, 1 another's, 2 another's of a class
+// that its parser refuses.
+func readAs(v *view, st *step, s int32) int {
+	if s == st.own {
+		return client.EndsOwn
+	}
+	if last := s + st.n - 1; last >= 0 && v.typ[last].clashes(v.typ[st.own+st.n-1]) {
+		return client.EndsRefused
+	}
+	return client.EndsOdd
+}
+
+// closing is the chance that a connection is closed right after a reply was read: callers that got another's reply find
+// errors and close more often.
+func closing(par *client.Params, as int, o *Options) float64 {
+	if o.Without.Has(TermEnds) {
+		as = client.EndsOwn
+	}
+	return par.Closing[as]
+}

@@ -1,0 +1,115 @@
+package reader
+
+import (
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// relieve judges every connection by what is known so far: the records kept have reached their bound.
+func (r *Reader) relieve() {
+	for q := range r.reg.all() {
+		q.judgeAll(r, false)
+	}
+}
+
+// judgeAll judges the connections of a population. last says that nothing more comes; else those that are open go on from
+// where they are.
+func (q *population) judgeAll(r *Reader, last bool) {
+	q.tidy()
+	for _, c := range slices.Clone(q.conns) {
+		if (c.blind() || q.settleQuiet(r, c)) && (c.gone || last) {
+			r.over(c)
+		} else if c.blind() {
+			c.drop(r)
+		}
+	}
+	q.tidy()
+	for _, f := range q.fit(&r.o, &r.pass) {
+		r.verdict(q, f, last)
+		c := f.v.c
+		c.over = last || c.gone
+		c.judged = c.judged || c.over
+		if !last {
+			q.remember(f.v)
+			q.pace.refresh(&q.levelWaits, &r.buf)
+			c.start, c.level = carry(&r.pass, f.v)
+			c.doubt, c.again = false, 0
+			c.forget(f.v)
+		}
+	}
+	for _, c := range slices.Clone(q.conns) {
+		if c.gone || last {
+			r.over(c)
+		}
+	}
+	if !last {
+		q.forget()
+	}
+	q.tidy()
+	r.reg.idle.set(q)
+}
+
+// notLevel is the chance of being behind from which on a connection is watched.
+const notLevel = 1e-3
+
+// carry returns the hypotheses of the last pass as those before the next write: what has not been read counts from its end.
+// level says that every reader is where its own replies begin.
+func carry(p *pass, v *view) (out []state, level bool) {
+	last := p.at[len(p.at)-1]
+	end := v.left
+	if v.held == 0 {
+		end = v.firstToCome() // they are the first that follow
+	}
+	z, behind := 0.0, 0.0
+	for _, s := range p.states[last.states:] {
+		z += s.w
+	}
+	for _, s := range p.states[last.states:] {
+		s.w /= z
+		s.read = min(s.read-end, 0)
+		if s.kind.Healthy() && s.kind != client.Closes {
+			s.read = 0
+		}
+		if s.read < 0 || s.held > 0 {
+			behind += s.w
+		}
+		out = append(out, s)
+	}
+	if behind >= notLevel {
+		return out, false
+	}
+	return slices.DeleteFunc(out, func(s state) bool { return s.read < 0 || s.held > 0 }), true
+}
+
+// maxDoubt is how long a live capture waits for what a connection shows later before its doubts are judged.
+const maxDoubt = 15 * time.Second
+
+// tickEvery is how often the populations are looked through.
+const tickEvery = time.Second
+
+// Tick judges, of a live capture at now, the populations in which a doubt is older than 15 s, by what is known so far; open
+// connections go on from there. It may be called with every packet.
+func (r *Reader) Tick(now capture.Time) {
+	if now.Sub(r.ticked) < tickEvery {
+		return
+	}
+	r.ticked, r.now = now, now
+	for q := range r.reg.all() {
+		if overdue(q, now) {
+			q.judgeAll(r, false)
+		}
+	}
+}
+
+// overdue reports whether a write that something came after has been kept for longer than maxDoubt.
+func overdue(q *population, now capture.Time) bool {
+	for _, c := range q.conns {
+		if (len(c.writes) > 1 || c.gone && len(c.writes) > 0) && now.Sub(c.writes[0].last) > maxDoubt {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,28 @@
+package reader
+
+import "github.com/respsniff/respsniff/analysis/client"
+
+// leastKnown is what no kind falls below for what is known of a client: it may be wrong (a fork of the library, a proxy
+// that passes a name on).
+const leastKnown = 1e-3
+
+// withKnown weighs a population's kinds by what is known of one connection's client. many is what the kinds of libraries for
+// many callers were weighed down by because the callers took turns: that tells which library it is, and says nothing where it
+// is known.
+func withKnown(pi *[client.NumKinds]float64, known *client.KindWeights, many float64) [client.NumKinds]float64 {
+	out, z := *pi, 0.0
+	for k := range out {
+		if known.Excludes() && client.Kind(k).Together() && many > 0 {
+			out[k] /= many
+		}
+		out[k] *= max(known[k], leastKnown)
+		z += out[k]
+	}
+	if z <= 0 {
+		return *pi
+	}
+	for k := range out {
+		out[k] /= z
+	}
+	return out
+}

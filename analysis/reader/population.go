@@ -1,0 +1,413 @@
+package reader
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis/client"
+)
+
+// population is the connections of one client address with the same set-up, and what they have in common.
+type population struct {
+	key                  Key
+	level                client.Counts                       // of connections that settled at once, and so certain in any reading
+	past                 [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
+	gone                 [client.NumFamilies][]client.GiveUp // … and their give-ups
+	learned              [client.NumFamilies]*client.Counts  // by the last fit
+	lately               [client.NumFamilies][]client.GiveUp
+	low                  float64 // the shortest first give-up so far, s; 0: none
+	shortest             float64 // … of those that are certain; +Inf: none
+	levelWaits, allWaits reservoir
+	conns                []*Conn
+	links
+	pace            pace // of levelWaits
+	gate            gate
+	sizes, fitSizes writeSizes
+	turns           client.Turns
+
+	params    [client.NumFamilies]*client.Params
+	pi        [client.NumKinds]float64
+	ignorance ignorance
+	whole     float64   // evidence for unread replies, summed over its connections
+	many      float64   // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits   // as the last fit found them; nil: there was none
+	ends      []float64 // waits that ended without a reply, of the latest
+}
+
+// rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
+const (
+	rounds = 6
+	hold   = 2
+)
+
+// fitted is a connection while its population is estimated.
+type fitted struct {
+	v       *view
+	samples [client.NumFamilies]*client.Sample
+	post    [client.NumKinds]float64
+	prior   [client.NumKinds]float64 // as the other connections of its population say
+	pi      [client.NumKinds]float64 // … and what is known of its client
+	gain    float64                  // evidence for unread replies, in nats
+}
+
+// fit estimates the population's parameters and judges its connections (EM: judge with what is known, count what that
+// teaches, and again).
+func (q *population) fit(o *Options, p *pass) []*fitted {
+	list := q.views()
+	if len(list) == 0 {
+		return nil
+	}
+	var counts [client.NumFamilies]*client.Counts
+	gaps := q.begin(list, &counts, o)
+	var fits [client.NumFamilies]*client.Fit
+	for f := range counts {
+		fits[f] = q.patience(o, counts[f], list, client.Family(f), &client.Uninformed)
+	}
+	prior := q.prior(o, list)
+	var posts, evidence [][client.NumKinds]float64 // of the round before, once the kinds compete
+	for r := range rounds {
+		shares := client.NewKindMix(posts, nil, &prior)
+		if r > hold || o.Without.Has(TermPure) {
+			shares = client.NewKindMix(posts, evidence, &prior)
+		}
+		q.pi = shares.All()
+		for f := range counts {
+			q.params[f] = client.NewParams(counts[f], fits[f])
+		}
+		posts, evidence = posts[:0], evidence[:0]
+		for f := range counts {
+			counts[f] = q.known(client.Family(f))
+		}
+		for i, c := range list {
+			c.prior = shares.Others(i)
+			q.judge(c, p, o)
+			l := learner{counts: counts}
+			for f := range l.samples {
+				l.samples[f] = &client.Sample{}
+			}
+			p.backward(nil, &l)
+			if r < rounds-1 { // else the estimate of patience is of those before
+				c.samples = l.samples
+			}
+			var ll [client.NumKinds]float64
+			for k := range ll {
+				if c.pi[k] > 0 {
+					ll[k] = math.Log((c.post[k] + 1e-12) / c.pi[k])
+				}
+			}
+			if r >= hold {
+				posts = append(posts, c.post)
+			}
+			evidence = append(evidence, ll)
+		}
+		if r == rounds-1 {
+			break
+		}
+		for f := range counts {
+			fits[f] = q.patience(o, counts[f], list, client.Family(f), &q.params[f].Turn)
+		}
+		if m := counts[client.Shared]; m.Gaps.Sum() < 5 {
+			m.Gaps.AddHist(gaps, 5/max(1, gaps.Sum()))
+		}
+	}
+	q.keep(list, &counts)
+	q.weigh(list, o)
+	q.learnIgnorance(list)
+	q.habits = q.summarise(list)
+	return list
+}
+
+// prior weighs the kinds before anything else is known of the connections: callers that never met, though independent ones
+// would have, take turns.
+func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 {
+	q.many = 1
+	if !o.Without.Has(TermTurns) {
+		t := q.turns
+		for _, c := range list {
+			turns(c.v, &t)
+		}
+		q.many = t.Many()
+		//println("TURNS", int(t.Writes), int(t.Waits*1e6), int(t.Gaps*1e6), int(t.Overlaps), int(1e4*q.many))
+	}
+	prior := o.prior
+	for k := range prior {
+		if client.Kind(k).Together() {
+			prior[k] *= q.many
+		}
+	}
+	return prior
+}
+
+// turns counts a connection up to its first doubt.
+func turns(v *view, t *client.Turns) {
+	if v.c.start != nil && !v.c.level {
+		return
+	}
+	for i := range v.steps {
+		s := &v.steps[i]
+		switch {
+		case s.n == 0 || s.blocking || s.setup:
+		case s.uncertain || s.lost || s.nextLoss || s.guessed:
+			return
+		case !s.have:
+			if s.what == nextWrite {
+				t.Overlaps++
+			}
+			return
+		case s.what == nextWrite && !s.settled:
+			t.See(s.wait, s.next-s.t)
+		}
+	}
+}
+
+// judge runs the forward pass over one connection with what the population knows.
+func (q *population) judge(c *fitted, p *pass, o *Options) {
+	p.reset(c.v)
+	pi := c.prior
+	if o.Known != nil && !o.Without.Has(TermLibrary) {
+		if w := o.Known(c.v.c); w != nil {
+			pi = withKnown(&pi, w, q.many)
+		}
+	}
+	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes
+	if c.v.c.midstream && c.v.c.start == nil {
+		p.sizes = sizesOf(c.v) // it may always have written in batches
+	}
+	for f := range p.pat {
+		own := c.samples[f]
+		p.sample[f] = own
+		var h *client.Hazards
+		if own != nil && !o.Without.Has(TermOwnWait) {
+			h = &own.Own
+		}
+		if q.params[f].Fit != nil {
+			p.pat[f] = client.NewPatience(q.params[f].Fit.Steps, &q.params[f].Fit.Pop, h)
+		}
+	}
+	p.forward()
+	c.post, c.pi = p.post, *p.pi
+}
+
+// views makes the views of the population's connections, and finds the gate.
+func (q *population) views() (list []*fitted) {
+	all, level := q.allWaits, q.levelWaits
+	all.x, level.x = slices.Clone(all.x), slices.Clone(level.x)
+	sizes := q.sizes
+	for _, c := range q.conns {
+		if c.judged || len(c.writes) == 0 || c.blind() || c.calm() && c.open() {
+			continue
+		}
+		v := newView(c, math.Inf(1))
+		if len(v.steps) == 0 {
+			continue
+		}
+		list = append(list, &fitted{v: v})
+		q.remember(v)
+	}
+	q.gate = newGate(q.allWaits.x, q.levelWaits.x)
+	q.gate.shortest = q.shortest
+	for _, c := range list {
+		q.gate.seen(c.v)
+	}
+	q.shortest = q.gate.shortest
+	q.fitSizes = q.sizes
+	q.allWaits, q.levelWaits, q.sizes = all, level, sizes
+	return list
+}
+
+// begin counts what is certain in any reading. It returns the gaps between all writes, for those that share.
+func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.Counts, o *Options) *client.Hist {
+	low := math.Inf(1)
+	for _, c := range list {
+		if g := c.v.clean(nil, math.Inf(1)); g != nil {
+			low = min(low, g.Gap)
+		}
+	}
+	base := &client.Counts{}
+	base.Add(&q.level, 1)
+	for _, c := range list {
+		s := &client.Sample{}
+		if g := c.v.clean(base, 0.8*low); g != nil {
+			s.GiveUps = append(s.GiveUps, *g)
+		}
+		for f := range c.samples {
+			t := *s
+			t.GiveUps = slices.Clone(s.GiveUps)
+			c.samples[f] = &t
+		}
+		for i := range c.v.steps {
+			if st := &c.v.steps[i]; st.what == nextWrite && !st.settled {
+				base.Gaps.Add(max(0, st.next-st.t), 1)
+			}
+		}
+	}
+	if base.Think.Sum() < 10 { // sick from its first moment: all that looks like its own reply, with less weight
+		for _, c := range list {
+			for i := range c.v.steps {
+				if st := &c.v.steps[i]; st.n > 0 && st.have && st.what == nextWrite {
+					base.Think.Add(max(c.v.floor, st.next-c.v.at[st.own+st.n-1]), 0.3)
+				}
+			}
+		}
+	}
+	for f := range counts {
+		counts[f] = &client.Counts{}
+		counts[f].Add(base, 1)
+	}
+	return &base.Gaps
+}
+
+// weigh finds how much better the kinds that leave replies unread explain each connection than any healthy one, by all that
+// is known: the connection itself, the others of its population, its library, and how its callers take turns.
+func (q *population) weigh(list []*fitted, o *Options) {
+	q.whole = 0
+	for _, c := range list {
+		c.gain = gain(&c.post, &o.prior)
+		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
+	}
+}
+
+// gain is the evidence for unread replies that turned one weight of the kinds into another, in nats.
+func gain(post, prior *[client.NumKinds]float64) float64 {
+	up, down := 0.0, 0.0
+	for k, w := range post {
+		if prior[k] <= 0 {
+			continue
+		}
+		x := (w + 1e-12) / prior[k]
+		if client.Kind(k).Healthy() {
+			down = max(down, x)
+		} else {
+			up = max(up, x)
+		}
+	}
+	return math.Log(up / down)
+}
+
+// learnIgnorance counts the waits that were seen to be sat out.
+func (q *population) learnIgnorance(list []*fitted) {
+	q.ignorance = ignorance{usual: q.gate.usual, turn: q.params[client.Dropped].Think}
+	for _, c := range list {
+		alone := 1 - c.post[client.Shares]
+		for i := range c.v.steps {
+			if st := &c.v.steps[i]; st.n > 0 && st.have && !st.blocking {
+				q.ignorance.see(st.wait, alone)
+			}
+		}
+	}
+}
+
+// unseen returns for each command the chance that its caller gave up unseen.
+func (q *population) unseen(c *fitted, o *Options) []float64 {
+	out := make([]float64, len(c.v.own))
+	if o.Without.Has(TermIgnorance) {
+		return out
+	}
+	for i := range c.v.steps {
+		st := &c.v.steps[i]
+		if st.n == 0 || math.IsInf(st.wait, 1) || st.wait <= q.ignorance.usual {
+			continue
+		}
+		x := max(st.next-c.v.at[st.own+st.n-1], c.v.floor)
+		shares := c.post[client.Shares] / (c.post[client.Shares] + c.post[client.Discards] + c.post[client.Forgets] + 1e-9)
+		p := (1-shares)*q.ignorance.gone(st, thinkTime(q.params[client.Dropped], st, x), !st.have) + shares*q.ignorance.gone(st, 1, true)
+		for at := st.index - 1 - c.v.c.base; at >= 0 && int(at) < len(out) && c.v.own[at] < st.own+st.n; at++ {
+			out[at] = p
+		}
+	}
+	return out
+}
+
+// known returns what the population has learned of a family from connections that are gone.
+func (q *population) known(f client.Family) *client.Counts {
+	c := &client.Counts{}
+	c.Add(&q.level, 1)
+	if f != client.Shared {
+		c.Gaps = client.Hist{}
+	}
+	if past := q.past[f]; past != nil {
+		c.Add(past, 1)
+	}
+	return c
+}
+
+// samplesOf lists what the connections showed of their patience, those that are gone as one.
+func (q *population) samplesOf(list []*fitted, f client.Family) []*client.Sample {
+	out := make([]*client.Sample, 0, len(list)+1)
+	for _, c := range list {
+		out = append(out, c.samples[f])
+	}
+	if len(q.gone[f]) > 0 {
+		out = append(out, &client.Sample{GiveUps: slices.Clone(q.gone[f])})
+	}
+	return out
+}
+
+// maxGone bounds the give-ups that are remembered of connections that are gone, the latest first.
+const maxGone = 256
+
+// keep remembers what the fit has learned, for connections that come later.
+func (q *population) keep(list []*fitted, counts *[client.NumFamilies]*client.Counts) {
+	for f := range counts {
+		q.learned[f] = counts[f]
+		q.lately[f] = q.lately[f][:0]
+		for i := len(list) - 1; i >= 0 && len(q.lately[f]) < maxGone; i-- {
+			q.lately[f] = append(q.lately[f], list[i].samples[f].GiveUps...)
+		}
+	}
+}
+
+// forget turns what was learned of the connections of the last fit into what is known of those that are gone.
+func (q *population) forget() {
+	for f := range q.learned {
+		if q.learned[f] == nil {
+			continue
+		}
+		q.past[f] = q.learned[f]
+		q.gone[f] = append(q.lately[f], q.gone[f]...)
+		q.gone[f] = slices.Clone(q.gone[f][:min(len(q.gone[f]), maxGone)])
+		q.learned[f], q.lately[f] = nil, nil
+	}
+	q.level = client.Counts{}
+}
+
+// remove drops a connection that has settled from those that wait.
+func (q *population) remove(c *Conn) {
+	n := len(q.conns) - 1
+	if c.place > n || q.conns[c.place] != c {
+		return
+	}
+	q.conns[c.place] = q.conns[n]
+	q.conns[c.place].place = c.place
+	q.conns[n] = nil
+	q.conns = q.conns[:n]
+}
+
+// tidy puts the connections in the order in which they began, and forgets those that are over.
+func (q *population) tidy() {
+	q.conns = slices.DeleteFunc(q.conns, func(c *Conn) bool { return c.over })
+	slices.SortFunc(q.conns, func(a, b *Conn) int { return cmp.Compare(a.ID, b.ID) })
+	for i, c := range q.conns {
+		c.place = i
+	}
+}
+
+// patience estimates how long the callers wait, as one family sees them; a read timeout that the user has given is a step
+// that was seen often.
+func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f client.Family, turn *client.Turnaround) *client.Fit {
+	fit := client.FitPatience(c.Waits, q.samplesOf(list, f), turn, &c.Turn)
+	if o.ReadTimeout != nil {
+		if t, ok := o.ReadTimeout(q.key.Client); ok {
+			return client.KnownTimeout(t.Seconds(), &fit.Pop)
+		}
+	}
+	return fit
+}
+
+// noteGiveUp notes a wait that ended without a reply. Sooner than the shortest timer it was none.
+func (q *population) noteGiveUp(gap float64) {
+	if gap >= shortestTimer && (q.low == 0 || gap < q.low) {
+		q.low = gap
+	}
+}

@@ -1,0 +1,143 @@
+package reader
+
+import (
+	"iter"
+	"net/netip"
+
+	"github.com/respsniff/respsniff/internal/bound"
+)
+
+// registry holds the populations of a run, and what the connections of one address share: a bounded number of them. Where
+// one more does not fit, that of which no connection is left for the longest time is forgotten.
+type registry struct {
+	whos  map[netip.Addr]*who
+	pops  map[Key]*population
+	first *population // in the order in which they began
+	last  *population
+	idle  idle
+	limit *bound.Bound
+}
+
+// links are the place of a population in the registry.
+type links struct {
+	who                   *who
+	before, after         *population
+	idleBefore, idleAfter *population // among those without a connection
+	idling                bool
+}
+
+// maxPopulations is how many populations are kept with the usual memory, at 20 KiB each.
+const maxPopulations = 1 << 12
+
+func newRegistry(bounds *bound.Set) registry {
+	return registry{
+		whos: map[netip.Addr]*who{}, pops: map[Key]*population{},
+		limit: bounds.New(bound.Bound{
+			Name: "populations", Limit: bounds.Scaled(maxPopulations), Loses: bound.Evidence,
+			Hides: "how long the callers of clients without an open connection waited",
+		}),
+	}
+}
+
+// who returns what the connections of an address share.
+func (g *registry) who(from netip.Addr) *who {
+	w := g.whos[from]
+	if w == nil {
+		w = &who{addr: from}
+		g.whos[from] = w
+	}
+	return w
+}
+
+// release forgets an address that nothing is left of.
+func (g *registry) release(w *who) {
+	if w.open == 0 && w.pops == 0 && g.whos[w.addr] == w {
+		delete(g.whos, w.addr)
+	}
+}
+
+// population returns that of a key; nil: there is no room for one more.
+func (g *registry) population(k Key, w *who) *population {
+	q := g.pops[k]
+	if q != nil {
+		return q
+	}
+	if !g.limit.Admits(len(g.pops)) {
+		old := g.idle.first
+		if old == nil {
+			return nil
+		}
+		g.idle.remove(old)
+		g.drop(old)
+	}
+	q = &population{key: k, shortest: inf, links: links{who: w}}
+	w.pops++
+	g.pops[k] = q
+	if q.before = g.last; g.last != nil {
+		g.last.after = q
+	} else {
+		g.first = q
+	}
+	g.last = q
+	return q
+}
+
+func (g *registry) drop(q *population) {
+	delete(g.pops, q.key)
+	if q.before != nil {
+		q.before.after = q.after
+	} else {
+		g.first = q.after
+	}
+	if q.after != nil {
+		q.after.before = q.before
+	} else {
+		g.last = q.before
+	}
+	q.who.pops--
+	g.release(q.who)
+}
+
+// all yields the populations in the order in which they began.
+func (g *registry) all() iter.Seq[*population] {
+	return func(yield func(*population) bool) {
+		for q := g.first; q != nil; q = q.after {
+			if !yield(q) {
+				return
+			}
+		}
+	}
+}
+
+// idle lists the populations without a connection, the longest first.
+type idle struct{ first, last *population }
+
+// set lists a population, or does not, by whether it has connections left.
+func (l *idle) set(q *population) {
+	switch on := len(q.conns) == 0; {
+	case on && !q.idling:
+		q.idling = true
+		if q.idleBefore = l.last; l.last != nil {
+			l.last.idleAfter = q
+		} else {
+			l.first = q
+		}
+		l.last = q
+	case !on && q.idling:
+		l.remove(q)
+	}
+}
+
+func (l *idle) remove(q *population) {
+	if q.idleBefore != nil {
+		q.idleBefore.idleAfter = q.idleAfter
+	} else {
+		l.first = q.idleAfter
+	}
+	if q.idleAfter != nil {
+		q.idleAfter.idleBefore = q.idleBefore
+	} else {
+		l.last = q.idleBefore
+	}
+	q.idleBefore, q.idleAfter, q.idling = nil, nil, false
+}
