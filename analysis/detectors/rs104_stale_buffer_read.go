@@ -39,7 +39,7 @@ func StaleBufferRead() *analysis.Detector {
 					"The other explanation, two threads that share this connection, would need a client that hands one connection out twice; " +
 						"nothing in this capture shows that.",
 				}
-				r.Add(unaccused(o))
+				r.Add(unaccusedOf(d, o))
 			}}
 		},
 	}
