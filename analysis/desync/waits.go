@@ -61,7 +61,9 @@ func waited(c *Callers, ex *pairing.Exchange, how GaveUp, frame int64, at captur
 
 // mute reports whether no command of a connection that began before the capture was ever answered in it: CLIENT REPLY OFF
 // may have been sent before.
-func (c *Callers) mute() bool { return c.Replies() == 0 && c.Start == reassembly.MidStream && !c.OneSided() }
+func (c *Callers) mute() bool {
+	return c.Replies() == 0 && c.Start == reassembly.MidStream && !c.OneSided()
+}
 
 // closed takes the end of the connection after its last caller had given up.
 func closed(c *Callers) {

@@ -30,9 +30,10 @@ func (q *population) judgeAll(r *Reader, last bool) {
 	for _, f := range q.fit(&r.o, &r.pass) {
 		r.verdict(q, f, last)
 		c := f.v.c
+		abandoned := c.judged // by whoever took the verdict
 		c.over = last || c.gone
 		c.judged = c.judged || c.over
-		if !last {
+		if !last && !abandoned {
 			q.remember(f.v)
 			q.pace.refresh(&q.levelWaits, &r.buf)
 			c.start, c.level = carry(&r.pass, f.v)
