@@ -59,6 +59,7 @@ type life struct {
 type settling struct {
 	told   int32   // command up to which Settled or a verdict has told
 	start  []state // hypotheses before the first kept write; nil: by the priors
+	owing  []int32 // by which of these some of the latest replies are unread: the commands that they serve
 	level  bool    // all of start are where the next reply is the own one
 	doubt  bool    // there is one that does not pass
 	again  int     // writes at which it is looked at again; 0: the next one

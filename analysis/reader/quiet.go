@@ -263,6 +263,14 @@ func (v *view) firstToCome() int32 {
 	return end
 }
 
+// next is the place of the first reply that is not of its steps: what is still to come is the first that follows.
+func (v *view) next() int32 {
+	if v.held == 0 {
+		return v.firstToCome()
+	}
+	return v.left
+}
+
 // covered is how many of the kept commands a view has in its steps.
 func (v *view) covered() int {
 	if v.held > 0 {

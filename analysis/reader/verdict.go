@@ -94,7 +94,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole float64) {
 	v := c.v
 	own := v.own[i]
-	list = fromBefore(list)
+	list = fromBefore(list, len(v.c.owing))
 	best, sum, unread := -1, 0.0, 0.0
 	for j := range list {
 		sum += list[j].w
@@ -124,13 +124,13 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	b := &list[best]
 	row.Got, row.Posterior = Read, min(b.w, 1) // a command whose place is confused may be in two writes
 	row.Word = WordOf(row.Posterior)
-	switch {
-	case b.reply < 0:
+	switch serves := v.serves(b.reply); {
+	case serves == nobodys:
 		row.Got = Before
-	case v.command[b.reply] <= 0:
+	case serves <= 0:
 		row.Got = Extra
 	default:
-		row.Reply = v.command[b.reply]
+		row.Reply = serves
 	}
 	if b.reply == own {
 		// Of the kinds that show no give-up, what is not known of their patience counts.
@@ -144,11 +144,26 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	}
 }
 
-// fromBefore joins the replies from before the capture into one: which of them it was nobody can tell.
-func fromBefore(list []candidate) []candidate {
+// nobodys stands for the command that a reply from before the capture serves.
+const nobodys = math.MinInt32
+
+// serves returns the command that a reply serves, as Reply.Index; below 0 are the places before the kept ones.
+func (v *view) serves(reply int32) int32 {
+	if reply >= 0 {
+		return v.command[reply]
+	}
+	if at := len(v.c.owing) + int(reply); at >= 0 {
+		return v.c.owing[at]
+	}
+	return nobodys
+}
+
+// fromBefore joins the replies from before the capture into one: which of them it was nobody can tell. named is how many of
+// those before the kept ones are known.
+func fromBefore(list []candidate, named int) []candidate {
 	first, kept := -1, list[:0]
 	for _, x := range list {
-		if x.reply >= 0 || x.reply == unexplained {
+		if int(x.reply) >= -named || x.reply == unexplained {
 			kept = append(kept, x)
 		} else if first < 0 {
 			first = len(kept)
