@@ -54,7 +54,7 @@ func New(o Options, judged func(*Verdict)) *Reader {
 	}
 	const hides = "what the clients of connections judged early showed later"
 	return &Reader{
-		o: o, judged: judged, reg: newRegistry(o.Bounds),
+		o: o, judged: judged, reg: newRegistry(&o),
 		early: o.Bounds.New(bound.Bound{Name: "writes awaiting judgement", Limit: o.Bounds.Scaled(maxKept), Loses: bound.Evidence, Hides: hides}),
 		deep:  o.Bounds.New(bound.Bound{Name: "writes of one connection awaiting judgement", Limit: maxWrites, Loses: bound.Evidence, Hides: hides}),
 	}
