@@ -175,6 +175,9 @@ func (s *Session) Oddity(o *pairing.Oddity) {
 // LeftOut takes a command that the server did not answer.
 func (s *Session) LeftOut(ex *pairing.Exchange) { s.reader.LeftOut(ex) }
 
+// Overrun takes that the oldest commands wait no longer for replies.
+func (s *Session) Overrun() { s.reader.Overrun() }
+
 // Aligned takes what was made of replies that did not fit.
 func (s *Session) Aligned(a *pairing.Alignment) { s.run.emit(a) }
 

@@ -223,6 +223,7 @@ func (s *Session) boundPending() {
 	for s.Pending.Len() > limit.Limit {
 		s.dropPending()
 	}
+	s.Sink.Overrun()
 }
 
 // continues reports whether a command is of the batch of the tail though it begins in a segment of its own: that one

@@ -125,6 +125,8 @@ type Sink interface {
 	Served(ex *Exchange, r *resp.Reply)
 	// LeftOut is called with a command that the server did not answer, though a reply was due.
 	LeftOut(ex *Exchange)
+	// Overrun is called when more commands wait for replies than may: the oldest wait no longer.
+	Overrun()
 	Oddity(o *Oddity)
 	Aligned(a *Alignment)
 	// ClientClosed is called at the client's first FIN or RST.

@@ -104,7 +104,9 @@ func (c *Conn) Sent(cmd *Command) {
 	if len(c.commands) == 0 && c.start == nil {
 		c.base = cmd.Index - 1
 	}
-	c.commands = append(c.commands, commandRecord{reply: -1, flags: cmd.Flags})
+	if c.commands = append(c.commands, commandRecord{reply: -1, flags: cmd.Flags}); len(c.commands) > 1 {
+		c.r.kept++
+	}
 	if joins {
 		w := &c.writes[n-1]
 		w.n++
@@ -113,12 +115,17 @@ func (c *Conn) Sent(cmd *Command) {
 		w.flags = w.flags&^(SetUp|FullSized) | cmd.Flags&(SetUp|FullSized)
 		return
 	}
-	if len(c.writes) > 0 {
-		c.r.kept++
-	}
 	c.writes = append(c.writes, writeRecord{
 		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
 	})
+}
+
+// keepLast keeps the last n commands.
+func (c *Conn) keepLast(n int) {
+	had := len(c.commands)
+	c.r.kept -= max(0, had-1) - max(0, n-1)
+	c.base += int32(had - n)
+	c.commands = append(c.commands[:0], c.commands[had-n:]...)
 }
 
 // goOn settles the write before a new one, or what is kept, or judges it where it has reached its bound.
@@ -223,6 +230,18 @@ func (c *Conn) Abandon() {
 	c.judged = true
 	c.wait(false)
 	c.drop(c.r)
+}
+
+// Overrun tells that more commands wait than may: nothing is inferred of those that are kept.
+func (c *Conn) Overrun() {
+	if c.judged || len(c.commands) == 0 {
+		return
+	}
+	last := c.base + int32(len(c.commands))
+	c.drop(c.r)
+	c.start, c.owing, c.level, c.doubt, c.again = nil, nil, false, false, 0
+	c.r.judged(&Verdict{Conn: c, Last: last, Quiet: true})
+	c.told = max(c.told, last)
 }
 
 // Heard tells that a packet of the server was seen.

@@ -206,10 +206,8 @@ func (c *Conn) cut(writes int) {
 	if replies > 0 {
 		c.seen = c.replies[replies-1].end
 	}
-	c.r.kept -= min(writes, len(c.writes)-1)
-	c.base += int32(commands)
 	c.writes = append(c.writes[:0], c.writes[writes:]...)
-	c.commands = append(c.commands[:0], c.commands[commands:]...)
+	c.keepLast(len(c.commands) - commands)
 	c.replies = append(c.replies[:0], c.replies[replies:]...)
 	for i := range c.commands {
 		c.commands[i].reply -= int32(replies)
@@ -291,7 +289,6 @@ func (c *Conn) forget(v *view) {
 	for first < len(c.writes) && c.writes[first].index < v.held {
 		first++
 	}
-	c.r.kept -= min(first, max(0, len(c.writes)-1))
 	c.writes = append(c.writes[:0], c.writes[first:]...)
 	if v.left > 0 {
 		c.seen = max(c.seen, v.end[v.left-1])
@@ -310,8 +307,7 @@ func (c *Conn) forget(v *view) {
 		kept = append(kept, r)
 	}
 	c.replies, c.ackedTo = kept, acked
-	c.commands = append(c.commands[:0], c.commands[done:]...)
-	c.base += int32(done)
+	c.keepLast(len(c.commands) - done)
 	for i := range c.commands {
 		if at := c.commands[i].reply; at >= 0 {
 			c.commands[i].reply = place[at]

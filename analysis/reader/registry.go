@@ -103,6 +103,7 @@ func (g *registry) drop(q *population) {
 	}
 	q.who.pops--
 	g.release(q.who)
+	q.links = links{} // a connection that is kept may still point here
 }
 
 // all yields the populations in the order in which they began.

@@ -106,6 +106,7 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	for i := range v.own {
 		v.own[i] = -1
 	}
+	v.reserve()
 	next := 0 // command
 	lost := func(upTo int) {
 		for ; next < upTo; next++ {
@@ -167,6 +168,19 @@ func (v *view) uncertain(vague bool) {
 		}
 		vague = v.vague[i]
 	}
+}
+
+// reserve makes room for the replies: those that came and those that are due.
+func (v *view) reserve() {
+	n := len(v.c.replies)
+	for i := range v.c.commands {
+		if cmd := &v.c.commands[i]; cmd.reply < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
+			n++
+		}
+	}
+	v.at, v.end, v.command = make([]float64, 0, n), make([]int64, 0, n), make([]int32, 0, n)
+	v.typ, v.hash, v.quiet, v.crowd = make([]Type, 0, n), make([]uint32, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
+	v.vague, v.guessed = make([]bool, 0, n), make([]bool, 0, n)
 }
 
 func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
