@@ -31,7 +31,7 @@ func (p Printer) Key(ex *Exchange) string {
 		return ""
 	}
 	if p.MaskKeys {
-		return MaskKey(ex.Key.Raw())
+		return resp.MaskKey(ex.Key.Raw())
 	}
 	return resp.TextOf(ex.Key.Raw()).Short(KeyWidth)
 }
