@@ -22,7 +22,9 @@ type (
 		hash   uint32
 		typ    Type
 		unsure bool // index is not certain
-		start  int64
+		// crossed says that it was acknowledged earlier than it came: its time is not its own.
+		crossed bool
+		start   int64
 	}
 	writeRecord struct {
 		first, last capture.Time // of its first and last byte
@@ -43,7 +45,7 @@ const segmentSize = 1400
 
 // joins reports whether a command continues the last write.
 func (w *writeRecord) joins(c *Command) bool {
-	gap := c.Time.Sub(w.last)
+	gap := max(c.Time.Sub(w.last), w.last.Sub(c.Time)) // of packets that changed places the times may have, too
 	switch {
 	case c.Flags&Joined != 0:
 		return true

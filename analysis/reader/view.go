@@ -62,6 +62,7 @@ type step struct {
 	lost      bool // bytes of the client were lost before it
 	nextLoss  bool // one of these is true of the next one
 	guessed   bool // when it was written, or the next one, was not seen
+	crossed   bool // … or its reply came, is wrong
 	flat      bool // the next write carries the same ACK number and directly follows
 	have      bool // its own last reply was delivered before the next sign of life
 	wait      float64
@@ -241,7 +242,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 	for i := range c.writes {
 		w := &c.writes[i]
 		s := step{first: sec(w.first), t: sec(w.last), ack: w.ack, index: w.index, setup: w.flags&SetUp != 0, farewell: w.flags&Farewell != 0,
-			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: c.unsure(w), own: -1}
+			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, crossed: w.flags&isCrossed != 0, uncertain: c.unsure(w), own: -1}
 		if s.ack < 0 {
 			s.ack = unseen
 		}
@@ -250,6 +251,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			p := &v.steps[n-1]
 			v.take(p, w)
 			p.t = s.t
+			p.crossed = p.crossed || s.crossed
 			continue
 		}
 		v.take(&s, w)
@@ -266,7 +268,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			n := &v.steps[i+1]
 			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain || n.lost
 			s.flat = n.ack == s.ack && s.ack != unseen && !n.lost
-			s.guessed = s.guessed || n.index == 0
+			s.guessed, s.crossed = s.guessed || n.index == 0, s.crossed || n.crossed
 			continue
 		}
 		e := &c.ending
@@ -307,9 +309,15 @@ func (v *view) take(s *step, w *writeRecord) {
 			}
 			s.n = p - s.own + 1
 			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
+			if at := v.c.commands[i].reply; at >= 0 && v.c.replies[at].crossed {
+				s.crossed = true
+			}
 		}
 	}
 }
+
+// untimed reports whether the times of a step are no evidence.
+func (s *step) untimed() bool { return s.guessed || s.crossed }
 
 // delivered reports whether the client could read reply i when it next wrote or closed after s.
 func (v *view) delivered(i int32, s *step) bool {
@@ -321,11 +329,11 @@ func (v *view) delivered(i int32, s *step) bool {
 func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 	for i := range v.steps {
 		s := &v.steps[i]
-		if s.n == 0 {
+		if s.n == 0 || s.crossed && s.have {
 			continue
 		}
 		if !s.have {
-			if s.guessed {
+			if s.untimed() {
 				return nil
 			}
 			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
@@ -353,7 +361,7 @@ func (v *view) count(c *client.Counts, floor float64) {
 }
 
 func (v *view) countStep(c *client.Counts, s *step) {
-	if s.settled || s.guessed || v.guessed[s.own+s.n-1] {
+	if s.settled || s.untimed() || v.guessed[s.own+s.n-1] {
 		return
 	}
 	if !s.blocking && s.wait > 0x1p-16 {
