@@ -116,7 +116,7 @@ func (c *Conn) Sent(cmd *Command) {
 		c.r.kept++
 	}
 	c.writes = append(c.writes, writeRecord{
-		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ (isSettled | isCrossed),
+		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
 	})
 	c.crossWrites()
 }

@@ -8,29 +8,35 @@ import (
 
 // Packets change places on their way into a capture, and may be given the times of their new places. The order of the
 // streams is certain all the same: a write that seems earlier than the one before it, or later than its reply, and a reply
-// that seems later than the packet which acknowledges it, have times that say nothing.
+// that seems later than the packet which acknowledges it, have times that are wrong by as much.
 
-// jitter is how far the clocks of a tap may disagree: each queue of a network card and each processor has its own.
-const jitter = 100e3 // ns
+// jitter is how far the clocks of a tap may disagree, s: each queue of a network card and each processor has its own.
+const jitter = 100e-6
 
-// crossed reports whether a time is later than that of something which came after it.
-func crossed(first, then capture.Time) bool { return first.Sub(then) > jitter }
+// crossed is how much later a time is than that of something which came after it, s; 0: it is not.
+func crossed(first, then capture.Time) float32 {
+	if d := first.Sub(then).Seconds(); d > jitter {
+		return float32(d)
+	}
+	return 0
+}
 
 // crossWrites notes whether the last write crossed the one before it, or a reply that it acknowledges.
 func (c *Conn) crossWrites() {
 	n := len(c.writes)
 	w := &c.writes[n-1]
-	if n > 1 && crossed(c.writes[n-2].last, w.first) {
+	if n > 1 {
 		before := &c.writes[n-2]
-		before.flags |= isCrossed
-		if before.flags&Resent != 0 { // the first copy was lost on the way: it left before this one
+		d := crossed(before.last, w.first)
+		before.crossed = max(before.crossed, d)
+		if d > 0 && before.flags&Resent != 0 { // the first copy was lost on the way: it left before this one
 			before.first, before.last = min(before.first, w.first), w.first
 		} else {
-			w.flags |= isCrossed
+			w.crossed = max(w.crossed, d)
 		}
 	}
-	if at := c.ackedTo - 1; at >= 0 && c.replies[at].crossed && c.replies[at].acked == w.first {
-		w.flags |= isCrossed
+	if at := c.ackedTo - 1; at >= 0 && c.replies[at].acked == w.first {
+		w.crossed = max(w.crossed, c.replies[at].crossed)
 	}
 }
 
@@ -40,8 +46,8 @@ func (c *Conn) crossReply(command int32, at capture.Time) {
 	if !found {
 		i--
 	}
-	if i >= 0 && crossed(c.writes[i].first, at) {
-		c.writes[i].flags |= isCrossed
+	if i >= 0 {
+		c.writes[i].crossed = max(c.writes[i].crossed, crossed(c.writes[i].first, at))
 	}
 }
 

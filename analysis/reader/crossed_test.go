@@ -50,10 +50,10 @@ func TestResentWriteLeftBefore(t *testing.T) {
 	if len(x.c.writes) != 3 {
 		t.Fatalf("%d writes", len(x.c.writes))
 	}
-	if w := x.c.writes[1]; w.last != x.now.Add(15*ms) || w.flags&isCrossed == 0 {
-		t.Errorf("the second copy: %v after the first write, %v", w.last.Sub(x.now), w.flags)
+	if w := x.c.writes[1]; w.last != x.now.Add(15*ms) || w.crossed == 0 {
+		t.Errorf("the second copy: %v after the first write, %v", w.last.Sub(x.now), w.crossed)
 	}
-	if w := x.c.writes[2]; w.flags&isCrossed != 0 {
+	if w := x.c.writes[2]; w.crossed != 0 {
 		t.Error("the time of the write behind it is doubted")
 	}
 }

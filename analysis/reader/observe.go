@@ -35,7 +35,6 @@ const (
 	LeftOut                            // the server sent no reply, though one was due; told by Conn.LeftOut
 	Drains                             // its caller throws away every reply before its own; told by Conn.Drains
 	isSettled                          // of a write: its caller read its own reply
-	isCrossed                          // of a write: its time contradicts the order of the streams
 )
 
 // Reply is one reply of the server's stream.

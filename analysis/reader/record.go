@@ -22,8 +22,8 @@ type (
 		hash   uint32
 		typ    Type
 		unsure bool // index is not certain
-		// crossed says that it was acknowledged earlier than it came: its time is not its own.
-		crossed bool
+		// crossed is how much earlier it was acknowledged than it came, s: its time is not its own.
+		crossed float32
 		start   int64
 	}
 	writeRecord struct {
@@ -33,6 +33,7 @@ type (
 		index       int32 // of its first command
 		n           int32 // commands
 		flags       CommandFlags
+		crossed     float32 // how much its time contradicts the order of the streams by, s
 	}
 )
 
