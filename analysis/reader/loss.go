@@ -154,12 +154,12 @@ func (c *Conn) usual() float64 {
 			}
 		}
 	}
+	if c.pop != nil && c.pop.pace.usual > 0 && len(x) < leastWaits {
+		return c.pop.pace.usual
+	}
 	if len(x) > 0 {
 		slices.Sort(x)
 		return x[len(x)/2]
-	}
-	if c.pop != nil {
-		return c.pop.pace.usual
 	}
 	return 0
 }

@@ -137,8 +137,8 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 		}
 		d, acked := sec(r.time)+far, math.Inf(1)
 		if r.acked != 0 {
-			if acked = sec(r.acked) - 1e-6; acked < d || far > 0 && acked-d > delayedAck {
-				d = acked
+			if acked = sec(r.acked); acked < d || far > 0 && acked-d > delayedAck {
+				d = acked - 1e-6
 			}
 		}
 		v.add(d, r.end, r, r.index)
