@@ -51,6 +51,22 @@ c > MULTI | HELLO 3 | EXEC => +OK | +QUEUED | [ %{ $server $redis $proto :3 } ]
 c > SUBSCRIBE a => >[ $subscribe $a :1 ]
 c > LRANGE l 0 -1 => [ $message $a $b ]`,
 		[]string{"MULTI +OK", "HELLO +QUEUED 1:map", "EXEC *1", "SUBSCRIBE >3", "LRANGE *3"}},
+	{"replies cut by the snapshot length", `
+c > GET a => $A
+c > FCALL f 0 => +a-status-of-more-than-thirty-bytes
+c > GET d => $D
+c > FCALL f 0 => +a-status-of-more-than-thirty-bytes
++1ms c > PING => +PONG
+damage snap 96`,
+		[]string{"GET $A", "FCALL +", "GET $D", "FCALL +", "PING +PONG"}},
+	{"of two replies in a cut segment nobody knows where the first ends", `
+c > GET a => $A
+c > FCALL f 0
++1ms c > PING
+c < +a-status-of-more-than-thirty-bytes | +PONG
+c > GET d => $D
+damage snap 96`,
+		[]string{"GET $A", "FCALL -", "PING -", "GET $D"}},
 	{"RESP3 confirmations are pushes", `
 c > HELLO 3 => %{ $server $redis $proto :3 }
 c > SUBSCRIBE a b | GET k => >[ $subscribe $a :1 ] | >[ $subscribe $b :2 ] | $K

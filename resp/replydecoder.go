@@ -6,6 +6,7 @@ package resp
 // Use it in this order: Gap where bytes are missing, Feed, then Next until it returns ErrShort.
 type ReplyDecoder struct {
 	in   input
+	cut  cutReply
 	part *replyPart
 }
 
@@ -53,13 +54,14 @@ func (d *ReplyDecoder) Gap(n int64) {
 	if d.in.drop() {
 		d.part = nil
 	}
+	d.cut = cutReply{}
 	d.in.last = n
 	d.hole(n)
 }
 
 // Resync says that the next byte may stand inside a reply, as in a capture that begins in mid-stream.
 func (d *ReplyDecoder) Resync() {
-	d.part, d.in.taken, d.in.lost, d.in.last = nil, false, true, 0
+	d.part, d.cut, d.in.taken, d.in.lost, d.in.last = nil, cutReply{}, false, true, 0
 }
 
 // SetOffset sets the stream offset of the next byte fed; it may be negative. Call it before the first Feed.
@@ -148,6 +150,9 @@ func (d *ReplyDecoder) pieces(rep *Reply) error {
 		if q := d.part; q != nil && q.phase == repBody && n > q.left {
 			n = d.in.endsIn(n, q.left)
 		}
+		if q := d.part; q == nil || q.phase != repBody || n > q.left {
+			d.cut.keep(d)
+		}
 		d.hole(n)
 	}
 }
@@ -177,7 +182,7 @@ func (d *ReplyDecoder) run(rep *Reply) error {
 				if !d.in.seekReply(b) {
 					return ErrShort
 				}
-				v.Resynced = true
+				v.Resynced, d.cut = true, cutReply{}
 				b = d.in.rest()
 			}
 			if len(b) == 0 {
@@ -267,6 +272,6 @@ func (d *ReplyDecoder) badBody(st *replyState, b []byte) error {
 }
 
 func (d *ReplyDecoder) fault(at int64, msg string) error {
-	d.part, d.in.lost = nil, true
+	d.part, d.in.lost, d.cut = nil, true, cutReply{}
 	return &SyntaxError{Offset: at, Msg: msg}
 }

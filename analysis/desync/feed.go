@@ -11,8 +11,27 @@ import (
 // feed hands on to the inference what the pairing finds of one connection.
 type feed struct {
 	conn   *reader.Conn
-	synAck capture.Time
+	synAck capture.Time // the first one; 0: none was seen
+	ack    capture.Time // the first segment that acknowledges it and nothing more
 	shaken bool
+}
+
+// handshake measures how long the client took to acknowledge the SYN-ACK: by the segment that does just that, which the file
+// may have before the SYN-ACK. What comes with the first command comes as late as that.
+func (c *Callers) handshake(who int, seg *reassembly.Segment) {
+	conn, client := seg.Conn, seg.From
+	switch {
+	case who == pairing.RoleServer && seg.Flags&reassembly.SYN != 0 && c.synAck == 0:
+		c.synAck = seg.Time
+	case who == pairing.RoleClient && seg.Flags == reassembly.ACK && seg.Length+seg.Repeated == 0 && c.ack == 0 &&
+		seg.RawSeq == conn.Sides[client].FirstSeq && seg.RawAck == conn.Sides[client.Other()].FirstSeq:
+		c.ack = seg.Time
+	}
+	if c.synAck != 0 && c.ack != 0 {
+		if c.shaken = true; c.ack >= c.synAck {
+			c.conn.Handshake(c.ack.Sub(c.synAck))
+		}
+	}
 }
 
 // open begins with the first segment whose roles are known.
@@ -30,18 +49,14 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 	if conn == nil {
 		return
 	}
+	if !c.shaken && c.Start != reassembly.MidStream {
+		c.handshake(who, seg)
+	}
 	if who == pairing.RoleServer {
 		if seg.Flags != 0 { // else it only tells of lost bytes
 			conn.Heard()
 		}
-		if seg.Flags&reassembly.SYN != 0 {
-			c.synAck = seg.Time
-		}
 	} else {
-		if c.synAck != 0 && !c.shaken && seg.Flags&reassembly.ACK != 0 {
-			c.shaken = true
-			conn.Handshake(seg.Time.Sub(c.synAck))
-		}
 		if seg.Ack != reassembly.NoAck && seg.Flags&reassembly.RST == 0 {
 			conn.Acked(seg.Time, seg.Ack)
 		}

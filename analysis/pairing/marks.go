@@ -21,9 +21,10 @@ type SegmentMark struct {
 
 // dataMark is when a role's last segment with new bytes was.
 type dataMark struct {
-	Time capture.Time
-	file int32
-	Seen bool
+	Time  capture.Time
+	file  int32
+	Seen  bool
+	frame int64
 }
 
 // CloseMark is a role's FIN or RST.

@@ -35,7 +35,7 @@ func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 		} else {
 			s.severalReplies(seg, reply)
 		}
-		s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true}
+		s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true, seg.Frame}
 		if !s.steady {
 			s.settle()
 		}

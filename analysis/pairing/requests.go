@@ -20,6 +20,9 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 		s.missed(RoleClient, seg)
 	}
 	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
+		if s.Answers.Lost() {
+			s.closeCut(seg)
+		}
 		mark := &s.Shared.mark
 		s.markOf(seg, mark)
 		if !s.Fed[RoleClient] {
@@ -32,7 +35,7 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 			watchTorn(s, seg)
 			s.severalRequests(seg, mark)
 		}
-		s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true}
+		s.LastData[RoleClient] = dataMark{seg.Time, seg.File, true, seg.Frame}
 		if !s.steady {
 			s.settle()
 		}

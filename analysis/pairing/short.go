@@ -63,3 +63,27 @@ func (p *replyProgress) shortAtEnd(s *Session) {
 		Text: fmt.Sprintf("%d elements announced, %d written", o.Declared, o.Received),
 	})
 }
+
+// closeCut takes what the server sent since the one command that waits as its reply, where the snapshot length took the end
+// of it: the client, which had all of it, writes the next command.
+func (s *Session) closeCut(seg *reassembly.Segment) {
+	start, ok := s.Answers.Cut()
+	if !ok || s.Pending.Len() != 1 || s.open != nil || seg.Late || seg.Ack != s.Answers.Offset() {
+		return
+	}
+	ex, last := s.Pending.Front(), &s.LastData[RoleServer]
+	if ex.Verb != OtherVerb || ex.Flags&(Queued|Subscribing) != 0 || ex.due != 1 || ex.Ack > start || s.AckSeen[RoleServer] < ex.End || !last.Seen {
+		return
+	}
+	r := &s.Shared.reply
+	s.Answers.CloseCut(r)
+	ex.Serves = ReplyInfo{
+		Start: r.Start, End: r.End, K: s.AckSeen[RoleServer], Frame: last.frame, File: last.file, FirstTime: last.Time, Time: last.Time, Kind: r.Kind,
+	}
+	s.partial.started = false
+	s.replyBytes += r.End - r.Start
+	ex.due = 0
+	s.Pending.Pop()
+	s.serve(ex, r)
+	s.Shared.Release(ex)
+}

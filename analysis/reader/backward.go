@@ -164,7 +164,7 @@ func add(list *[]candidate, reply int32, w float64, unread bool) {
 
 // learn counts what one branch teaches its family.
 func (p *pass) learn(l *learner, i int, st *step, s *state, br *branch, pr float64) {
-	if pr < 1e-4 || st.guessed {
+	if pr < 1e-4 || st.untimed() {
 		return
 	}
 	if st.settled { // it is counted, but not as this connection's own

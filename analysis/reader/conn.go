@@ -118,6 +118,7 @@ func (c *Conn) Sent(cmd *Command) {
 	c.writes = append(c.writes, writeRecord{
 		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
 	})
+	c.crossWrites()
 }
 
 // keepLast keeps the last n commands.
@@ -193,6 +194,9 @@ func (c *Conn) answered(r *Reply) {
 			return // a further confirmation
 		}
 		c.commands[i].reply = at
+		if late {
+			c.crossReply(r.Index, r.Time)
+		}
 		for ; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
 			c.commands[i].flags &^= Unsure
 		}
@@ -250,6 +254,9 @@ func (c *Conn) Heard() { c.server = true }
 // Acked tells that the client has received everything before a place in the server's stream.
 func (c *Conn) Acked(at capture.Time, ack int64) {
 	if ack <= c.farAck {
+		if at < c.farTime {
+			c.ackedBefore(at, ack)
+		}
 		return
 	}
 	if !c.server && c.farAck >= 0 {
@@ -259,6 +266,7 @@ func (c *Conn) Acked(at capture.Time, ack int64) {
 	for c.ackedTo < len(c.replies) && c.replies[c.ackedTo].end <= ack {
 		if c.replies[c.ackedTo].acked == 0 {
 			c.replies[c.ackedTo].acked = at
+			c.replies[c.ackedTo].crossed = crossed(c.replies[c.ackedTo].time, at)
 		}
 		c.ackedTo++
 	}

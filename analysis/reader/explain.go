@@ -104,7 +104,7 @@ func (p *pass) completed(from int32, h *state, i int, st *step, s int32, par *cl
 		if found {
 			lk *= checkedThen(st)
 		}
-	case st.guessed:
+	case st.untimed():
 	case found && !p.o.Without.Has(TermChecks):
 		lk *= checkedThen(st) * wroteAgain(p, par, st, max(have, st.t), x)
 	case st.what == nextWrite:
@@ -172,7 +172,7 @@ func (p *pass) gaveUp(from int32, h *state, i int, st *step, s int32, gap float6
 			turn = client.TurnEnd
 		}
 		var w float64
-		if st.guessed && st.what != nextNothing {
+		if st.untimed() && st.what != nextNothing {
 			w = pat.Idle(lo, hi, par.Turn[client.TurnUse])
 		} else if st.what == nextNothing {
 			w = pat.Idle(lo, hi, par.Turn[client.TurnUse])

@@ -8,7 +8,7 @@ func shares(p *pass, from int32, i int, st *step, gap float64) {
 	par := p.par[client.Shared]
 	w := 1.0
 	switch {
-	case st.guessed:
+	case st.untimed():
 	case st.what == nextWrite:
 		w = par.Gaps.Others(max(gap, p.v.floor), 1)
 		if period, ok := onBeat(p.v, i); ok && !p.o.Without.Has(TermBeats) {

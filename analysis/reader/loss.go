@@ -46,7 +46,7 @@ func (c *Conn) received() int64 {
 // earlier one was owed: what followed was not captured, or when the reply came. The first give-up on a connection must
 // have been seen.
 func unwitnessed(v *view, st *step, place int32) bool {
-	return st.what == nextWrite && !st.flat && (st.guessed || st.nextLoss || int(place) < len(v.vague) && (v.vague[place] || v.guessed[place] && v.could(place, st)))
+	return st.what == nextWrite && !st.flat && (st.untimed() || st.nextLoss || int(place) < len(v.vague) && (v.vague[place] || v.guessed[place] && v.could(place, st)))
 }
 
 // doubtful reports whether it is not certain which replies serve the commands of a step, and nothing else shows what its
@@ -160,12 +160,12 @@ func (c *Conn) usual() float64 {
 			}
 		}
 	}
+	if c.pop != nil && c.pop.pace.usual > 0 && len(x) < leastWaits {
+		return c.pop.pace.usual
+	}
 	if len(x) > 0 {
 		slices.Sort(x)
 		return x[len(x)/2]
-	}
-	if c.pop != nil {
-		return c.pop.pace.usual
 	}
 	return 0
 }

@@ -155,8 +155,11 @@ func turns(v *view, t *client.Turns) {
 				t.Overlaps++
 			}
 			return
-		case s.what == nextWrite && !s.settled:
+		case s.what != nextWrite || s.settled:
+		case s.crossed == 0:
 			t.See(s.wait, s.next-s.t)
+		case t.Writes > 0: // it had its turn, as the others
+			t.See(t.Waits/t.Writes, t.Gaps/t.Writes)
 		}
 	}
 }

@@ -22,7 +22,9 @@ type (
 		hash   uint32
 		typ    Type
 		unsure bool // index is not certain
-		start  int64
+		// crossed is how much earlier it was acknowledged than it came, s: its time is not its own.
+		crossed float32
+		start   int64
 	}
 	writeRecord struct {
 		first, last capture.Time // of its first and last byte
@@ -31,6 +33,7 @@ type (
 		index       int32 // of its first command
 		n           int32 // commands
 		flags       CommandFlags
+		crossed     float32 // how much its time contradicts the order of the streams by, s
 	}
 )
 
@@ -43,7 +46,7 @@ const segmentSize = 1400
 
 // joins reports whether a command continues the last write.
 func (w *writeRecord) joins(c *Command) bool {
-	gap := c.Time.Sub(w.last)
+	gap := max(c.Time.Sub(w.last), w.last.Sub(c.Time)) // of packets that changed places the times may have, too
 	switch {
 	case c.Flags&Joined != 0:
 		return true

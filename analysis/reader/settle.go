@@ -123,7 +123,7 @@ func (q *population) remember(v *view) {
 	sure := true
 	for i := range v.steps {
 		s := &v.steps[i]
-		if s.n == 0 || s.blocking || s.settled {
+		if s.n == 0 || s.blocking || s.settled || s.crossed > 0 {
 			continue
 		}
 		if sure = sure && s.have; sure {

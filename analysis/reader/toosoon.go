@@ -99,6 +99,7 @@ func (g *gate) allows(st *step, gap, came float64, there bool) float64 {
 	if there {
 		gap = came
 	}
+	gap -= st.crossed
 	if gap < shortestTimer {
 		return 0
 	}

@@ -26,6 +26,7 @@ type view struct {
 	end     []int64   // place behind it
 	typ     []Type
 	hash    []uint32
+	acked   []float64 // not delivered later than that; +Inf: not known
 	quiet   []float32
 	crowd   []uint16
 	command []int32 // that it serves, as Reply.Index
@@ -57,13 +58,14 @@ type step struct {
 	setup     bool
 	drains    bool // its caller throws away every reply before its own
 	blocking  bool
-	settled   bool // it is counted already
-	uncertain bool // which replies serve its commands is not certain
-	lost      bool // bytes of the client were lost before it
-	nextLoss  bool // one of these is true of the next one
-	guessed   bool // when it was written, or the next one, was not seen
-	flat      bool // the next write carries the same ACK number and directly follows
-	have      bool // its own last reply was delivered before the next sign of life
+	settled   bool    // it is counted already
+	uncertain bool    // which replies serve its commands is not certain
+	lost      bool    // bytes of the client were lost before it
+	nextLoss  bool    // one of these is true of the next one
+	guessed   bool    // when it was written, or the next one, was not seen
+	crossed   float64 // … or its reply came, is wrong by up to so much, s
+	flat      bool    // the next write carries the same ACK number and directly follows
+	have      bool    // its own last reply was delivered before the next sign of life
 	wait      float64
 	callers   int32 // whose replies came since the write before; see together
 }
@@ -134,13 +136,14 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 			v.own[at] = int32(len(v.at))
 			next = max(next, at+1)
 		}
-		d := sec(r.time) + far
+		d, acked := sec(r.time)+far, math.Inf(1)
 		if r.acked != 0 {
-			if a := sec(r.acked); a < d || far > 0 && a-d > delayedAck {
-				d = a - 1e-6
+			if acked = sec(r.acked); acked < d || far > 0 && acked-d > delayedAck {
+				d = acked - 1e-6
 			}
 		}
 		v.add(d, r.end, r, r.index)
+		v.acked[len(v.acked)-1] = acked
 	}
 	atEnd, sure := c.lostAtEnd(next, end)
 	tail = max(tail, next, atEnd)
@@ -187,6 +190,7 @@ func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
 	v.at = append(v.at, at)
 	v.end = append(v.end, end)
 	v.command = append(v.command, command)
+	v.acked = append(v.acked, math.Inf(1))
 	if r == nil {
 		r = &replyRecord{}
 	}
@@ -233,7 +237,8 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 		if v.guessed[i] {
 			v.at[i] = min(v.at[i], v.written(v.command[i], sec)+v.usual)
 		}
-		v.at[i] = max(v.at[i], prev)
+		// What came behind a lost packet is read with its second copy; but not later than it is acknowledged.
+		v.at[i] = min(max(v.at[i], prev), v.acked[i])
 		prev = v.at[i]
 	}
 }
@@ -255,7 +260,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 	for i := range c.writes {
 		w := &c.writes[i]
 		s := step{first: sec(w.first), t: sec(w.last), ack: w.ack, index: w.index, setup: w.flags&SetUp != 0, farewell: w.flags&Farewell != 0,
-			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, uncertain: c.unsure(w), own: -1}
+			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, crossed: float64(w.crossed), uncertain: c.unsure(w), own: -1}
 		if s.ack < 0 {
 			s.ack = unseen
 		}
@@ -264,6 +269,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			p := &v.steps[n-1]
 			v.take(p, w)
 			p.t = s.t
+			p.crossed = max(p.crossed, s.crossed)
 			continue
 		}
 		v.take(&s, w)
@@ -280,7 +286,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			n := &v.steps[i+1]
 			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain || n.lost
 			s.flat = n.ack == s.ack && s.ack != unseen && !n.lost
-			s.guessed = s.guessed || n.index == 0
+			s.guessed, s.crossed = s.guessed || n.index == 0, max(s.crossed, n.crossed)
 			continue
 		}
 		e := &c.ending
@@ -321,9 +327,15 @@ func (v *view) take(s *step, w *writeRecord) {
 			}
 			s.n = p - s.own + 1
 			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
+			if at := v.c.commands[i].reply; at >= 0 {
+				s.crossed = max(s.crossed, float64(v.c.replies[at].crossed))
+			}
 		}
 	}
 }
+
+// untimed reports whether the times of a step are no evidence.
+func (s *step) untimed() bool { return s.guessed || s.crossed > 0 }
 
 // delivered reports whether the client could read reply i when it next wrote or closed after s.
 func (v *view) delivered(i int32, s *step) bool {
@@ -335,11 +347,11 @@ func (v *view) delivered(i int32, s *step) bool {
 func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 	for i := range v.steps {
 		s := &v.steps[i]
-		if s.n == 0 {
+		if s.n == 0 || s.crossed > 0 && s.have {
 			continue
 		}
 		if !s.have {
-			if s.guessed {
+			if s.untimed() {
 				return nil
 			}
 			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
@@ -367,7 +379,7 @@ func (v *view) count(c *client.Counts, floor float64) {
 }
 
 func (v *view) countStep(c *client.Counts, s *step) {
-	if s.settled || s.guessed || v.guessed[s.own+s.n-1] {
+	if s.settled || s.untimed() || v.guessed[s.own+s.n-1] {
 		return
 	}
 	if !s.blocking && s.wait > 0x1p-16 {
