@@ -180,7 +180,7 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 // level is how sure it is that a reply was left for the next caller. What ACK numbers prove is a fact once the kind is
 // sure.
 func (c *Callers) level(a *Abandonment) pairing.Confidence {
-	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 || c.mute() {
+	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 || mute(c) {
 		return pairing.Suppressed // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
 	level := pairing.Confidence(min(c.sure, reader.WordOf(c.leaving)))

@@ -77,7 +77,7 @@ func (c *Callers) verdict(v *reader.Verdict) {
 	c.flush()
 	c.leaving = leaves(&v.Kinds)
 	if !v.Quiet {
-		c.weighed, c.kinds, c.shares = true, v.Kinds, c.sharing(v)
+		c.weighed, c.kinds, c.shares = true, v.Kinds, sharing(c, v)
 	}
 	if v.Habits != nil {
 		c.habits = v.Habits

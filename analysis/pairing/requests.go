@@ -21,7 +21,7 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 	}
 	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
 		if s.Answers.Lost() {
-			s.closeCut(seg)
+			closeCut(s, seg)
 		}
 		mark := &s.Shared.mark
 		s.markOf(seg, mark)

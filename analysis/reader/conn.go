@@ -118,7 +118,7 @@ func (c *Conn) Sent(cmd *Command) {
 	c.writes = append(c.writes, writeRecord{
 		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
 	})
-	c.crossWrites()
+	crossWrites(c)
 }
 
 // keepLast keeps the last n commands.
@@ -195,7 +195,7 @@ func (c *Conn) answered(r *Reply) {
 		}
 		c.commands[i].reply = at
 		if late {
-			c.crossReply(r.Index, r.Time)
+			crossReply(c, r.Index, r.Time)
 		}
 		for ; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
 			c.commands[i].flags &^= Unsure
@@ -255,7 +255,7 @@ func (c *Conn) Heard() { c.server = true }
 func (c *Conn) Acked(at capture.Time, ack int64) {
 	if ack <= c.farAck {
 		if at < c.farTime {
-			c.ackedBefore(at, ack)
+			ackedBefore(c, at, ack)
 		}
 		return
 	}

@@ -144,20 +144,6 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 	}
 }
 
-// nobodys stands for the command that a reply from before the capture serves.
-const nobodys = math.MinInt32
-
-// serves returns the command that a reply serves, as Reply.Index; below 0 are the places before the kept ones.
-func (v *view) serves(reply int32) int32 {
-	if reply >= 0 {
-		return v.command[reply]
-	}
-	if at := len(v.c.owing) + int(reply); at >= 0 {
-		return v.c.owing[at]
-	}
-	return nobodys
-}
-
 // fromBefore joins the replies from before the capture into one: which of them it was nobody can tell. named is how many of
 // those before the kept ones are known.
 func fromBefore(list []candidate, named int) []candidate {

@@ -396,3 +396,17 @@ func (v *view) countStep(c *client.Counts, s *step) {
 		c.CountEnd(s.ended())
 	}
 }
+
+// nobodys stands for the command that a reply from before the capture serves.
+const nobodys = math.MinInt32
+
+// serves returns the command that a reply serves, as Reply.Index; below 0 are the places before the kept ones.
+func (v *view) serves(reply int32) int32 {
+	if reply >= 0 {
+		return v.command[reply]
+	}
+	if at := len(v.c.owing) + int(reply); at >= 0 {
+		return v.c.owing[at]
+	}
+	return nobodys
+}
