@@ -136,6 +136,9 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 		// Of the kinds that show no give-up, what is not known of their patience counts.
 		row.Posterior -= max(0, row.Posterior-b.unread) * gone
 		row.Word = WordOf(row.Posterior)
+		if 1-client.TurnsShare(&c.post) > 1-thresholds[0].least {
+			row.Word = min(row.Word, Likely) // where callers share a connection, one that is cancelled leaves no sign at all
+		}
 	} else {
 		row.Word = accusation(row.Word, c.gain, whole)
 	}
