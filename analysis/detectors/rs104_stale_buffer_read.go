@@ -64,6 +64,7 @@ func staleEvidence(run *analysis.Run, d *desync.Desync) incident.Example {
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("so the caller of %s did not wait for the network: it read a reply that was already there, and the connection was at least one reply behind before frame %d",
 		a.CommandName(), a.Frame))
+	e.Facts = append(e.Facts, d.StaleWhy...)
 	e.Facts = append(e.Facts, evidence(d, nil)...)
 	if d.StaleReads > 1 {
 		e.Facts = append(e.Facts, fmt.Sprintf("%d such pairs on this connection", d.StaleReads))
