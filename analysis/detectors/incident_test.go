@@ -73,6 +73,7 @@ host app   10.0.0.1
 host redis 10.0.0.2
 host other 10.0.0.3
 read-timeout 10.0.0.1=300ms
+policy 10.0.0.1=lockstep
 conn w app:40000 -> redis:6379
 conn v app:41000 -> other:6379
 repeat 210 every 2ms { w > GET warm{i} => $v{i} ; v > GET warm{i} => $v{i} }
