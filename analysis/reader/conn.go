@@ -53,6 +53,7 @@ type life struct {
 	ending  Ending
 	burst   *burst
 	gone    bool // nothing more comes
+	setUp
 }
 
 // settling is what was inferred so far.
@@ -86,6 +87,9 @@ func (c *Conn) Belongs(k Key) {
 // Sent takes a command.
 func (c *Conn) Sent(cmd *Command) {
 	c.latest = max(c.latest, cmd.Index)
+	if !c.setUp.over {
+		c.setUp.see(cmd)
+	}
 	if c.judged {
 		return
 	}
