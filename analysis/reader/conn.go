@@ -30,8 +30,8 @@ type records struct {
 	writes   []writeRecord
 	seen     int64 // place behind the last reply before those kept
 	arrivals []arrival
-	clear    int   // writes from the front that are settled
-	done     int   // … and their replies
+	clear    int // writes from the front that are settled
+	done     int // … and their replies
 }
 
 // acked is how far the client has acknowledged what the server sent.
