@@ -56,6 +56,9 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 		if seg.Flags != 0 { // else it only tells of lost bytes
 			conn.Heard()
 		}
+		if seg.Length > len(seg.Payload) {
+			conn.Came(seg.Time, seg.Offset+int64(seg.Length))
+		}
 	} else {
 		if seg.Ack != reassembly.NoAck && seg.Flags&reassembly.RST == 0 {
 			conn.Acked(seg.Time, seg.Ack)
@@ -131,7 +134,7 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 // unsure reports whether it is not certain which reply serves a command. Where a capture merely begins in the middle of a
 // connection, which nearly always owes nothing then, what the reader takes its callers to be behind by is enough.
 func (c *Callers) unsure(ex *pairing.Exchange) bool {
-	return ex.Flags&pairing.Uncertain != 0 && c.SeenHole()
+	return ex.Flags&pairing.Uncertain != 0 && c.Lossy()
 }
 
 // Extra takes a reply that no command asked for.

@@ -29,8 +29,9 @@ type records struct {
 	replies  []replyRecord
 	writes   []writeRecord
 	seen     int64 // place behind the last reply before those kept
-	clear    int   // writes from the front that are settled
-	done     int   // … and their replies
+	arrivals []arrival
+	clear    int // writes from the front that are settled
+	done     int // … and their replies
 }
 
 // acked is how far the client has acknowledged what the server sent.
@@ -53,6 +54,7 @@ type life struct {
 	ending  Ending
 	burst   *burst
 	gone    bool // nothing more comes
+	setUp
 }
 
 // settling is what was inferred so far.
@@ -87,6 +89,9 @@ func (c *Conn) Belongs(k Key) {
 // Sent takes a command.
 func (c *Conn) Sent(cmd *Command) {
 	c.latest = max(c.latest, cmd.Index)
+	if !c.setUp.over {
+		c.setUp.see(cmd)
+	}
 	if c.judged {
 		return
 	}
@@ -188,6 +193,9 @@ func (c *Conn) answered(r *Reply) {
 	}
 	late := r.Time < c.last
 	c.last, c.heard = max(c.last, r.Time), true
+	if len(c.arrivals) > 0 {
+		c.framed(r.Start, r.End)
+	}
 	at := int32(len(c.replies))
 	if i := r.Index - 1 - c.base; r.Index > 0 && i >= 0 && int(i) < len(c.commands) {
 		if c.commands[i].reply >= 0 {
@@ -197,8 +205,13 @@ func (c *Conn) answered(r *Reply) {
 		if late {
 			crossReply(c, r.Index, r.Time)
 		}
-		for ; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
+		for start := r.Start; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
 			c.commands[i].flags &^= Unsure
+			k := c.commands[max(i-1, 0)].reply
+			if k < 0 || k == at || c.replies[k].end != start {
+				break // which of the commands before went without a reply is not certain
+			}
+			start = c.replies[k].start
 		}
 	}
 	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, unsure: r.Unsure, hash: r.Hash, typ: r.Type, quiet: float32(max(0, c.who.silence(r.Time))), crowd: uint16(min(c.who.crowd, 1<<16-1))}

@@ -212,3 +212,41 @@ func apart(p *pass, from int32, st *step, s int32, gap float64) {
 // resent reports whether a command was seen only when it was sent again: neither when it was written nor what its client
 // had then is known, and no accusation begins with it.
 func resent(v *view, command int) bool { return v.c.commands[command].flags&Resent != 0 }
+
+// lostEvidence is what lost packets may have held against unread replies, in nats: nothing becomes strong by losing it.
+const lostEvidence = 1
+
+// lossy reports whether packets of a connection are missing.
+func (v *view) lossy() bool {
+	return slices.ContainsFunc(v.steps, func(s step) bool { return s.lost || s.nextLoss || s.guessed || s.uncertain })
+}
+
+// accuses bounds a word by the evidence for unread replies on a connection and in its population.
+func (q *population) accuses(c *fitted, w Word) Word {
+	gain, whole := c.gain, q.whole
+	if q.lossy {
+		gain, whole = gain-lostEvidence, whole-2*lostEvidence
+	}
+	return accusation(c.named(w), gain, whole)
+}
+
+// named bounds a word about callers that gave up: where bytes of the set-up were lost, these may have named a library that
+// has many callers on a connection.
+func (c *fitted) named(w Word) Word {
+	if c.v.c.setUp.lost && !c.v.c.midstream {
+		return min(w, Likely)
+	}
+	return w
+}
+
+// setUp is how much of a connection's set-up was captured.
+type setUp struct {
+	end  int64 // place behind it in the client's stream
+	over bool
+	lost bool // some of it was not
+}
+
+func (s *setUp) see(cmd *Command) {
+	s.lost = s.lost || cmd.Start > s.end
+	s.end, s.over = cmd.End, cmd.Flags&SetUp == 0
+}

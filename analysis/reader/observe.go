@@ -42,7 +42,7 @@ type Reply struct {
 	// Index is the command that it serves; 0: none asked for it; below 0: one that was never captured, written before the
 	// command -Index.
 	Index int32
-	// Unsure says that Index is not certain. A reply that is certain makes those to all commands before it certain too.
+	// Unsure says that Index is not certain. A reply that is certain makes those directly before it certain too.
 	Unsure bool
 	Time   capture.Time // last byte, at the tap
 	Start  int64        // place in the server's stream: [Start, End)

@@ -134,7 +134,7 @@ func (l *link) write(t float64) int {
 	}
 	l.s.on(t, func() {
 		l.c.Acked(at(t), ack)
-		l.c.Sent(&Command{Index: int32(n), Flags: Awaited, Time: at(t), EndTime: at(t), Start: int64(20 * n), End: int64(20*n + 20), Ack: ack})
+		l.c.Sent(&Command{Index: int32(n), Flags: Awaited, Time: at(t), EndTime: at(t), Start: int64(20 * (n - 1)), End: int64(20 * n), Ack: ack})
 	})
 	l.s.on(d, func() {
 		l.c.Answered(&Reply{Index: int32(n), Time: at(d), Start: int64(10 * (n - 1)), End: int64(10 * n), Type: Bulk})

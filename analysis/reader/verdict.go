@@ -66,7 +66,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 		row := Row{Index: c.v.c.base + int32(i) + 1}
 		if where[i] >= 0 {
 			row.Owed = r.pass.owed[where[i]]
-			c.got(&row, list, int32(i), &c.v.steps[where[i]], gone[i], q.whole)
+			c.got(&row, list, int32(i), &c.v.steps[where[i]], gone[i], q)
 			if !behind && row.Got == Read && row.Reply != row.Index && resent(c.v, i) {
 				row.Word = min(row.Word, Possible)
 			}
@@ -90,8 +90,8 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 }
 
 // got says what the caller of command i of the kept ones got: the most probable of the replies that it may have read, or
-// nothing. gone is the chance that it gave up unseen, whole the evidence for unread replies in the population.
-func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole float64) {
+// nothing. gone is the chance that it gave up unseen.
+func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64, q *population) {
 	v := c.v
 	own := v.own[i]
 	list = fromBefore(list, len(v.c.owing))
@@ -107,12 +107,12 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 		if st.what == nextNothing && !st.have {
 			return // it may be waiting still
 		}
-		row.Got, row.Posterior, row.Word = Nothing, nothing, WordOf(nothing)
+		row.Got, row.Posterior, row.Word = Nothing, nothing, c.named(WordOf(nothing))
 		if !st.flat && (v.vague[own] || st.nextLoss) {
 			row.Word = min(row.Word, Possible)
 		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
-			row.Word = accusation(row.Word, c.gain, whole)
+			row.Word = q.accuses(c, row.Word)
 		} else if st.have {
 			row.Word = min(row.Word, Possible) // its reply came, and somebody took it: only its length speaks
 		}
@@ -140,7 +140,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone, whole 
 			row.Word = min(row.Word, Likely) // where callers share a connection, one that is cancelled leaves no sign at all
 		}
 	} else {
-		row.Word = accusation(row.Word, c.gain, whole)
+		row.Word = q.accuses(c, row.Word)
 	}
 	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain

@@ -23,6 +23,7 @@ const unseen = math.MaxInt64
 type view struct {
 	c       *Conn
 	at      []float64 // delivered; +Inf: never seen
+	begin   []int64   // place of it; 0: not known
 	end     []int64   // place behind it
 	typ     []Type
 	hash    []uint32
@@ -194,6 +195,7 @@ func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
 	if r == nil {
 		r = &replyRecord{}
 	}
+	v.begin = append(v.begin, r.start)
 	v.typ = append(v.typ, r.typ)
 	v.hash = append(v.hash, r.hash)
 	v.quiet = append(v.quiet, r.quiet)
@@ -213,7 +215,7 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 		}
 		next = min(next, v.at[i])
 	}
-	before := int64(0)
+	before, behind := int64(0), int64(0) // a lost reply lies between
 	prev := math.Inf(-1)
 	w := 0
 	acked := math.Inf(1)
@@ -235,7 +237,19 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 		}
 		before = v.end[i]
 		if v.guessed[i] {
-			v.at[i] = min(v.at[i], v.written(v.command[i], sec)+v.usual)
+			asked := v.written(v.command[i], sec)
+			if len(v.c.arrivals) > 0 {
+				for k := i; behind <= before && behind < unseen; k++ {
+					if behind = unseen; k < len(v.at) {
+						behind = v.begin[k]
+					}
+				}
+				if at, sure := v.arrived(before, behind, asked, sec); at <= v.at[i] {
+					v.at[i], v.guessed[i] = at+v.c.who.far, !sure
+					asked = v.at[i]
+				}
+			}
+			v.at[i] = min(v.at[i], asked+v.usual)
 		}
 		// What came behind a lost packet is read with its second copy; but not later than it is acknowledged.
 		v.at[i] = min(max(v.at[i], prev), v.acked[i])

@@ -1,0 +1,44 @@
+package reader
+
+import "testing"
+
+// What packets may have held that are missing does not make a caller's accusation surer.
+func TestLossAccusesNobody(t *testing.T) {
+	conn := &Conn{}
+	c := &fitted{v: &view{c: conn}, gain: positive + lostEvidence/2.0}
+	for _, x := range []struct {
+		name         string
+		lossy, setUp bool
+		want         Word
+	}{{"whole", false, false, Strong}, {"packets are missing", true, false, Likely}, {"bytes of the set-up are missing", false, true, Likely}} {
+		conn.setUp.lost = x.setUp
+		if w := (&population{lossy: x.lossy}).accuses(c, Strong); w != x.want {
+			t.Errorf("%s: %v", x.name, w)
+		}
+	}
+}
+
+// A library names itself in the set-up: bytes that are missing behind it named none.
+func TestLostSetUp(t *testing.T) {
+	for _, x := range []struct {
+		name     string
+		commands []Command
+		want     bool
+	}{
+		{"whole", []Command{{End: 10, Flags: SetUp}, {Start: 10, End: 20}}, false},
+		{"the first one", []Command{{Start: 10, End: 20}}, true},
+		{"one of it", []Command{{End: 10, Flags: SetUp}, {Start: 20, End: 30, Flags: SetUp}}, true},
+		{"the last one", []Command{{End: 10, Flags: SetUp}, {Start: 20, End: 30}}, true},
+		{"what follows", []Command{{End: 10, Flags: SetUp}, {Start: 10, End: 20}, {Start: 30, End: 40}}, false},
+	} {
+		var s setUp
+		for i := range x.commands {
+			if !s.over {
+				s.see(&x.commands[i])
+			}
+		}
+		if s.lost != x.want {
+			t.Errorf("%s: %v", x.name, s.lost)
+		}
+	}
+}
