@@ -90,10 +90,14 @@ const (
 	VXLAN
 	Geneve
 	GTPU
-	Tunnels // number of kinds
+	EtherIP
+	Tagged   // tags of switches and packet brokers other than VLAN, Ethernet in Ethernet, NSH
+	OtherUDP // VXLAN-GPE and VXLAN on a port of its own, TZSP, L2TP, MPLS in UDP
+	Tunnels  // number of kinds
 )
 
 // String returns the encapsulation's name.
 func (t Tunnel) String() string {
-	return [...]string{"VLAN", "MPLS", "PPPoE", "IP-in-IP", "GRE", "ERSPAN", "VXLAN", "Geneve", "GTP-U", "?"}[min(t, Tunnels)]
+	return [...]string{"VLAN", "MPLS", "PPPoE", "IP-in-IP", "GRE", "ERSPAN", "VXLAN", "Geneve", "GTP-U",
+		"EtherIP", "switch header", "UDP tunnel", "?"}[min(t, Tunnels)]
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/respsniff/respsniff/reassembly/encap"
 )
 
 // Carried is what packets carry that is not followed here: a protocol of one of the number spaces of Space.
@@ -22,17 +24,20 @@ const (
 	IPProtocols               // IANA
 	UDPPorts                  // of destinations
 	PPPProtocols              // IANA
+	Wireless                  // what 802.11 frames hold that is not read, by encap.Kind
 )
 
 // carriedNames are protocols and tunnels that captures hold in place of TCP, by their registries (IEEE EtherTypes; IANA protocol
-// numbers, ports and PPP numbers). TZSP is registered as 37008 of UDP under no name.
+// numbers, ports and PPP numbers).
 var carriedNames = map[Carried]string{
 	{EtherTypes, 0x0806}: "ARP", {EtherTypes, 0x22f3}: "TRILL", {EtherTypes, 0x8863}: "PPPoE discovery", {EtherTypes, 0x888e}: "EAPOL",
 	{EtherTypes, 0x88cc}: "LLDP", {EtherTypes, 0x88e5}: "MACsec", {EtherTypes, 0x88e7}: "PBB", {EtherTypes, 0x894f}: "NSH",
 	{IPProtocols, 1}: "ICMP", {IPProtocols, 2}: "IGMP", {IPProtocols, 50}: "ESP", {IPProtocols, 58}: "ICMPv6", {IPProtocols, 97}: "EtherIP",
 	{IPProtocols, 112}: "VRRP", {IPProtocols, 115}: "L2TP", {IPProtocols, 132}: "SCTP",
-	{UDPPorts, 53}: "DNS", {UDPPorts, 443}: "QUIC", {UDPPorts, 1701}: "L2TP", {UDPPorts, 4500}: "ESP in UDP", {UDPPorts, 4790}: "VXLAN-GPE",
-	{UDPPorts, 6635}: "MPLS in UDP", {UDPPorts, 37008}: "TZSP",
+	{UDPPorts, 53}: "DNS", {UDPPorts, 443}: "QUIC", {UDPPorts, 1701}: "L2TP", {UDPPorts, 4500}: "ESP in UDP", {UDPPorts, 4789}: "VXLAN without a network", {UDPPorts, 5246}: "CAPWAP", {UDPPorts, 5247}: "CAPWAP",
+	{UDPPorts, 3544}: "Teredo", {UDPPorts, 4341}: "LISP", {UDPPorts, 4754}: "GRE in UDP", {UDPPorts, 6080}: "GUE", {UDPPorts, 51820}: "WireGuard", {UDPPorts, 1194}: "OpenVPN",
+	{Wireless, uint16(encap.Encrypted)}: "encrypted 802.11 frames", {Wireless, uint16(encap.Fragment)}: "fragments of 802.11 frames",
+	{Wireless, uint16(encap.Aggregate)}: "802.11 frames of several packets",
 }
 
 // String returns it in words: "EtherType 0x88e5 (MACsec)".
@@ -47,6 +52,8 @@ func (c Carried) String() string {
 		text = fmt.Sprintf("IP protocol %d", c.Number)
 	case UDPPorts:
 		text = fmt.Sprintf("UDP to port %d", c.Number)
+	case Wireless:
+		return carriedNames[c]
 	default:
 		text = fmt.Sprintf("PPP protocol 0x%04x", c.Number)
 	}
@@ -57,7 +64,7 @@ func (c Carried) String() string {
 }
 
 // Unread counts the packets of Stats.NonIP and Stats.NonTCP by what they carry, where a number says it. It has at most one entry
-// a number of four spaces of 16 bits.
+// a number of the spaces, of at most 16 bits.
 type Unread map[Carried]int64
 
 // Add adds the counts of other.
