@@ -158,6 +158,8 @@ func (s *Session) examine(ex *Exchange, req *resp.Request) {
 	s.steady = false
 	v := verbOf(ex.Command, req)
 	ex.Verb = v
+	s.framed = s.framed || !req.Inline
+	s.spelled = s.spelled || ex.Command != nil
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
 		s.lostRequests(req)
