@@ -1,6 +1,7 @@
 package pairing
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,19 @@ func (ex *Exchange) CommandName() string {
 	if ex.Command != nil {
 		return ex.Command.String()
 	}
-	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(32))
+	return ex.Word(32)
+}
+
+// Word returns, of a command that is not in the table, so many characters of the name as sent, in upper case. Where nothing shows
+// that it is a name, and not a password that stands in its place, it is the length: a server's answer shows it, unless the
+// server does not know it either, or the place of the word is in doubt.
+func (ex *Exchange) Word(width int) string {
+	text := ex.Serves.Text.Raw()
+	refused := ex.Serves.IsError() && (commands.RepeatsSecret(string(text)) || bytes.HasPrefix(text, []byte("NOAUTH")))
+	if !commands.IsName(ex.Name.Raw()) && (!ex.Served || refused || ex.Flags&(Misplaced|Uncertain|AfterHole) != 0) {
+		return fmt.Sprintf("word of %d bytes", ex.Name.Len())
+	}
+	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(width))
 }
 
 // KeyWidth is how much of a key is shown.
@@ -49,7 +62,7 @@ func (p Printer) Describe(ex *Exchange, in *ReplyInfo) string {
 		}
 		return "integer"
 	case resp.Simple:
-		return "+" + text.Short(40)
+		return "+" + resp.TextOf([]byte(commands.HideRepeated(string(in.Text.Raw())))).Short(40)
 	case resp.Error:
 		return "-" + resp.TextOf([]byte(commands.HideRepeated(string(in.Text.Raw())))).Short(60)
 	case resp.Array, resp.Map, resp.Set, resp.Push:
