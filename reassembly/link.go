@@ -70,7 +70,11 @@ func (d *decoder) link(link capture.LinkType, data []byte) (layer, []byte) {
 	case capture.LinkPPPoE:
 		return layerPPPoE, data
 	}
-	return d.step(encap.FromLink(link, data), ShortLink, BadLink)
+	step := encap.FromLink(link, data)
+	if step.Kind == encap.Unknown {
+		d.carries(Links, uint16(link))
+	}
+	return d.step(step, ShortLink, BadLink)
 }
 
 // kinds are the layers of what encap names.

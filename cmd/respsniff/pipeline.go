@@ -171,7 +171,7 @@ func (p *pipeline) document() *report.Document {
 
 // captureQuality is what rules on the capture itself know.
 func (p *pipeline) captureQuality() analysis.CaptureQuality {
-	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Drops: p.drops}
+	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Unread: p.assembler.Unread(), Drops: p.drops}
 	for _, f := range p.source.Files() {
 		q.Drops = q.Drops.Plus(f.Drops)
 	}
