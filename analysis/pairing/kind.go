@@ -163,14 +163,8 @@ func printable(p []byte) bool {
 	return true
 }
 
-// Spoke reports whether the connection has shown that it is Redis's: by a reply, by a request in the form of an array, or by a
-// command as a line to a port of Redis. Lines alone are of many protocols.
-func (s *Session) Spoke() bool {
-	return s.ReplyCount > 0 || s.framed || s.spelled && (s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port()))
-}
-
 // noRedis reports whether a connection on which only lines were sent turns out to be of another protocol, as its server's first
 // bytes are no RESP. Where something is missing before them they may be the inside of a reply.
-func (s *Session) noRedis() bool {
+func noRedis(s *Session) bool {
 	return s.ReplyCount == 0 && !s.framed && s.Pushes+s.accepted+s.unsolicit == 0 && s.Start != reassembly.MidStream && !s.SeenHole()
 }

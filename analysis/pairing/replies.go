@@ -53,8 +53,8 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 		if err == resp.ErrShort {
 			break
 		}
-		if err != nil && s.noRedis() {
-			s.stopPairing(Unparsed)
+		if err != nil && noRedis(s) {
+			stopPairing(s, Unparsed)
 			return
 		}
 		if err != nil {

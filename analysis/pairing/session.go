@@ -280,7 +280,7 @@ func (s *Session) Close(seg *reassembly.Segment) {
 	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
 	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
 	if s.Kind == RESP && !s.Spoke() && !s.SeenHole() && s.unsolicit+s.accepted+s.unanchoredReplies == 0 && s.CommandCount > 0 {
-		s.stopPairing(Unparsed)
+		stopPairing(s, Unparsed)
 	}
 	if s.Kind.decoded() {
 		reportTorn(s, false)
