@@ -3,7 +3,6 @@ package pairing
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
@@ -24,15 +23,17 @@ func (ex *Exchange) CommandName() string {
 }
 
 // Word returns, of a command that is not in the table, so many characters of the name as sent, in upper case. Where nothing shows
-// that it is a name, and not a password that stands in its place, it is the length: a server's answer shows it, unless the
-// server does not know it either, or the place of the word is in doubt.
+// that it is a name, and not a password that stands in its place, it is the length: its place must be certain, and it must
+// be of letters or the server must know it.
 func (ex *Exchange) Word(width int) string {
-	text := ex.Serves.Text.Raw()
+	name, text := ex.Name.Raw(), ex.Serves.Text.Raw()
 	refused := ex.Serves.IsError() && (commands.RepeatsSecret(string(text)) || bytes.HasPrefix(text, []byte("NOAUTH")))
-	if !commands.IsName(ex.Name.Raw()) && (!ex.Served || refused || ex.Flags&(Misplaced|Uncertain|AfterHole) != 0) {
+	switch {
+	case commands.IsName(name):
+	case ex.Flags&(Misplaced|Uncertain|AfterHole) != 0, !commands.IsWord(name) && (!ex.Served || refused):
 		return fmt.Sprintf("word of %d bytes", ex.Name.Len())
 	}
-	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(width))
+	return resp.TextOf(bytes.ToUpper(name)).Short(width)
 }
 
 // KeyWidth is how much of a key is shown.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/respsniff/respsniff/resp"
 )
@@ -33,7 +34,22 @@ func IsName(word []byte) bool {
 	upper := bytes.ToUpper(word)
 	for _, m := range modulePrefixes {
 		if rest, ok := bytes.CutPrefix(upper, []byte(m)); ok && len(word) <= maxModuleName {
-			return bytes.IndexFunc(rest, func(c rune) bool { return (c < 'A' || c > 'Z') && c != '_' && c != '.' }) < 0
+			return IsWord(rest)
+		}
+	}
+	return false
+}
+
+// IsWord reports whether a word is made as names of commands are, of letters, dots, lines and colons, and as few passwords are.
+func IsWord(word []byte) bool {
+	return bytes.IndexFunc(word, func(c rune) bool { return (c|0x20 < 'a' || c|0x20 > 'z') && c != '_' && c != '.' && c != '-' && c != ':' }) < 0
+}
+
+// isSubcommand reports whether some command has a subcommand of this name.
+func isSubcommand(word string) bool {
+	for i := range commandTable {
+		if _, sub, ok := strings.Cut(commandTable[i].Name, "|"); ok && strings.EqualFold(sub, word) {
+			return true
 		}
 	}
 	return false

@@ -36,7 +36,7 @@ func HiddenFrom(text string) int {
 	first := len(text)
 	for _, m := range repeated.FindAllStringIndex(text, -1) {
 		word, _, _ := strings.Cut(strings.TrimLeft(text[m[1]:], quotes), " ")
-		if !IsName([]byte(strings.Trim(word, quotes+",.:"))) {
+		if word = strings.Trim(word, quotes+",.:"); !IsName([]byte(word)) && !isSubcommand(word) {
 			first = m[1]
 			break
 		}
@@ -47,15 +47,15 @@ func HiddenFrom(text string) int {
 			break
 		}
 		i += at
+		if text[i] == '\'' && i > 0 && isLetter(text[i-1]) && i+1 < len(text) && isLetter(text[i+1]) {
+			at = i + 1 // an apostrophe
+			continue
+		}
 		end := strings.IndexByte(text[i+1:], text[i])
 		if end < 0 {
-			if i > 0 && isLetter(text[i-1]) && i+1 < len(text) && isLetter(text[i+1]) {
-				at = i + 1 // an apostrophe
-				continue
-			}
 			return min(first, i)
 		}
-		if word := text[i+1 : i+1+end]; !quotable[word] && !IsName([]byte(word)) {
+		if word := text[i+1 : i+1+end]; !quotable[word] && !IsName([]byte(word)) && !isSubcommand(word) {
 			return min(first, i)
 		}
 		at = i + 1 + end + 1

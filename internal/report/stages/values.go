@@ -86,7 +86,7 @@ func drain(w io.Writer, place string, next func() (string, error)) error {
 
 func requestLine(q *resp.Request) string {
 	name := strings.ToUpper(string(q.Name()))
-	if !commands.IsName(q.Name()) { // it may be a password in the place of a name
+	if !commands.IsName(q.Name()) && (!commands.IsWord(q.Name()) || q.Inline || q.Resynced || q.Doubtful) { // it may be a password in the place of a name
 		name = fmt.Sprintf("word of %d bytes", len(name))
 	}
 	line := fmt.Sprintf("> [%d,%d) %s, %d arguments", q.Start, q.End, report.Printable(name), q.NArgs)
