@@ -109,6 +109,7 @@ func (s *Session) ended() {
 		sum.Encrypted++
 	case pairing.Unparsed:
 		sum.Unparsed++
+		s.disown()
 	case pairing.Replication:
 		sum.Replication++
 	}
@@ -117,6 +118,19 @@ func (s *Session) ended() {
 		sum.OneSided++
 	}
 	s.run.emit(&Ended{s})
+}
+
+// disown takes back the commands of a connection that turned out to be none of Redis.
+func (s *Session) disown() {
+	if s.CommandCount == 0 {
+		return
+	}
+	sum := &s.run.summary
+	sum.Commands -= int64(s.CommandCount)
+	sum.RESP--
+	if s.Start == reassembly.MidStream {
+		sum.MidStream--
+	}
 }
 
 // Describe follows the set-up of the connection.
@@ -220,6 +234,9 @@ func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) {
 
 // Judged takes an exchange whose belief is final.
 func (r *Run) Judged(ex *pairing.Exchange) {
+	if ex.Session.Kind == pairing.Unparsed {
+		return
+	}
 	if !r.forRules || ex.Troubled() {
 		r.emit(ex)
 	}
@@ -231,6 +248,9 @@ func (r *Run) SharedUse(e *desync.SharedUse) { r.emit(e) }
 // WaitEnded takes a wait that ended without a reply.
 func (r *Run) WaitEnded(c *desync.Callers, w *desync.EndOfWait) {
 	s := SessionOf(c.Session)
+	if !s.Spoke() {
+		return
+	}
 	r.findings.waitEnded(s, w.Exchange, w.Gap, w.Time)
 	r.emit(&WaitEnded{s, w})
 }

@@ -29,6 +29,9 @@ func afterQuit(s *Callers, quit, ex *pairing.Exchange) {
 	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
+	if s.Lossy() {
+		return // which command the reply answered is a guess
+	}
 	tellShared(s, quit, ex, pairing.Proven, true)
 }
 

@@ -92,7 +92,7 @@ func (w *churns) ended(e *analysis.Ended) {
 	// A health check, a refused connection and one given up are no sign of a missing pool, and one whose close by the client
 	// is not in the capture may be any of these.
 	closed := f.Quit || f.ClientFIN.Seen() || f.ClientRST.Seen()
-	if _, deaf := s.OnlySide(); deaf || s.Hidden().Cut[0] > 0 {
+	if _, deaf := s.OnlySide(); deaf || s.Lossy() {
 		return // whether a reply came does not show, or how many commands there were
 	}
 	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {

@@ -162,3 +162,9 @@ func printable(p []byte) bool {
 	}
 	return true
 }
+
+// noRedis reports whether a connection on which only lines were sent turns out to be of another protocol, as its server's first
+// bytes are no RESP. Where something is missing before them they may be the inside of a reply.
+func noRedis(s *Session) bool {
+	return s.ReplyCount == 0 && !s.framed && s.Pushes+s.accepted+s.unsolicit == 0 && s.Start != reassembly.MidStream && !s.SeenHole()
+}

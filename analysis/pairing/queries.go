@@ -115,3 +115,9 @@ func (s *Session) lastReply() capture.Time { return s.LastData[RoleServer].Time 
 
 // LastServerData returns when the server last sent bytes on this connection; 0: not yet.
 func (s *Session) LastServerData() capture.Time { return s.lastReply() }
+
+// Spoke reports whether the connection has shown that it is Redis's: by a reply, by a request in the form of an array, or by a
+// command as a line to a port of Redis. Lines alone are of many protocols.
+func (s *Session) Spoke() bool {
+	return s.ReplyCount > 0 || s.framed || s.spelled && (s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port()))
+}

@@ -53,6 +53,10 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 		if err == resp.ErrShort {
 			break
 		}
+		if err != nil && noRedis(s) {
+			stopPairing(s, Unparsed)
+			return
+		}
 		if err != nil {
 			reportMalformed(s, RoleServer, seg, err)
 			s.partial.started = false

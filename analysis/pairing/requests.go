@@ -161,6 +161,11 @@ func (s *Session) examine(ex *Exchange, req *resp.Request) {
 	s.steady = false
 	v := verbOf(ex.Command, req)
 	ex.Verb = v
+	if ex.Command == nil && (req.Inline || req.Resynced || req.Doubtful || req.LostBefore > 0 || s.badRequests > 0 || s.SeenHole()) {
+		ex.Flags |= Misplaced
+	}
+	s.framed = s.framed || !req.Inline
+	s.spelled = s.spelled || ex.Command != nil
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
 		s.lostRequests(req)

@@ -53,6 +53,9 @@ type roles struct {
 	ClientSide reassembly.Side
 	RoleKnown  bool
 	undecided  int // payloads that did not show what the connection carries
+	// framed says that a request came as an array, spelled that a command of a known name came as a line. Both are of the
+	// time before the first reply.
+	framed, spelled bool
 }
 
 // streams is where the two streams of bytes stand. Arrays are indexed by role.
@@ -278,6 +281,9 @@ func (s *Session) Close(seg *reassembly.Segment) {
 	s.Lost[RoleClient] = c.Sides[s.ClientSide].Lost
 	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
 	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
+	if s.Kind == RESP && !s.Spoke() && !s.SeenHole() && s.unsolicit+s.accepted+s.unanchoredReplies == 0 && s.CommandCount > 0 {
+		stopPairing(s, Unparsed)
+	}
 	if s.Kind.decoded() {
 		reportTorn(s, false)
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))

@@ -47,9 +47,12 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // captures, beside the commands
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, names []string) error {
 			if err := a.settings(cmd); err != nil {
 				return &exitError{exitUsage, err}
+			}
+			if err := a.overInput(cmd, names); err != nil {
+				return err
 			}
 			debug.SetMemoryLimit(collectorLimit(int64(a.memory)))
 			return nil

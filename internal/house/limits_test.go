@@ -57,8 +57,9 @@ var noBounds = []struct {
 	{"resp", "Redis's own limit: beyond it the bytes are a syntax error with its place", []string{"MaxDepth", "MaxBulk", "MaxArgs", "MaxInline", "MaxCount", "maxMultibulk", "maxHeader", "maxSlotsGiven"}},
 	{"resp", "a decoder keeps the head of a value; its length is whole", []string{"MaxElems", "MaxText", "MaxArg", "MaxElemText", "MaxLine", "MaxStatus"}},
 	{"resp", "a working size, or a name longer than any that is known", []string{"maxSpare", "maxQuick", "maxClass", "maxName"}},
-	{"resp/commands", "longer than the name of any command", []string{"maxName", "maxWord"}},
+	{"resp/commands", "longer than the name of any command", []string{"maxName", "maxWord", "maxModuleName"}},
 
+	{"internal/report/evidence", "what is beyond it is blanked in the cut", []string{"maxPassed", "maxPassedBytes", "maxRead"}},
 	{"internal/live", "display: the report at the end has all", []string{"maxEarlyFacts"}},
 	{"internal/live", "the command refuses more", []string{"MaxStreams"}},
 	{"internal/metrics", "a request of a scraper beyond it is refused", []string{"maxHeader", "maxInFlight"}},
