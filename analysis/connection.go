@@ -29,8 +29,8 @@ type Session struct {
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
-func (s *Session) begin(run *Run, seg *reassembly.Segment) {
-	s.Session.Begin(run.shared, s, seg)
+func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side, by pairing.Basis) {
+	s.Session.Begin(run.shared, s, seg, side, by)
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
 	s.run, s.closeSeen = run, false

@@ -276,7 +276,7 @@ func beginsRequest(p []byte) bool {
 	if len(p) > 0 && p[0] == '*' {
 		return len(p) == 1 || p[1] >= '1' && p[1] <= '9'
 	}
-	return looksLike(p) == likeRequest
+	return commands.Like(p) == commands.LikeRequest
 }
 
 // begin sets the place of a role's decoder before its first bytes, once. A stream that is joined in the middle may begin

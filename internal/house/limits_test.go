@@ -24,6 +24,7 @@ var noBounds = []struct {
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"MaxSteps"}},
 	{"analysis/client", "samples: the most certain give-ups stand for the others", []string{"maxGiveUps", "maxSearched"}},
 	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims"}},
+	{"analysis", "what is dropped beyond them is counted by the bound of maxHeldSegments", []string{"maxHeldBytes", "maxHeldTotal"}},
 	{"analysis/incident", "display: the first few in order; the damage counts all, and findings have the others", []string{"maxNamed", "maxRows", "maxOthers", "maxRemedies"}},
 	{"analysis/desync", "examples: all are counted", []string{"maxAbandoned", "maxKeptAbandoned", "maxVictims", "maxForeign"}},
 	{"analysis/desync", "a client that nobody can tell of is said with its first cases", []string{"maxUndecided"}},

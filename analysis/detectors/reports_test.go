@@ -1,0 +1,98 @@
+package detectors_test
+
+import (
+	"fmt"
+	"iter"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/scenario"
+)
+
+// inspectReport runs every rule over a recording of what a public bug report describes, made with the client and server
+// that it names: testdata/reports/README.md has their versions.
+func inspectReport(t *testing.T, name string) result {
+	t.Helper()
+	src, err := capture.Open([]string{filepath.Join("testdata", "reports", name+".pcap.gz")}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	return inspect(t, src.Packets(), analysis.Options{})
+}
+
+// written makes the packets of a scenario that a test has written.
+func written(t *testing.T, text string) iter.Seq2[capture.Packet, error] {
+	t.Helper()
+	s, err := scenario.Parse("written", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Packets()
+}
+
+// TestRolesOfAHashThatReadsLikeACommand: the capture begins with the reply of an HGETALL whose first field is called
+// "type", between two ports of which one is usual for Redis.
+func TestRolesOfAHashThatReadsLikeACommand(t *testing.T) {
+	for _, name := range []string{"role_hash_first", "role_hash_first_twin"} {
+		r := inspectReport(t, name)
+		if len(r.conns) != 1 || r.conns[0].Server.Port() != 6390 || r.conns[0].Commands != 111 || r.conns[0].Replies != 111 {
+			t.Errorf("%s: %+v, want a server on port 6390 with 111 commands and 111 replies", name, r.conns[0])
+		}
+		for _, f := range r.findings {
+			if f.Rule < "RS900" {
+				t.Errorf("%s: unexpected %s: %s", name, f.Rule, f.Title)
+			}
+		}
+	}
+}
+
+// TestRolesByBytes: whatever the first reply looks like, on whatever ports, and whichever side is captured, the server is
+// the one that answers.
+func TestRolesByBytes(t *testing.T) {
+	replies := []string{
+		"[ $type $admin $name $bob ]", "[ $type $admin ]", "[ $get $x ]", "[ $time ]", "[ $set $a $b ]", "[ $info ]", "[ $keys $a ]",
+		"[ $name $bob ]", "$v", ":1", "+OK", "[ $mget nil $b ]", "[ :1 $get ]",
+	}
+	for _, ports := range [][2]int{{40001, 6379}, {40001, 6390}, {40001, 16390}, {40001, 46390}, {1025, 1024}} {
+		for _, reply := range replies {
+			for _, damage := range []string{"", "damage only-client", "damage only-server"} {
+				r := inspect(t, written(t, fmt.Sprintf(`
+host app   10.0.0.1
+host redis 10.0.0.2
+%s
+conn c app:%d -> redis:%d midstream
+0.001 c unseen > EVAL x 0
+0.002 c < %s
+repeat 3 every 1ms { c > HGETALL h{i} => %s }
+repeat 30 every 2ms { c > GET k{i} => $v{i} }
+`, damage, ports[0], ports[1], reply, reply)), analysis.Options{})
+				if want := netip.MustParseAddr("10.0.0.2"); len(r.conns) != 1 || r.conns[0].Server.Addr() != want {
+					t.Errorf("ports %v, first reply %s, %q: the server is taken to be %v", ports, reply, damage, r.conns[0].Server)
+				}
+				if damage == "" && r.summary.Commands != 33 {
+					t.Errorf("ports %v, first reply %s: %d commands, want 33", ports, reply, r.summary.Commands)
+				}
+			}
+		}
+	}
+}
+
+// TestRolesOfOtherProtocols: what is no RESP waits for no role, and is told as what it is.
+func TestRolesOfOtherProtocols(t *testing.T) {
+	for payload, protocol := range map[string]string{`raw "\x17\x03\x03\x00\x05abcde"`: "tls", `raw "\x00\x01\x02\x03"`: "unparsed"} {
+		r := inspect(t, written(t, strings.ReplaceAll(`
+host app   10.0.0.1
+host other 10.0.0.2
+conn c app:40001 -> other:9999 midstream
+repeat 80 every 1ms { c > PAYLOAD }
+`, "PAYLOAD", payload)), analysis.Options{})
+		if len(r.conns) != 1 || r.conns[0].Protocol != protocol || r.conns[0].Server.Port() != 9999 {
+			t.Errorf("%s: %+v, want %s", payload, r.conns, protocol)
+		}
+	}
+}
