@@ -46,7 +46,8 @@ func newUndecideds(set *bound.Set) undecideds {
 // weigh takes a segment of a connection whose roles are open. It returns the connection's session, with all earlier segments
 // taken, once they are decided; nil: not yet.
 func (h *undecideds) weigh(r *Run, u *openRoles, seg *reassembly.Segment) *Session {
-	side, decided := seg.From, false
+	var side reassembly.Side
+	var decided bool
 	if seg.End == reassembly.NotEnded {
 		if side, decided = u.vote(seg); !decided && u.payloads < pairing.UndecidedLimit && !pairing.Encrypted(seg.Payload) {
 			h.hold(u, seg)

@@ -3,12 +3,16 @@ package detectors_test
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 )
@@ -94,5 +98,48 @@ repeat 80 every 1ms { c > PAYLOAD }
 		if len(r.conns) != 1 || r.conns[0].Protocol != protocol || r.conns[0].Server.Port() != 9999 {
 			t.Errorf("%s: %+v, want %s", payload, r.conns, protocol)
 		}
+	}
+}
+
+// faults returns the findings of a run that are no remarks on the capture, by rule.
+func faults(r result) (all map[string]incident.Finding) {
+	all = map[string]incident.Finding{}
+	for _, f := range r.findings {
+		if f.Rule < "RS900" {
+			all[f.Rule] = f
+		}
+	}
+	return all
+}
+
+// onlyFaults fails unless exactly these rules have reported.
+func onlyFaults(t *testing.T, name string, r result, rules ...string) {
+	t.Helper()
+	got := slices.Sorted(maps.Keys(faults(r)))
+	if !slices.Equal(got, rules) {
+		t.Errorf("%s: %v reported, want %v", name, got, rules)
+	}
+}
+
+// TestRedirectsThatLeadNowhere: stale DNS leads the name in MOVED back to the node that sent it; a client without cluster
+// support follows none.
+func TestRedirectsThatLeadNowhere(t *testing.T) {
+	r := inspectReport(t, "redirect_back")
+	onlyFaults(t, "redirect_back", r, "RS305")
+	f := faults(r)["RS305"]
+	if f.Severity != incident.High || f.Confidence != pairing.Strong || f.Count != 34 || f.Server != netip.MustParseAddrPort("127.0.1.1:7100") {
+		t.Errorf("redirect_back: %s %s, %d times by %s, want high, strong, 34 times by 127.0.1.1:7100", f.Severity, f.Confidence, f.Count, f.Server)
+	}
+	for _, want := range []string{"SET bravo was redirected", "CLUSTER SLOTS lists shop-0002-001.lab.internal:7100 with the address 127.0.1.2", "asked 127.0.1.1:7100 again"} {
+		if !strings.Contains(says(f), want) {
+			t.Errorf("redirect_back does not say %q:\n%s", want, says(f))
+		}
+	}
+	onlyFaults(t, "redirect_back_twin", inspectReport(t, "redirect_back_twin"))
+
+	r = inspectReport(t, "redirect_not_followed")
+	onlyFaults(t, "redirect_not_followed", r, "RS305")
+	if f := faults(r)["RS305"]; f.Count != 24 || f.Confidence != pairing.Likely || !strings.Contains(f.Title, "does not follow redirects") {
+		t.Errorf("redirect_not_followed: %q, %s, want 24 redirects, likely", f.Title, f.Confidence)
 	}
 }
