@@ -91,6 +91,9 @@ func (s *Session) close(seg *reassembly.Segment) {
 	s.Over, s.End = true, seg.End
 	s.facts.Finish(&s.Session, seg.Time)
 	c := s.Conn
+	if s.Pending.Len() > 1 && s.Pending.Front().Flags&pairing.Blocks != 0 {
+		behind(s, s.Pending.Front(), seg.Time)
+	}
 	s.Session.Close(seg)
 	s.ended()
 	judged := s.reader.Closed()
@@ -148,6 +151,9 @@ func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 		run.emitAnswered(s, ex, r)
 	}
 	s.topo.Answered(ex, r)
+	if ex.Flags&pairing.Blocks != 0 {
+		behind(s, ex, ex.Serves.FirstTime)
+	}
 }
 
 // first counts the connection by its first command.

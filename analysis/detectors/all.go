@@ -42,6 +42,7 @@ func All() []*analysis.Detector {
 		DeadTargetProbe(),
 		ReadTimeout(),
 		CancelledRequest(),
+		BlockedBehind(),
 		MovedStorm(),
 		MovedToSelf(),
 		MovedEmptyHost(),

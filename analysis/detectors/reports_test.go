@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -86,6 +87,36 @@ repeat 30 every 2ms { c > GET k{i} => $v{i} }
 	}
 }
 
+// TestRolesHideNoDesync: a timeout with dirty reuse is found whatever the reply looked like that the capture began with, and
+// its twin, whose late reply is waited for, is silent.
+func TestRolesHideNoDesync(t *testing.T) {
+	for _, port := range []int{6379, 16390, 46390} {
+		for _, field := range []string{"type", "name"} {
+			for next, want := range map[string]bool{"+300.4ms c > GET b": true, "+200ms c < $A\n+1ms c > GET b => $B": false} {
+				late := ""
+				if want {
+					late = "+10ms c < $A | $B"
+				}
+				r := inspect(t, written(t, fmt.Sprintf(`
+host app   10.0.0.1
+host redis 10.0.0.2
+conn c app:40001 -> redis:%d midstream
+0.001 c unseen > HGETALL user:1
+0.002 c < [ $%s $admin $name $bob ]
+repeat 220 every 2ms { c > GET k{i} => $v{i} }
+1.0 c > GET a
+%s
+%s
+repeat 20 every 20ms { c > GET n{i} => $w{i} }
+`, port, field, next, late)), analysis.Options{ReadTimeouts: map[netip.Addr]time.Duration{netip.MustParseAddr("10.0.0.1"): 300 * time.Millisecond}})
+				if got := len(of(r, "RS101")) > 0; got != want || got && surest(of(r, "RS101")) < pairing.Likely {
+					t.Errorf("port %d, first field %q, %q: RS101 %v, want %v", port, field, next, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestRolesOfOtherProtocols: what is no RESP waits for no role, and is told as what it is.
 func TestRolesOfOtherProtocols(t *testing.T) {
 	for payload, protocol := range map[string]string{`raw "\x17\x03\x03\x00\x05abcde"`: "tls", `raw "\x00\x01\x02\x03"`: "unparsed"} {
@@ -141,5 +172,18 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 	onlyFaults(t, "redirect_not_followed", r, "RS305")
 	if f := faults(r)["RS305"]; f.Count != 24 || f.Confidence != pairing.Likely || !strings.Contains(f.Title, "does not follow redirects") {
 		t.Errorf("redirect_not_followed: %q, %s, want 24 redirects, likely", f.Title, f.Confidence)
+	}
+}
+
+// TestCallsBehindABlockingCommand: a multiplexer sent BLPOP for one caller; what the others asked waited with it.
+func TestCallsBehindABlockingCommand(t *testing.T) {
+	r := inspectReport(t, "blocked_behind")
+	onlyFaults(t, "blocked_behind", r, "RS212")
+	f := faults(r)["RS212"]
+	if f.Count != 4 || f.Confidence != pairing.Strong || !strings.Contains(f.Title, "up to 2.006841 s behind BLPOP q") {
+		t.Errorf("%q, %s, want 4 calls that waited up to 2.006841 s, strong", f.Title, f.Confidence)
+	}
+	if want := "what it popped reached nobody (possible)"; !strings.Contains(says(f), want) {
+		t.Errorf("%q is not said:\n%s", want, says(f))
 	}
 }
