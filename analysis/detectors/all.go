@@ -43,6 +43,7 @@ func All() []*analysis.Detector {
 		ReadTimeout(),
 		CancelledRequest(),
 		BlockedBehind(),
+		TrackingBroken(),
 		MovedStorm(),
 		MovedToSelf(),
 		MovedEmptyHost(),

@@ -187,3 +187,65 @@ func TestCallsBehindABlockingCommand(t *testing.T) {
 		t.Errorf("%q is not said:\n%s", want, says(f))
 	}
 }
+
+// TestCausesOfReports: the fault was found before; now what makes it is named.
+func TestCausesOfReports(t *testing.T) {
+	for _, c := range []struct {
+		name, rule string
+		says       []string
+	}{
+		{"churn_over_error", "RS205", []string{`126 of 127 ended with "-ERR unknown subcommand 'SETINFO'. Try CLIENT HELP." in reply to CLIENT SETINFO`, "a pool does not help"}},
+		{"readonly_forever", "RS307", []string{"Close pooled connections on READONLY", "49 commands of connection 1 were refused in 7.450625 s", "connection 1 was kept through 49 refusals"}},
+		{"tracking_broken", "RS213", []string{"6 notices", "pushed tracking-redir-broken", "the client went on with 4 commands on this connection"}},
+	} {
+		r := inspectReport(t, c.name)
+		onlyFaults(t, c.name, r, c.rule)
+		for _, want := range c.says {
+			if got := says(faults(r)[c.rule]); !strings.Contains(got, want) {
+				t.Errorf("%s does not say %q:\n%s", c.name, want, got)
+			}
+		}
+	}
+}
+
+// TestChurnForNoReason: connections that end with an answer that is no error want a pool.
+func TestChurnForNoReason(t *testing.T) {
+	for reply, wants := range map[string]string{"$A": "Use a pool", "-WRONGTYPE Operation against a key holding the wrong kind of value": "closes its connections over an error"} {
+		r := inspect(t, written(t, strings.ReplaceAll(`
+host app   10.0.0.1
+host redis 10.0.0.2
+2.0 repeat 300 every 20ms {
+    conn c{i} app:{42000+i} -> redis:6379
+    c{i} > GET a => REPLY
+    c{i} > QUIT => +OK
+    c{i} > FIN
+    c{i} < FIN
+}
+`, "REPLY", reply)), analysis.Options{})
+		if f := faults(r)["RS205"]; !strings.Contains(f.Remedy, wants) {
+			t.Errorf("%s: %q, want %q", reply, f.Remedy, wants)
+		}
+	}
+}
+
+// TestReadonlyOfManyConnections: a client that closes each connection that answers READONLY is not told to.
+func TestReadonlyOfManyConnections(t *testing.T) {
+	const refused = "-READONLY You can't write against a read only replica."
+	for script, kept := range map[string]bool{
+		"conn c{i} app:{42000+i} -> redis:6379 ; c{i} > SET a 1 => REFUSED ; c{i} > FIN ; c{i} < FIN": false,
+		"c > SET a 1 => REFUSED": true,
+	} {
+		r := inspect(t, written(t, strings.ReplaceAll(`
+host app   10.0.0.1
+host redis 10.0.0.2
+conn c app:41999 -> redis:6379
+c > SET a 1 => +OK
+2.0 repeat 5 every 300ms {
+    `+strings.ReplaceAll(script, " ; ", "\n    ")+`
+}
+`, "REFUSED", refused)), analysis.Options{})
+		if f := faults(r)["RS307"]; f.Count != 5 || strings.Contains(f.Remedy, "Close pooled connections") != kept {
+			t.Errorf("kept %v: %d times, %q", kept, f.Count, f.Remedy)
+		}
+	}
+}

@@ -36,6 +36,7 @@ var noBounds = []struct {
 	{"analysis/detectors", "display: a list says how many more there are, or shows fewer steps of time", []string{
 		"maxPoints", "maxShownWaiting", "maxPhaseRows", "maxSteps", "maxProbesShown", "maxHops", "shownRefusals", "maxAddressed", "maxDecide", "maxShownBehind",
 	}},
+	{"analysis/detectors", "an error that most connections end with is among the first that they end with", []string{"maxLastReplies"}},
 	{"analysis/detectors", "a sample of keys to try hash functions on; all redirects are counted", []string{"maxMisses"}},
 
 	{"capture", "reading ends there with an error that names it", []string{
