@@ -26,6 +26,7 @@ type Session struct {
 	facts  pools.ConnFacts
 	// closeSeen says that the client has closed.
 	closeSeen bool
+	silenced  *silenced // nil almost always
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
@@ -33,7 +34,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side,
 	s.Session.Begin(run.shared, s, seg, side, by)
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
-	s.run, s.closeSeen = run, false
+	s.run, s.closeSeen, s.silenced = run, false, nil
 	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
 }
@@ -136,6 +137,12 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 	}
 	s.facts.Command(&s.Session, ex)
 	s.topo.Sent(ex, req)
+	if s.silenced != nil {
+		silencedUntil(s, ex.Time, false)
+	}
+	if ex.Flags&pairing.NoReplyDue != 0 {
+		awaitSilenced(s, ex)
+	}
 	if !r.forRules {
 		r.emitSent(s, ex, req)
 	}
@@ -190,6 +197,9 @@ func (s *Session) ClientClosed() {
 		return
 	}
 	s.closeSeen = true
+	if s.silenced != nil {
+		silencedUntil(s, s.Closing[pairing.RoleClient].Time, true)
+	}
 	s.reader.ClientClosed()
 	s.caller.ClientClosed(s.facts.Overtook)
 }

@@ -14,6 +14,7 @@ type mode struct {
 	inMulti    bool
 	multiIndex int // of the MULTI
 	replies    replyState
+	silencedBy int // the latest CLIENT REPLY OFF or SKIP
 	monitor    monitorState
 	debugger   debuggerState
 	Ending     endingState

@@ -46,10 +46,11 @@ func sentClientReply(m *mode, req *resp.Request, ex *Exchange) {
 func (m *mode) replyAs(effect replyEffect, ex *Exchange) {
 	switch effect {
 	case replyNowOff:
-		m.replies = repliesOff
+		m.replies, m.silencedBy = repliesOff, ex.Index
 		ex.Flags |= NoReplyDue
 	case replySkipNext:
 		ex.Flags |= NoReplyDue
+		m.silencedBy = ex.Index
 		if m.replies != repliesOff {
 			m.replies = repliesSkipNext
 		}
@@ -59,6 +60,18 @@ func (m *mode) replyAs(effect replyEffect, ex *Exchange) {
 			ex.Flags &^= NoReplyDue
 		}
 	}
+}
+
+// Silenced reports whether the command sent last is due no reply because of an earlier CLIENT REPLY, and of which.
+func (s *Session) Silenced(ex *Exchange) (by string, ok bool) {
+	m := &s.Mode
+	switch {
+	case m.silencedBy == 0 || ex.Index <= m.silencedBy || ex.Flags&NoReplyDue == 0:
+		return "", false
+	case m.replies == repliesOff:
+		return "CLIENT REPLY OFF", true
+	}
+	return "CLIENT REPLY SKIP", ex.Index == m.silencedBy+1
 }
 
 // applyQueued applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
