@@ -62,18 +62,6 @@ func (m *mode) replyAs(effect replyEffect, ex *Exchange) {
 	}
 }
 
-// Silenced reports whether the command sent last is due no reply because of an earlier CLIENT REPLY, and of which.
-func (s *Session) Silenced(ex *Exchange) (by string, ok bool) {
-	m := &s.Mode
-	switch {
-	case m.silencedBy == 0 || ex.Index <= m.silencedBy || ex.Flags&NoReplyDue == 0:
-		return "", false
-	case m.replies == repliesOff:
-		return "CLIENT REPLY OFF", true
-	}
-	return "CLIENT REPLY SKIP", ex.Index == m.silencedBy+1
-}
-
 // applyQueued applies a CLIENT REPLY that was queued, also to the commands that were sent behind EXEC already.
 func (m *mode) applyQueued(s *Session, effect replyEffect) {
 	switch effect {
