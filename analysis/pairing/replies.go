@@ -3,6 +3,7 @@ package pairing
 import (
 	"bytes"
 
+	"github.com/respsniff/respsniff/analysis/pairing/align"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -155,10 +156,10 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 	ex := s.Pending.Front()
 	switch f, _ := fitOf(s, ex, r, info); f {
-	case tooSoon:
+	case align.TooSoon:
 		s.unasked(r, info, seg)
 		return
-	case Unfit, foreign:
+	case align.Unfit, align.Foreign:
 		if s.refuses(r) {
 			s.unasked(r, info, seg)
 			return
@@ -189,7 +190,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
 func (s *Session) joinsStream(r *resp.Reply) bool {
 	if s.Pending.Len() > 0 {
-		if f, _ := fitOf(s, s.Pending.Front(), r, &s.Shared.info); f == Fits {
+		if f, _ := fitOf(s, s.Pending.Front(), r, &s.Shared.info); f == align.Fits {
 			return false
 		}
 	}
