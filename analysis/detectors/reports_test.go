@@ -249,3 +249,58 @@ c > SET a 1 => +OK
 		}
 	}
 }
+
+// TestARequestLostOnTheWay: all commands are alike, and only time tells that one of them had no reply: the client that went on
+// was not behind, and nobody is accused of that.
+func TestARequestLostOnTheWay(t *testing.T) {
+	r := inspectReport(t, "lost_request")
+	onlyFaults(t, "lost_request", r, "RS108")
+	f := faults(r)["RS108"]
+	if f.Count != 1 || f.Confidence < pairing.Likely || !strings.Contains(says(f), "GET bad (command 249, frame 502) got no reply") {
+		t.Errorf("lost_request: %d times, %s\n%s", f.Count, f.Confidence, says(f))
+	}
+	for client, rows := range r.rows {
+		for index, b := range rows {
+			if _, served := r.serves[client][index]; served != (index != 249) || served && b.Index != index {
+				t.Errorf("command %d: served %v, its caller got the reply of %d", index, served, b.Index)
+			}
+		}
+	}
+	onlyFaults(t, "lost_request_twin", inspectReport(t, "lost_request_twin"))
+}
+
+// TestNoRequestLost: what has replies behind the next command without one missing.
+func TestNoRequestLost(t *testing.T) {
+	for name, script := range map[string]string{
+		"late, and answered in a pause": `
+2.0      c > GET late
+repeat 3 {
++400ms   c > GET n{i}
++300us   c < $w{i}
+}
++100ms   c < $last
+repeat 10 every 20ms { c > GET m{i} => $x{i} }`,
+		// It writes as soon as it has the older reply; the server takes 4 ms.
+		"a client that is one reply behind": `
+2.0      c > GET a
++300.4ms c > GET b
++10ms    c < $A
+repeat 30 {
++100us   c > GET n{i}
++1900us  c < $w{i}
+}
++2ms     c < $z`,
+	} {
+		for _, policy := range []string{"", "policy 10.0.0.1=multiplex"} {
+			s := `
+` + policy + `
+host app   10.0.0.1
+host redis 10.0.0.2
+conn c app:40001 -> redis:6379 rtt=200us
+repeat 220 every 5ms { c > GET k{i} => $v{i} }` + script
+			if got := of(inspect(t, written(t, s), analysis.Options{}), "RS108"); len(got) > 0 {
+				t.Errorf("%s, %q: %s", name, policy, says(got[0]))
+			}
+		}
+	}
+}

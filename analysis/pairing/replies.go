@@ -99,7 +99,8 @@ func textLength(r *resp.Reply) int {
 // and that any such command may get, where the connection is steady: then all that is asked below has its answer.
 func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
 	if s.steady && s.Pending.Len() > 0 && !s.partial.started {
-		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) {
+		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) &&
+			(s.Pending.Len() == 1 || !suspect(s, seg)) {
 			s.describe(&ex.Serves, r, seg)
 			s.Pending.Pop()
 			s.ReplyCount++
@@ -144,6 +145,9 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	case s.Unanchored() && !s.open.beforeLoss(s):
 		s.open.unanchored(s, r, info)
 		return
+	case s.contradictory() && s.open.missing != nil:
+		s.open.weigh(s, r, info)
+		return
 	case s.contradictory():
 		s.open.add(r, info)
 		if len(s.open.replies) >= maxBuffered {
@@ -171,6 +175,11 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 	if s.refuses(r) && ex.Index > s.badAfter {
 		s.unasked(r, info, seg)
+		return
+	}
+	if s.Pending.Len() > 1 && suspect(s, seg) {
+		s.open = &unresolved{missing: &missing{odds: 1}}
+		s.open.weigh(s, r, info)
 		return
 	}
 	s.replyBytes += r.End - r.Start

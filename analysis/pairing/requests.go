@@ -108,6 +108,9 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 	ex.TsEcr, ex.HasTS, ex.Full, ex.Shared, ex.Unsure = start.ts, start.hasTS, start.full, false, false
 	ex.argc = req.NArgs
 	ex.Outstanding = s.Pending.Len()
+	if s.open != nil && s.open.missing != nil {
+		ex.Outstanding -= len(s.open.replies) // which came
+	}
 	if s.Prev.Valid {
 		ex.idle = ex.Time.Sub(s.Prev.EndTime)
 	}

@@ -40,7 +40,8 @@ type bufferedReply struct {
 type unresolved struct {
 	replies   []bufferedReply
 	batches   int  // writes of the client since
-	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction
+	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction, or of missing
+	missing   *missing
 	anchor    anchor
 }
 
@@ -119,7 +120,10 @@ func isQuiet(s *Session, now capture.Time) bool {
 // resolve looks for the pairing that resolves the contradictions in the buffer, and releases the replies by it. While
 // none is certain it waits for more, unless it must decide now.
 func (h *unresolved) resolve(s *Session, quiet, now bool) {
-	if s.Pending.Len() == 0 {
+	if h.missing != nil && !now {
+		return
+	}
+	if s.Pending.Len() == 0 || h.missing != nil {
 		h.releaseInOrder(s, nil, false)
 		return
 	}
@@ -322,6 +326,10 @@ type Alignment struct {
 	Swapped  bool        // neighbours whose replies came in the other order
 	Foreign  bool        // a slot or an echoed text is among the contradictions
 	Live     *Exchange   // a command behind the skipped ones that was answered
+	// Turns is, where no content contradicts, how many replies in turn came just behind the command after that which they
+	// would serve in order, and Behind how long the slowest took from there.
+	Turns  int
+	Behind time.Duration
 }
 
 func (*Alignment) Event() {}
