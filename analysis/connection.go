@@ -26,14 +26,15 @@ type Session struct {
 	facts  pools.ConnFacts
 	// closeSeen says that the client has closed.
 	closeSeen bool
+	silenced  *silenced // nil almost always
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
-func (s *Session) begin(run *Run, seg *reassembly.Segment) {
-	s.Session.Begin(run.shared, s, seg)
+func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side, by pairing.Basis) {
+	s.Session.Begin(run.shared, s, seg, side, by)
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
-	s.run, s.closeSeen = run, false
+	s.run, s.closeSeen, s.silenced = run, false, nil
 	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
 }
@@ -91,6 +92,9 @@ func (s *Session) close(seg *reassembly.Segment) {
 	s.Over, s.End = true, seg.End
 	s.facts.Finish(&s.Session, seg.Time)
 	c := s.Conn
+	if s.Pending.Len() > 1 && s.Pending.Front().Flags&pairing.Blocks != 0 {
+		behind(s, s.Pending.Front(), seg.Time)
+	}
 	s.Session.Close(seg)
 	s.ended()
 	judged := s.reader.Closed()
@@ -147,6 +151,12 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 	}
 	s.facts.Command(&s.Session, ex)
 	s.topo.Sent(ex, req)
+	if s.silenced != nil {
+		silencedUntil(s, ex.Time, false)
+	}
+	if ex.Flags&pairing.NoReplyDue != 0 {
+		awaitSilenced(s, ex)
+	}
 	if !r.forRules {
 		r.emitSent(s, ex, req)
 	}
@@ -162,6 +172,9 @@ func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 		run.emitAnswered(s, ex, r)
 	}
 	s.topo.Answered(ex, r)
+	if ex.Flags&pairing.Blocks != 0 {
+		behind(s, ex, ex.Serves.FirstTime)
+	}
 }
 
 // first counts the connection by its first command.
@@ -201,6 +214,9 @@ func (s *Session) ClientClosed() {
 		return
 	}
 	s.closeSeen = true
+	if s.silenced != nil {
+		silencedUntil(s, s.Closing[pairing.RoleClient].Time, true)
+	}
 	s.reader.ClientClosed()
 	s.caller.ClientClosed(s.facts.Overtook)
 }

@@ -83,6 +83,18 @@ func (s *Session) Hidden() Hidden {
 	return h
 }
 
+// Silenced reports whether the command sent last is due no reply because of an earlier CLIENT REPLY, and of which.
+func (s *Session) Silenced(ex *Exchange) (by string, ok bool) {
+	m := &s.Mode
+	switch {
+	case m.silencedBy == 0 || ex.Index <= m.silencedBy || ex.Flags&NoReplyDue == 0:
+		return "", false
+	case m.replies == repliesOff:
+		return "CLIENT REPLY OFF", true
+	}
+	return "CLIENT REPLY SKIP", ex.Index == m.silencedBy+1
+}
+
 // OnlySide reports whether data of one side only was captured, during Ended, and whose.
 func (s *Session) OnlySide() (client, only bool) {
 	c := s.Conn

@@ -111,6 +111,9 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 	ex.TsEcr, ex.HasTS, ex.Full, ex.Shared, ex.Unsure = start.ts, start.hasTS, start.full, false, false
 	ex.argc = req.NArgs
 	ex.Outstanding = s.Pending.Len()
+	if s.open != nil && s.open.missing != nil {
+		ex.Outstanding -= len(s.open.replies) // which came
+	}
 	if s.Prev.Valid {
 		ex.idle = ex.Time.Sub(s.Prev.EndTime)
 	}
@@ -285,7 +288,7 @@ func beginsRequest(p []byte) bool {
 	if len(p) > 0 && p[0] == '*' {
 		return len(p) == 1 || p[1] >= '1' && p[1] <= '9'
 	}
-	return looksLike(p) == likeRequest
+	return commands.Like(p) == commands.LikeRequest
 }
 
 // begin sets the place of a role's decoder before its first bytes, once. A stream that is joined in the middle may begin
