@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/internal/bytesize"
 	"github.com/respsniff/respsniff/internal/notice"
 )
 
@@ -24,7 +25,7 @@ type app struct {
 	quiet   bool
 	verbose bool
 	config  string
-	memory  byteSize
+	memory  bytesize.Size
 }
 
 // defaultMemory is --memory-limit where it is not given: what is kept of the traffic is scaled to it.

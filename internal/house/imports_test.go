@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	"internal/report/stages": {"capture", "reassembly", "resp", "analysis", "internal/report"},
 	"internal/metrics":       {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal/bound"},
 	"internal/config":        {},
+	"internal/bytesize":      {},
 	"internal/notice":        {"internal/report"},
 	"internal/wholefile":     {},
 	"internal/filter":        {"capture", "analysis", "analysis/detectors", "internal/bound", "internal/report"},

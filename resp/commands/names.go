@@ -42,7 +42,9 @@ func IsName(word []byte) bool {
 
 // IsWord reports whether a word is made as names of commands are, of letters, dots, lines and colons, and as few passwords are.
 func IsWord(word []byte) bool {
-	return bytes.IndexFunc(word, func(c rune) bool { return (c|0x20 < 'a' || c|0x20 > 'z') && c != '_' && c != '.' && c != '-' && c != ':' }) < 0
+	return bytes.IndexFunc(word, func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && c != '_' && c != '.' && c != '-' && c != ':'
+	}) < 0
 }
 
 // isSubcommand reports whether some command has a subcommand of this name.
