@@ -12,8 +12,10 @@ import (
 // Bounds of what waits until the bytes of a connection tell which end is the client.
 const (
 	maxHeldSegments = 32       // of one connection
-	maxHeldBytes    = 16 << 10 // payload of one connection
-	maxHeldTotal    = 8 << 20  // payload of all connections
+	maxHeldBytes    = 16 << 10 // of one connection
+	maxHeldTotal    = 8 << 20  // of all connections
+	// heldSize is what a segment takes beside its payload.
+	heldSize = 256
 	// oneSideEnough is how many payloads of one side decide, if the other side shows nothing. Two that agree decide if
 	// they are of both sides: no stream that runs both ways looks like a request and its reply the wrong way round.
 	oneSideEnough = 8
@@ -116,10 +118,10 @@ func (h *undecideds) hold(u *openRoles, seg *reassembly.Segment) {
 	kept := *seg
 	kept.Payload = slices.Clone(seg.Payload)
 	u.segments = append(u.segments, kept)
-	u.bytes += len(kept.Payload)
-	h.bytes += len(kept.Payload)
+	n := len(kept.Payload) + heldSize
+	u.bytes, h.bytes = u.bytes+n, h.bytes+n
 	for len(u.segments) > 0 && (len(u.segments) > maxHeldSegments || u.bytes > maxHeldBytes || h.bytes > maxHeldTotal) {
-		n := len(u.segments[0].Payload)
+		n = len(u.segments[0].Payload) + heldSize
 		u.bytes, h.bytes = u.bytes-n, h.bytes-n
 		u.segments = slices.Delete(u.segments, 0, 1)
 		u.dropped = true

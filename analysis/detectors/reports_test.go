@@ -304,3 +304,27 @@ repeat 220 every 5ms { c > GET k{i} => $v{i} }` + script
 		}
 	}
 }
+
+// TestRepliesSpilledByATransaction: the confirmations of UNSUBSCRIBE fill EXEC's array, and what is due to SET and GET comes behind
+// it: every later caller is two replies behind, to the end.
+func TestRepliesSpilledByATransaction(t *testing.T) {
+	r := inspectReport(t, "unsubscribe_in_multi")
+	onlyFaults(t, "unsubscribe_in_multi", r, "RS103", "RS107")
+	if f := faults(r)["RS107"]; f.Count != 2 || f.Confidence != pairing.Proven || !strings.Contains(f.Remedy, "redis#12207") || strings.Contains(f.Remedy, "valkey#759") {
+		t.Errorf("RS107: %d times, %s, %q", f.Count, f.Confidence, f.Remedy)
+	}
+	if f := faults(r)["RS103"]; f.Count != 8 {
+		t.Errorf("RS103: %d calls, want 8", f.Count)
+	}
+	for _, rows := range r.rows {
+		for index := 49; index <= 56; index++ {
+			b, want := rows[index], index-2
+			if want <= 48 {
+				want = 0 // what was spilled
+			}
+			if b.Index != want || want == 0 && b.Outcome != pairing.Extra {
+				t.Errorf("command %d: its caller got %+v, want the reply of %d", index, b, want)
+			}
+		}
+	}
+}

@@ -16,14 +16,18 @@ func UnsolicitedReply() *analysis.Detector {
 		Summary: "the server sent a reply that no command asked for",
 		Step:    incident.StepText{One: "1 reply came that nobody asked for", Many: "%d replies came that nobody asked for"},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			r.Title = func(f *incident.Finding) string {
+			causes := incident.Keep(r.Collector, incident.Texts[extraReply]{Title: func(f *incident.Finding, _ *extraReply) string {
 				return incident.Counted(f.Count, "reply was sent that no command asked for", "replies were sent that no command asked for")
-			}
-			r.Remedy = func(*incident.Finding) string {
+			}, Remedy: func(_ *incident.Finding, x *extraReply) string {
+				if x.spilled {
+					return "EXEC announces one reply for each queued command, and (UN)SUBSCRIBE of several channels inside MULTI writes one for each " +
+						"channel (redis#12207): the last replies of the transaction stand behind its end, and every later reply on this connection " +
+						"is read by the wrong caller. Close it, and do not subscribe or unsubscribe inside MULTI."
+				}
 				return "The server answered a command twice, or pushed data outside push frames. Every later reply on this connection is read by the " +
 					"wrong caller; close it. Known causes: SUNSUBSCRIBE that races with a slot migration (valkey#759; rueidis 1.0.52 or later copes), " +
 					"modules that reply more than once, CR LF inside an error (RS404)."
-			}
+			}})
 			return analysis.Hooks{Oddity: func(o *pairing.Oddity) {
 				if o.What != pairing.Unsolicited || o.Session.Lossy() || doubleRedirect(o) {
 					return
@@ -38,18 +42,26 @@ func UnsolicitedReply() *analysis.Detector {
 				}
 				n := s.Commands()
 				text := run.Describe(&pairing.Exchange{}, &in)
-				r.Add(ofSession(analysis.SessionOf(s), unaccused(incident.Occurrence{
+				facts := []string{fmt.Sprintf("all %s sent until then had been answered when %s came (frame %d)", incident.Counted(n, "command", "commands"), text, o.Frame)}
+				if o.Spilled > 0 {
+					facts = []string{fmt.Sprintf("%s (frame %d) came behind the array of EXEC: it is the reply to command %d, in whose place the array has a "+
+						"confirmation of (UN)SUBSCRIBE", text, o.Frame, o.Spilled)}
+				}
+				x := causes.Add(ofSession(analysis.SessionOf(s), unaccused(incident.Occurrence{
 					Time: o.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
 					Evidence: func() incident.Example {
-						return incident.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: []string{
-							fmt.Sprintf("all %s sent until then had been answered when %s came (frame %d)", incident.Counted(n, "command", "commands"), text, o.Frame),
-							wireFact(&in), before,
-						}}
+						return incident.Example{File: run.File(o.File), Frames: frames(o.Frame), Facts: append(facts, wireFact(&in), before)}
 					},
 				})))
+				x.spilled = x.spilled || o.Spilled > 0
 			}}
 		},
 	}
+}
+
+// extraReply is what is known of the cause of a connection's extra replies.
+type extraReply struct {
+	spilled bool // they are the end of a transaction
 }
 
 // doubleRedirect recognises what RS407 reports: the same error twice, for one command.

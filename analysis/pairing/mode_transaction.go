@@ -34,6 +34,15 @@ type queuedCall struct {
 	index int
 	auth  bool
 	hello protocol
+	// replies is how many it is answered by: (UN)SUBSCRIBE has one for each channel.
+	replies int
+}
+
+// spill is replies behind EXEC's array that are due to a queued command. The array announces one element for each command, and
+// (UN)SUBSCRIBE of several channels writes one for each channel (redis/redis#12207): as many others come behind its end.
+type spill struct {
+	index         int
+	element, last int // where they would stand in the array, counted from 1
 }
 
 // begin opens the block at the OK of its MULTI.
@@ -48,7 +57,7 @@ func (t *transaction) queue(ex *Exchange) {
 	t.Queued++
 	if len(t.calls) < MaxQueued {
 		ex.locate() // an element may be a redirect
-		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.Verb == VerbAuth || ex.Verb == VerbHello, ex.hello})
+		t.calls = append(t.calls, queuedCall{ex.Call, ex.Index, ex.Verb == VerbAuth || ex.Verb == VerbHello, ex.hello, repliesQueued(ex)})
 	}
 	switch ex.replyMode {
 	case replyAsBefore:
@@ -62,6 +71,32 @@ func (t *transaction) queue(ex *Exchange) {
 	if ex.Flags&Uncertain != 0 {
 		t.whole = false
 	}
+}
+
+func repliesQueued(ex *Exchange) int {
+	if v := ex.Verb; v == verbSubscribe || v == verbUnsubscribe {
+		return max(1, ex.argc-1)
+	}
+	return 1
+}
+
+// spills reports whether the array of EXEC holds confirmations where other commands' replies are due, and as many replies
+// come behind it.
+func (t *transaction) spills(r *resp.Reply) bool {
+	at, odd := 0, false
+	for i, q := range t.calls {
+		for range q.replies {
+			if at >= len(r.Elems) {
+				return odd
+			}
+			if q.replies > 1 && (r.Elems[at].Kind != resp.Array || r.Elems[at].N != 3) {
+				return false
+			}
+			odd = odd || at != i
+			at++
+		}
+	}
+	return false
 }
 
 // shortens reports whether the block holds a command that makes servers write a short array: CLIENT REPLY OFF or SKIP,
@@ -88,9 +123,17 @@ func (t *transaction) executed(s *Session, exec *Exchange, r *resp.Reply) (eleme
 	if !t.Open || r.Abandoned || exec.Flags&Uncertain != 0 {
 		return 0, ""
 	}
-	for i, q := range t.calls {
+	several, next := t.spills(r), 0
+	for _, q := range t.calls {
+		i := next
+		if next++; several {
+			next += q.replies - 1
+			if first := max(i, int(r.N)); first < next {
+				s.spilled = append(s.spilled, spill{q.index, first + 1, next})
+			}
+		}
 		if i >= len(r.Elems) {
-			break
+			continue
 		}
 		e := &r.Elems[i]
 		if ex := s.queues.logged(s, q.index); ex != nil {
@@ -108,6 +151,22 @@ func (t *transaction) executed(s *Session, exec *Exchange, r *resp.Reply) (eleme
 		}
 	}
 	return element, why
+}
+
+// takeSpilled takes a reply behind the array of EXEC that one of its commands is due.
+func takeSpilled(s *Session, r *resp.Reply, info *ReplyInfo) {
+	x := s.spilled[0]
+	if s.spilled[0].element++; x.element == x.last {
+		s.spilled = s.spilled[1:]
+	}
+	if ex := s.queues.logged(s, x.index); ex != nil && ex.Exec.Element == 0 {
+		ex.Exec = ExecView{x.element, r.Kind, r.N}
+	}
+	if isConfirmation(r) {
+		s.Mode.confirm(r)
+	}
+	s.unsolicit++
+	reportOddity(s, &Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed(), Spilled: x.index})
 }
 
 // staleIdle is the pause after which a liveness probe in a mode that forbids it comes from a new user of the connection.

@@ -27,6 +27,8 @@ type Oddity struct {
 	Closed   bool          // of StaleMode behind CLIENT REPLY: the silence ended with the client's close
 	From     int64         // of TornWrite: where the interrupted command begins
 	Refused  bool          // of TornWrite: the server called it a protocol error
+	// Spilled is, of Unsolicited, the command of a transaction whose reply it is, behind the end of EXEC's array; 0: of none.
+	Spilled int
 	// Before is, of UnanchoredSeen, the command before which the one that it answers was written and never captured; 0:
 	// that is not known.
 	Before int

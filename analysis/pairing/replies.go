@@ -129,6 +129,10 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	if r.PushInside {
 		reportOdd(s, PushInReply, r, info)
 	}
+	if len(s.spilled) > 0 && r.Kind != resp.Push {
+		takeSpilled(s, r, info)
+		return
+	}
 	if s.Mode.outOfBand(r, s.Pending.Len()) || s.Unanchored() && s.joinsStream(r) {
 		s.Pushes++
 		reportOdd(s, PushMessage, r, info)
@@ -353,7 +357,7 @@ func (s *Session) lastServed() *Exchange {
 
 // hole takes bytes that were never captured.
 func (s *Session) hole(who int, n int64) {
-	s.steady, s.holes = false, true
+	s.steady, s.holes, s.spilled = false, true, nil
 	s.holed[who] = true
 	if !s.Kind.decoded() {
 		return

@@ -99,6 +99,7 @@ type queues struct {
 	Log     Queue // commands not yet settled, oldest first
 	Acked   int   // log entries from the front that the server's kernel has acknowledged
 	Prev    tail  // the last command sent, and what followed it
+	spilled []spill
 }
 
 // doubts is what is open about the pairing.
@@ -218,7 +219,7 @@ func (s *Session) TakeFlags(who int, seg *reassembly.Segment) {
 // a command may get serves it. Whatever makes that untrue clears steady first.
 func (s *Session) settle() {
 	m := &s.Mode
-	s.steady = s.Kind == RESP && s.open == nil && s.described && s.ReplyCount > 0 && s.badRequests == 0 &&
+	s.steady = s.Kind == RESP && s.open == nil && len(s.spilled) == 0 && s.described && s.ReplyCount > 0 && s.badRequests == 0 &&
 		!s.holes && !s.unsureMode && !s.Shared.ShowValues &&
 		!m.inMulti && m.replies == repliesOn && m.monitor == monitorOff && m.debugger == debuggerOff && m.Ending == notEnding && m.Subs == 0
 }

@@ -67,6 +67,7 @@ type settling struct {
 	again  int     // writes at which it is looked at again; 0: the next one
 	judged bool
 	over   bool // its last verdict was given
+	extra  bool // a reply that no command asked for is among those kept, or its reader may not have passed it
 	origin origin
 }
 
@@ -196,6 +197,7 @@ func (c *Conn) answered(r *Reply) {
 	if len(c.arrivals) > 0 {
 		c.framed(r.Start, r.End)
 	}
+	c.extra = c.extra || r.Index == 0
 	at := int32(len(c.replies))
 	if i := r.Index - 1 - c.base; r.Index > 0 && i >= 0 && int(i) < len(c.commands) {
 		if c.commands[i].reply >= 0 {

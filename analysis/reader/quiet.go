@@ -37,7 +37,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	switch {
 	case q == nil || c.clear != len(c.writes)-1 || c.start != nil && !c.level:
 		return false
-	case w.flags&(AfterLoss|Unsure|Resent) != 0 || c.midstream && c.latest < keptFromStart:
+	case c.extra || w.flags&(AfterLoss|Unsure|Resent) != 0 || c.midstream && c.latest < keptFromStart:
 		return false
 	}
 	n, ok := c.inTurn()

@@ -24,7 +24,8 @@ func (q *population) settleQuiet(r *Reader, c *Conn) bool {
 	if c.judged || len(c.writes) == 0 {
 		return true
 	}
-	if c.start != nil && !c.level || c.blind() {
+	if c.start != nil && !c.level || c.blind() || c.extra {
+		c.doubt = c.doubt || c.extra
 		return false
 	}
 	if c.calm() && (c.open() || c.clear == len(c.writes) || c.settleEnd()) {
