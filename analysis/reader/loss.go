@@ -10,7 +10,7 @@ import (
 var midstreamPrior = [...]float64{0.94, 0.04, 0.01, 0.01}
 
 // lossSpread is the chance that around lost bytes one reply more or fewer was read than is known.
-const lossSpread = 0.05
+const lossSpread = 0.1
 
 // spread makes the place of each reader uncertain by the replies that lost bytes may have held.
 func spread(next []state, own int32) []state {
