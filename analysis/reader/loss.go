@@ -221,6 +221,9 @@ func (q *population) accuses(c *fitted, w Word) Word {
 	if q.lossy {
 		gain, whole = gain-lostEvidence, whole-2*lostEvidence
 	}
+	if c.v.c.assumed && c.post[client.Forgets] > c.leaves()/2 {
+		w = min(w, Possible) // where no reply was captured nothing tells this kind from one that throws late replies away
+	}
 	return accusation(c.named(w), gain, whole)
 }
 
