@@ -26,14 +26,15 @@ type Session struct {
 	facts  pools.ConnFacts
 	// closeSeen says that the client has closed.
 	closeSeen bool
+	silenced  *silenced // nil almost always
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
-func (s *Session) begin(run *Run, seg *reassembly.Segment) {
-	s.Session.Begin(run.shared, s, seg)
+func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side, by pairing.Basis) {
+	s.Session.Begin(run.shared, s, seg, side, by)
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
-	s.run, s.closeSeen = run, false
+	s.run, s.closeSeen, s.silenced = run, false, nil
 	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
 	s.facts.Begin(run.links, s.ID)
 }
@@ -91,6 +92,9 @@ func (s *Session) close(seg *reassembly.Segment) {
 	s.Over, s.End = true, seg.End
 	s.facts.Finish(&s.Session, seg.Time)
 	c := s.Conn
+	if s.Pending.Len() > 1 && s.Pending.Front().Flags&pairing.Blocks != 0 {
+		behind(s, s.Pending.Front(), seg.Time)
+	}
 	s.Session.Close(seg)
 	s.ended()
 	judged := s.reader.Closed()
@@ -109,6 +113,7 @@ func (s *Session) ended() {
 		sum.Encrypted++
 	case pairing.Unparsed:
 		sum.Unparsed++
+		s.disown()
 	case pairing.Replication:
 		sum.Replication++
 	}
@@ -117,6 +122,19 @@ func (s *Session) ended() {
 		sum.OneSided++
 	}
 	s.run.emit(&Ended{s})
+}
+
+// disown takes back the commands of a connection that turned out to be none of Redis.
+func (s *Session) disown() {
+	if s.CommandCount == 0 {
+		return
+	}
+	sum := &s.run.summary
+	sum.Commands -= int64(s.CommandCount)
+	sum.RESP--
+	if s.Start == reassembly.MidStream {
+		sum.MidStream--
+	}
 }
 
 // Describe follows the set-up of the connection.
@@ -133,6 +151,12 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 	}
 	s.facts.Command(&s.Session, ex)
 	s.topo.Sent(ex, req)
+	if s.silenced != nil {
+		silencedUntil(s, ex.Time, false)
+	}
+	if ex.Flags&pairing.NoReplyDue != 0 {
+		awaitSilenced(s, ex)
+	}
 	if !r.forRules {
 		r.emitSent(s, ex, req)
 	}
@@ -148,6 +172,9 @@ func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 		run.emitAnswered(s, ex, r)
 	}
 	s.topo.Answered(ex, r)
+	if ex.Flags&pairing.Blocks != 0 {
+		behind(s, ex, ex.Serves.FirstTime)
+	}
 }
 
 // first counts the connection by its first command.
@@ -175,6 +202,9 @@ func (s *Session) Oddity(o *pairing.Oddity) {
 // LeftOut takes a command that the server did not answer.
 func (s *Session) LeftOut(ex *pairing.Exchange) { s.reader.LeftOut(ex) }
 
+// Overrun takes that the oldest commands wait no longer for replies.
+func (s *Session) Overrun() { s.reader.Overrun() }
+
 // Aligned takes what was made of replies that did not fit.
 func (s *Session) Aligned(a *pairing.Alignment) { s.run.emit(a) }
 
@@ -184,6 +214,9 @@ func (s *Session) ClientClosed() {
 		return
 	}
 	s.closeSeen = true
+	if s.silenced != nil {
+		silencedUntil(s, s.Closing[pairing.RoleClient].Time, true)
+	}
 	s.reader.ClientClosed()
 	s.caller.ClientClosed(s.facts.Overtook)
 }
@@ -217,6 +250,9 @@ func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) {
 
 // Judged takes an exchange whose belief is final.
 func (r *Run) Judged(ex *pairing.Exchange) {
+	if ex.Session.Kind == pairing.Unparsed {
+		return
+	}
 	if !r.forRules || ex.Troubled() {
 		r.emit(ex)
 	}
@@ -228,6 +264,9 @@ func (r *Run) SharedUse(e *desync.SharedUse) { r.emit(e) }
 // WaitEnded takes a wait that ended without a reply.
 func (r *Run) WaitEnded(c *desync.Callers, w *desync.EndOfWait) {
 	s := SessionOf(c.Session)
+	if !s.Spoke() {
+		return
+	}
 	r.findings.waitEnded(s, w.Exchange, w.Gap, w.Time)
 	r.emit(&WaitEnded{s, w})
 }

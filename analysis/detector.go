@@ -50,6 +50,7 @@ type Hooks struct {
 	Desync   func(*desync.Desync)
 	Shared   func(*desync.SharedUse)
 	Blocked  func(*desync.BlockGivenUp)
+	Behind   func(*BlockedBehind)
 	Finish   func(*Run) // the run is over; last chance to report
 }
 
@@ -100,6 +101,7 @@ type watch struct {
 	desync   []func(*desync.Desync)
 	shared   []func(*desync.SharedUse)
 	blocked  []func(*desync.BlockGivenUp)
+	behind   []func(*BlockedBehind)
 	finish   []func(*Run)
 	called   int // hooks called with the event at hand
 }
@@ -118,6 +120,7 @@ func (w *watch) add(h Hooks) {
 	push(&w.desync, h.Desync)
 	push(&w.shared, h.Shared)
 	push(&w.blocked, h.Blocked)
+	push(&w.behind, h.Behind)
 	push(&w.finish, h.Finish)
 }
 
@@ -169,5 +172,7 @@ func (w *watch) see(e pairing.Event) {
 		each(w, 0, w.shared, e)
 	case *desync.BlockGivenUp:
 		each(w, 0, w.blocked, e)
+	case *BlockedBehind:
+		each(w, 0, w.behind, e)
 	}
 }

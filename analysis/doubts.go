@@ -26,10 +26,10 @@ func doubtsOf(r *Run) (all []Doubt) {
 	}
 	all = append(all, undecided(r.Undecided())...)
 	if sum.Suppressed > 0 {
-		all = append(all, Doubt{Why: fmt.Sprintf("%d claims were too weak to be made", sum.Suppressed)})
+		all = append(all, Doubt{Why: incident.Counted(int(sum.Suppressed), "claim was", "claims were") + " too weak to be made"})
 	}
 	if sum.Encrypted > 0 && sum.RESP > 0 {
-		all = append(all, Doubt{Why: fmt.Sprintf("%d connections are encrypted", sum.Encrypted)})
+		all = append(all, Doubt{Why: incident.Counted(int(sum.Encrypted), "connection is", "connections are") + " encrypted"})
 	}
 	slices.SortStableFunc(all, func(a, b Doubt) int { return cmp.Compare(min(len(b.Decide), 1), min(len(a.Decide), 1)) }) // what can be decided first
 	return all
@@ -42,7 +42,7 @@ func undecided(clients []*desync.Undecided) (all []Doubt) {
 	for _, u := range clients {
 		if n := u.Overlaps.Times; n > 0 {
 			all = append(all, Doubt{
-				Why:    fmt.Sprintf("%s wrote on before a reply %d times, and nobody can tell whether it is meant to", u.Client, n),
+				Why:    fmt.Sprintf("%s wrote on before a reply %s, and nobody can tell whether it is meant to", u.Client, incident.Counted(n, "time", "times")),
 				Decide: fmt.Sprintf("--policy %s=lockstep if each of its calls waits for its reply", u.Client),
 			})
 		}

@@ -14,6 +14,7 @@ type output struct {
 	sent     Sent
 	answered Answered
 	control  Control
+	behind   BlockedBehind
 }
 
 // ForRules says, before the events begin, that Detect is all that they are for: commands, replies and exchanges that no

@@ -8,6 +8,8 @@ import (
 // CaptureQuality is what the stages below know of the capture as a whole. The zero value says that nothing is known.
 type CaptureQuality struct {
 	Stats reassembly.Stats
+	// Unread is what packets without TCP carried.
+	Unread reassembly.Unread
 	// Drops sums what the capturing side reported of its losses: in the files, and by whoever ran it.
 	Drops capture.Drops
 }

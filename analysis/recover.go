@@ -161,6 +161,8 @@ func failureAt(e pairing.Event) (f Failure) {
 		f.Frame, f.File = e.Segment.Frame, e.Segment.File
 	case *Ended:
 		of(e.Session)
+	case *BlockedBehind:
+		of(e.Session)
 	case *WaitEnded:
 		of(e.Session)
 		f.Frame = e.Frame

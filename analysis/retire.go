@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -33,6 +34,9 @@ func (s *Session) summary() ConnSummary {
 	}
 	if s.Start == reassembly.MidStream {
 		c.Start = "midstream"
+	}
+	if s.Kind == pairing.Unparsed {
+		c.Commands = 0
 	}
 	switch s.End {
 	case reassembly.EndFIN:

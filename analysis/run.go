@@ -29,6 +29,7 @@ type Run struct {
 	ticked   capture.Time // of a live run
 
 	admission
+	undecideds
 	findings
 	quality
 	failures
@@ -50,6 +51,7 @@ func NewRun(o *Options) *Run {
 		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,
 		Hides: "connects that were never answered",
 	})
+	r.undecideds = newUndecideds(&r.bounds)
 	p := parameters(r.o.Params)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
@@ -134,14 +136,29 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 	r.failures.add(f, cause)
 }
 
-// open begins the session of a connection, or returns nil where the segment says nothing that makes it worth one.
+// open begins the session of a connection, or returns nil where the segment says nothing that makes it worth one, or where
+// it is not yet known which end is the client.
 func (r *Run) open(seg *reassembly.Segment) *Session {
+	if u, waits := seg.Conn.Tag.(*openRoles); waits {
+		return r.weigh(r, u, seg)
+	}
 	if seg.End != reassembly.NotEnded || !r.admits(seg, &r.summary) {
 		return nil
 	}
+	side, by := r.shared.Roles(seg.Conn)
+	if by == pairing.NoBasis {
+		u := &openRoles{}
+		seg.Conn.Tag = u
+		return r.weigh(r, u, seg)
+	}
+	return r.begin(seg, side, by)
+}
+
+// begin begins the session of a connection whose roles are decided.
+func (r *Run) begin(seg *reassembly.Segment, side reassembly.Side, by pairing.Basis) *Session {
 	s := r.sessions.Get()
 	r.live++
-	s.begin(r, seg)
+	s.begin(r, seg, side, by)
 	s.topo.Begin(r.topology, &s.Session)
 	seg.Conn.Tag = s
 	if seg.Flags&reassembly.SYN != 0 && seg.Flags&reassembly.ACK == 0 {

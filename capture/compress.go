@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"sync"
@@ -118,7 +119,7 @@ func (f *inflater) send(c inflated) bool {
 
 func newDecompressor(src io.Reader, compression string) (io.ReadCloser, error) {
 	if compression == compressedGzip {
-		return gzip.NewReader(src)
+		return newGzipReader(src)
 	}
 	d, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxZstdWindow))
@@ -126,4 +127,48 @@ func newDecompressor(src io.Reader, compression string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return d.IOReadCloser(), nil
+}
+
+// gzipReader reads the members of a gzip file, and steps over zeros between and behind them, which tapes and some rotations
+// write up to a block's end (gzip(1) does too).
+type gzipReader struct {
+	*gzip.Reader
+	src *bufio.Reader
+}
+
+func newGzipReader(src io.Reader) (*gzipReader, error) {
+	z := &gzipReader{src: bufio.NewReaderSize(src, inflateBytes)}
+	var err error
+	if z.Reader, err = gzip.NewReader(z.src); err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return z, nil
+}
+
+func (z *gzipReader) Read(p []byte) (int, error) {
+	n, err := z.Reader.Read(p)
+	switch {
+	case err != io.EOF:
+		return n, err
+	case n > 0:
+		return n, nil // the next call meets the end again
+	}
+	for {
+		b, err := z.src.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if b != 0 {
+			break
+		}
+	}
+	if err := z.src.UnreadByte(); err != nil {
+		return 0, err
+	}
+	if err := z.Reset(z.src); err != nil {
+		return 0, err
+	}
+	z.Multistream(false)
+	return 0, nil
 }

@@ -55,6 +55,7 @@ func TestCompressed(t *testing.T) {
 		cut  int // bytes to take off
 	}{
 		{"gzip", gzipped(t, plain[:1000], plain[1000:]), 0},
+		{"gzip", join(gzipped(t, plain[:1000]), make([]byte, 511), gzipped(t, plain[1000:]), make([]byte, 10<<10)), 0}, // padded with zeros
 		{"zstd", zstded(t, plain[:1000], plain[1000:]), 0},
 		{"gzip", gzipped(t, plain), 40},
 		{"zstd", zstded(t, plain), 40},
@@ -87,6 +88,9 @@ func TestCompressedDamage(t *testing.T) {
 		if len(errs) == 0 {
 			t.Errorf("%s: damage is not noticed", name)
 		}
+	}
+	if _, _, errs := read(t, join(gzipped(t, plain), make([]byte, 100), []byte("more"))); len(errs) == 0 {
+		t.Error("what stands behind the padding is not noticed")
 	}
 	_, _, errs := read(t, gzipped(t, []byte("\xff\xd8\xff\xe0 a picture")))
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "JPEG") {

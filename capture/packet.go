@@ -40,11 +40,27 @@ const (
 	LinkRawBSD   LinkType = 14 // DLT_RAW on OpenBSD
 	LinkPPPHDLC  LinkType = 50
 	LinkPPPoE    LinkType = 51
+	LinkRFC1483  LinkType = 100 // ATM with LLC
 	LinkRaw      LinkType = 101
+	LinkCHDLC    LinkType = 104 // Cisco HDLC
+	Link80211    LinkType = 105
 	LinkLoop     LinkType = 108
+	LinkENC      LinkType = 109 // OpenBSD: IPsec, decrypted
 	LinkSLL      LinkType = 113
+	LinkPFLog    LinkType = 117
+	LinkPrism    LinkType = 119 // 802.11
+	LinkRadiotap LinkType = 127 // 802.11
+	LinkUser2    LinkType = 149 // DLT_USER2, where macOS put PKTAP before it had a number
+	LinkAVS      LinkType = 163 // 802.11
+	LinkPPI      LinkType = 192
+	LinkPPPDir   LinkType = 204 // PPP behind a byte that says the direction; so is the next
+	LinkCHDLCDir LinkType = 205
+	LinkMPLS     LinkType = 219
 	LinkIPv4     LinkType = 228
 	LinkIPv6     LinkType = 229
+	LinkNFLog    LinkType = 239
+	LinkIPoIB    LinkType = 242 // InfiniBand
+	LinkPKTAP    LinkType = 258
 	LinkSLL2     LinkType = 276
 )
 

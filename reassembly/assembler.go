@@ -93,7 +93,11 @@ func (a *Assembler) Batched(batches iter.Seq2[[]capture.Packet, error]) iter.Seq
 }
 
 // Stats returns the counts so far.
-func (a *Assembler) Stats() Stats { return a.stats }
+func (a *Assembler) Stats() Stats {
+	s := a.stats
+	s.FragmentsDropped += a.decoder.fragments.waiting()
+	return s
+}
 
 // Unread returns what the packets without TCP carried. It changes as packets are taken in.
 func (a *Assembler) Unread() Unread { return a.decoder.unread }

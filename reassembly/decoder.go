@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly/encap"
 )
 
 // maxLayers bounds the headers, tunnels included, that a packet may have before TCP.
@@ -23,6 +24,9 @@ const (
 	layerPPP
 	layerPPPoE
 	layerMPLS
+	layerLink // another link type, in decoder.within
+	layer80211
+	layerNSH
 )
 
 // decoder walks from the link layer to TCP. It keeps nothing between packets but fragments.
@@ -35,9 +39,11 @@ type decoder struct {
 
 	// Of the packet at hand.
 	now       capture.Time
-	missing   int    // bytes behind data that were not captured
-	etherType uint16 // for layerEtherType
-	proto     uint8  // for layerTransport
+	missing   int              // bytes behind data that were not captured
+	etherType uint16           // for layerEtherType
+	proto     uint8            // for layerTransport
+	within    capture.LinkType // for layerLink
+	padded    bool             // for layer80211: its header is padded to words
 	ends      addresses
 	ipid      uint16
 	ttl       uint8
@@ -77,6 +83,12 @@ func (d *decoder) walk(p *capture.Packet, out *packet) bool {
 			next, data = d.pppoe(data)
 		case layerMPLS:
 			next, data = d.mpls(data)
+		case layerLink:
+			next, data = d.link(d.within, data)
+		case layer80211:
+			next, data = d.step(encap.FromDot11(data, d.padded), ShortLink, BadLink)
+		case layerNSH:
+			next, data = d.step(encap.FromNSH(data), BadTunnel, BadTunnel)
 		case layerTransport:
 			if d.proto == protoTCP {
 				return d.tcp(data, out)

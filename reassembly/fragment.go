@@ -117,6 +117,16 @@ func (f *fragments) join(in *fragment, stats *Stats) (payload []byte, proto uint
 	return p.data[:p.total], p.proto, true
 }
 
+// waiting counts the packets that are not whole yet.
+func (f *fragments) waiting() (n int64) {
+	for _, p := range f.parts {
+		if !p.bad {
+			n++
+		}
+	}
+	return n
+}
+
 // holds reports whether a fragment is an exact copy, as SPAN ports make them, and not an overlap.
 func (p *fragmented) holds(from int, data []byte) bool {
 	to := from + len(data)

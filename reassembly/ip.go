@@ -3,6 +3,8 @@ package reassembly
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/respsniff/respsniff/reassembly/encap"
 )
 
 // IP protocol numbers and IPv6 extension headers.
@@ -17,6 +19,8 @@ const (
 	protoGRE      = 47
 	protoAH       = 51
 	protoDestOpts = 60
+	protoEtherIP  = 97
+	protoL2TP     = 115
 	protoMobility = 135
 	protoHIP      = 139
 	protoShim6    = 140
@@ -156,6 +160,19 @@ func (d *decoder) transport(data []byte) (layer, []byte) {
 		return d.gre(data)
 	case protoUDP:
 		return d.udp(data)
+	case protoEtherIP: // RFC 3378: version 3
+		if !d.parse(headerEtherIP, data) {
+			return d.fault(BadTunnel)
+		}
+		if d.rare.etherIP.Version == 3 {
+			d.stats.Tunnels[EtherIP]++
+			return layerEthernet, d.rare.etherIP.Payload
+		}
+	case protoL2TP:
+		if s := encap.FromL2TPv3(data); s.Kind != encap.Unknown {
+			d.stats.Tunnels[OtherUDP]++
+			return d.step(s, BadTunnel, BadTunnel)
+		}
 	}
 	d.stats.NonTCP++
 	return d.carries(IPProtocols, uint16(d.proto))

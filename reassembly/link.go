@@ -6,6 +6,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly/encap"
 )
 
 // EtherTypes of the IEEE registry, and the Linux values that cooked captures hold in their place.
@@ -69,7 +70,42 @@ func (d *decoder) link(link capture.LinkType, data []byte) (layer, []byte) {
 	case capture.LinkPPPoE:
 		return layerPPPoE, data
 	}
-	return d.fault(UnknownLink)
+	step := encap.FromLink(link, data)
+	if step.Kind == encap.Unknown {
+		d.carries(Links, uint16(link))
+	}
+	return d.step(step, ShortLink, BadLink)
+}
+
+// kinds are the layers of what encap names.
+var kinds = [...]layer{
+	encap.Ethernet: layerEthernet, encap.EtherType: layerEtherType, encap.IP: layerIP, encap.IPv4: layerIPv4, encap.IPv6: layerIPv6,
+	encap.PPP: layerPPP, encap.MPLS: layerMPLS, encap.NSH: layerNSH, encap.Link: layerLink, encap.Dot11: layer80211, encap.Dot11Padded: layer80211,
+}
+
+// step goes on behind a header that encap has read, or counts why it cannot: as one of two faults if the header is cut or broken.
+func (d *decoder) step(s encap.Step, cut, broken Fault) (layer, []byte) {
+	switch s.Kind {
+	case encap.Unknown:
+		return d.fault(UnknownLink)
+	case encap.Nothing:
+		d.stats.NonIP++
+		return layerDone, nil
+	case encap.Cut:
+		return d.fault(cut)
+	case encap.Malformed:
+		return d.fault(broken)
+	case encap.Encrypted, encap.Fragment, encap.Aggregate:
+		d.stats.NonIP++
+		return d.carries(Wireless, uint16(s.Kind))
+	case encap.EtherType:
+		d.etherType = uint16(s.Number)
+	case encap.Link:
+		d.within = capture.LinkType(s.Number)
+	case encap.Dot11, encap.Dot11Padded:
+		d.padded = s.Kind == encap.Dot11Padded
+	}
+	return kinds[s.Kind], s.Rest
 }
 
 func (d *decoder) ethernet(data []byte) (layer, []byte) {
@@ -104,6 +140,10 @@ func (d *decoder) byEtherType(data []byte) (layer, []byte) {
 		return layerEthernet, data
 	case etherPPP:
 		return layerPPP, data
+	}
+	if s := encap.FromEtherType(d.etherType, data); s.Kind != encap.Unknown {
+		d.stats.Tunnels[Tagged]++
+		return d.step(s, ShortLink, BadLink)
 	}
 	if d.etherType < minEtherType && d.parse(headerSNAP, data) {
 		if t, ok := d.rare.etherType(); ok && t < minEtherType {

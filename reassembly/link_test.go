@@ -1,6 +1,7 @@
 package reassembly
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 
@@ -16,6 +17,26 @@ const (
 func udp(port uint16, data []byte) []byte {
 	b := join(udpPlain)
 	binary.BigEndian.PutUint16(b[2:], port)
+	return append(b, data...)
+}
+
+// pktap is a header of macOS's packet tap that begins with these words.
+func pktap(begin string, parts ...any) []byte {
+	head := make([]byte, 108)
+	copy(head, join(begin))
+	return append(head, join(parts...)...)
+}
+
+// nflogPayload is the attribute that holds the packet.
+func nflogPayload(bigEndian bool, data []byte) []byte {
+	b := make([]byte, 4)
+	if bigEndian {
+		binary.BigEndian.PutUint16(b, uint16(4+len(data)))
+		b[3] = 9
+	} else {
+		binary.LittleEndian.PutUint16(b, uint16(4+len(data)))
+		b[2] = 9
+	}
 	return append(b, data...)
 }
 
@@ -82,6 +103,54 @@ func TestLayers(t *testing.T) {
 			outer4(protoGRE, join("1000 22eb 00000001 20050001 00000000 00000800", v4)), ERSPAN},
 		{"VXLAN", capture.LinkRaw, outer4(protoUDP, udp(4789, join("08000000 00000100", eth))), VXLAN},
 		{"VXLAN on 8472", capture.LinkRaw, outer4(protoUDP, udp(8472, join("08000000 00000100", eth))), VXLAN},
+		{"VXLAN with a group policy, on a port of its own", capture.LinkRaw, outer4(protoUDP, udp(14789, join("88000007 00000100", eth))), OtherUDP},
+		{"VXLAN of a tagged frame, on a port of its own", capture.LinkRaw, outer4(protoUDP, udp(9, join("08000000 00000100", etherTo+"8100 0005 86dd", v6))), OtherUDP},
+		{"VXLAN-GPE of IPv6", capture.LinkRaw, outer4(protoUDP, udp(4790, join("0c000002 00000100", v6))), OtherUDP},
+		{"VXLAN-GPE on the port of VXLAN", capture.LinkRaw, outer4(protoUDP, udp(4789, join("0c000001 00000100", v4))), VXLAN},
+		{"VXLAN-GPE, no next protocol", capture.LinkRaw, outer4(protoUDP, udp(4790, join("08000000 00000100", eth))), OtherUDP},
+		{"NSH in VXLAN-GPE", capture.LinkRaw, outer4(protoUDP, udp(4790, join("0c000004 00000100 0fc20201 000001ff", v4))), OtherUDP},
+		{"NSH", capture.LinkEthernet, join(etherTo+"894f 0fc60103 000001ff 00000000 00000000 00000000 00000000", eth), Tagged},
+		{"TZSP", capture.LinkRaw, outer4(protoUDP, udp(37008, join("01000001 0a01c8 00 01", eth))), OtherUDP},
+		{"TZSP of 802.11", capture.LinkRaw, outer4(protoUDP, udp(37008, join("01000012 01 0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4))), OtherUDP},
+		{"L2TP", capture.LinkRaw, outer4(protoUDP, udp(1701, join("4a02 0020 0001 0002 0002 0000 0000 ff03 0021", v4))), OtherUDP},
+		{"L2TPv3 over UDP", capture.LinkRaw, outer4(protoUDP, udp(1701, join("0003 0000 00000007 aabbccdd", eth))), OtherUDP},
+		{"L2TPv3", capture.LinkRaw, outer4(protoL2TP, join("00000007 aabbccdd eeff0011 00000000", eth)), OtherUDP},
+		{"MPLS in UDP", capture.LinkRaw, outer4(protoUDP, udp(6635, join("00020140", v4))), MPLS},
+		{"EtherIP", capture.LinkRaw, outer4(protoEtherIP, join("3000", eth)), EtherIP},
+		{"EoIP", capture.LinkRaw, outer4(protoGRE, join("2001 6400 0040 0700", eth)), GRE},
+		{"WCCP", capture.LinkRaw, outer4(protoGRE, join("0000 883e 00000000", v4)), GRE},
+		{"PBB", capture.LinkEthernet, join(etherTo+"88e7 00000064", eth), Tagged},
+		{"TRILL", capture.LinkEthernet, join(etherTo+"22f3 003f 0001 0002", eth), Tagged},
+		{"FabricPath", capture.LinkEthernet, join(etherTo+"8903 0001", eth), Tagged},
+		{"Cisco metadata", capture.LinkEthernet, join(etherTo+"8909 01 01 0001 0007 0800", v4), Tagged},
+		{"VN-tag", capture.LinkEthernet, join(etherTo+"8926 00010002 0800", v4), Tagged},
+		{"E-tag", capture.LinkEthernet, join(etherTo+"893f 000100020000 86dd", v6), Tagged},
+		{"Arista time stamp", capture.LinkEthernet, join(etherTo+"d28b 0001 0010 0000000000000000 0800", v4), Tagged},
+		{"Arista short time stamp", capture.LinkEthernet, join(etherTo+"d28b 0001 0020 000000000000 0800", v4), Tagged},
+		{"MACsec, signed only", capture.LinkEthernet, join(etherTo+"88e5 20 00 00000001 0200000000010001 0800", v4, "00000000 00000000 00000000 00000000"), Tagged},
+		{"PKTAP", capture.LinkPKTAP, pktap("6c000000 01000000 01000000", eth), Tunnels},
+		{"PKTAP big endian, of loopback", capture.LinkPKTAP, pktap("0000006c 00000001 00000000", "02000000", v4), Tunnels},
+		{"PKTAP of private use", capture.LinkUser2, pktap("6c000000 01000000 0c000000", v4), Tunnels},
+		{"NFLOG", capture.LinkNFLog, join("02 00 0001 0800 0100 08000100 0900 0a00 7072653a 00 000000", nflogPayload(false, v4)), Tunnels},
+		{"NFLOG big endian", capture.LinkNFLog, join("0a 00 0001 0008 0001 08000100", nflogPayload(true, v6)), Tunnels},
+		{"802.11", capture.Link80211, join("0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4, "deadbeef"), Tunnels},
+		{"802.11 QoS between access points", capture.Link80211, join("8803 0000 020000000001 020000000001 020000000001 0000 020000000001 0000 aaaa03000000 86dd", v6), Tunnels},
+		{"802.11 of one packet in an aggregate", capture.Link80211, join("8801 0000 020000000001 020000000001 020000000001 0000 8000 020000000001 020000000002 0036 aaaa03000000 0800", v4), Tunnels},
+		{"radiotap", capture.LinkRadiotap, join("0000 1200 2e480000 00 02 6c09 a000 c5 01 0000", "0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4), Tunnels},
+		{"radiotap, header padded", capture.LinkRadiotap, join("0000 0900 02000000 20", "8801 0000 020000000001 020000000001 020000000001 0000 0000 0000 aaaa03000000 0800", v4), Tunnels},
+		{"radiotap, two words of fields", capture.LinkRadiotap, join("0000 0d00 02000080 00000000 00", "0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4), Tunnels},
+		{"Prism", capture.LinkPrism, join("44000000 18000000 776c616e30000000 0000000000000000", "0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4), Tunnels},
+		{"AVS", capture.LinkAVS, join("80211001 00000010 0000000000000000", "0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4), Tunnels},
+		{"PPI", capture.LinkPPI, join("00 00 0c00 69000000 00000000", "0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", v4), Tunnels},
+		{"pflog", capture.LinkPFLog, join("3d02 0000", make([]byte, 60), v4), Tunnels},
+		{"enc", capture.LinkENC, join("02000000 00000000 00000000", v4), Tunnels},
+		{"Cisco HDLC link", capture.LinkCHDLC, join("0f00 86dd", v6), Tunnels},
+		{"Cisco HDLC with direction", capture.LinkCHDLCDir, join("01 0f00 0800", v4), Tunnels},
+		{"PPP with direction", capture.LinkPPPDir, join("00 ff03 0021", v4), Tunnels},
+		{"ATM", capture.LinkRFC1483, join("aaaa03000000 0800", v4), Tunnels},
+		{"MPLS link", capture.LinkMPLS, join("00020140", v4), MPLS},
+		{"IPoIB", capture.LinkIPoIB, join("0800 0000", v4), Tunnels},
+		{"IPoIB with a route", capture.LinkIPoIB, join("60", make([]byte, 39), "86dd 0000", v6), Tunnels},
 		{"Geneve", capture.LinkRaw, outer4(protoUDP, udp(6081, join("02006558 00000100 0000000000000000", eth))), Geneve},
 		{"GTP-U", capture.LinkRaw, outer4(protoUDP, udp(2152, join("30ff0040 00000001", v4))), GTPU},
 		{"GTP-U with extension", capture.LinkRaw,
@@ -116,7 +185,8 @@ func TestLayers(t *testing.T) {
 				t.Errorf("payloads %q, stats %+v", got, a.Stats())
 			}
 			for k := range Tunnels {
-				if want := k == c.tunnel; want != (a.Stats().Tunnels[k] > 0) {
+				inner := k != c.tunnel && c.tunnel != Tunnels && (k == Tagged || k == VLAN || k == OtherUDP) // a tunnel in a tunnel
+				if want := k == c.tunnel; !inner && want != (a.Stats().Tunnels[k] > 0) {
 					t.Errorf("tunnel %v seen: %d", k, a.Stats().Tunnels[k])
 				}
 			}
@@ -144,6 +214,13 @@ func TestFaults(t *testing.T) {
 		want Fault
 	}{
 		{"unknown link", 147, v4, UnknownLink},
+		{"PKTAP of nonsense", capture.LinkPKTAP, make([]byte, 120), BadLink},
+		{"PKTAP cut", capture.LinkPKTAP, pktap("6c000000 01000000 01000000")[:60], ShortLink},
+		{"PKTAP in PKTAP without end", capture.LinkPKTAP, bytes.Repeat(pktap("6c000000 01000000 02010000"), maxLayers+1), TooDeep},
+		{"radiotap cut", capture.LinkRadiotap, join("0000 4000 00000000"), ShortLink},
+		{"NFLOG of length 0", capture.LinkNFLog, join("02 00 0000 0000 0100"), BadLink},
+		{"TZSP without end", capture.LinkRaw, ipv4Bytes(addrA, addrB, protoUDP, 1, udp(37008, join("01000001 0a01c8"))), BadTunnel},
+		{"NSH of no length", capture.LinkEthernet, join(etherTo + "894f 0fc00103 000001ff"), BadTunnel},
 		{"short Ethernet", capture.LinkEthernet, v4[:13], ShortLink},
 		{"short SLL2", capture.LinkSLL2, v4[:19], ShortLink},
 		{"PPPoE version", capture.LinkPPPoE, join("2200 0001 0040 0021"), BadLink},
@@ -197,8 +274,8 @@ func TestFragments(t *testing.T) {
 		{"IPv6", [][]byte{v6(24, end, 0), v6(0, 24, 1)}, 1, 0},
 		{"copied", [][]byte{v4(1, 0, 24, true), v4(1, 0, 24, true), v4(1, 24, end, false)}, 1, 0},
 		{"overlapping", [][]byte{v4(1, 0, 24, true), v4(1, 16, end, false), v4(1, 24, end, false)}, 0, 1},
-		{"one missing", [][]byte{v4(1, 0, 24, true), v4(1, 40, end, false)}, 0, 0},
-		{"of two packets", [][]byte{v4(1, 0, 24, true), v4(2, 24, end, false)}, 0, 0},
+		{"one missing", [][]byte{v4(1, 0, 24, true), v4(1, 40, end, false)}, 0, 1},
+		{"of two packets", [][]byte{v4(1, 0, 24, true), v4(2, 24, end, false)}, 0, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var packets []capture.Packet

@@ -26,7 +26,9 @@ func (q *sequencer) deliver(f *flow) {
 		seg.Payload = skip(seg.Payload, repeated)
 		side.Repeated += int64(repeated)
 	}
-	seg.Conflict = seg.Conflict && seg.Repeated > 0
+	if seg.Conflict = seg.Conflict && seg.Repeated > 0; seg.Conflict {
+		q.stats.Conflicts++
+	}
 	if seg.Length == 0 {
 		seg.Late = false
 		seg.Payload = nil

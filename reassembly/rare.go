@@ -16,6 +16,7 @@ type rare struct {
 	loopback  layers.Loopback
 	vxlan     layers.VXLAN
 	extension layers.IPv6ExtensionSkipper
+	etherIP   layers.EtherIP
 
 	parsers [rareHeaders]*gopacket.DecodingLayerParser
 	decoded []gopacket.LayerType
@@ -29,6 +30,7 @@ const (
 	headerLoopback
 	headerVXLAN
 	headerExtension // any of the common form of RFC 6564
+	headerEtherIP
 	rareHeaders
 )
 
@@ -47,6 +49,7 @@ func newRare() *rare {
 		// The decoder reads only next header and length, so that it fits each kind of extension header but that of fragments,
 		// whose offset it would skip: the walk does not hand it those.
 		headerExtension: newParser(layers.LayerTypeIPv6HopByHop, last{&r.extension}),
+		headerEtherIP:   newParser(layers.LayerTypeEtherIP, last{&r.etherIP}),
 	}
 	return r
 }

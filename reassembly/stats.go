@@ -27,7 +27,7 @@ type PacketStats struct {
 type FragmentStats struct {
 	FragmentsIn      int64 // IP fragments seen
 	FragmentsJoined  int64 // packets put together from fragments
-	FragmentsDropped int64 // packets given up: overlap, cut payload, timeout or a limit of Bounds
+	FragmentsDropped int64 // packets given up, or not whole by now: overlap, cut payload, timeout or a limit of Bounds
 }
 
 // ConnStats counts connections, and packets that did not follow the order of theirs.
@@ -45,6 +45,7 @@ type ConnStats struct {
 type StreamStats struct {
 	Segments int64 // segments handed out, final ones not counted
 
+	Conflicts    int64 // segments that repeated bytes with others than the first copy has, as far as Segment.Conflict shows it
 	Reordered    int64 // segments captured after later bytes of their direction: reordering or retransmission after loss
 	LostBytes    int64 // stream bytes never captured
 	Holes        int64 // runs of such bytes
@@ -90,10 +91,14 @@ const (
 	VXLAN
 	Geneve
 	GTPU
-	Tunnels // number of kinds
+	EtherIP
+	Tagged   // tags of switches and packet brokers other than VLAN, Ethernet in Ethernet, NSH
+	OtherUDP // VXLAN-GPE and VXLAN on a port of its own, TZSP, L2TP, MPLS in UDP
+	Tunnels  // number of kinds
 )
 
 // String returns the encapsulation's name.
 func (t Tunnel) String() string {
-	return [...]string{"VLAN", "MPLS", "PPPoE", "IP-in-IP", "GRE", "ERSPAN", "VXLAN", "Geneve", "GTP-U", "?"}[min(t, Tunnels)]
+	return [...]string{"VLAN", "MPLS", "PPPoE", "IP-in-IP", "GRE", "ERSPAN", "VXLAN", "Geneve", "GTP-U",
+		"EtherIP", "switch header", "UDP tunnel", "?"}[min(t, Tunnels)]
 }

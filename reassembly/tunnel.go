@@ -1,6 +1,10 @@
 package reassembly
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/respsniff/respsniff/reassembly/encap"
+)
 
 // UDP ports of tunnels.
 const (
@@ -36,7 +40,7 @@ func (d *decoder) udp(data []byte) (layer, []byte) {
 			break
 		}
 		d.stats.Tunnels[VXLAN]++
-		return layerEthernet, d.rare.vxlan.Payload
+		return d.step(encap.FromVXLAN(data), BadTunnel, BadTunnel)
 	case portGeneve: // RFC 8926 section 3.4
 		if len(data) < geneveBase {
 			return d.fault(BadTunnel)
@@ -53,6 +57,11 @@ func (d *decoder) udp(data []byte) (layer, []byte) {
 		return layerEtherType, data[n:]
 	case portGTPU:
 		return d.gtp(data)
+	default:
+		if s := encap.FromUDP(port, data); s.Kind != encap.Unknown {
+			d.stats.Tunnels[OtherUDP]++
+			return d.step(s, BadTunnel, BadTunnel)
+		}
 	}
 	d.stats.NonTCP++
 	return d.carries(UDPPorts, port)

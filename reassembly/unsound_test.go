@@ -34,6 +34,10 @@ var decodersNotUsed = []notUsed{
 	{"UDP", headerOf(func() selfDecoder { return &layers.UDP{} }), inIPv4(protoUDP)},
 	{"IPSecAH", layerOf(layers.LayerTypeIPSecAH), inIPv6(protoAH)},
 	{"IPv6", headerOf(func() selfDecoder { return &layers.IPv6{} }), func(h []byte) (capture.LinkType, []byte) { return capture.LinkRaw, h }},
+	{"RadioTap", headerOf(func() selfDecoder { return &layers.RadioTap{} }), func(h []byte) (capture.LinkType, []byte) { return capture.LinkRadiotap, h }},
+	{"Dot11", headerOf(func() selfDecoder { return &layers.Dot11{} }), func(h []byte) (capture.LinkType, []byte) { return capture.Link80211, h }},
+	{"PrismHeader", headerOf(func() selfDecoder { return &layers.PrismHeader{} }), func(h []byte) (capture.LinkType, []byte) { return capture.LinkPrism, h }},
+	{"PFLog", headerOf(func() selfDecoder { return &layers.PFLog{} }), func(h []byte) (capture.LinkType, []byte) { return capture.LinkPFLog, h }},
 	{"LinuxSLL", headerOf(func() selfDecoder { return &layers.LinuxSLL{} }), func(h []byte) (capture.LinkType, []byte) { return capture.LinkSLL, h }},
 }
 
@@ -104,7 +108,7 @@ func TestDecodersThatAreNotUsed(t *testing.T) {
 	}
 	tcp := tcpBytes(40000, 6379, 77, 88, ACK|PSH, nil, []byte("PING\r\n"))
 	ip := ipv4Bytes(addrA, addrB, protoTCP, 1, tcp)
-	inner := map[string][]byte{"TCP": tcp, "IP": ip, "ETH": join(etherV4, ip), "VXLAN": udp(4789, join("08000000 00000100", etherV4, ip))[udpHeader:]}
+	inner := map[string][]byte{"TCP": tcp, "IP": ip, "SNAP": join("aaaa03000000 0800", ip), "AIR": join("0801 0000 020000000001 020000000001 020000000001 0000 aaaa03000000 0800", ip), "ETH": join(etherV4, ip), "VXLAN": udp(4789, join("08000000 00000100", etherV4, ip))[udpHeader:]}
 	seen := map[string]bool{}
 	for _, row := range notUsedRow.FindAllStringSubmatch(string(page), -1) {
 		name, input := row[1], row[2]

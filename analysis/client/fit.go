@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -91,24 +92,24 @@ func FitPatience(answered []float64, samples []*Sample, turn *Turnaround, learnT
 
 // collect lists the give-ups of all samples with their densities, the most certain first.
 func collect(samples []*Sample, turn *Turnaround) []giveUp {
-	var list []giveUp
+	n := 0
+	for _, s := range samples {
+		n += len(s.GiveUps)
+	}
+	type place struct{ owner, at int32 }
+	all := make([]place, 0, n)
 	for o, s := range samples {
 		for i := range s.GiveUps {
-			list = append(list, giveUp{GiveUp: &s.GiveUps[i], owner: o})
+			all = append(all, place{int32(o), int32(i)})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b giveUp) int {
-		switch {
-		case a.Weight > b.Weight:
-			return -1
-		case a.Weight < b.Weight:
-			return 1
-		}
-		return 0
+	slices.SortStableFunc(all, func(a, b place) int {
+		return cmp.Compare(samples[b.owner].GiveUps[b.at].Weight, samples[a.owner].GiveUps[a.at].Weight)
 	})
-	list = list[:min(len(list), maxGiveUps)]
+	list := make([]giveUp, min(len(all), maxGiveUps))
 	for i := range list {
 		g := &list[i]
+		*g = giveUp{GiveUp: &samples[all[i].owner].GiveUps[all[i].at], owner: int(all[i].owner)}
 		hi, d := min(g.Hi, g.Gap), turn.of(g.GiveUp)
 		g.first = Coarse(g.Lo)
 		last := Coarse(hi)

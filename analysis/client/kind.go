@@ -29,22 +29,35 @@ type KindWeights [NumKinds]float64
 // Excludes reports whether some kind is excluded: it is known what library it is.
 func (w *KindWeights) Excludes() bool {
 	for _, x := range w {
-		if x == 0 {
+		if x <= unlikely {
 			return true
 		}
 	}
 	return false
 }
 
+// What is known may be wrong: a fork of the library, a proxy that passes a name on. A user who says it looked into the
+// program.
+const (
+	unlikely = 1e-3
+	excluded = 1e-9
+)
+
 // TakesTurns are the weights of a library whose connections have one caller at a time: nobody is left to take the reply of
 // a caller that has gone.
-var TakesTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1}
+var TakesTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1, Discards: unlikely, Forgets: unlikely, Shares: unlikely}
+
+// TurnsStated are those of a client of which the user says so.
+var TurnsStated = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1, Discards: excluded, Forgets: excluded, Shares: excluded}
 
 // MayTakeTurns are the weights of a client that closes its connections as such a library does.
 var MayTakeTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1, Discards: 0.02, Forgets: 0.02, Shares: 0.02}
 
 // Multiplexes are the weights of a library that hands a connection to many callers.
-var Multiplexes = KindWeights{Discards: 1, Shares: 1, Forgets: 0.1}
+var Multiplexes = KindWeights{Discards: 1, Shares: 1, Forgets: 0.1, Closes: unlikely, Keeps: unlikely, Checks: unlikely, HoldsBack: unlikely}
+
+// SharesStated are those of a client of which the user says so.
+var SharesStated = KindWeights{Discards: 1, Shares: 1, Forgets: 0.1, Closes: excluded, Keeps: excluded, Checks: excluded, HoldsBack: excluded}
 
 // Family groups the kinds that are fitted together. What is learned from a connection depends on which reply its callers
 // read, so that one set of parameters locks onto whichever kind wins first: each family fits its own as if it were the

@@ -33,10 +33,14 @@ func (p Policy) TakesTurns() bool { return p == PolicyLockstep || p == PolicyPip
 // Weights are what a policy says of the kind of a connection; nil: nothing.
 func (p Policy) Weights(b Basis) *KindWeights {
 	switch {
+	case p == PolicyMultiplex && b == Stated:
+		return &SharesStated
 	case p == PolicyMultiplex || p == PolicyAsync:
 		return &Multiplexes
 	case p.TakesTurns() && b == Guessed:
 		return &MayTakeTurns
+	case p.TakesTurns() && b == Stated:
+		return &TurnsStated
 	case p.TakesTurns():
 		return &TakesTurns
 	}

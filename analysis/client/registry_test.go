@@ -70,7 +70,7 @@ func TestKnown(t *testing.T) {
 	want(PolicyMultiplex, Named)
 	r.given.Policies = map[netip.Addr]Policy{{}: PolicyLockstep}
 	want(PolicyLockstep, Stated)
-	if PolicyLockstep.Weights(Stated) != &TakesTurns || PolicyLockstep.Weights(Guessed) != &MayTakeTurns || PolicyAsync.Weights(Named) != &Multiplexes {
+	if PolicyLockstep.Weights(Stated) != &TurnsStated || PolicyLockstep.Weights(Named) != &TakesTurns || PolicyLockstep.Weights(Guessed) != &MayTakeTurns || PolicyAsync.Weights(Named) != &Multiplexes || PolicyMultiplex.Weights(Stated) != &SharesStated {
 		t.Error("weights")
 	}
 }

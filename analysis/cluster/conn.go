@@ -5,6 +5,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // NodeConn is one connection's place in the topology. Begin comes first, then Connecting with a SYN, Segment with every
@@ -177,10 +178,13 @@ func (c *NodeConn) Answered(ex *pairing.Exchange, reply *resp.Reply) {
 		}
 	}
 	if reply.Kind == resp.Error {
-		if rd, ok := resp.ParseRedirect(reply.Text); ok && ex.Contradiction == "" && mayMove(ex, rd.Slot) {
+		if rd, ok := resp.ParseRedirect(reply.Text); ok && ex.Contradiction == "" && c.mayMove(ex, rd.Slot) {
 			c.redirected(ex, rd)
 		}
 		return
+	}
+	if cmd := ex.Command; cmd != nil && (cmd == t.askingCommand || t.formOf(cmd) != resp.NoSlotMap) {
+		c.node.clustered = true // else these are errors
 	}
 	c.node.latency(ex)
 	if !t.active || ex.Contradiction != "" || ex.Flags&(pairing.Uncertain|pairing.Queued) != 0 {
@@ -212,10 +216,21 @@ func (t *Topology) serves(n *node, slot uint16, at capture.Time) {
 }
 
 // mayMove reports whether a redirect for this slot can be about the command: its key is in the slot, or its keys were not
-// captured whole.
-func mayMove(ex *pairing.Exchange, slot uint16) bool {
-	if own, ok := ex.Slot(); ok {
-		return own == slot
+// captured whole. A script may return any error, and a command that is not known too: their redirects count from a node that has
+// shown to be one of a cluster.
+func (c *NodeConn) mayMove(ex *pairing.Exchange, slot uint16) bool {
+	own, known := ex.Slot()
+	switch cmd := ex.Command; {
+	case known && own != slot:
+		return false
+	case cmd == nil:
+		return c.node.clustered
+	case cmd.Flags&commands.Scripting != 0:
+		return known && c.node.clustered
+	case known:
+		c.node.clustered = true
+		return true
+	default:
+		return cmd.HasKeys()
 	}
-	return ex.Command == nil || ex.Command.HasKeys()
 }

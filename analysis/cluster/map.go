@@ -96,6 +96,7 @@ func (c *NodeConn) mapped(form resp.SlotMapForm, ex *pairing.Exchange, reply *re
 	}
 	if v := c.ofClient(); v != nil {
 		v.chart = m
+		v.met(n)
 	}
 }
 

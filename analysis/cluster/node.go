@@ -29,6 +29,7 @@ type node struct {
 	ping, keyed medianSketch // latencies, the first latencySample of each
 
 	slots      *[resp.Slots]capture.Time // when the node last served a slot; nil while nothing shows a cluster
+	clustered  bool                      // it sent a redirect by the slot of a key, or answered ASKING or for the slot map
 	unfollowed bool                      // it serves slots which are not remembered, for the bound
 	given      *ClusterMap               // the latest slot map that it gave
 }

@@ -18,6 +18,12 @@ type Redirected struct {
 	How      Resolution
 	// LastData is when the client last got data for the slot, 0 if that is not known.
 	LastData capture.Time
+	// Elsewhere is when the client last sent the slot to another node; what it did with it before Since is not known.
+	Elsewhere, Since capture.Time
+	// Chart is the latest slot map that the client got; nil: none in this capture. SeveralNodes says that the capture has
+	// its commands to more than one node.
+	Chart        *ClusterMap
+	SeveralNodes bool
 	// KnewOwner says that the client had just asked the target by itself: this is no stale map, but a retry elsewhere.
 	KnewOwner bool
 	// AfterAsking says that ASKING stood directly before the command.
@@ -57,13 +63,14 @@ func (c *NodeConn) redirected(ex *pairing.Exchange, rd resp.Redirect) {
 
 // redirect notes a redirect in how its client sees the cluster, and completes the event by what that shows.
 func (t *Topology) redirect(v *clusterView, from *node, e *Redirected) {
-	u := v.use(e.Redirect.Slot)
 	at := e.Exchange.Serves.Time
+	u := v.use(e.Redirect.Slot, at)
 	var to *node
 	if e.Target.IsValid() {
 		to = t.nodeOf(e.Target)
 	}
-	e.LastData = u.data
+	e.LastData, e.Elsewhere, e.Since = u.data, u.prev.at, u.since
+	e.Chart, e.SeveralNodes = v.chart, v.others
 	if p := u.prev; to != nil && p.node == to && !p.follow && at.Sub(p.at) < knewWithin {
 		e.KnewOwner = true
 	}

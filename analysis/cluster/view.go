@@ -22,12 +22,23 @@ type clusterView struct {
 	chart  *ClusterMap // the latest slot map that a client of this address got
 	keyed  int         // commands with a key, since the first sign of a cluster
 	storm  *MovedStorm // going on
+	first  *node       // that it used
+	others bool        // it used another one too
+}
+
+// met notes a node that the client uses.
+func (v *clusterView) met(n *node) {
+	if v.first == nil {
+		v.first = n
+	}
+	v.others = v.others || v.first != n
 }
 
 // slotUse is the latest use of one slot.
 type slotUse struct {
 	slot       uint16
 	used       bool
+	since      capture.Time // what is before it is forgotten
 	here, prev sentTo       // the last two different nodes that the slot was sent to
 	credit     *node        // a redirect points there and has not been followed
 	owner      *node        // as the last MOVED named it
@@ -46,10 +57,10 @@ type sentTo struct {
 }
 
 // use returns the entry of a slot; another slot in its place is forgotten.
-func (v *clusterView) use(slot uint16) *slotUse {
+func (v *clusterView) use(slot uint16, at capture.Time) *slotUse {
 	u := &v.recent[slot%recentSlots]
 	if !u.used || u.slot != slot {
-		*u = slotUse{slot: slot, used: true}
+		*u = slotUse{slot: slot, used: true, since: at}
 	}
 	return u
 }
@@ -57,7 +68,8 @@ func (v *clusterView) use(slot uint16) *slotUse {
 // send notes a command with a key.
 func (v *clusterView) send(slot uint16, n *node, ex *pairing.Exchange, asking bool) {
 	v.keyed++
-	u := v.use(slot)
+	v.met(n)
+	u := v.use(slot, ex.Time)
 	follow := u.credit == n
 	u.credit = nil
 	if u.here.node != n {

@@ -19,7 +19,7 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 	}
 	c.wentOn(next)
 	if c.stale != nil {
-		c.noteStale(c.stale, next)
+		noteStale(c, c.stale, next)
 	}
 	owed := c.unread.Len()
 	if owed > 0 && next.Flags&pairing.NotAwaited == 0 {
@@ -73,6 +73,9 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		}
 		return true
 	case r.Got == reader.Before:
+		if level, why := corroborated(c, ex, after(c, ex)); level > w {
+			w, c.lifted, c.trouble().StaleWhy = level, level, why
+		}
 		ex.Belief = pairing.Belief{Confidence: w, Outcome: pairing.Before}
 		c.keep(&c.stale, ex)
 		misread(c, ex, &pairing.Exchange{}, w)
@@ -80,6 +83,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		ex.Belief = pairing.Belief{Confidence: w, Outcome: pairing.Extra}
 		misread(c, ex, &pairing.Exchange{}, w)
 	case int(r.Reply) == ex.Index:
+		c.lifted = pairing.Suppressed
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
 		late(c, ex, r.Word)
 		c.readUpTo(ex.Index)
@@ -87,6 +91,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
 		c.readUpTo(int(r.Reply))
 	default:
+		w = max(w, c.lifted)
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}
 		if c.Start == reassembly.MidStream && (c.Desync == nil || c.Desync.Abandoned == nil) {
 			c.keep(&c.stale, ex) // behind from before the capture
@@ -180,7 +185,7 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 // level is how sure it is that a reply was left for the next caller. What ACK numbers prove is a fact once the kind is
 // sure.
 func (c *Callers) level(a *Abandonment) pairing.Confidence {
-	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 {
+	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 || mute(c) {
 		return pairing.Suppressed // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
 	level := pairing.Confidence(min(c.sure, reader.WordOf(c.leaving)))
@@ -217,7 +222,7 @@ func (c *Callers) overtook(last, next *pairing.Exchange, k int) {
 	}
 	d.Overtaken++
 	// It proves an overlap. That the connection was dirty is as sure as what made it so.
-	level := min(pairing.Confidence(reader.WordOf(c.leaving)), d.surest())
+	level := min(max(pairing.Confidence(reader.WordOf(c.leaving)), c.lifted), d.surest())
 	if level >= pairing.Strong {
 		level = pairing.Proven
 	}
@@ -237,22 +242,6 @@ func (d *Desync) surest() pairing.Confidence {
 		level = max(level, d.Abandoned[i].Confidence)
 	}
 	return level
-}
-
-// noteStale keeps a pair of commands of which the first was answered from before the capture.
-func (c *Callers) noteStale(ex, next *pairing.Exchange) {
-	if !flat(ex, next) {
-		return
-	}
-	d := c.trouble()
-	d.StaleReads++
-	d.StaleLevel = max(d.StaleLevel, ex.Belief.Confidence)
-	d.Use, d.Library = c.Use(), c.Pop.Library()
-	if len(d.Stale) < maxVictims {
-		r := StaleRead{First: *ex, Second: *next, Gap: next.Time.Sub(ex.EndTime), RTT: c.MinRTT}
-		r.First.Session, r.Second.Session = nil, nil
-		d.Stale = append(d.Stale, r)
-	}
 }
 
 // wentOn notes that the last caller, which got another's reply, went on sooner than its own can have come.

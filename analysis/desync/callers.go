@@ -19,14 +19,15 @@ type Callers struct {
 	Waiting bool // it is over, and waits for its verdict
 
 	feed
-	unread  pairing.Queue     // replies owed to callers that had given up, oldest first
-	given   *pairing.Exchange // whose caller gave up, until the next command is judged
-	sure    reader.Word       // … and how sure it is that the reply was left for the next caller
-	gaveUp  reader.Word       // … and that it gave up, whatever became of the reply
-	misread int               // the last command whose caller got another's reply
-	stale   *pairing.Exchange // whose caller read a reply from before the capture, until then
-	last    *pairing.Exchange // the last command that was judged
-	until   int               // commands up to this one read their own replies, and wait for the end of their transaction
+	unread  pairing.Queue      // replies owed to callers that had given up, oldest first
+	given   *pairing.Exchange  // whose caller gave up, until the next command is judged
+	sure    reader.Word        // … and how sure it is that the reply was left for the next caller
+	gaveUp  reader.Word        // … and that it gave up, whatever became of the reply
+	lifted  pairing.Confidence // how sure it is, by more than the reader weighs, that its callers are behind
+	misread int                // the last command whose caller got another's reply
+	stale   *pairing.Exchange  // whose caller read a reply from before the capture, until then
+	last    *pairing.Exchange  // the last command that was judged
+	until   int                // commands up to this one read their own replies, and wait for the end of their transaction
 	word    pairing.Confidence
 	shared  int // writes of another caller into the time of a reply
 	block   *BlockGivenUp
@@ -77,7 +78,7 @@ func (c *Callers) verdict(v *reader.Verdict) {
 	c.flush()
 	c.leaving = leaves(&v.Kinds)
 	if !v.Quiet {
-		c.weighed, c.kinds, c.shares = true, v.Kinds, c.sharing(v)
+		c.weighed, c.kinds, c.shares = true, v.Kinds, sharing(c, v)
 	}
 	if v.Habits != nil {
 		c.habits = v.Habits

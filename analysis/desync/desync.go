@@ -125,6 +125,7 @@ type StaleReading struct {
 	Stale      []StaleRead
 	StaleLevel pairing.Confidence
 	StaleReads int
+	StaleWhy   []string // what shows it beside the reader
 }
 
 func (*Desync) Event() {}

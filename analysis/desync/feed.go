@@ -158,6 +158,13 @@ func (c *Callers) LeftOut(ex *pairing.Exchange) {
 	}
 }
 
+// Overrun takes that more commands wait than may: what their callers got is not inferred.
+func (c *Callers) Overrun() {
+	if c.conn != nil {
+		c.conn.Overrun()
+	}
+}
+
 // typeOf is the class of a reply as far as parsers mind.
 func typeOf(k resp.Kind) reader.Type {
 	switch k {

@@ -29,12 +29,15 @@ func afterQuit(s *Callers, quit, ex *pairing.Exchange) {
 	if ex.Flags&pairing.AfterQuit == 0 || quit == nil || quit.Verb != pairing.VerbQuit || !quit.Served || ex.Ack < quit.Serves.End {
 		return
 	}
+	if s.Lossy() {
+		return // which command the reply answered is a guess
+	}
 	tellShared(s, quit, ex, pairing.Proven, true)
 }
 
 // sharing says how sure it is that several callers use the connection at once though its library, or the user, says that they
 // take turns: no reader explains what is written here.
-func (s *Callers) sharing(v *reader.Verdict) reader.Word {
+func sharing(s *Callers, v *reader.Verdict) reader.Word {
 	if policy, basis := s.Known(); basis < client.Named || !policy.TakesTurns() || v.OneSided {
 		return reader.Unknown // it may be meant so: callers that never met elsewhere may share a connection here
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/reader"
+	"github.com/respsniff/respsniff/reassembly"
 )
 
 // Use is how a client uses its connections, and how that is known.
@@ -63,6 +64,9 @@ func (j *Judging) Habits(p *client.Population) *reader.Habits {
 // decided reports whether it is known, or likely, that the callers of the connection, or of its population, take turns, or
 // that they do not.
 func (c *Callers) decided() bool {
+	if policy, basis := c.Known(); c.Start == reassembly.MidStream && (basis == client.Inferred || policy == client.PolicyUnknown) {
+		return false // callers that are behind from before the capture go on too soon, as several that share a connection do
+	}
 	return c.Use().Word >= reader.Likely || c.Pop != nil && c.Judging.UseOf(c.Reg, c.Pop).Word >= reader.Likely
 }
 

@@ -43,7 +43,7 @@ type EndOfWait struct {
 func waited(c *Callers, ex *pairing.Exchange, how GaveUp, frame int64, at capture.Time, ack int64) {
 	const other = pairing.Blocks | pairing.InHandshake | pairing.NotAwaited | pairing.NoReplyDue | pairing.AfterHole | pairing.Subscribing
 	gap := at.Sub(ex.EndTime)
-	if ex.Unsure || ex.Flags&other != 0 || gap < shortestTimeout {
+	if ex.Unsure || ex.Flags&other != 0 || gap < shortestTimeout || mute(c) {
 		return
 	}
 	if !ex.Served && (c.Lossy() || ack != reassembly.NoAck && ack > ex.Ack && ex.Outstanding == 0) {
@@ -57,6 +57,12 @@ func waited(c *Callers, ex *pairing.Exchange, how GaveUp, frame int64, at captur
 		sure = min(sure, c.sure) // it may be meant so
 	}
 	c.Judging.sink.WaitEnded(c, &EndOfWait{Exchange: ex, Gap: gap, How: how, Frame: frame, Time: at, Sure: pairing.Confidence(sure)})
+}
+
+// mute reports whether no command of a connection that began before the capture was ever answered in it: CLIENT REPLY OFF
+// may have been sent before.
+func mute(c *Callers) bool {
+	return c.Replies() == 0 && c.Start == reassembly.MidStream && !c.OneSided()
 }
 
 // closed takes the end of the connection after its last caller had given up.

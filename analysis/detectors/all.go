@@ -42,6 +42,8 @@ func All() []*analysis.Detector {
 		DeadTargetProbe(),
 		ReadTimeout(),
 		CancelledRequest(),
+		BlockedBehind(),
+		TrackingBroken(),
 		MovedStorm(),
 		MovedToSelf(),
 		MovedEmptyHost(),

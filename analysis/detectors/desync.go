@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
@@ -23,10 +24,16 @@ func occurrence(d *desync.Desync) incident.Occurrence {
 	if d.Wait.T > 0 {
 		o.Timeout = incident.Setting(d.Wait.T)
 	}
-	if d.NVictims > 0 && d.Strongest > pairing.Possible {
+	if d.NVictims > 0 && (d.Strongest > pairing.Possible || stale(d)) {
 		o.Severity = incident.Critical
 	}
 	return o
+}
+
+// stale reports whether a client that takes turns by its library or by the user's word was seen to go on before any byte
+// came: what is only possible there is since when its connection was behind, and that no capture which begins later shows.
+func stale(d *desync.Desync) bool {
+	return d.StaleReads > 0 && d.Use.Basis >= client.Guessed && d.Use.Policy.TakesTurns()
 }
 
 // unaccused lowers the severity of what is only possible: nobody is accused of that.
@@ -35,6 +42,14 @@ func unaccused(o incident.Occurrence) incident.Occurrence {
 		o.Severity = min(o.Severity, incident.Low)
 	}
 	return o
+}
+
+// unaccusedOf is unaccused for the occurrences of a connection.
+func unaccusedOf(d *desync.Desync, o incident.Occurrence) incident.Occurrence {
+	if stale(d) {
+		return o
+	}
+	return unaccused(o)
 }
 
 // first returns the first abandonment for one of the given reasons.

@@ -10,7 +10,6 @@ import (
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/scenario"
-	"github.com/respsniff/respsniff/reassembly"
 )
 
 // warm is traffic that shows what kind of client it is.
@@ -221,13 +220,13 @@ conn c app:41000 -> redis:6379
 1.3004 c > GET k1
 +10ms c < -MOVED 8579 10.0.0.3:6379
 +2ms c < -MOVED 12706 10.0.0.3:6379
-+50ms c > GET k2
++20s c > GET k2
 +2ms c < -MOVED 449 10.0.0.3:6379
-+50ms c > GET k3
++20s c > GET k3
 +2ms c < -MOVED 4576 10.0.0.3:6379
-+50ms c > GET k4
++20s c > GET k4
 +2ms c < $v
-+50ms c > GET k5
++20s c > GET k5
 +2ms c < $v
 `))
 	if err != nil {
@@ -240,7 +239,7 @@ conn c app:41000 -> redis:6379
 		run := analysis.NewRun(&o)
 		counts[live] = map[string]int{}
 		var early []int
-		for f, err := range run.Detect(run.Events(reassembly.New(reassembly.Options{}).Segments(s.Packets())), detectors.All()) {
+		for f, err := range run.Detect(run.Events(ticking(run, s.Packets())), detectors.All()) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,9 @@ func ofQuality(t *testing.T, packets iter.Seq2[capture.Packet, error], drops cap
 	t.Helper()
 	asm := reassembly.New(reassembly.Options{})
 	run := analysis.NewRun(nil)
-	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: asm.Stats(), Drops: drops} })
+	run.QualityFrom(func() analysis.CaptureQuality {
+		return analysis.CaptureQuality{Stats: asm.Stats(), Unread: asm.Unread(), Drops: drops}
+	})
 	found := map[string]incident.Finding{}
 	for f, err := range run.Detect(run.Events(asm.Segments(packets)), detectors.All()) {
 		if err != nil {

@@ -52,7 +52,7 @@ func DirtyReuse() *analysis.Detector {
 					e.Facts = append(e.Facts, why(d, a)...)
 					return e
 				}
-				r.Add(unaccused(o))
+				r.Add(unaccusedOf(d, o))
 			}}
 		},
 	}

@@ -38,7 +38,7 @@ func OffByK() *analysis.Detector {
 				o.Time = d.Victims[0].Time
 				o.Victims, o.Commands = d.BySaw, d.ByCommand
 				o.Evidence = func() incident.Example { return victims(r.Run(), d) }
-				r.Add(unaccused(o))
+				r.Add(unaccusedOf(d, o))
 			}}
 		},
 	}

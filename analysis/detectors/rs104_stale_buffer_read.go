@@ -39,7 +39,7 @@ func StaleBufferRead() *analysis.Detector {
 					"The other explanation, two threads that share this connection, would need a client that hands one connection out twice; " +
 						"nothing in this capture shows that.",
 				}
-				r.Add(unaccused(o))
+				r.Add(unaccusedOf(d, o))
 			}}
 		},
 	}
@@ -64,6 +64,7 @@ func staleEvidence(run *analysis.Run, d *desync.Desync) incident.Example {
 	}
 	e.Facts = append(e.Facts, fmt.Sprintf("so the caller of %s did not wait for the network: it read a reply that was already there, and the connection was at least one reply behind before frame %d",
 		a.CommandName(), a.Frame))
+	e.Facts = append(e.Facts, d.StaleWhy...)
 	e.Facts = append(e.Facts, evidence(d, nil)...)
 	if d.StaleReads > 1 {
 		e.Facts = append(e.Facts, fmt.Sprintf("%d such pairs on this connection", d.StaleReads))

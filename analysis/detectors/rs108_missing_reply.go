@@ -19,8 +19,8 @@ func MissingReply() *analysis.Detector {
 				return incident.Counted(f.Count, "command", "commands") + " got no reply, though later ones did"
 			}
 			r.Remedy = func(*incident.Finding) string {
-				return "The server, or a proxy, never answered the command named. The client hands each later reply to the caller before its own; close " +
-					"the connection. A proxy that merges two errors into one line (twemproxy#404), and a server that drops a reply, look like this."
+				return "The server, or a proxy, never answered the command named. A client that gives replies to its callers by their order alone hands " +
+					"each later reply to the caller before its own; close the connection. A proxy that loses a request or a reply, one that merges two errors into one line (twemproxy#404), and a server that drops a reply, look like this."
 			}
 			return analysis.Hooks{Aligned: func(a *pairing.Alignment) {
 				if !a.Resolved || a.Skips == 0 || authsOnly(a) || a.Live == nil {
@@ -52,6 +52,10 @@ func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Sever
 			}
 			if ex.AckedFrame > 0 {
 				facts = append(facts, fmt.Sprintf("the server's kernel had it (frame %d)", ex.AckedFrame))
+			}
+			if a.Turns > 0 {
+				facts = append(facts, fmt.Sprintf("%d replies in turn came within %s behind the next command, and none in the pauses before: in order each "+
+					"would have taken as long as the client happened to pause", a.Turns, ms(a.Behind)))
 			}
 			facts = append(append(facts, misfits(run, a)...),
 				"left out, and with it every reply moved to the next command, everything fits; no other pairing does as well",

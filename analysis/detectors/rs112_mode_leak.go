@@ -3,6 +3,7 @@ package detectors
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -14,7 +15,7 @@ import (
 func ModeLeak() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS112", Name: "mode-leak", Severity: incident.Critical, Since: "0.1.0",
-		Summary: "a connection was handed on while subscribed, inside MULTI or as a MONITOR",
+		Summary: "a connection was handed on while subscribed, inside MULTI, as a MONITOR or without replies",
 		Params: []incident.Param{
 			{Name: "idle", Default: "1ms", Meaning: "shortest pause before a command that comes from another user of a subscribed connection"},
 		},
@@ -24,7 +25,7 @@ func ModeLeak() *analysis.Detector {
 				return incident.Counted(f.Count, "command was", "commands were") + " sent in a mode that the connection's previous user had left behind"
 			}
 			r.Remedy = func(*incident.Finding) string {
-				return "Reset the connection before it goes back to the pool (UNSUBSCRIBE and PUNSUBSCRIBE, DISCARD, SELECT 0, or RESET), or close it. " +
+				return "Reset the connection before it goes back to the pool (UNSUBSCRIBE and PUNSUBSCRIBE, DISCARD, CLIENT REPLY ON, SELECT 0, or RESET), or close it. " +
 					"Jedis pub/sub: use a dedicated connection. phpredis pconnect: use a persistent_id per database."
 			}
 			return analysis.Hooks{Error: w.refused, Oddity: w.stale}
@@ -49,26 +50,37 @@ func (w *modeLeaks) refused(a *analysis.Answered) {
 	if ex.Idle() < 100*time.Millisecond {
 		conf = pairing.Likely
 	}
-	w.add(a.Session, ex, conf, fmt.Sprintf("%s was answered with %q", cited(run, ex), text),
+	w.add(a.Session, ex, incident.Critical, conf, fmt.Sprintf("%s was answered with %q", cited(run, ex), text),
 		fmt.Sprintf("the connection was still subscribed to %s, and had sent nothing for %s", incident.Counted(n, "channel", "channels"), seconds(ex.Idle())))
 }
 
-// stale takes what came in a transaction, or on a MONITOR connection, after a pause.
+// stale takes what came in a transaction, or on a MONITOR connection, after a pause, and what a caller waited for where the
+// server was told not to answer.
 func (w *modeLeaks) stale(o *pairing.Oddity) {
 	if o.What != pairing.StaleMode || o.Exchange == nil {
 		return
 	}
 	run, ex := w.r.Run(), o.Exchange
+	if strings.HasPrefix(o.Text, "CLIENT REPLY") {
+		then := "the client sent its next command"
+		if o.Closed {
+			then = "the client closed the connection"
+		}
+		w.add(analysis.SessionOf(o.Session), ex, incident.High, pairing.Likely,
+			fmt.Sprintf("%s asks for nothing but a reply, and an earlier %s on this connection forbids the server to send one", cited(run, ex), o.Text),
+			fmt.Sprintf("%s passed before %s: its caller waited in vain", seconds(o.Gap), then))
+		return
+	}
 	fact := fmt.Sprintf("%s was sent %s after the command before, on a connection left inside %s", cited(run, ex), seconds(o.Gap), o.Text)
 	if o.Info != nil {
-		w.add(analysis.SessionOf(o.Session), ex, pairing.Likely, fact,
+		w.add(analysis.SessionOf(o.Session), ex, incident.Critical, pairing.Likely, fact,
 			fmt.Sprintf("the server answered %s (frame %d): the probe of the connection's next user was queued", run.Describe(ex, o.Info), o.Info.Frame))
 		return
 	}
-	w.add(analysis.SessionOf(o.Session), ex, pairing.Likely, fact, "its reply stands among the lines that MONITOR prints")
+	w.add(analysis.SessionOf(o.Session), ex, incident.Critical, pairing.Likely, fact, "its reply stands among the lines that MONITOR prints")
 }
 
-func (w *modeLeaks) add(s *analysis.Session, ex *pairing.Exchange, conf pairing.Confidence, facts ...string) {
+func (w *modeLeaks) add(s *analysis.Session, ex *pairing.Exchange, severity incident.Severity, conf pairing.Confidence, facts ...string) {
 	weak := s.Lossy() || ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0
 	if weak {
 		conf = conf.Down()
@@ -76,7 +88,7 @@ func (w *modeLeaks) add(s *analysis.Session, ex *pairing.Exchange, conf pairing.
 	run := w.r.Run()
 	at := *ex
 	w.r.Add(ofSession(s, incident.Occurrence{
-		Time: ex.Time, Severity: incident.Critical, Confidence: conf, Weakened: weak,
+		Time: ex.Time, Severity: severity, Confidence: conf, Weakened: weak,
 		Evidence: func() incident.Example {
 			return incident.Example{File: run.File(at.File), Frames: frames(at.Frame, at.Serves.Frame), Facts: facts}
 		},

@@ -24,16 +24,22 @@ func ConnectionChurn() *analysis.Detector {
 			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried at most this many commands"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &churns{r: r, gone: map[int64]struct{}{}, links: map[*pools.Link]*shortLived{}}
+			w := &churns{r: r, gone: map[int64]struct{}{}, errors: map[int64]errorReply{}, links: map[*pools.Link]*shortLived{}}
 			w.limits(r.Run().Bounds())
-			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("%s opened %d connections for a few commands each", f.Client, f.Count)
-			}
-			r.Remedy = func(f *incident.Finding) string {
-				return fmt.Sprintf("Use a pool or persistent connections: %d TCP handshakes cost a round trip each, and as many more for every "+
-					"command that sets a connection up.", f.Count)
-			}
-			return analysis.Hooks{Waited: w.waited, Ended: w.ended, Finish: w.finish}
+			w.closed = incident.Keep(r.Collector, incident.Texts[lastReply]{
+				Title: func(f *incident.Finding, _ *lastReply) string {
+					return fmt.Sprintf("%s opened %d connections for a few commands each", f.Client, f.Count)
+				},
+				Remedy: func(f *incident.Finding, last *lastReply) string {
+					if last.text != "" {
+						return fmt.Sprintf("The client closes its connections over an error: %d of %d ended with %s. Mend what causes it, and look at what "+
+							"the client does about an error of that kind (ioredis: reconnectOnError); a pool does not help.", last.times, last.of, last.text)
+					}
+					return fmt.Sprintf("Use a pool or persistent connections: %d TCP handshakes cost a round trip each, and as many more for every "+
+						"command that sets a connection up.", f.Count)
+				},
+			})
+			return analysis.Hooks{Error: w.refused, Waited: w.waited, Ended: w.ended, Finish: w.finish}
 		},
 	}
 }
@@ -49,12 +55,18 @@ type churns struct {
 	order []*pools.Link
 	kept  int // connections remembered
 
-	maxGone, maxOfLink, maxOfAll *bound.Bound
+	errors map[int64]errorReply // of open connections
+	closed incident.Facts[lastReply]
+
+	maxGone, maxErrors, maxOfLink, maxOfAll *bound.Bound
 }
 
 func (w *churns) limits(set *bound.Set) {
 	w.maxGone = set.New(bound.Bound{
 		Name: "connections with a wait in vain", Limit: 1 << 14, Hides: "which further connections were closed because of it", Loses: bound.Evidence,
+	})
+	w.maxErrors = set.New(bound.Bound{
+		Name: "open connections with an error reply", Limit: 1 << 14, Hides: "that further connections were closed over an error", Loses: bound.Detail,
 	})
 	w.maxOfLink = set.New(bound.Bound{
 		Name: "short connections of one client", Limit: 1 << 14, Hides: "its further connections in the count of RS205", Loses: bound.Evidence,
@@ -70,6 +82,15 @@ type shortLived struct {
 	opened []visit
 }
 
+// lastReply is the error that most connections of a client ended with, if they did.
+type lastReply struct {
+	text      string
+	times, of int
+}
+
+// maxLastReplies bounds the different replies that the connections of one client are counted by.
+const maxLastReplies = 32
+
 // visit is one connection.
 type visit struct {
 	at       capture.Time
@@ -77,6 +98,49 @@ type visit struct {
 	frame    int64
 	file     int32
 	commands int32
+	last     string // the error that was its last reply, and to what; "" for anything else
+}
+
+// errorReply is the latest error reply of a connection.
+type errorReply struct {
+	index int // of the command that it answered
+	text  string
+}
+
+func (w *churns) refused(a *analysis.Answered) {
+	s, ex := a.Session, a.Exchange
+	if _, known := w.errors[s.ID]; known || w.maxErrors.Admits(len(w.errors)) {
+		w.errors[s.ID] = errorReply{ex.Index, fmt.Sprintf("%q in reply to %s", w.r.Run().Describe(ex, &ex.Serves), ex.CommandName())}
+	}
+}
+
+// endedWith returns the last reply of a connection that is over, if that was an error: QUIT says nothing.
+func (w *churns) endedWith(s *analysis.Session) string {
+	e, last := w.errors[s.ID], s.Commands()
+	delete(w.errors, s.ID)
+	if s.Facts().Quit {
+		last--
+	}
+	if e.index != last {
+		return ""
+	}
+	return e.text
+}
+
+// mostly returns the error that more than half of the connections ended with.
+func mostly(all []visit) (most lastReply) {
+	times := map[string]int{}
+	for _, v := range all {
+		if _, known := times[v.last]; v.last != "" && (known || len(times) < maxLastReplies) {
+			times[v.last]++
+		}
+	}
+	for text, n := range times {
+		if 2*n > len(all) {
+			most = lastReply{text, n, len(all)}
+		}
+	}
+	return most
 }
 
 func (w *churns) waited(e *analysis.WaitEnded) {
@@ -87,12 +151,12 @@ func (w *churns) waited(e *analysis.WaitEnded) {
 
 func (w *churns) ended(e *analysis.Ended) {
 	s := e.Session
-	f := s.Facts()
+	f, why := s.Facts(), w.endedWith(s)
 	link := f.Link()
 	// A health check, a refused connection and one given up are no sign of a missing pool, and one whose close by the client
 	// is not in the capture may be any of these.
 	closed := f.Quit || f.ClientFIN.Seen() || f.ClientRST.Seen()
-	if _, deaf := s.OnlySide(); deaf || s.Hidden().Cut[0] > 0 {
+	if _, deaf := s.OnlySide(); deaf || s.Lossy() {
 		return // whether a reply came does not show, or how many commands there were
 	}
 	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
@@ -106,7 +170,7 @@ func (w *churns) ended(e *analysis.Ended) {
 	}
 	if w.maxOfLink.Admits(len(l.opened)) && w.maxOfAll.Admits(w.kept) {
 		w.kept++
-		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands())})
+		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands()), why})
 	}
 }
 
@@ -123,14 +187,14 @@ func (w *churns) finish(run *analysis.Run) {
 		}
 		o := l.who
 		o.Count, o.Time, o.Last = short, from.at, l.opened[len(l.opened)-1].at
-		first, all := from, l.opened
+		first, all, last := from, l.opened, mostly(l.opened)
 		o.Evidence = func() incident.Example {
 			counts := make([]int32, 0, len(all))
 			for _, v := range all {
 				counts = append(counts, v.commands)
 			}
 			slices.Sort(counts)
-			return incident.Example{
+			x := incident.Example{
 				Client: o.Client, Server: o.Server, Conn: first.conn, Time: first.at, File: run.File(first.file), Frames: frames(first.frame),
 				Facts: []string{
 					fmt.Sprintf("%d connections were opened within %s from frame %d on, %.1f a second at the busiest", peak, seconds(churnWindow), first.frame,
@@ -139,8 +203,12 @@ func (w *churns) finish(run *analysis.Run) {
 					"health checks, refused connections and those closed after a timeout are not counted",
 				},
 			}
+			if last.text != "" {
+				x.Facts = append(x.Facts, fmt.Sprintf("%d of %d were closed with %s as their last reply", last.times, last.of, last.text))
+			}
+			return x
 		}
-		w.r.Add(o)
+		*w.closed.Add(o) = last
 	}
 }
 

@@ -54,6 +54,10 @@ func (w *lateWrites) control(c *analysis.Control) {
 	if !f.ServerFIN.Seen() || !f.Late.Seen() || f.ServerRST.Seen() || f.Quit && !s.RejectedAtAccept() {
 		return // what stands behind QUIT is not answered by design
 	}
+	ex := s.LastExchange()
+	if s.Kind == pairing.TLS || s.Kind == pairing.Unparsed || ex == nil || ex.End <= f.Late.Seq {
+		return // an alert of TLS, or bytes that are no command: nobody waits for their reply
+	}
 	run := w.r.Run()
 	o := incident.Occurrence{
 		Client: s.Client, Server: s.Server, Conn: s.ID, Time: f.Late.Time, Last: c.Segment.Time, Severity: incident.Medium,
@@ -72,11 +76,8 @@ func (w *lateWrites) control(c *analysis.Control) {
 	case idle > 0:
 		why = fmt.Sprintf("the server closed after %s of silence, in the second that its setting `timeout %d` gives", seconds(f.IdleAtFIN), idle)
 	}
-	name := "data"
-	if ex := s.LastExchange(); ex != nil {
-		name = ex.CommandName()
-		o.Commands = map[string]int{name: 1}
-	}
+	name := ex.CommandName()
+	o.Commands = map[string]int{name: 1}
 	o.Evidence = func() incident.Example {
 		rst := pools.Mark{Frame: c.Segment.Frame, Time: c.Segment.Time, Seq: c.Segment.Offset, Ack: c.Segment.Ack, File: c.Segment.File}
 		return incident.Example{

@@ -39,13 +39,20 @@ func FailoverWindow() *analysis.Detector {
 				latest: r.EvidenceBound(maxRefusals, "refusals outside of failovers", "failovers of which the first refusals were mixed with many others"),
 				hit:    r.DetailBound(maxHit, "clients, servers and commands of one failover", "how many more a failover hit"),
 			}
-			r.Title = func(f *incident.Finding) string {
-				return fmt.Sprintf("failover: %s refused between %s and %s", incident.Counted(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
-			}
-			r.Remedy = func(f *incident.Finding) string {
-				return fmt.Sprintf("Failover from %s to %s. %s failed. Retry them with a pause, after asking for the topology again. See RS111 for "+
-					"transactions torn by it.", at(f.First), at(f.Last), incident.Counted(f.Count, "command", "commands"))
-			}
+			w.kept = incident.Keep(r.Collector, incident.Texts[keptReadonly]{
+				Title: func(f *incident.Finding, _ *keptReadonly) string {
+					return fmt.Sprintf("failover: %s refused between %s and %s", incident.Counted(f.Count, "command was", "commands were"), at(f.First), at(f.Last))
+				},
+				Remedy: func(f *incident.Finding, kept *keptReadonly) string {
+					text := fmt.Sprintf("Failover from %s to %s. %s failed. Retry them with a pause, after asking for the topology again. See RS111 for "+
+						"transactions torn by it.", at(f.First), at(f.Last), incident.Counted(f.Count, "command", "commands"))
+					if kept.writes > 0 {
+						text += fmt.Sprintf(" Close pooled connections on READONLY, so that the next one resolves the master anew: %s of connection %d were "+
+							"refused in %s, and it was kept.", incident.Counted(kept.writes, "command", "commands"), kept.conn, seconds(kept.last.Sub(kept.first)))
+					}
+					return text
+				},
+			})
 			return analysis.Hooks{Error: w.see, Finish: func(*analysis.Run) { w.close() }}
 		},
 	}
@@ -74,8 +81,18 @@ type failovers struct {
 	within time.Duration // … in so long
 	latest *bound.Bound  // of recent
 	hit    *bound.Bound
+	kept   incident.Facts[keptReadonly]
 	recent []refusal
 	open   *outage
+}
+
+// keptReadonly is a connection that was used on and on though its node refused each write: a master that became a replica
+// answers READONLY for as long as the connection lasts.
+type keptReadonly struct {
+	conn        int64
+	writes      int // refused, counted once a write of the client
+	batch       int32
+	first, last capture.Time
 }
 
 // outage is a burst that goes on.
@@ -88,6 +105,7 @@ type outage struct {
 	servers  map[netip.AddrPort]int
 	classes  map[string]int
 	commands map[string]int
+	readonly map[int64]*keptReadonly
 	weakened bool
 }
 
@@ -137,7 +155,8 @@ func (w *failovers) begin(f refusal, file int32) {
 	if len(writes) < w.burst || !other {
 		return
 	}
-	w.open = &outage{file: file, clients: map[netip.Addr]int{}, servers: map[netip.AddrPort]int{}, classes: map[string]int{}, commands: map[string]int{}}
+	w.open = &outage{file: file, clients: map[netip.Addr]int{}, servers: map[netip.AddrPort]int{}, classes: map[string]int{}, commands: map[string]int{},
+		readonly: map[int64]*keptReadonly{}}
 	for _, o := range w.recent {
 		if o.client == f.client || o.server == f.server {
 			w.open.add(o, w.hit)
@@ -160,9 +179,37 @@ func (o *outage) add(f refusal, hit *bound.Bound) {
 		o.servers[f.server]++
 	}
 	o.classes[f.class]++
+	if f.class == "READONLY" {
+		o.refusedWrite(f, hit)
+	}
 	if o.commands[f.command] > 0 || hit.Admits(len(o.commands)) {
 		o.commands[f.command]++
 	}
+}
+
+func (o *outage) refusedWrite(f refusal, hit *bound.Bound) {
+	k := o.readonly[f.conn]
+	if k == nil {
+		if !hit.Admits(len(o.readonly)) {
+			return
+		}
+		k = &keptReadonly{conn: f.conn, first: f.at}
+		o.readonly[f.conn] = k
+	}
+	if k.writes == 0 || k.batch != f.batch {
+		k.writes++
+	}
+	k.batch, k.last = f.batch, f.at
+}
+
+// longestKept returns the connection with the most refused writes, if it was used again after enough of them.
+func (o *outage) longestKept(least int) (most keptReadonly) {
+	for _, k := range o.readonly {
+		if k.writes >= least && (k.writes > most.writes || k.writes == most.writes && k.conn < most.conn) {
+			most = *k
+		}
+	}
+	return most
 }
 
 func (w *failovers) close() {
@@ -181,7 +228,8 @@ func (w *failovers) close() {
 	if o.weakened {
 		level = level.Down()
 	}
-	w.r.Add(incident.Occurrence{
+	kept := o.longestKept(w.burst)
+	group := w.kept.Add(incident.Occurrence{
 		AnyServer: true, AnyClient: true, Time: first.at, Last: o.last, Count: o.n, Severity: incident.Medium, Confidence: level, Weakened: o.weakened,
 		Commands: o.commands, Notes: notes,
 		Evidence: func() incident.Example {
@@ -198,6 +246,10 @@ func (w *failovers) close() {
 			e.Facts = append(e.Facts, fmt.Sprintf("%s in %s: %s; %s, %s",
 				incident.Counted(o.n, "refusal", "refusals"), seconds(o.last.Sub(first.at)), strings.Join(kinds, ", "),
 				incident.Counted(len(o.clients), "client", "clients"), incident.Counted(len(o.servers), "node", "nodes")))
+			if kept.writes > 0 {
+				e.Facts = append(e.Facts, fmt.Sprintf("connection %d was kept through %s with READONLY, for %s", kept.conn,
+					incident.Counted(kept.writes, "refusal", "refusals"), seconds(kept.last.Sub(kept.first))))
+			}
 			for i := range o.refusals[:min(len(o.refusals), 8)] {
 				f := &o.refusals[i]
 				e.Frames = append(e.Frames, f.frame)
@@ -206,4 +258,7 @@ func (w *failovers) close() {
 			return e
 		},
 	})
+	if kept.writes > group.writes {
+		*group = kept
+	}
 }

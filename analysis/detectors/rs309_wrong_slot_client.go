@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -22,6 +23,8 @@ const (
 	wrongPercent = 90 // … of all that can be tested
 	maxMisses    = 128
 	maxHashers   = 256 // client addresses
+	// byChance is how likely it may be at most that so many slots fit one of the hashes by chance.
+	byChance = 1e-5
 )
 
 // WrongSlotClient is RS309: a client whose choice of nodes follows from a wrong hash.
@@ -30,7 +33,7 @@ func WrongSlotClient() *analysis.Detector {
 		ID: "RS309", Name: "wrong-slot-client", Severity: incident.Medium, Since: "0.1.0",
 		Summary: "a client computes the slots of keys wrongly",
 		Params: []incident.Param{
-			{Name: "min", Default: "20", Meaning: "redirected keys whose node the wrong hash must give"},
+			{Name: "min", Default: "20", Meaning: "slots of redirected keys whose node the wrong hash must give"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			w := &hashers{
@@ -164,23 +167,15 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 	for i := range wrongHashes {
 		x := &wrongHashes[i]
 		tested, hit := 0, 0
-		for j := range h.misses {
-			m := &h.misses[j]
-			slot := x.slot(m.key)
-			if slot == resp.Slot(m.key) {
-				tested++ // this hash would have been right: it is not the reason of the miss
-				continue
-			}
-			owner := r.Topology().SlotOwner(client, slot)
-			if !owner.IsValid() {
-				continue
-			}
-			tested++
-			if owner == m.server {
+		chance := float64(len(wrongHashes))
+		fits := w.bySlot(r, client, h, x)
+		for _, slot := range slices.Sorted(maps.Keys(fits)) {
+			if tested++; fits[slot].all {
 				hit++
+				chance *= fits[slot].share
 			}
 		}
-		if hit < w.least || hit*100 < tested*wrongPercent {
+		if hit < w.least || hit*100 < tested*wrongPercent || chance*choose(tested, hit) > byChance {
 			continue
 		}
 		first, last := &h.misses[0], &h.misses[len(h.misses)-1]
@@ -192,7 +187,7 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 			Client: first.client, AnyServer: true, Time: first.at, Last: last.at, Count: h.n, Severity: incident.Medium, Confidence: level, Weakened: h.weakened,
 			Evidence: func() incident.Example {
 				e := incident.Example{Conn: first.conn, Server: first.server, File: r.File(first.file)}
-				e.Facts = append(e.Facts, fmt.Sprintf("%d of %d redirected keys went to the node that has their slot by %s", hit, tested, x.what))
+				e.Facts = append(e.Facts, fmt.Sprintf("the keys of %d of %d slots went to the node that has their slot by %s", hit, tested, x.what))
 				for j := range h.misses[:5] {
 					m := &h.misses[j]
 					e.Frames = append(e.Frames, m.frame)
@@ -204,4 +199,55 @@ func (w *hashers) judge(r *analysis.Run, client netip.Addr, h *hasher) {
 		}) = *x
 		return
 	}
+}
+
+// fit is whether a wrong hash gives the node that was asked for all redirected keys of one slot, and the share of all slots that
+// this node has: how likely that is by chance. Keys of one hash tag go where one of them goes.
+type fit struct {
+	all   bool
+	share float64
+}
+
+func (w *hashers) bySlot(r *analysis.Run, client netip.Addr, h *hasher, x *wrongHash) map[uint16]fit {
+	owners := func(slot uint16) netip.AddrPort { return r.Topology().SlotOwner(client, slot) }
+	shares, slots := map[netip.AddrPort]float64{}, map[uint16]fit{}
+	for j := range h.misses {
+		m := &h.misses[j]
+		own, wrong := resp.Slot(m.key), x.slot(m.key)
+		owner := owners(wrong)
+		if own != wrong && !owner.IsValid() {
+			continue
+		}
+		if _, known := shares[m.server]; !known {
+			shares[m.server] = shareOf(m.server, owners)
+		}
+		f, known := slots[own]
+		// Where this hash would have been right it is not the reason of the miss.
+		f.all = (f.all || !known) && own != wrong && owner == m.server
+		f.share = max(f.share, shares[m.server])
+		slots[own] = f
+	}
+	return slots
+}
+
+// shareOf is the share of the slots with a known owner that a node has.
+func shareOf(node netip.AddrPort, owner func(slot uint16) netip.AddrPort) float64 {
+	mine, known := 0, 0
+	for slot := range uint16(resp.Slots) {
+		if a := owner(slot); a.IsValid() {
+			if known++; a == node {
+				mine++
+			}
+		}
+	}
+	return float64(mine) / float64(max(known, 1))
+}
+
+// choose is the number of ways to take k of n.
+func choose(n, k int) float64 {
+	ways := 1.0
+	for i := range min(k, n-k) {
+		ways *= float64(n-i) / float64(i+1)
+	}
+	return ways
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// MalformedReply is RS404: bytes of the server that are no RESP, though none is missing.
+// MalformedReply is RS404: bytes of the server that are no RESP, though none is missing, on a connection on which it had
+// answered in RESP before: a server that never did is another one, not a broken one.
 func MalformedReply() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS404", Name: "malformed-reply", Severity: incident.Critical, Since: "0.1.0",
@@ -46,7 +47,7 @@ type malformed struct {
 // see takes the first such place of each connection: what follows it is a consequence.
 func (w *malformed) see(o *pairing.Oddity) {
 	s := o.Session
-	if o.What != pairing.BadReply || s.Lossy() || w.reported[s.ID] || s.Commands() == 0 || !w.bound.Admits(len(w.reported)) {
+	if o.What != pairing.BadReply || s.Lossy() || w.reported[s.ID] || s.Commands() == 0 || s.Replies() == 0 || !w.bound.Admits(len(w.reported)) {
 		return
 	}
 	w.reported[s.ID] = true

@@ -46,11 +46,17 @@ type unread struct {
 	conns  int64 // of another protocol
 	places int64 // in Redis connections
 	faults [reassembly.Faults]int64
+	// unfinished are replies that their server had not finished when it closed, or that were nested too deep to end.
+	unfinished int64
+	fragments  int64 // packets of which fragments are missing, or contradict each other
+	conflicts  int64 // retransmissions with other bytes
+	tunnels    reassembly.Unread
 }
 
 func (w *unparsedWatch) ended(e *analysis.Ended) {
 	s := e.Session
 	if s.Kind != pairing.Unparsed {
+		w.unfinished(s)
 		return
 	}
 	o := hiding(s, incident.Info)
@@ -63,6 +69,23 @@ func (w *unparsedWatch) ended(e *analysis.Ended) {
 		}
 	}
 	w.sums.Add(o).conns++
+}
+
+// unfinished takes a reply that was open at the end of its connection. One that the end of the capture, or a loss, cut off
+// is reported as that.
+func (w *unparsedWatch) unfinished(s *analysis.Session) {
+	r, open := s.Answers.Open()
+	if !open || s.Lossy() || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted || s.Kind == pairing.Replication {
+		return
+	}
+	o := hiding(s, incident.Info)
+	o.Evidence = func() incident.Example {
+		return incident.Example{
+			Facts: []string{fmt.Sprintf("the reply that begins at seq %d of the server, of type %s, was not finished when the connection ended: %s of it had come",
+				rel(r.Start), r.Kind, counted(s.Answers.Offset()-r.Start, "byte", "bytes"))},
+		}
+	}
+	w.sums.Add(o).unfinished++
 }
 
 func (w *unparsedWatch) odd(e *pairing.Oddity) {
@@ -86,19 +109,32 @@ func (w *unparsedWatch) odd(e *pairing.Oddity) {
 }
 
 func (w *unparsedWatch) finish(r *analysis.Run) {
-	faults := r.Quality().Stats.Undecodable
-	n := int64(0)
-	for _, f := range faults {
-		n += f
-	}
-	if n > 0 {
-		o := ofCapture(r, incident.Info)
-		o.Count = int(n)
-		u := w.sums.Add(o)
-		for i, f := range faults {
-			u.faults[i] += f
+	q := r.Quality()
+	hidden := q.Unread.Tunnels()
+	for c := range hidden { // those are among the packets that could not be decoded
+		if c.Space == reassembly.Links {
+			delete(hidden, c)
 		}
 	}
+	n := q.Stats.FragmentsDropped + q.Stats.Conflicts
+	for _, f := range q.Stats.Undecodable {
+		n += f
+	}
+	for _, f := range hidden {
+		n += f
+	}
+	if n == 0 {
+		return
+	}
+	o := ofCapture(r, incident.Info)
+	o.Count = int(n)
+	u := w.sums.Add(o)
+	for i, f := range q.Stats.Undecodable {
+		u.faults[i] += f
+	}
+	u.fragments += q.Stats.FragmentsDropped
+	u.conflicts += q.Stats.Conflicts
+	u.tunnels = hidden
 }
 
 func (u *unread) title() string {
@@ -108,6 +144,18 @@ func (u *unread) title() string {
 	}
 	if u.places > 0 {
 		parts = append(parts, counted(u.places, "place", "places")+" in Redis connections could not be read")
+	}
+	if u.unfinished > 0 {
+		parts = append(parts, counted(u.unfinished, "reply was", "replies were")+" not finished when the connection ended")
+	}
+	if u.fragments > 0 {
+		parts = append(parts, counted(u.fragments, "fragmented packet", "fragmented packets")+" could not be put together")
+	}
+	if u.conflicts > 0 {
+		parts = append(parts, counted(u.conflicts, "retransmission has", "retransmissions have")+" other bytes than the first copy, which counts")
+	}
+	for _, c := range u.tunnels.Ranked() {
+		parts = append(parts, fmt.Sprintf("%s not read: %s", counted(u.tunnels[c], "packet is", "packets are"), c))
 	}
 	for fault, n := range u.faults {
 		if n > 0 {

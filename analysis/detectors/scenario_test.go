@@ -42,7 +42,9 @@ func inspect(tb testing.TB, packets iter.Seq2[capture.Packet, error], o analysis
 	asm := reassembly.New(reassembly.Options{Ports: o.Ports})
 	run := analysis.NewRun(&o)
 	run.KeepConns(bound.Evidence)
-	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: asm.Stats()} })
+	run.QualityFrom(func() analysis.CaptureQuality {
+		return analysis.CaptureQuality{Stats: asm.Stats(), Unread: asm.Unread()}
+	})
 	events := run.Events(asm.Segments(packets))
 	tap := func(yield func(pairing.Event, error) bool) {
 		for e, err := range events {

@@ -87,10 +87,15 @@ type hop struct {
 	frame, reply int64
 	conn         int64
 	what         string
+	name         string // of a target whose address the capture does not show
 }
 
 func (h *hop) String() string {
-	return fmt.Sprintf("%s says %s at %s (frame %d)", h.from, h.to, at(h.at), h.reply)
+	to := h.name
+	if h.to.IsValid() {
+		to = h.to.String()
+	}
+	return fmt.Sprintf("%s says %s at %s (frame %d)", h.from, to, at(h.at), h.reply)
 }
 
 // keyID names a key of a client, and the slot where the key was not captured whole.

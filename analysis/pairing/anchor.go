@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/pairing/align"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -252,7 +253,7 @@ func canServe(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) bool {
 		return false
 	}
 	f, _ := fitOf(s, ex, r, info)
-	return f == Fits
+	return f == align.Fits
 }
 
 // asks holds the newest command that waits for a reply against those that are buffered.

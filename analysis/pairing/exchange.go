@@ -210,4 +210,5 @@ const (
 	GivenUp                               // its caller was seen to stop waiting: WaitEnded was emitted
 	AfterQuit                             // written behind QUIT
 	LeftOut                               // the server sent no reply to it, though one was due
+	Misplaced                             // no known command, and what stands in the place of its name may be anything
 )

@@ -3,6 +3,7 @@ package pairing
 import (
 	"strings"
 
+	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
@@ -13,6 +14,7 @@ type mode struct {
 	inMulti    bool
 	multiIndex int // of the MULTI
 	replies    replyState
+	silencedBy int // the latest CLIENT REPLY OFF or SKIP
 	monitor    monitorState
 	debugger   debuggerState
 	Ending     endingState
@@ -170,7 +172,7 @@ func (m *mode) answered(s *Session, ex *Exchange, r *resp.Reply) {
 	} else if served := modeRules[ex.Verb].served; served != nil {
 		served(s, ex, r)
 	}
-	s.Mode.debugger.answered(r)
+	s.Mode.debugger.answered(r, s.Start == reassembly.MidStream)
 }
 
 // outOfBand reports whether a reply consumes none of the pending commands: a push, a message to a RESP2 subscriber, a

@@ -41,9 +41,9 @@ func servedEval(s *Session, _ *Exchange, r *resp.Reply) {
 	}
 }
 
-// answered takes each reply to a command, and ends the session at its last line.
-func (d *debuggerState) answered(r *resp.Reply) {
-	if *d != debuggerOpen || r.Kind != resp.Array || len(r.Elems) == 0 || int64(len(r.Elems)) < r.N {
+// answered takes each reply to a command, and ends the session at its last line. It may have begun before the capture.
+func (d *debuggerState) answered(r *resp.Reply, inherited bool) {
+	if *d != debuggerOpen && !inherited || r.Kind != resp.Array || len(r.Elems) == 0 || int64(len(r.Elems)) < r.N {
 		return
 	}
 	if last := r.Elems[len(r.Elems)-1]; last.Kind == resp.Simple && string(last.Text) == "<endsession>" {

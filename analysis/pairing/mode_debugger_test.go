@@ -33,7 +33,7 @@ func TestDebuggerSession(t *testing.T) {
 		{array("<value> 40"), 0, true},
 		{array("<redis> *1", "<endsession>"), 1, true},
 	} {
-		d.answered(step.reply)
+		d.answered(step.reply, false)
 		if due := d.resultDue(step.pending); due != step.due {
 			t.Errorf("%s with %d pending: result due %v", step.reply.Elems[0].Text, step.pending, due)
 		}

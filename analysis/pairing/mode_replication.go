@@ -19,8 +19,11 @@ func servedPsync(s *Session, _ *Exchange, r *resp.Reply) {
 }
 
 // becomeReplication stops all pairing: what follows is a replication stream.
-func becomeReplication(s *Session) {
-	s.Kind = Replication
+func becomeReplication(s *Session) { stopPairing(s, Replication) }
+
+// stopPairing ends the search for commands and replies: what follows is of another kind.
+func stopPairing(s *Session, kind Kind) {
+	s.Kind = kind
 	s.open = nil
 	for _, ex := range s.Pending.Rest() {
 		ex.Flags |= NoReplyDue

@@ -46,10 +46,11 @@ func sentClientReply(m *mode, req *resp.Request, ex *Exchange) {
 func (m *mode) replyAs(effect replyEffect, ex *Exchange) {
 	switch effect {
 	case replyNowOff:
-		m.replies = repliesOff
+		m.replies, m.silencedBy = repliesOff, ex.Index
 		ex.Flags |= NoReplyDue
 	case replySkipNext:
 		ex.Flags |= NoReplyDue
+		m.silencedBy = ex.Index
 		if m.replies != repliesOff {
 			m.replies = repliesSkipNext
 		}

@@ -23,7 +23,8 @@ type Oddity struct {
 	// Exchange is the command concerned, if there is one: of ShortReply the one that the aggregate answers, of TornWrite
 	// and Unsolicited the one before.
 	Exchange *Exchange
-	Gap      time.Duration // of ShortReply, TornWrite and StaleMode: the silence before
+	Gap      time.Duration // of ShortReply, TornWrite and StaleMode: the silence before, behind CLIENT REPLY after it
+	Closed   bool          // of StaleMode behind CLIENT REPLY: the silence ended with the client's close
 	From     int64         // of TornWrite: where the interrupted command begins
 	Refused  bool          // of TornWrite: the server called it a protocol error
 	// Before is, of UnanchoredSeen, the command before which the one that it answers was written and never captured; 0:

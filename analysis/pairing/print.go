@@ -1,8 +1,8 @@
 package pairing
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
@@ -19,7 +19,21 @@ func (ex *Exchange) CommandName() string {
 	if ex.Command != nil {
 		return ex.Command.String()
 	}
-	return strings.ToUpper(resp.TextOf(ex.Name.Raw()).Short(32))
+	return ex.Word(32)
+}
+
+// Word returns, of a command that is not in the table, so many characters of the name as sent, in upper case. Where nothing shows
+// that it is a name, and not a password that stands in its place, it is the length: its place must be certain, and it must
+// be of letters or the server must know it.
+func (ex *Exchange) Word(width int) string {
+	name, text := ex.Name.Raw(), ex.Serves.Text.Raw()
+	refused := ex.Serves.IsError() && (commands.RepeatsSecret(string(text)) || bytes.HasPrefix(text, []byte("NOAUTH")))
+	switch {
+	case commands.IsName(name):
+	case ex.Flags&(Misplaced|Uncertain|AfterHole) != 0, !commands.IsWord(name) && (!ex.Served || refused):
+		return fmt.Sprintf("word of %d bytes", ex.Name.Len())
+	}
+	return resp.TextOf(bytes.ToUpper(name)).Short(width)
 }
 
 // KeyWidth is how much of a key is shown.
@@ -31,7 +45,7 @@ func (p Printer) Key(ex *Exchange) string {
 		return ""
 	}
 	if p.MaskKeys {
-		return MaskKey(ex.Key.Raw())
+		return resp.MaskKey(ex.Key.Raw())
 	}
 	return resp.TextOf(ex.Key.Raw()).Short(KeyWidth)
 }
@@ -49,7 +63,7 @@ func (p Printer) Describe(ex *Exchange, in *ReplyInfo) string {
 		}
 		return "integer"
 	case resp.Simple:
-		return "+" + text.Short(40)
+		return "+" + resp.TextOf([]byte(commands.HideRepeated(string(in.Text.Raw())))).Short(40)
 	case resp.Error:
 		return "-" + resp.TextOf([]byte(commands.HideRepeated(string(in.Text.Raw())))).Short(60)
 	case resp.Array, resp.Map, resp.Set, resp.Push:

@@ -83,6 +83,18 @@ func (s *Session) Hidden() Hidden {
 	return h
 }
 
+// Silenced reports whether the command sent last is due no reply because of an earlier CLIENT REPLY, and of which.
+func (s *Session) Silenced(ex *Exchange) (by string, ok bool) {
+	m := &s.Mode
+	switch {
+	case m.silencedBy == 0 || ex.Index <= m.silencedBy || ex.Flags&NoReplyDue == 0:
+		return "", false
+	case m.replies == repliesOff:
+		return "CLIENT REPLY OFF", true
+	}
+	return "CLIENT REPLY SKIP", ex.Index == m.silencedBy+1
+}
+
 // OnlySide reports whether data of one side only was captured, during Ended, and whose.
 func (s *Session) OnlySide() (client, only bool) {
 	c := s.Conn
@@ -115,3 +127,9 @@ func (s *Session) lastReply() capture.Time { return s.LastData[RoleServer].Time 
 
 // LastServerData returns when the server last sent bytes on this connection; 0: not yet.
 func (s *Session) LastServerData() capture.Time { return s.lastReply() }
+
+// Spoke reports whether the connection has shown that it is Redis's: by a reply, by a request in the form of an array, or by a
+// command as a line to a port of Redis. Lines alone are of many protocols.
+func (s *Session) Spoke() bool {
+	return s.ReplyCount > 0 || s.framed || s.spelled && (s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port()))
+}

@@ -52,18 +52,6 @@ func (q *Queue) Pop() *Exchange {
 	return ex
 }
 
-// PopLast takes the newest.
-func (q *Queue) PopLast() *Exchange {
-	last := len(q.items) - 1
-	ex := q.items[last]
-	q.items[last] = nil
-	q.items = q.items[:last]
-	if q.head == last {
-		q.items, q.head = q.items[:0], 0
-	}
-	return ex
-}
-
 func (q *Queue) Clear() {
 	clear(q.items)
 	q.items, q.head = q.items[:0], 0

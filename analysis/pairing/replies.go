@@ -3,6 +3,7 @@ package pairing
 import (
 	"bytes"
 
+	"github.com/respsniff/respsniff/analysis/pairing/align"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -53,6 +54,10 @@ func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
 		if err == resp.ErrShort {
 			break
 		}
+		if err != nil && noRedis(s) {
+			stopPairing(s, Unparsed)
+			return
+		}
 		if err != nil {
 			reportMalformed(s, RoleServer, seg, err)
 			s.partial.started = false
@@ -98,7 +103,8 @@ func textLength(r *resp.Reply) int {
 // and that any such command may get, where the connection is steady: then all that is asked below has its answer.
 func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
 	if s.steady && s.Pending.Len() > 0 && !s.partial.started {
-		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) {
+		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) &&
+			(s.Pending.Len() == 1 || !suspect(s, seg)) {
 			s.describe(&ex.Serves, r, seg)
 			s.Pending.Pop()
 			s.ReplyCount++
@@ -143,6 +149,9 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	case s.Unanchored() && !s.open.beforeLoss(s):
 		s.open.unanchored(s, r, info)
 		return
+	case s.contradictory() && s.open.missing != nil:
+		s.open.weigh(s, r, info)
+		return
 	case s.contradictory():
 		s.open.add(r, info)
 		if len(s.open.replies) >= maxBuffered {
@@ -155,10 +164,10 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 	ex := s.Pending.Front()
 	switch f, _ := fitOf(s, ex, r, info); f {
-	case tooSoon:
+	case align.TooSoon:
 		s.unasked(r, info, seg)
 		return
-	case Unfit, foreign:
+	case align.Unfit, align.Foreign:
 		if s.refuses(r) {
 			s.unasked(r, info, seg)
 			return
@@ -170,6 +179,11 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 	}
 	if s.refuses(r) && ex.Index > s.badAfter {
 		s.unasked(r, info, seg)
+		return
+	}
+	if s.Pending.Len() > 1 && suspect(s, seg) {
+		s.open = &unresolved{missing: &missing{odds: 1}}
+		s.open.weigh(s, r, info)
 		return
 	}
 	s.replyBytes += r.End - r.Start
@@ -189,7 +203,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 // joinsStream recognises that a connection caught in the middle is a subscriber or a MONITOR.
 func (s *Session) joinsStream(r *resp.Reply) bool {
 	if s.Pending.Len() > 0 {
-		if f, _ := fitOf(s, s.Pending.Front(), r, &s.Shared.info); f == Fits {
+		if f, _ := fitOf(s, s.Pending.Front(), r, &s.Shared.info); f == align.Fits {
 			return false
 		}
 	}

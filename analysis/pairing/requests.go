@@ -21,7 +21,7 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 	}
 	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
 		if s.Answers.Lost() {
-			s.closeCut(seg)
+			closeCut(s, seg)
 		}
 		mark := &s.Shared.mark
 		s.markOf(seg, mark)
@@ -111,6 +111,9 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 	ex.TsEcr, ex.HasTS, ex.Full, ex.Shared, ex.Unsure = start.ts, start.hasTS, start.full, false, false
 	ex.argc = req.NArgs
 	ex.Outstanding = s.Pending.Len()
+	if s.open != nil && s.open.missing != nil {
+		ex.Outstanding -= len(s.open.replies) // which came
+	}
 	if s.Prev.Valid {
 		ex.idle = ex.Time.Sub(s.Prev.EndTime)
 	}
@@ -161,6 +164,11 @@ func (s *Session) examine(ex *Exchange, req *resp.Request) {
 	s.steady = false
 	v := verbOf(ex.Command, req)
 	ex.Verb = v
+	if ex.Command == nil && (req.Inline || req.Resynced || req.Doubtful || req.LostBefore > 0 || s.badRequests > 0 || s.SeenHole()) {
+		ex.Flags |= Misplaced
+	}
+	s.framed = s.framed || !req.Inline
+	s.spelled = s.spelled || ex.Command != nil
 	if req.LostBefore > 0 || req.Resynced {
 		s.hidden.Reframed++
 		s.lostRequests(req)
@@ -226,6 +234,7 @@ func (s *Session) boundPending() {
 	for s.Pending.Len() > limit.Limit {
 		s.dropPending()
 	}
+	s.Sink.Overrun()
 }
 
 // continues reports whether a command is of the batch of the tail though it begins in a segment of its own: that one
@@ -279,7 +288,7 @@ func beginsRequest(p []byte) bool {
 	if len(p) > 0 && p[0] == '*' {
 		return len(p) == 1 || p[1] >= '1' && p[1] <= '9'
 	}
-	return looksLike(p) == likeRequest
+	return commands.Like(p) == commands.LikeRequest
 }
 
 // begin sets the place of a role's decoder before its first bytes, once. A stream that is joined in the middle may begin

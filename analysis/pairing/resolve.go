@@ -3,6 +3,7 @@ package pairing
 import (
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/pairing/align"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -40,7 +41,8 @@ type bufferedReply struct {
 type unresolved struct {
 	replies   []bufferedReply
 	batches   int  // writes of the client since
-	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction
+	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction, or of missing
+	missing   *missing
 	anchor    anchor
 }
 
@@ -59,12 +61,12 @@ func (h *unresolved) add(r *resp.Reply, info *ReplyInfo) {
 }
 
 // fitOf judges one reply against one command by type, shape, content, and what the server's kernel had received.
-func fitOf(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) (Fit, string) {
+func fitOf(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) (align.Fit, string) {
 	if info.K != reassembly.NoAck && info.K < ex.End {
-		return tooSoon, "the server did not have all of the command yet"
+		return align.TooSoon, "the server did not have all of the command yet"
 	}
 	if ex.Flags&Subscribing != 0 && ex.Flags&Queued == 0 && r.Kind != resp.Error && !isConfirmation(r) {
-		return Unfit, "it is answered by confirmations only"
+		return align.Unfit, "it is answered by confirmations only"
 	}
 	if r.Kind == resp.Error {
 		ex.locate()
@@ -72,11 +74,11 @@ func fitOf(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) (Fit, strin
 	ok, why := ex.Call.Allows(r)
 	switch {
 	case ok || s.Mode.allowsAnyway(ex, r) || s.doubts.inherits(s, r):
-		return Fits, ""
+		return align.Fits, ""
 	case isForeign(ex, r):
-		return foreign, why
+		return align.Foreign, why
 	}
-	return Unfit, why
+	return align.Unfit, why
 }
 
 // isForeign reports whether what contradicts is a slot or an echoed text, which hardly fit by accident.
@@ -119,7 +121,10 @@ func isQuiet(s *Session, now capture.Time) bool {
 // resolve looks for the pairing that resolves the contradictions in the buffer, and releases the replies by it. While
 // none is certain it waits for more, unless it must decide now.
 func (h *unresolved) resolve(s *Session, quiet, now bool) {
-	if s.Pending.Len() == 0 {
+	if h.missing != nil && !now {
+		return
+	}
+	if s.Pending.Len() == 0 || h.missing != nil {
 		h.releaseInOrder(s, nil, false)
 		return
 	}
@@ -136,16 +141,16 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 		}
 		return &h.replies[j-n].reply, &h.replies[j-n].info
 	}
-	table := make([]Fit, len(commands)*(n+len(h.replies)))
+	table := make([]align.Fit, len(commands)*(n+len(h.replies)))
 	for i, ex := range commands {
 		for j := range n + len(h.replies) {
 			r, info := at(j)
 			table[i*(n+len(h.replies))+j], _ = fitOf(s, ex, r, info)
 		}
 	}
-	p := alignmentProblem{
+	p := align.Problem{
 		Commands: len(commands), Replies: n + len(h.replies), Quiet: quiet || now,
-		Fit:   func(i, j int) Fit { return table[i*(n+len(h.replies))+j] },
+		Fit:   func(i, j int) align.Fit { return table[i*(n+len(h.replies))+j] },
 		Known: func(i int) bool { return mayBeLeftOut(commands[i]) },
 	}
 	best := p.Solve()
@@ -157,21 +162,21 @@ func (h *unresolved) resolve(s *Session, quiet, now bool) {
 	} else if !now && s.Shared.limits.bufferedBatches.Admits(h.batches) && s.Shared.limits.buffered.Admits(len(h.replies)) {
 		return
 	} else {
-		plain := best.bad && best.unique && len(best.skipped) == 0 && len(best.extra) == 0
+		plain := best.Bad && best.Unique && len(best.Missing) == 0 && len(best.Extra) == 0
 		h.releaseInOrder(s, back, !plain)
 		s.Sink.Aligned(a)
 	}
 }
 
 // settles reports whether the best alignment may be acted upon.
-func settles(s *Session, best *Solution, p *alignmentProblem) bool {
+func settles(s *Session, best *align.Solution, p *align.Problem) bool {
 	if !best.Agreed(p) {
 		return false
 	}
-	if len(best.extra) > 0 && !p.Quiet && best.Commands[len(best.Commands)-1].Reply == OutcomePending {
+	if len(best.Extra) > 0 && !p.Quiet && best.Commands[len(best.Commands)-1].Reply == align.Pending {
 		return false // the replies still to come decide between one too many and another order
 	}
-	if best.unique {
+	if best.Unique {
 		return true
 	}
 	// Which of several equal commands went without a reply, or which of equal replies is one too many, may be open, but
@@ -210,7 +215,7 @@ func (q *queues) lookBack(s *Session) []*Exchange {
 }
 
 // release pairs the buffered replies by an alignment.
-func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, back int) {
+func (h *unresolved) release(s *Session, best *align.Solution, commands []*Exchange, back int) {
 	s.open = nil
 	for i, ex := range commands {
 		o := best.Commands[i]
@@ -218,7 +223,7 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 			repair(s, ex, o, i)
 			continue
 		}
-		if o.Reply == OutcomePending && !o.Several {
+		if o.Reply == align.Pending && !o.Several {
 			continue
 		}
 		if s.Pending.Len() == 0 {
@@ -229,7 +234,7 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 		case o.Several:
 			ex.Flags |= Uncertain
 			ex.LostReply = true
-		case o.Reply == OutcomeSkipped:
+		case o.Reply == align.Skipped:
 			leaveOut(s, ex)
 		case o.Reply < back:
 			ex.Flags |= Uncertain // a reply that was reported already
@@ -241,8 +246,8 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 		}
 		s.Shared.Release(ex)
 	}
-	for n, j := range best.extra {
-		if j >= back && (best.unique || n >= len(best.extra)-best.Extras) {
+	for n, j := range best.Extra {
+		if j >= back && (best.Unique || n >= len(best.Extra)-best.Extras) {
 			k := &h.replies[j-back]
 			s.unsolicit++
 			reportOdd(s, Unsolicited, &k.reply, &k.info)
@@ -251,11 +256,11 @@ func (h *unresolved) release(s *Session, best *Solution, commands []*Exchange, b
 }
 
 // repair changes the pairing of a command that had been paired.
-func repair(s *Session, ex *Exchange, o outcome, own int) {
+func repair(s *Session, ex *Exchange, o align.Outcome, own int) {
 	switch {
-	case o.Several || o.Reply != own && o.Reply != OutcomeSkipped:
+	case o.Several || o.Reply != own && o.Reply != align.Skipped:
 		ex.Flags |= Uncertain
-	case o.Reply == OutcomeSkipped:
+	case o.Reply == align.Skipped:
 		ex.Served, ex.Serves = false, ReplyInfo{}
 		leaveOut(s, ex)
 	}
@@ -287,8 +292,8 @@ func (h *unresolved) releaseInOrder(s *Session, back []*Exchange, open bool) {
 		}
 		ex := s.Pending.Pop()
 		ex.Flags |= mark
-		if f, why := fitOf(s, ex, &k.reply, &k.info); f != Fits {
-			ex.Contradiction, ex.Foreign = why, f == foreign
+		if f, why := fitOf(s, ex, &k.reply, &k.info); f != align.Fits {
+			ex.Contradiction, ex.Foreign = why, f == align.Foreign
 		}
 		ex.Serves = k.info
 		s.serve(ex, &k.reply)
@@ -322,6 +327,10 @@ type Alignment struct {
 	Swapped  bool        // neighbours whose replies came in the other order
 	Foreign  bool        // a slot or an echoed text is among the contradictions
 	Live     *Exchange   // a command behind the skipped ones that was answered
+	// Turns is, where no content contradicts, how many replies in turn came just behind the command after that which they
+	// would serve in order, and Behind how long the slowest took from there.
+	Turns  int
+	Behind time.Duration
 }
 
 func (*Alignment) Event() {}
@@ -330,23 +339,23 @@ func (*Alignment) Event() {}
 const maxMisfits = 4
 
 // alignment describes a solution.
-func (h *unresolved) alignment(s *Session, best *Solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
+func (h *unresolved) alignment(s *Session, best *align.Solution, commands []*Exchange, at func(int) (*resp.Reply, *ReplyInfo), back []*Exchange) *Alignment {
 	a := &Alignment{
-		Session: s, Commands: commands, NMisfits: best.fifo, Skips: best.Skips, Extra: best.Extras,
-		Swapped: best.swapped, Foreign: best.hard,
+		Session: s, Commands: commands, NMisfits: best.FIFO, Skips: best.Skips, Extra: best.Extras,
+		Swapped: best.Swapped, Foreign: best.Hard,
 	}
 	for i, ex := range commands {
 		if i >= len(back)+len(h.replies) || len(a.Misfits) == maxMisfits {
 			break
 		}
 		r, info := at(i)
-		if f, why := fitOf(s, ex, r, info); f == Unfit || f == foreign {
-			m := Misfit{Command: *ex, Reply: *info, Why: why, Foreign: f == foreign}
+		if f, why := fitOf(s, ex, r, info); f == align.Unfit || f == align.Foreign {
+			m := Misfit{Command: *ex, Reply: *info, Why: why, Foreign: f == align.Foreign}
 			m.Command.Session = nil
 			a.Misfits = append(a.Misfits, m)
 		}
 	}
-	for _, i := range best.skipped {
+	for _, i := range best.Missing {
 		a.Skipped = append(a.Skipped, commands[i])
 		for k := i + 1; k < len(commands); k++ {
 			if best.Commands[k].Reply >= 0 {

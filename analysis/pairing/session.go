@@ -53,6 +53,9 @@ type roles struct {
 	ClientSide reassembly.Side
 	RoleKnown  bool
 	undecided  int // payloads that did not show what the connection carries
+	// framed says that a request came as an array, spelled that a command of a known name came as a line. Both are of the
+	// time before the first reply.
+	framed, spelled bool
 }
 
 // streams is where the two streams of bytes stand. Arrays are indexed by role.
@@ -125,6 +128,8 @@ type Sink interface {
 	Served(ex *Exchange, r *resp.Reply)
 	// LeftOut is called with a command that the server did not answer, though a reply was due.
 	LeftOut(ex *Exchange)
+	// Overrun is called when more commands wait for replies than may: the oldest wait no longer.
+	Overrun()
 	Oddity(o *Oddity)
 	Aligned(a *Alignment)
 	// ClientClosed is called at the client's first FIN or RST.
@@ -145,7 +150,7 @@ type Basis uint8
 // Grounds for a decision, weakest first.
 const (
 	NoBasis Basis = iota
-	ByBytes       // from the first payload
+	ByBytes       // from what the payloads look like
 	ByPort        // from the port numbers
 	BySYN         // from the handshake of TCP
 )
@@ -155,8 +160,9 @@ var basisNames = [...]string{"", "bytes", "port", "syn"}
 // String returns the word that every output uses.
 func (b Basis) String() string { return basisNames[b] }
 
-// Begin makes s the pairing of a connection whose first segment is there. The memory of its queues is used again.
-func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
+// Begin makes s the pairing of a connection whose first segment is there, client being the side that its roles were decided
+// to have as the client. The memory of its queues is used again.
+func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment, client reassembly.Side, by Basis) {
 	c := seg.Conn
 	pending, log, calls := s.Pending, s.Log, s.Block.calls
 	pending.Clear()
@@ -168,20 +174,13 @@ func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment) {
 	s.Block.calls = calls[:0]
 	s.AckSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
-	s.roles.decide(s, seg)
-}
-
-func (s *Session) setClient(side reassembly.Side, by Basis) {
-	s.ClientSide, s.RoleKnown, s.RoleBy = side, true, by
-	s.Client, s.Server = s.Conn.Ends[side], s.Conn.Ends[side.Other()]
+	s.ClientSide, s.RoleKnown, s.RoleBy = client, by != NoBasis, by
+	s.Client, s.Server = c.Ends[client], c.Ends[client.Other()]
 }
 
 // RoleOf returns which role the sender of a segment plays. FromClient or FromServer then takes the segment, and at last,
 // unless it is Plain, TakeFlags.
 func (s *Session) RoleOf(seg *reassembly.Segment) (who int) {
-	if !s.RoleKnown {
-		s.roles.decide(s, seg)
-	}
 	return int(seg.From ^ s.ClientSide)
 }
 
@@ -270,12 +269,12 @@ func (s *Session) Close(seg *reassembly.Segment) {
 		s.Last = seg.Time
 	}
 	c := s.Conn
-	if !s.RoleKnown {
-		s.setClient(reassembly.A, NoBasis)
-	}
 	s.Lost[RoleClient] = c.Sides[s.ClientSide].Lost
 	s.Lost[RoleServer] = c.Sides[s.ClientSide.Other()].Lost
 	s.deaf = !c.Sides[s.ClientSide.Other()].Seen
+	if s.Kind == RESP && !s.Spoke() && !s.SeenHole() && s.unsolicit+s.accepted+s.unanchoredReplies == 0 && s.CommandCount > 0 {
+		stopPairing(s, Unparsed)
+	}
 	if s.Kind.decoded() {
 		reportTorn(s, false)
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))

@@ -66,7 +66,7 @@ func (p *replyProgress) shortAtEnd(s *Session) {
 
 // closeCut takes what the server sent since the one command that waits as its reply, where the snapshot length took the end
 // of it: the client, which had all of it, writes the next command.
-func (s *Session) closeCut(seg *reassembly.Segment) {
+func closeCut(s *Session, seg *reassembly.Segment) {
 	start, ok := s.Answers.Cut()
 	if !ok || s.Pending.Len() != 1 || s.open != nil || seg.Late || seg.Ack != s.Answers.Offset() {
 		return

@@ -5,6 +5,7 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // tornPause is the pause inside a command from which on its write counts as interrupted.
@@ -31,7 +32,7 @@ func watchTorn(s *Session, seg *reassembly.Segment) {
 	if s.torn != nil || !inside || seg.Missing > 0 || s.SeenHole() || s.cut[RoleClient] || !last.Seen {
 		return
 	}
-	if gap := seg.Time.Sub(last.Time); gap >= tornPause && looksLike(seg.Payload) == likeRequest {
+	if gap := seg.Time.Sub(last.Time); gap >= tornPause && commands.Like(seg.Payload) == commands.LikeRequest {
 		s.torn = &torn{start, seg.Offset, seg.Frame, seg.File, seg.Time, gap}
 	}
 }

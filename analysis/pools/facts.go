@@ -172,6 +172,7 @@ func (f *ConnFacts) See(s *pairing.Session, who int, seg *reassembly.Segment, no
 
 // look takes a segment of any kind.
 func (f *ConnFacts) look(s *pairing.Session, who int, seg *reassembly.Segment, now Owed) {
+	f.timer.lossy = f.timer.lossy || seg.Missing > 0
 	if seg.Flags&(reassembly.SYN|reassembly.FIN|reassembly.RST) != 0 {
 		f.control(s, who, seg)
 	}

@@ -56,7 +56,7 @@ func (c *Closing) mark() Mark {
 
 // recordClose notes a close, so that the connection which replaces this one is known.
 func (l *Link) recordClose(f *ConnFacts, at capture.Time) {
-	idle := !f.Data && at.Sub(f.SYN.Time) >= tickSilence
+	idle := !f.Data && !f.timer.lossy && at.Sub(f.SYN.Time) >= tickSilence
 	if l.closes.add(recentClose{at: at, conn: f.conn, chain: f.timer.chain, idle: idle, mark: f.Closing.mark()}) {
 		l.registry.limits.closes.Hits++ // its successor may be still to come
 	}

@@ -54,6 +54,7 @@ type timerState struct {
 	pending  pendingTick
 	lastTick capture.Time
 	chain    int         // 1 + index in Link.Chains; 0: none
+	lossy    bool        // bytes of it were lost: they may have been commands
 	replaces recentClose // the connection that this one may replace
 	idle     bool        // commands that are no timer's change nothing: data was carried, and no tick is pending
 }

@@ -61,6 +61,7 @@ type life struct {
 type settling struct {
 	told   int32   // command up to which Settled or a verdict has told
 	start  []state // hypotheses before the first kept write; nil: by the priors
+	owing  []int32 // by which of these some of the latest replies are unread: the commands that they serve
 	level  bool    // all of start are where the next reply is the own one
 	doubt  bool    // there is one that does not pass
 	again  int     // writes at which it is looked at again; 0: the next one
@@ -108,7 +109,9 @@ func (c *Conn) Sent(cmd *Command) {
 	if len(c.commands) == 0 && c.start == nil {
 		c.base = cmd.Index - 1
 	}
-	c.commands = append(c.commands, commandRecord{reply: -1, flags: cmd.Flags})
+	if c.commands = append(c.commands, commandRecord{reply: -1, flags: cmd.Flags}); len(c.commands) > 1 {
+		c.r.kept++
+	}
 	if joins {
 		w := &c.writes[n-1]
 		w.n++
@@ -117,13 +120,18 @@ func (c *Conn) Sent(cmd *Command) {
 		w.flags = w.flags&^(SetUp|FullSized) | cmd.Flags&(SetUp|FullSized)
 		return
 	}
-	if len(c.writes) > 0 {
-		c.r.kept++
-	}
 	c.writes = append(c.writes, writeRecord{
 		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
 	})
-	c.crossWrites()
+	crossWrites(c)
+}
+
+// keepLast keeps the last n commands.
+func (c *Conn) keepLast(n int) {
+	had := len(c.commands)
+	c.r.kept -= max(0, had-1) - max(0, n-1)
+	c.base += int32(had - n)
+	c.commands = append(c.commands[:0], c.commands[had-n:]...)
 }
 
 // goOn settles the write before a new one, or what is kept, or judges it where it has reached its bound.
@@ -195,7 +203,7 @@ func (c *Conn) answered(r *Reply) {
 		}
 		c.commands[i].reply = at
 		if late {
-			c.crossReply(r.Index, r.Time)
+			crossReply(c, r.Index, r.Time)
 		}
 		for start := r.Start; i >= 0 && !r.Unsure && c.commands[i].flags&Unsure != 0; i-- {
 			c.commands[i].flags &^= Unsure
@@ -241,6 +249,18 @@ func (c *Conn) Abandon() {
 	c.drop(c.r)
 }
 
+// Overrun tells that more commands wait than may: nothing is inferred of those that are kept.
+func (c *Conn) Overrun() {
+	if c.judged || len(c.commands) == 0 {
+		return
+	}
+	last := c.base + int32(len(c.commands))
+	c.drop(c.r)
+	c.start, c.owing, c.level, c.doubt, c.again = nil, nil, false, false, 0
+	c.r.judged(&Verdict{Conn: c, Last: last, Quiet: true})
+	c.told = max(c.told, last)
+}
+
 // Heard tells that a packet of the server was seen.
 func (c *Conn) Heard() { c.server = true }
 
@@ -248,7 +268,7 @@ func (c *Conn) Heard() { c.server = true }
 func (c *Conn) Acked(at capture.Time, ack int64) {
 	if ack <= c.farAck {
 		if at < c.farTime {
-			c.ackedBefore(at, ack)
+			ackedBefore(c, at, ack)
 		}
 		return
 	}

@@ -22,7 +22,7 @@ func crossed(first, then capture.Time) float32 {
 }
 
 // crossWrites notes whether the last write crossed the one before it, or a reply that it acknowledges.
-func (c *Conn) crossWrites() {
+func crossWrites(c *Conn) {
 	n := len(c.writes)
 	w := &c.writes[n-1]
 	if n > 1 {
@@ -41,7 +41,7 @@ func (c *Conn) crossWrites() {
 }
 
 // crossReply notes that a reply came before the write of its command.
-func (c *Conn) crossReply(command int32, at capture.Time) {
+func crossReply(c *Conn, command int32, at capture.Time) {
 	i, found := slices.BinarySearchFunc(c.writes, command, func(w writeRecord, k int32) int { return int(w.index - k) })
 	if !found {
 		i--
@@ -52,7 +52,7 @@ func (c *Conn) crossReply(command int32, at capture.Time) {
 }
 
 // ackedBefore takes an acknowledgement that stands behind a later one in the file.
-func (c *Conn) ackedBefore(at capture.Time, ack int64) {
+func ackedBefore(c *Conn, at capture.Time, ack int64) {
 	for i := c.ackedTo - 1; i >= 0 && c.replies[i].acked > at; i-- {
 		if r := &c.replies[i]; r.end <= ack {
 			r.acked, r.crossed = at, crossed(r.time, at)

@@ -163,7 +163,9 @@ func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 
 	}
 	most := maxStep
 	if doubtful(p.v, st) && !p.o.Without.Has(TermLoss) {
-		most = doubtfulStep
+		if most = doubtfulStep; late(p.v, st) {
+			most = 0
+		}
 	}
 	scale := make([]float64, len(totals))
 	for s, t := range totals {

@@ -95,9 +95,14 @@ func TestAnythingGoes(t *testing.T) {
 // What is known of the client decides where its traffic cannot.
 func TestAKnownLibraryDecides(t *testing.T) {
 	pi := client.Prior
-	w := withKnown(&pi, &client.KindWeights{client.Shares: 1}, 1)
-	if w[client.Shares] < 0.99 || w[client.Keeps] == 0 {
-		t.Errorf("%v", w)
+	named, stated := withKnown(&pi, &client.TakesTurns, 1), withKnown(&pi, &client.TurnsStated, 1)
+	for _, w := range []*[client.NumKinds]float64{&named, &stated} {
+		if client.TurnsShare(w) < 0.99 || w[client.Shares] == 0 {
+			t.Errorf("%v", *w)
+		}
+	}
+	if named[client.Shares] < 1e5*stated[client.Shares] {
+		t.Errorf("a name %v, the user %v: a name can be outweighed", named, stated)
 	}
 }
 

@@ -30,12 +30,14 @@ func (q *population) judgeAll(r *Reader, last bool) {
 	for _, f := range q.fit(&r.o, &r.pass) {
 		r.verdict(q, f, last)
 		c := f.v.c
+		abandoned := c.judged // by whoever took the verdict
 		c.over = last || c.gone
 		c.judged = c.judged || c.over
-		if !last {
+		if !last && !abandoned {
 			q.remember(f.v)
 			q.pace.refresh(&q.levelWaits, &r.buf)
 			c.start, c.level = carry(&r.pass, f.v)
+			c.owing = owing(c.owing, f.v, c.start)
 			c.doubt, c.again = false, 0
 			c.forget(f.v)
 		}
@@ -59,10 +61,7 @@ const notLevel = 1e-3
 // level says that every reader is where its own replies begin.
 func carry(p *pass, v *view) (out []state, level bool) {
 	last := p.at[len(p.at)-1]
-	end := v.left
-	if v.held == 0 {
-		end = v.firstToCome() // they are the first that follow
-	}
+	end := v.next()
 	z, behind := 0.0, 0.0
 	for _, s := range p.states[last.states:] {
 		z += s.w
@@ -82,6 +81,19 @@ func carry(p *pass, v *view) (out []state, level bool) {
 		return out, false
 	}
 	return slices.DeleteFunc(out, func(s state) bool { return s.read < 0 || s.held > 0 }), true
+}
+
+// owing names the replies that some of the hypotheses have unread at the end of a view; before are those of its begin.
+func owing(before []int32, v *view, start []state) []int32 {
+	most := 0
+	for _, s := range start {
+		most = max(most, int(-s.read))
+	}
+	if most == 0 {
+		return nil
+	}
+	all := append(slices.Clone(before), v.command[:v.next()]...)
+	return slices.Clip(all[max(0, len(all)-most):])
 }
 
 // maxDoubt is how long a live capture waits for what a connection shows later before its doubts are judged.

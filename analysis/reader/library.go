@@ -2,10 +2,6 @@ package reader
 
 import "github.com/respsniff/respsniff/analysis/client"
 
-// leastKnown is what no kind falls below for what is known of a client: it may be wrong (a fork of the library, a proxy
-// that passes a name on).
-const leastKnown = 1e-3
-
 // withKnown weighs a population's kinds by what is known of one connection's client. many is what the kinds of libraries for
 // many callers were weighed down by because the callers took turns: that tells which library it is, and says nothing where it
 // is known.
@@ -15,7 +11,7 @@ func withKnown(pi *[client.NumKinds]float64, known *client.KindWeights, many flo
 		if known.Excludes() && client.Kind(k).Together() && many > 0 {
 			out[k] /= many
 		}
-		out[k] *= max(known[k], leastKnown)
+		out[k] *= known[k]
 		z += out[k]
 	}
 	if z <= 0 {

@@ -55,6 +55,12 @@ func doubtful(v *view, st *step) bool {
 	return st.n > 0 && !st.flat && (v.c.assumed || st.uncertain || v.vague[st.own] || v.vague[st.own+st.n-1])
 }
 
+// late reports whether only the next write acknowledged a reply of a server that was not captured: when it came is not
+// known, and the step says nothing of who waited for it.
+func late(v *view, st *step) bool {
+	return v.c.assumed && st.what == nextWrite && v.at[st.own+st.n-1] >= st.next
+}
+
 // origin is where a connection's readers fell behind, while they are.
 type origin struct{ behind, doubtful bool }
 

@@ -206,10 +206,8 @@ func (c *Conn) cut(writes int) {
 	if replies > 0 {
 		c.seen = c.replies[replies-1].end
 	}
-	c.r.kept -= min(writes, len(c.writes)-1)
-	c.base += int32(commands)
 	c.writes = append(c.writes[:0], c.writes[writes:]...)
-	c.commands = append(c.commands[:0], c.commands[commands:]...)
+	c.keepLast(len(c.commands) - commands)
 	c.replies = append(c.replies[:0], c.replies[replies:]...)
 	for i := range c.commands {
 		c.commands[i].reply -= int32(replies)
@@ -263,6 +261,14 @@ func (v *view) firstToCome() int32 {
 	return end
 }
 
+// next is the place of the first reply that is not of its steps: what is still to come is the first that follows.
+func (v *view) next() int32 {
+	if v.held == 0 {
+		return v.firstToCome()
+	}
+	return v.left
+}
+
 // covered is how many of the kept commands a view has in its steps.
 func (v *view) covered() int {
 	if v.held > 0 {
@@ -283,7 +289,6 @@ func (c *Conn) forget(v *view) {
 	for first < len(c.writes) && c.writes[first].index < v.held {
 		first++
 	}
-	c.r.kept -= min(first, max(0, len(c.writes)-1))
 	c.writes = append(c.writes[:0], c.writes[first:]...)
 	if v.left > 0 {
 		c.seen = max(c.seen, v.end[v.left-1])
@@ -302,8 +307,7 @@ func (c *Conn) forget(v *view) {
 		kept = append(kept, r)
 	}
 	c.replies, c.ackedTo = kept, acked
-	c.commands = append(c.commands[:0], c.commands[done:]...)
-	c.base += int32(done)
+	c.keepLast(len(c.commands) - done)
 	for i := range c.commands {
 		if at := c.commands[i].reply; at >= 0 {
 			c.commands[i].reply = place[at]

@@ -30,11 +30,11 @@ type Reader struct {
 	reg       registry
 	now       capture.Time
 	pass      pass
-	kept      int // writes
+	kept      int // commands
 	ticked    capture.Time
 	finishing bool         // nothing more comes of any connection
 	buf       []float64    // for sorting
-	early     *bound.Bound // writes kept of all connections
+	early     *bound.Bound // commands kept of all connections
 	deep      *bound.Bound // … of one connection
 	judged    func(*Verdict)
 }
@@ -54,8 +54,8 @@ func New(o Options, judged func(*Verdict)) *Reader {
 	}
 	const hides = "what the clients of connections judged early showed later"
 	return &Reader{
-		o: o, judged: judged, reg: newRegistry(o.Bounds),
-		early: o.Bounds.New(bound.Bound{Name: "writes awaiting judgement", Limit: o.Bounds.Scaled(maxKept), Loses: bound.Evidence, Hides: hides}),
+		o: o, judged: judged, reg: newRegistry(&o),
+		early: o.Bounds.New(bound.Bound{Name: "commands awaiting judgement", Limit: o.Bounds.Scaled(maxKept), Loses: bound.Evidence, Hides: hides}),
 		deep:  o.Bounds.New(bound.Bound{Name: "writes of one connection awaiting judgement", Limit: maxWrites, Loses: bound.Evidence, Hides: hides}),
 	}
 }

@@ -3,6 +3,7 @@ package reader
 import (
 	"iter"
 	"net/netip"
+	"time"
 
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -10,12 +11,13 @@ import (
 // registry holds the populations of a run, and what the connections of one address share: a bounded number of them. Where
 // one more does not fit, that of which no connection is left for the longest time is forgotten.
 type registry struct {
-	whos  map[netip.Addr]*who
-	pops  map[Key]*population
-	first *population // in the order in which they began
-	last  *population
-	idle  idle
-	limit *bound.Bound
+	whos    map[netip.Addr]*who
+	pops    map[Key]*population
+	first   *population // in the order in which they began
+	last    *population
+	idle    idle
+	limit   *bound.Bound
+	timeout func(netip.Addr) (time.Duration, bool) // Options.ReadTimeout
 }
 
 // links are the place of a population in the registry.
@@ -29,11 +31,11 @@ type links struct {
 // maxPopulations is how many populations are kept with the usual memory, at 20 KiB each.
 const maxPopulations = 1 << 12
 
-func newRegistry(bounds *bound.Set) registry {
+func newRegistry(o *Options) registry {
 	return registry{
-		whos: map[netip.Addr]*who{}, pops: map[Key]*population{},
-		limit: bounds.New(bound.Bound{
-			Name: "populations", Limit: bounds.Scaled(maxPopulations), Loses: bound.Evidence,
+		whos: map[netip.Addr]*who{}, pops: map[Key]*population{}, timeout: o.ReadTimeout,
+		limit: o.Bounds.New(bound.Bound{
+			Name: "populations", Limit: o.Bounds.Scaled(maxPopulations), Loses: bound.Evidence,
 			Hides: "how long the callers of clients without an open connection waited",
 		}),
 	}
@@ -71,6 +73,11 @@ func (g *registry) population(k Key, w *who) *population {
 		g.drop(old)
 	}
 	q = &population{key: k, shortest: inf, links: links{who: w}}
+	if g.timeout != nil {
+		if t, ok := g.timeout(k.Client); ok { // as if a give-up had been seen
+			q.low, q.shortest = t.Seconds(), t.Seconds()
+		}
+	}
 	w.pops++
 	g.pops[k] = q
 	if q.before = g.last; g.last != nil {
@@ -96,6 +103,7 @@ func (g *registry) drop(q *population) {
 	}
 	q.who.pops--
 	g.release(q.who)
+	q.links = links{} // a connection that is kept may still point here
 }
 
 // all yields the populations in the order in which they began.

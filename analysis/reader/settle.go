@@ -12,8 +12,8 @@ const (
 	maxSlow = 16
 	// maxWrites is how many writes of a connection in doubt are kept before it is judged early.
 	maxWrites = 1 << 12
-	// maxKept is how many are kept in all, beside the last one of each connection, at about 110 bytes each with their
-	// replies.
+	// maxKept is how many commands are kept in all, beside the last one of each connection: about 60 bytes each with their
+	// replies, and with the exchange that waits for its verdict 600.
 	maxKept = 1 << 17
 )
 
@@ -198,11 +198,10 @@ func (r *Reader) over(c *Conn) {
 
 // drop forgets the records of a connection; what follows them begins anew.
 func (c *Conn) drop(r *Reader) {
-	r.kept -= max(0, len(c.writes)-1)
 	for i := range c.replies {
 		c.seen = max(c.seen, c.replies[i].end)
 	}
-	c.base += int32(len(c.commands))
-	c.commands, c.replies, c.writes = c.commands[:0], c.replies[:0], c.writes[:0]
+	c.keepLast(0)
+	c.replies, c.writes = c.replies[:0], c.writes[:0]
 	c.ackedTo, c.clear, c.done = 0, 0, 0
 }

@@ -94,7 +94,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64, q *population) {
 	v := c.v
 	own := v.own[i]
-	list = fromBefore(list)
+	list = fromBefore(list, len(v.c.owing))
 	best, sum, unread := -1, 0.0, 0.0
 	for j := range list {
 		sum += list[j].w
@@ -124,18 +124,21 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 	b := &list[best]
 	row.Got, row.Posterior = Read, min(b.w, 1) // a command whose place is confused may be in two writes
 	row.Word = WordOf(row.Posterior)
-	switch {
-	case b.reply < 0:
+	switch serves := v.serves(b.reply); {
+	case serves == nobodys:
 		row.Got = Before
-	case v.command[b.reply] <= 0:
+	case serves <= 0:
 		row.Got = Extra
 	default:
-		row.Reply = v.command[b.reply]
+		row.Reply = serves
 	}
 	if b.reply == own {
 		// Of the kinds that show no give-up, what is not known of their patience counts.
 		row.Posterior -= max(0, row.Posterior-b.unread) * gone
 		row.Word = WordOf(row.Posterior)
+		if 1-client.TurnsShare(&c.post) > 1-thresholds[0].least {
+			row.Word = min(row.Word, Likely) // where callers share a connection, one that is cancelled leaves no sign at all
+		}
 	} else {
 		row.Word = q.accuses(c, row.Word)
 	}
@@ -144,11 +147,12 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 	}
 }
 
-// fromBefore joins the replies from before the capture into one: which of them it was nobody can tell.
-func fromBefore(list []candidate) []candidate {
+// fromBefore joins the replies from before the capture into one: which of them it was nobody can tell. named is how many of
+// those before the kept ones are known.
+func fromBefore(list []candidate, named int) []candidate {
 	first, kept := -1, list[:0]
 	for _, x := range list {
-		if x.reply >= 0 || x.reply == unexplained {
+		if int(x.reply) >= -named || x.reply == unexplained {
 			kept = append(kept, x)
 		} else if first < 0 {
 			first = len(kept)

@@ -109,6 +109,7 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	for i := range v.own {
 		v.own[i] = -1
 	}
+	v.reserve()
 	next := 0 // command
 	lost := func(upTo int) {
 		for ; next < upTo; next++ {
@@ -171,6 +172,19 @@ func (v *view) uncertain(vague bool) {
 		}
 		vague = v.vague[i]
 	}
+}
+
+// reserve makes room for the replies: those that came and those that are due.
+func (v *view) reserve() {
+	n := len(v.c.replies)
+	for i := range v.c.commands {
+		if cmd := &v.c.commands[i]; cmd.reply < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
+			n++
+		}
+	}
+	v.at, v.end, v.command = make([]float64, 0, n), make([]int64, 0, n), make([]int32, 0, n)
+	v.typ, v.hash, v.quiet, v.crowd = make([]Type, 0, n), make([]uint32, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
+	v.vague, v.guessed = make([]bool, 0, n), make([]bool, 0, n)
 }
 
 func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
@@ -395,4 +409,18 @@ func (v *view) countStep(c *client.Counts, s *step) {
 	if s.what != nextNothing && !s.farewell {
 		c.CountEnd(s.ended())
 	}
+}
+
+// nobodys stands for the command that a reply from before the capture serves.
+const nobodys = math.MinInt32
+
+// serves returns the command that a reply serves, as Reply.Index; below 0 are the places before the kept ones.
+func (v *view) serves(reply int32) int32 {
+	if reply >= 0 {
+		return v.command[reply]
+	}
+	if at := len(v.c.owing) + int(reply); at >= 0 {
+		return v.c.owing[at]
+	}
+	return nobodys
 }

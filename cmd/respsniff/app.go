@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/internal/bytesize"
 	"github.com/respsniff/respsniff/internal/notice"
 )
 
@@ -24,7 +25,7 @@ type app struct {
 	quiet   bool
 	verbose bool
 	config  string
-	memory  byteSize
+	memory  bytesize.Size
 }
 
 // defaultMemory is --memory-limit where it is not given: what is kept of the traffic is scaled to it.
@@ -47,9 +48,12 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // captures, beside the commands
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, names []string) error {
 			if err := a.settings(cmd); err != nil {
 				return &exitError{exitUsage, err}
+			}
+			if err := a.overInput(cmd, names); err != nil {
+				return err
 			}
 			debug.SetMemoryLimit(collectorLimit(int64(a.memory)))
 			return nil

@@ -44,7 +44,7 @@ func connRows(ctx context.Context, p *pipeline, f *filterFlags, dirty bool, out 
 	with := map[int64]bool{} // connections with a command that --cmd and --key choose
 	note := func(event pairing.Event) {
 		e, ok := event.(*pairing.Exchange)
-		if ok && f.Command(report.CommandName(e)) && f.Key(report.Printable(string(e.Key.Raw()))) {
+		if ok && f.Command(report.SentName(e)) && f.Key(report.Printable(string(e.Key.Raw()))) {
 			with[e.Session.ID] = true
 		}
 	}

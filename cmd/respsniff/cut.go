@@ -127,6 +127,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		return err
 	}
 	defer p.close()
+	p.through = cutter.Segments
 	for event, err := range p.events(ctx) {
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ import (
 func TestCutSaysWhatItWrote(t *testing.T) {
 	small := testcap.Path(t, "01a_small.pcap")
 	path := filepath.Join(t.TempDir(), "cut.pcapng")
-	r := runApp(t, nil, "", "cut", small, "--finding", "off-by-k", "-o", path)
+	r := runApp(t, nil, "", "cut", small, "--finding", "connection-leak", "-o", path)
 	if r.code != exitClean || r.errout != "" {
 		t.Fatalf("exit code %d: %s", r.code, r.errout)
 	}
@@ -43,7 +43,7 @@ func TestCutSaysWhatItWrote(t *testing.T) {
 	if len(numbers) != len(conns) || len(slices.Compact(numbers)) != len(conns) {
 		t.Errorf("connections %v of %d:\n%s", numbers, len(conns), r.out)
 	}
-	for _, want := range []string{": example of RS103 off-by-k (RS103-", ": RS210 read-timeout, of the same incident as RS103 (RS210-"} {
+	for _, want := range []string{": example of RS201 connection-leak (RS201-", ": RS210 read-timeout, of the same incident as RS201 (RS210-"} {
 		if !strings.Contains(reasons, want) {
 			t.Errorf("no %q:\n%s", want, r.out)
 		}

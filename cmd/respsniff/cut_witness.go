@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"iter"
-	"net/netip"
-	"slices"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/evidence"
 	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -26,14 +25,14 @@ func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *rep
 	limit := limits.New(bound.Bound{
 		Name: "connections that are cut because a finding rests on them", Limit: maxWitnesses, Hides: "further such connections", Loses: bound.Detail,
 	})
-	others, examples := neighbours(doc, found, conns, limit)
+	others, examples := evidence.Neighbours(doc.Findings, found, conns, limit)
 	tries := []struct {
 		conns     []int64
 		witnesses []incident.Finding
 	}{
 		{conns, nil},
 		{examples, others},
-		{everyone(rows, found, examples, limit), others},
+		{evidence.Everyone(rows, found, examples, limit), others},
 	}
 	best, most := tries[0], -1
 	for i, try := range tries {
@@ -109,54 +108,4 @@ func onlyConns(segments iter.Seq2[*reassembly.Segment, error], conns []int64) it
 			}
 		}
 	}
-}
-
-// neighbours returns the other findings about the clients and servers of some findings, and conns with the connections
-// of their examples.
-func neighbours(doc *report.Document, found []incident.Finding, conns []int64, limit *bound.Bound) ([]incident.Finding, []int64) {
-	var others []incident.Finding
-	all := slices.Clone(conns)
-	for _, f := range doc.Findings {
-		same := slices.ContainsFunc(found, func(x incident.Finding) bool {
-			return x.Fingerprint != f.Fingerprint && (f.Client.IsValid() && x.Client == f.Client || f.Server.IsValid() && x.Server == f.Server)
-		})
-		if !same || incident.IsQuality(f.Rule) {
-			continue
-		}
-		others = append(others, f)
-		for _, e := range f.Examples {
-			if e.Conn > 0 && !slices.Contains(all, e.Conn) && limit.Admits(len(all)) {
-				all = append(all, e.Conn)
-			}
-		}
-	}
-	return others, all
-}
-
-// everyone returns conns with the other connections of the findings' clients, or of their servers where no client is
-// concerned.
-func everyone(rows []*analysis.ConnSummary, found []incident.Finding, conns []int64, limit *bound.Bound) []int64 {
-	clients, servers := map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
-	for i := range found {
-		switch f := &found[i]; {
-		case f.Client.IsValid():
-			clients[f.Client] = true
-		case f.Server.IsValid():
-			servers[f.Server] = true
-		}
-	}
-	all := slices.Clone(conns)
-	var ids []int64
-	for _, c := range rows {
-		if clients[c.Client.Addr()] || servers[c.Server] {
-			ids = append(ids, c.ID)
-		}
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if !slices.Contains(conns, id) && limit.Admits(len(all)) {
-			all = append(all, id)
-		}
-	}
-	return all
 }

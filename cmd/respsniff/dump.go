@@ -170,7 +170,7 @@ func dumpExchanges(ctx context.Context, p *pipeline, f *filterFlags, w io.Writer
 		line := ""
 		switch e := event.(type) {
 		case *pairing.Exchange:
-			if f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+			if f.Exchange(report.SentName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 				line = stages.Exchange(e, p.shownFile(e.File), p.mask)
 			}
 		case *analysis.ConnSummary:

@@ -56,7 +56,7 @@ func TestConnsByCommandKeyAndRule(t *testing.T) {
 		flag, value string
 		rows        int
 	}{
-		{"--cmd", "GET", 13}, {"--cmd", "SET", 0}, {"--key", "k1?", 1}, {"--key", "b", 12}, {"--rule", "RS101", 0}, {"--rule", "RS9", 0},
+		{"--cmd", "GET", 13}, {"--cmd", "SET", 0}, {"--key", "k1?", 1}, {"--key", "b", 12}, {"--rule", "RS101", 0}, {"--rule", "RS9", 1}, {"--rule", "RS3", 0},
 	} {
 		r := runApp(t, nil, "", "conns", "-o", "ndjson", path, tc.flag, tc.value)
 		if n := strings.Count(r.out, "\n"); r.code != exitClean || n != tc.rows {

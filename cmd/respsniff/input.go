@@ -11,6 +11,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bytesize"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/spf13/cobra"
 )
@@ -22,7 +23,7 @@ type inputFlags struct {
 	policies        []string
 	drops           string
 	date            string
-	maxDecompressed byteSize
+	maxDecompressed bytesize.Size
 	showValues      bool
 	mask            []string
 	params          ruleParams

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/internal/bytesize"
 	"github.com/respsniff/respsniff/internal/live"
 )
 
@@ -63,7 +64,7 @@ func (o *recordFlags) options(force bool) live.RecordOptions {
 // evidenceFlags are those of the files that keep the packets around a finding.
 type evidenceFlags struct {
 	dir        string
-	ring, size byteSize
+	ring, size bytesize.Size
 	files      int
 	raw        bool
 }

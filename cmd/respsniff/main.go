@@ -77,6 +77,20 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 			code = exitInternal
 		}
 	}()
+	out := &sink{Writer: a.stdout}
+	a.stdout = out
+	code = a.execute(ctx, args)
+	if out.err == nil {
+		return code
+	}
+	if code == exitClean || code == exitFindings { // else it has been said
+		a.fail(fmt.Errorf("standard output: %w", out.err))
+	}
+	return exitIncomplete
+}
+
+// execute runs the command that the arguments name.
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := newRootCommand(a)
 	args, err := implied(root, args)
 	root.SetArgs(args)

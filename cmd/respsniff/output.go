@@ -207,6 +207,42 @@ func checkOutput(flag, path string, force bool) error {
 	return nil
 }
 
+// overInput refuses a command that would write onto what it reads, with --force too.
+func (a *app) overInput(cmd *cobra.Command, names []string) error {
+	read, _ := cmd.Flags().GetStringArray("read-file")
+	names = slices.Concat(names, read)
+	for _, flag := range []string{"output", "write-baseline"} {
+		specs, err := cmd.Flags().GetStringArray(flag)
+		if err != nil {
+			one, _ := cmd.Flags().GetString(flag)
+			specs = []string{one}
+		}
+		for _, spec := range specs {
+			path := spec
+			if _, after, ok := strings.Cut(spec, "="); ok && err == nil {
+				path = after
+			}
+			if input, same := wholefile.Input(path, names, a.stdin); same {
+				return usagef("--%s %s: that is %s, which is read", flag, spec, input)
+			}
+		}
+	}
+	return nil
+}
+
+// sink is standard output. It remembers the error of a failed write, which not everything that writes there returns.
+type sink struct {
+	io.Writer
+	err error
+}
+
+func (s *sink) Write(b []byte) (n int, err error) {
+	if n, err = s.Writer.Write(b); err != nil && s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
 // colored decides about colour on standard output (https://no-color.org, https://bixense.com/clicolors).
 func (a *app) colored(choice string) bool {
 	switch choice {

@@ -56,7 +56,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, ou
 		if err := f.begin(p.progress.First); err != nil {
 			return err
 		}
-		if !f.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+		if !f.Exchange(report.SentName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 			continue
 		}
 		if misread && (e.Belief.Index == 0 || e.Belief.Index == e.Index) {

@@ -32,6 +32,8 @@ type pipeline struct {
 	showValues bool
 	drops      capture.Drops  // from --drops
 	unread     []report.Input // where no capture could be read
+	// through sees the segments before the analysis does; nil: nothing does.
+	through func(iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*reassembly.Segment, error]
 }
 
 // openPipeline opens the captures. Without a readable one it fails, unless always is set: the run is then one without
@@ -76,7 +78,11 @@ func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, 
 
 // events runs the stages up to the events, of all connections.
 func (p *pipeline) events(ctx context.Context) iter.Seq2[pairing.Event, error] {
-	return p.tally.Events(p.run.Events(p.segments(ctx)))
+	segments := p.segments(ctx)
+	if p.through != nil {
+		segments = p.through(segments)
+	}
+	return p.tally.Events(p.run.Events(segments))
 }
 
 // unreadInputs describes inputs of which none could be opened.
@@ -165,7 +171,7 @@ func (p *pipeline) document() *report.Document {
 
 // captureQuality is what rules on the capture itself know.
 func (p *pipeline) captureQuality() analysis.CaptureQuality {
-	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Drops: p.drops}
+	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Unread: p.assembler.Unread(), Drops: p.drops}
 	for _, f := range p.source.Files() {
 		q.Drops = q.Drops.Plus(f.Drops)
 	}

@@ -52,7 +52,7 @@ counted.`,
 				if err := o.filter.begin(p.progress.First); err != nil {
 					return err
 				}
-				if o.filter.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time) {
+				if o.filter.Exchange(report.SentName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 					recorder.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server)
 				}
 			}

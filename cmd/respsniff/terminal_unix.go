@@ -12,6 +12,9 @@ import (
 // columns returns the width of a terminal in characters, 80 where it does not say; 0: w is no terminal, for only terminals
 // have a window size.
 func columns(w io.Writer) int {
+	if s, ok := w.(*sink); ok {
+		w = s.Writer
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return 0

@@ -31,9 +31,9 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			source := newTraffic(c.conns, c.depth)
-			source.slow = c.slow
 			var packets iter.Seq2[capture.Packet, error] = func(yield func(capture.Packet, error) bool) {
-				for _, n := range []int{c.packets, c.packets} {
+				for i, n := range []int{c.packets, c.packets} {
+					source.slow = c.slow && i == 0
 					runtime.ReadMemStats(&before)
 					for p, err := range source.packets(n) {
 						if !yield(p, err) {
@@ -46,7 +46,9 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 			run := analysis.NewRun(nil)
 			segments := reassembly.New(reassembly.Options{}).Segments(packets)
 			for f, err := range run.Detect(run.Events(segments), detectors.All()) {
-				t.Errorf("healthy traffic gave %s, error %v", f.Rule, err)
+				if f.Rule != "RS908" || !c.slow { // how long these callers would have waited nobody knows
+					t.Errorf("healthy traffic gave %s, error %v", f.Rule, err)
+				}
 			}
 			if got, want := run.Summary().Commands, int64(c.packets*c.depth); got != want {
 				t.Errorf("%d commands, want %d", got, want)

@@ -86,5 +86,5 @@ func (m *Matches) See(event pairing.Event) {
 	if m.filter.Begin(e.Time) != nil {
 		return // said when the run is over
 	}
-	m.Any = m.filter.Exchange(report.CommandName(e), report.Printable(string(e.Key.Raw())), e.Time)
+	m.Any = m.filter.Exchange(report.SentName(e), report.Printable(string(e.Key.Raw())), e.Time)
 }

@@ -24,6 +24,8 @@ var noBounds = []struct {
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"MaxSteps"}},
 	{"analysis/client", "samples: the most certain give-ups stand for the others", []string{"maxGiveUps", "maxSearched"}},
 	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims"}},
+	{"analysis", "examples and a count: the oldest of the commands behind one that blocks", []string{"maxBehind"}},
+	{"analysis", "what is dropped beyond them is counted by the bound of maxHeldSegments", []string{"maxHeldBytes", "maxHeldTotal"}},
 	{"analysis/incident", "display: the first few in order; the damage counts all, and findings have the others", []string{"maxNamed", "maxRows", "maxOthers", "maxRemedies"}},
 	{"analysis/desync", "examples: all are counted", []string{"maxAbandoned", "maxKeptAbandoned", "maxVictims", "maxForeign"}},
 	{"analysis/desync", "a client that nobody can tell of is said with its first cases", []string{"maxUndecided"}},
@@ -32,8 +34,9 @@ var noBounds = []struct {
 	{"analysis/reader", "working sizes: what is longer is looked at again later, or settles", []string{"maxLevel", "maxUnlearned", "maxQuiet", "maxSlow", "maxOfKind"}},
 	{"analysis/reader", "parameters of the model", []string{"maxStep", "leastWaits", "maxDoubt"}},
 	{"analysis/detectors", "display: a list says how many more there are, or shows fewer steps of time", []string{
-		"maxPoints", "maxShownWaiting", "maxPhaseRows", "maxSteps", "maxProbesShown", "maxHops", "shownRefusals", "maxAddressed", "maxDecide",
+		"maxPoints", "maxShownWaiting", "maxPhaseRows", "maxSteps", "maxProbesShown", "maxHops", "shownRefusals", "maxAddressed", "maxDecide", "maxShownBehind",
 	}},
+	{"analysis/detectors", "an error that most connections end with is among the first that they end with", []string{"maxLastReplies"}},
 	{"analysis/detectors", "a sample of keys to try hash functions on; all redirects are counted", []string{"maxMisses"}},
 
 	{"capture", "reading ends there with an error that names it", []string{
@@ -57,8 +60,9 @@ var noBounds = []struct {
 	{"resp", "Redis's own limit: beyond it the bytes are a syntax error with its place", []string{"MaxDepth", "MaxBulk", "MaxArgs", "MaxInline", "MaxCount", "maxMultibulk", "maxHeader", "maxSlotsGiven"}},
 	{"resp", "a decoder keeps the head of a value; its length is whole", []string{"MaxElems", "MaxText", "MaxArg", "MaxElemText", "MaxLine", "MaxStatus"}},
 	{"resp", "a working size, or a name longer than any that is known", []string{"maxSpare", "maxQuick", "maxClass", "maxName"}},
-	{"resp/commands", "longer than the name of any command", []string{"maxName", "maxWord"}},
+	{"resp/commands", "longer than the name of any command", []string{"maxName", "maxWord", "maxModuleName"}},
 
+	{"internal/report/evidence", "what is beyond it is blanked in the cut", []string{"maxPassed", "maxPassedBytes", "maxRead"}},
 	{"internal/live", "display: the report at the end has all", []string{"maxEarlyFacts"}},
 	{"internal/live", "the command refuses more", []string{"MaxStreams"}},
 	{"internal/metrics", "a request of a scraper beyond it is refused", []string{"maxHeader", "maxInFlight"}},

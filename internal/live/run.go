@@ -138,7 +138,7 @@ func (l *run) begin() {
 	l.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory, Numbered: l.tally.Stats().Conns})
 	l.analysis = analysis.NewRun(&o)
 	l.analysis.QualityFrom(func() analysis.CaptureQuality {
-		return analysis.CaptureQuality{Stats: l.assembler.Stats(), Drops: l.drops}
+		return analysis.CaptureQuality{Stats: l.assembler.Stats(), Unread: l.assembler.Unread(), Drops: l.drops}
 	})
 	l.tally.Watch(l.analysis, l.assembler)
 	if before == nil && l.o.Filter.ChoosesConnections() {

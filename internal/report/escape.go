@@ -2,6 +2,7 @@ package report
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/respsniff/respsniff/resp"
@@ -37,8 +38,14 @@ func Shorten(s string, n int) string {
 // leading sign is from the capture.
 func CSVCell(s string) string {
 	s = Printable(s)
-	if t := strings.TrimLeft(s, " "); t != "" && strings.ContainsRune("=+-@|%", rune(t[0])) {
+	if t := strings.TrimLeftFunc(s, unicode.IsSpace); strings.IndexFunc(t, beginsFormula) == 0 {
 		return "'" + s
 	}
 	return s
+}
+
+// beginsFormula reports whether a character begins a formula. Spreadsheets take the full-width and small forms of the signs, and the
+// minus of mathematics, for the signs of ASCII.
+func beginsFormula(c rune) bool {
+	return strings.ContainsRune("=+-@|%\uff1d\uff0b\uff0d\uff20\uff5c\uff05\ufe66\ufe62\ufe63\ufe6b\ufe6a\u2212\u207a\u207b\u207c\u208a\u208b\u208c", c)
 }

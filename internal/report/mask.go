@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis/incident"
-	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/resp"
 )
 
 // Mask hides who talked about what: addresses and keys become tokens that are the same in every report, so that reports
@@ -67,7 +67,7 @@ func (m Mask) Text(s string) string {
 // Key returns how a key is shown.
 func (m Mask) Key(key []byte) string {
 	if m.Keys {
-		return pairing.MaskKey(key)
+		return resp.MaskKey(key)
 	}
 	return Shorten(Printable(string(key)), KeyWidth)
 }

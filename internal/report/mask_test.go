@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -78,7 +77,7 @@ func TestMaskKeyKeepsSlotAndTag(t *testing.T) {
 		if resp.Slot([]byte(token)) != resp.Slot([]byte(key)) {
 			t.Errorf("%q became %q in another slot", key, token)
 		}
-		if strings.Contains(token, "user") || token != pairing.MaskKey([]byte(key)) {
+		if strings.Contains(token, "user") || token != resp.MaskKey([]byte(key)) {
 			t.Errorf("%q became %q", key, token)
 		}
 	}

@@ -207,8 +207,10 @@ func (d *Document) empty() (empty bool, word Word, sentence string) {
 	case q.Undecodable > 0:
 		sentence += fmt.Sprintf(": %s of %s could not be decoded", Group(q.Undecodable), Count(s.Packets, "packet"))
 		if links := d.links(); links != "" {
-			sentence += ", link type " + links
+			sentence += ", " + links
 		}
+	case s.Connections == 0 && q.Fragments > 0:
+		sentence += fmt.Sprintf(": %s could not be put together", CountAs(q.Fragments, "fragmented packet", "fragmented packets"))
 	case s.Connections == 0 && q.NotTCP > 0:
 		sentence += fmt.Sprintf(": %s of %s carry no TCP that can be read: ", Group(q.NotTCP), Count(s.Packets, "packet")) + q.unread()
 	case q.Unparsed > 0:
@@ -227,6 +229,9 @@ func (q *Quality) unread() string {
 	var parts []string
 	left := q.NotTCP
 	for _, u := range q.Unread[:min(len(q.Unread), 3)] {
+		if strings.HasPrefix(u.What, "link type ") {
+			continue // none of the packets that were decoded
+		}
 		left -= u.Packets
 		parts = append(parts, fmt.Sprintf("%s %s", CountAs(u.Packets, "carries", "carry"), Printable(u.What)))
 	}
@@ -236,9 +241,17 @@ func (q *Quality) unread() string {
 	return strings.Join(parts, ", ")
 }
 
-// links names the link types of the inputs.
+// links names the link types that were not decoded, else those of the inputs.
 func (d *Document) links() string {
 	var all []string
+	for _, u := range d.Quality.Unread {
+		if strings.HasPrefix(u.What, "link type ") {
+			all = append(all, Printable(u.What))
+		}
+	}
+	if len(all) > 0 {
+		return strings.Join(all[:min(len(all), 3)], ", ")
+	}
 	for i := range d.Input {
 		for _, l := range d.Input[i].LinkTypes {
 			if l = Printable(l); !slices.Contains(all, l) {
@@ -246,7 +259,10 @@ func (d *Document) links() string {
 			}
 		}
 	}
-	return strings.Join(all[:min(len(all), 3)], ", ")
+	if len(all) == 0 {
+		return ""
+	}
+	return "link type " + strings.Join(all[:min(len(all), 3)], ", ")
 }
 
 // Rank sorts findings for people: RS9xx first, then the worst severity, the surest confidence, the most occurrences,

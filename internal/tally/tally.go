@@ -70,6 +70,8 @@ func (t *Tally) Stats() reassembly.Stats {
 	sum.Backwards += s.Backwards
 	sum.NonTCP += s.NonTCP
 	sum.NonIP += s.NonIP
+	sum.FragmentsDropped += s.FragmentsDropped
+	sum.Conflicts += s.Conflicts
 	for i, n := range s.Undecodable {
 		sum.Undecodable[i] += n
 	}
@@ -127,6 +129,7 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 		q.Undecodable += n
 	}
 	q.NotTCP = st.NonTCP + st.NonIP
+	q.Fragments, q.Conflicts = st.FragmentsDropped, st.Conflicts
 	unread := t.Unread()
 	for _, c := range unread.Ranked()[:min(len(unread), report.UnreadShown)] {
 		q.Unread = append(q.Unread, report.Unread{What: c.String(), Packets: unread[c]})

@@ -9,8 +9,11 @@ import (
 // Secrets returns which arguments of the request are passwords or keys, as a bit mask of their indexes (bit 63 stands for
 // index 63 and all beyond), and whether its reply may hold some. Such text is never to be printed.
 func Secrets(req *resp.Request) (args uint64, reply bool) {
+	if len(req.Args) > 0 && (resp.EqualFold(req.Args[0].Bytes, "MONITOR") || resp.EqualFold(req.Args[0].Bytes, "SLOWLOG") || resp.EqualFold(req.Args[0].Bytes, "COMMANDLOG")) {
+		return 0, true
+	}
 	if len(req.Args) < 2 {
-		return 0, len(req.Args) == 1 && resp.EqualFold(req.Args[0].Bytes, "MONITOR")
+		return 0, false
 	}
 	name, sub := req.Args[0].Bytes, req.Args[1].Bytes
 	switch {

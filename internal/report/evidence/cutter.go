@@ -24,6 +24,8 @@ type Cutter struct {
 	byAddr   map[[2]netip.AddrPort][]*target // both directions
 	comments map[place][]string
 	pending  map[exchangeID]bool // commands whose reply is secret
+	early    map[int64][]read    // what was read of a connection, before it is in conns
+	noted    int                 // entries of early
 }
 
 type exchangeID struct {
@@ -43,6 +45,11 @@ type target struct {
 	reported       [2]int64  // end of the last value reported, by sender
 	base           [2]uint32 // raw sequence number of offset 0: of the client, of the server
 	spans          [2][]span // what to blank, by sender, in stream order
+	queued         bool      // the transaction holds a command with secrets
+	read           []read    // which bytes of which packet were read, sorted in the second pass
+	sorted         bool
+	passed         [2][]passed // the latest packets of the second pass, by sender
+	held           [2]int      // bytes of their payloads
 }
 
 // span is a run of stream bytes to blank, as raw sequence numbers.
@@ -58,7 +65,7 @@ type span struct {
 func New(conns []int64, raw bool) *Cutter {
 	c := &Cutter{
 		want: map[int64]bool{}, raw: raw, conns: map[int64]*target{}, byAddr: map[[2]netip.AddrPort][]*target{}, comments: map[place][]string{},
-		pending: map[exchangeID]bool{},
+		pending: map[exchangeID]bool{}, early: map[int64][]read{},
 	}
 	for _, id := range conns {
 		c.want[id] = true
@@ -90,6 +97,8 @@ func (c *Cutter) Watch(event pairing.Event) {
 	case *analysis.ConnSummary:
 		if t := c.conns[e.ID]; t != nil {
 			t.first, t.last = e.First, e.Last
+			t.read = c.early[e.ID]
+			delete(c.early, e.ID)
 		}
 	}
 }
@@ -128,23 +137,54 @@ func (c *Cutter) request(t *target, e *analysis.Sent) {
 		return
 	}
 	t.bases(e.Session.Conn)
-	args, reply := commands.Secrets(e.Request)
-	if reply {
+	q := e.Request
+	args, reply := commands.Secrets(q)
+	t.queue(e.Exchange, args != 0 || reply)
+	if reply || t.execSecret(e.Exchange) {
 		c.pending[exchangeID{e.Session.ID, e.Exchange.Index}] = true
 	}
-	t.skipped(fromClient, e.Session, e.Request.Start, e.Request.End)
-	if args == 0 {
+	t.skipped(fromClient, e.Session, q.Start, q.End)
+	name := q.Args[0]
+	switch known := commands.IsName(name.Bytes) && name.Whole(); {
+	case !known, q.Inline && !plainLine(q), q.Resynced, q.Opaque && commands.NamesSecret(name.Bytes):
+		// A password may stand where a name is due, or where a key is.
+		t.add(fromClient, q.Start, q.End-q.Start, !q.Inline)
+		return
+	case args == 0:
 		return
 	}
-	spans, exact := argumentSpans(e.Request, args)
+	spans, exact := argumentSpans(q, args)
 	if !exact {
-		// The first line of an inline command, or a request with more arguments than are kept.
-		t.add(fromClient, e.Request.Start, e.Request.End-e.Request.Start, !e.Request.Inline)
+		// A line, or a request with more arguments than are kept.
+		t.add(fromClient, q.Start, q.End-q.Start, !q.Inline)
 		return
 	}
 	for _, s := range spans {
 		t.add(fromClient, s[0], s[1]-s[0], false)
 	}
+}
+
+// plainLine reports whether a request that came as a line is known to hold no secret: it has no argument.
+func plainLine(q *resp.Request) bool { return q.NArgs == 1 && commands.IsCommandName(q.Args[0].Bytes) }
+
+// queue follows whether the transaction that a connection is in holds a command with secrets.
+func (t *target) queue(ex *pairing.Exchange, secret bool) {
+	switch ex.CommandName() {
+	case "MULTI", "DISCARD":
+		t.queued = false
+	default:
+		t.queued = t.queued || secret
+	}
+}
+
+// execSecret reports whether a command gives the results of a transaction that holds one with secrets, or may.
+func (t *target) execSecret(ex *pairing.Exchange) bool {
+	if ex.CommandName() != "EXEC" {
+		return false
+	}
+	secret := t.queued || ex.Flags&(pairing.Uncertain|pairing.AfterHole) != 0
+	t.queued = false
+	return secret
 }
 
 // argumentSpans gives the places of the secret arguments in the stream. It is exact only for a request in the canonical
@@ -191,19 +231,25 @@ func (c *Cutter) reply(s *analysis.Session, r *resp.Reply, info *pairing.ReplyIn
 	}
 	t.bases(s.Conn)
 	t.skipped(fromServer, s, info.Start, info.End)
-	if holed(s) && info.Resynced || commands.SecretReply(r) || r.Kind == resp.Error && commands.RepeatsSecret(string(r.Text)) { // what seems a reply behind a hole may be an element of one
+	if holed(s) && info.Resynced || commands.SecretReply(r) { // what seems a reply behind a hole may be an element of one
 		t.add(fromServer, info.Start, info.Bytes(), true)
+		return
+	}
+	if r.Kind == resp.Error || r.Kind == resp.Simple { // what the server repeats
+		if from := commands.HiddenFrom(string(r.Text)); from < len(r.Text) || int64(len(r.Text))+3 < info.Bytes() {
+			t.add(fromServer, info.Start+1+int64(from), info.Bytes()-int64(from)-3, false)
+		}
 	}
 }
 
 // unlimited stands for the rest of a stream: half of the circle of sequence numbers.
 const unlimited = 1<<31 - 1
 
-// skipped takes the next value of a side. Where the capture has holes, the bytes between two values are what a hole left
-// of one, which may be a password: they are blanked.
+// skipped takes the next value of a side. The bytes between two values are none, or what a hole left of one, which may be a
+// password: they are blanked.
 func (t *target) skipped(side int, s *analysis.Session, start, end int64) {
-	if start > t.reported[side] && holed(s) {
-		t.add(side, t.reported[side], start-t.reported[side], false)
+	if start > t.reported[side] {
+		t.add(side, t.reported[side], start-t.reported[side], !holed(s))
 	}
 	t.reported[side] = max(t.reported[side], end)
 }
@@ -217,12 +263,9 @@ func holed(s *analysis.Session) bool {
 // ended blanks everything behind the last value reported.
 func (t *target) ended(s *analysis.Session) {
 	t.bases(s.Conn)
-	if holed(s) {
-		t.add(fromClient, t.reported[fromClient], unlimited, false)
-		t.add(fromServer, t.reported[fromServer], unlimited, false)
-	} else if start, open := s.OpenSecret(); open {
-		t.add(fromClient, start, unlimited, true)
-	}
+	framed := !holed(s)
+	t.add(fromClient, t.reported[fromClient], unlimited, framed)
+	t.add(fromServer, t.reported[fromServer], unlimited, framed)
 }
 
 func (t *target) add(side int, offset, length int64, framed bool) {
@@ -263,7 +306,7 @@ func (c *Cutter) Cut(p capture.Packet) (cut capture.Packet, comment string, keep
 				side = fromClient
 			}
 			if !c.raw {
-				p.Data = t.blank(p.Data, h, side)
+				p.Data = t.guard(p, h, side)
 			}
 			return p, strings.Join(c.comments[place{p.File, p.Frame}], "\n"), true
 		}

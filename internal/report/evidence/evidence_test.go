@@ -26,7 +26,7 @@ func cut(t *testing.T, packets func() []capture.Packet, raw bool, conns ...int64
 		}
 	}
 	c := New(conns, raw)
-	for event, err := range analysis.Events(reassembly.Segments(seq, nil), &analysis.Options{Ports: []uint16{6379}}) {
+	for event, err := range analysis.Events(c.Segments(reassembly.Segments(seq, nil)), &analysis.Options{Ports: []uint16{6379}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

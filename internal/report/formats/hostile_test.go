@@ -140,7 +140,7 @@ var parsers = map[report.Format]func(t *testing.T, text, out string){
 		}
 		for _, row := range rows {
 			for _, cell := range row {
-				if t0 := strings.TrimLeft(cell, " "); t0 != "" && strings.ContainsRune("=+-@|%\t", rune(t0[0])) {
+				if t0 := strings.TrimSpace(cell); t0 != "" && strings.ContainsRune("=+-@|%\t＝＋－＠｜％﹦﹢﹣﹫﹪−", []rune(t0)[0]) {
 					t.Errorf("%q: a cell that a spreadsheet runs: %q", text, cell)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
 )
 
 // Values are the decoders of one connection, apart from those of the analysis. Each direction is decoded by itself. The client
@@ -84,7 +85,11 @@ func drain(w io.Writer, place string, next func() (string, error)) error {
 }
 
 func requestLine(q *resp.Request) string {
-	line := fmt.Sprintf("> [%d,%d) %s, %d arguments", q.Start, q.End, report.Printable(strings.ToUpper(string(q.Name()))), q.NArgs)
+	name := strings.ToUpper(string(q.Name()))
+	if !commands.IsName(q.Name()) && (!commands.IsWord(q.Name()) || q.Inline || q.Resynced || q.Doubtful) { // it may be a password in the place of a name
+		name = fmt.Sprintf("word of %d bytes", len(name))
+	}
+	line := fmt.Sprintf("> [%d,%d) %s, %d arguments", q.Start, q.End, report.Printable(name), q.NArgs)
 	return line + marks(q.LostBefore, q.Resynced, q.Opaque)
 }
 

@@ -1,4 +1,4 @@
-package pairing
+package align
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 
 // letters makes an alignment problem of words: a command is a letter, and the replies that fit it are the same letter in
 // lower case. 'X' takes anything, 'A' is a command that servers are known to leave out, '!' a reply that fits nothing.
-func letters(commands, replies string, quiet bool) *alignmentProblem {
-	return &alignmentProblem{
+func letters(commands, replies string, quiet bool) *Problem {
+	return &Problem{
 		Commands: len(commands), Replies: len(replies), Quiet: quiet,
 		Fit: func(i, j int) Fit {
 			if commands[i] == 'X' || strings.ToLower(commands[i:i+1]) == replies[j:j+1] {
@@ -29,9 +29,9 @@ func (s *Solution) show() string {
 		switch {
 		case o.Several:
 			b.WriteByte('?')
-		case o.Reply == OutcomeSkipped:
+		case o.Reply == Skipped:
 			b.WriteByte('-')
-		case o.Reply == OutcomePending:
+		case o.Reply == Pending:
 			b.WriteByte('.')
 		default:
 			fmt.Fprintf(&b, "%d", o.Reply)
@@ -91,7 +91,7 @@ func TestAlignmentsOfTruth(t *testing.T) {
 			replies = append(replies[:left], replies[left+1:]...)
 			for i := range own {
 				if i == left {
-					own[i] = OutcomeSkipped
+					own[i] = Skipped
 				} else if i > left {
 					own[i]--
 				}
@@ -111,7 +111,7 @@ func TestAlignmentsOfTruth(t *testing.T) {
 		}
 		asserted++
 		for i, o := range s.Commands {
-			if !o.Several && o.Reply != own[i] && !(o.Reply == OutcomePending && own[i] == OutcomeSkipped) {
+			if !o.Several && o.Reply != own[i] && !(o.Reply == Pending && own[i] == Skipped) {
 				t.Fatalf("%s < %s: command %d got reply %d, its own is %d", commands, replies, i, o.Reply, own[i])
 			}
 		}

@@ -1,4 +1,6 @@
-package pairing
+// Package align finds which reply serves which command where the order alone does not fit: the cheapest alignment of the two
+// sequences.
+package align
 
 // Costs of the moves of an alignment. A command that the server left out, and a reply that it added, are rare; a known
 // fault of servers is less so; two neighbours in the wrong order are rarer than either; a reply that cannot answer its
@@ -18,24 +20,25 @@ type Fit uint8
 const (
 	Fits    Fit = iota
 	Unfit       // type, shape, status or named command contradict
-	foreign     // slot or echo contradict
-	tooSoon     // the server's kernel did not have the command yet
+	Foreign     // slot or echo contradict
+	TooSoon     // the server's kernel did not have the command yet
 )
 
-// outcome is what one command got on the best alignments.
-type outcome struct {
+// Outcome is what one command got on the best alignments.
+type Outcome struct {
 	Reply   int  // index, outcomeSkipped or outcomePending
 	Several bool // the best alignments disagree
 }
 
+// Values of Outcome.Reply that are no reply: the command was left out, or waits for one.
 const (
-	OutcomeSkipped = -1 - iota
-	OutcomePending
-	outcomeUnset
+	Skipped = -1 - iota
+	Pending
+	unset
 )
 
-// alignmentProblem is commands and replies in order, and how well each suits each: the alignment is to be found.
-type alignmentProblem struct {
+// Problem is commands and replies in order, and how well each suits each: the alignment is to be found.
+type Problem struct {
 	Commands, Replies int
 	Fit               func(command, reply int) Fit
 	Known             func(command int) bool // servers are known to leave this one out
@@ -45,16 +48,16 @@ type alignmentProblem struct {
 // Solution is the best alignment, or what the best ones have in common.
 type Solution struct {
 	Cost     int
-	unique   bool
-	Commands []outcome
-	extra    []int // replies that some best alignment calls unsolicited
+	Unique   bool
+	Commands []Outcome
+	Extra    []int // replies that some best alignment calls unsolicited
 	Extras   int   // how many of them are, where all best alignments agree; else 0
-	skipped  []int // commands that some best alignment leaves without a reply
+	Missing  []int // commands that some best alignment leaves without a reply
 	Skips    int   // how many of them are without, where all best alignments agree; else 0
-	swapped  bool
-	fifo     int  // contradictions when each reply goes to the next command
-	hard     bool // one of them is by slot or echo
-	bad      bool // the best alignment still contains a contradiction
+	Swapped  bool
+	FIFO     int  // contradictions when each reply goes to the next command
+	Hard     bool // one of them is by slot or echo
+	Bad      bool // the best alignment still contains a contradiction
 }
 
 // Solve finds the cheapest alignments by dynamic programming over (command, reply), O(commands × replies).
@@ -62,7 +65,7 @@ type Solution struct {
 //  1. ahead[i][j] is the cost of the best way to (i, j), behind[i][j] that of the best way on from there.
 //  2. A move is on a best alignment if the cost up to it, its own and the cost behind it make the minimum.
 //  3. What a command got is certain if all such moves that consume it agree.
-func (p *alignmentProblem) Solve() Solution {
+func (p *Problem) Solve() Solution {
 	n, m := p.Commands, p.Replies
 	w := m + 1
 	ahead, behind := make([]int, (n+1)*w), make([]int, (n+1)*w)
@@ -89,12 +92,12 @@ func (p *alignmentProblem) Solve() Solution {
 			behind[i*w+j] = best
 		}
 	}
-	s := Solution{Cost: behind[0], unique: true, Commands: make([]outcome, n)}
+	s := Solution{Cost: behind[0], Unique: true, Commands: make([]Outcome, n)}
 	for i := range s.Commands {
-		s.Commands[i].Reply = outcomeUnset
+		s.Commands[i].Reply = unset
 	}
 	note := func(i, r int) {
-		if c := &s.Commands[i]; c.Reply == outcomeUnset {
+		if c := &s.Commands[i]; c.Reply == unset {
 			c.Reply = r
 		} else if c.Reply != r {
 			c.Several = true
@@ -108,7 +111,7 @@ func (p *alignmentProblem) Solve() Solution {
 			}
 			if j == m && ahead[i*w+j]+p.trailing(i) == s.Cost {
 				for k := i; k < n; k++ {
-					note(k, OutcomePending)
+					note(k, Pending)
 				}
 			}
 			p.moves(i, j, func(i2, j2, cost int, swap bool) {
@@ -122,9 +125,9 @@ func (p *alignmentProblem) Solve() Solution {
 					note(i+1, j)
 				case i2 > i && j2 > j:
 					note(i, j)
-					s.bad = s.bad || cost > 0
+					s.Bad = s.Bad || cost > 0
 				case i2 > i:
-					note(i, OutcomeSkipped)
+					note(i, Skipped)
 					perSkip[i] = true
 				default:
 					anyExtra[j] = true
@@ -133,44 +136,44 @@ func (p *alignmentProblem) Solve() Solution {
 		}
 	}
 	for i := range s.Commands {
-		s.unique = s.unique && !s.Commands[i].Several
+		s.Unique = s.Unique && !s.Commands[i].Several
 		if perSkip[i] {
-			s.skipped = append(s.skipped, i)
+			s.Missing = append(s.Missing, i)
 		}
 	}
 	for j, extra := range anyExtra {
 		if extra {
-			s.extra = append(s.extra, j)
+			s.Extra = append(s.Extra, j)
 		}
 	}
-	s.swapped = anySwap && len(s.skipped) == 0 && len(s.extra) == 0
+	s.Swapped = anySwap && len(s.Missing) == 0 && len(s.Extra) == 0
 	switch {
-	case anySwap || s.bad:
-	case len(s.extra) == 0 && len(s.skipped) > 0:
+	case anySwap || s.Bad:
+	case len(s.Extra) == 0 && len(s.Missing) > 0:
 		s.Skips = p.countSkips(&s)
-	case len(s.skipped) == 0 && len(s.extra) > 0 && s.Commands[n-1].Reply != OutcomePending:
+	case len(s.Missing) == 0 && len(s.Extra) > 0 && s.Commands[n-1].Reply != Pending:
 		s.Extras = s.Cost / CostSkip
 	}
 	for i := range min(n, m) {
 		switch p.Fit(i, i) {
 		case Unfit:
-			s.fifo++
-		case foreign:
-			s.fifo++
-			s.hard = true
+			s.FIFO++
+		case Foreign:
+			s.FIFO++
+			s.Hard = true
 		}
 	}
 	return s
 }
 
 // countSkips returns how many commands are left without a reply, where only such moves cost anything.
-func (p *alignmentProblem) countSkips(s *Solution) int {
+func (p *Problem) countSkips(s *Solution) int {
 	cost := s.Cost
-	if p.Quiet && s.Commands[len(s.Commands)-1].Reply == OutcomePending {
+	if p.Quiet && s.Commands[len(s.Commands)-1].Reply == Pending {
 		return 0
 	}
 	known := 0
-	for _, i := range s.skipped {
+	for _, i := range s.Missing {
 		if p.Known(i) {
 			known++
 		}
@@ -178,14 +181,14 @@ func (p *alignmentProblem) countSkips(s *Solution) int {
 	switch {
 	case known == 0 && cost%CostSkip == 0:
 		return cost / CostSkip
-	case known == len(s.skipped) && cost%costKnown == 0:
+	case known == len(s.Missing) && cost%costKnown == 0:
 		return cost / costKnown
 	}
 	return 0
 }
 
 // trailing is the cost of leaving the commands from i on without a reply.
-func (p *alignmentProblem) trailing(i int) int {
+func (p *Problem) trailing(i int) int {
 	if !p.Quiet {
 		return 0
 	}
@@ -193,7 +196,7 @@ func (p *alignmentProblem) trailing(i int) int {
 }
 
 // moves calls yield with each way on from (i, j).
-func (p *alignmentProblem) moves(i, j int, yield func(i2, j2, cost int, swap bool)) {
+func (p *Problem) moves(i, j int, yield func(i2, j2, cost int, swap bool)) {
 	n, m := p.Commands, p.Replies
 	if i < n && j < m {
 		switch p.Fit(i, j) {
@@ -201,7 +204,7 @@ func (p *alignmentProblem) moves(i, j int, yield func(i2, j2, cost int, swap boo
 			yield(i+1, j+1, 0, false)
 		case Unfit:
 			yield(i+1, j+1, costBad, false)
-		case foreign:
+		case Foreign:
 			yield(i+1, j+1, costBad, false)
 		}
 	}
@@ -224,15 +227,15 @@ func (p *alignmentProblem) moves(i, j int, yield func(i2, j2, cost int, swap boo
 // Agreed reports whether the solution may be asserted: it is better than the pairing in order, and it resolves enough
 // contradictions of that: two, or one by slot or echo, or one beside a known fault of servers, or one beside a command
 // that the pairing in order leaves without a reply for good, or a reply that it leaves without a command.
-func (s *Solution) Agreed(p *alignmentProblem) bool {
-	if s.bad {
+func (s *Solution) Agreed(p *Problem) bool {
+	if s.Bad {
 		return false
 	}
-	resolved := s.fifo
-	if s.hard {
+	resolved := s.FIFO
+	if s.Hard {
 		resolved++
 	}
-	for _, i := range s.skipped {
+	for _, i := range s.Missing {
 		if p.Known(i) {
 			resolved++
 			break
@@ -241,7 +244,7 @@ func (s *Solution) Agreed(p *alignmentProblem) bool {
 	if p.Quiet && p.Commands != p.Replies {
 		resolved++
 	}
-	return s.fifo > 0 && resolved >= minResolved
+	return s.FIFO > 0 && resolved >= minResolved
 }
 
 // minResolved is how many contradictions of the pairing in order another one must resolve.

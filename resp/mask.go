@@ -1,12 +1,10 @@
-package pairing
+package resp
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
-
-	"github.com/respsniff/respsniff/resp"
 )
 
 // MaskKey replaces a key by a token that is the same for the same key and hashes to the same cluster slot. A hash tag
@@ -16,13 +14,13 @@ func MaskKey(key []byte) string {
 	token := "key-" + hex.EncodeToString(h[:5])
 	if i := bytes.IndexByte(key, '{'); i >= 0 {
 		if j := bytes.IndexByte(key[i+1:], '}'); j > 0 {
-			return token + "{" + resp.TextOf(key[i+1:i+1+j]).String() + "}"
+			return token + "{" + TextOf(key[i+1:i+1+j]).String() + "}"
 		}
 	}
-	slot := resp.Slot(key)
+	slot := Slot(key)
 	buf := append([]byte(token), '.')
 	for n := int64(0); ; n++ { // 16,384 tries on average
-		if try := strconv.AppendInt(buf, n, 36); resp.Slot(try) == slot {
+		if try := strconv.AppendInt(buf, n, 36); Slot(try) == slot {
 			return string(try)
 		}
 	}
