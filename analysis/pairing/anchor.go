@@ -202,6 +202,7 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
 	h.add(r, info)
+	h.replies[j].unseen = s.Pending.Len() == 0 && unseenCommand(s, info.K)
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
 			continue
@@ -416,7 +417,7 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		if i+min(shift, 0) < 0 || s.Pending.Len() == 0 {
 			s.unanchoredReplies++
 			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
-			if sure {
+			if sure || k.unseen {
 				o.Before = nextIndex(s)
 			}
 			reportOddity(s, o)

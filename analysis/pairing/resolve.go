@@ -32,8 +32,9 @@ const quietAfter = 10 * time.Millisecond
 
 // bufferedReply is a reply whose command is not decided. It owns its memory.
 type bufferedReply struct {
-	reply resp.Reply
-	info  ReplyInfo
+	reply  resp.Reply
+	info   ReplyInfo
+	unseen bool // the server had a command that was never captured, and all others had their replies
 }
 
 // unresolved is the reply buffer: replies of which it is open which commands they serve.

@@ -10,7 +10,7 @@ import (
 var midstreamPrior = [...]float64{0.94, 0.04, 0.01, 0.01}
 
 // lossSpread is the chance that around lost bytes one reply more or fewer was read than is known.
-const lossSpread = 0.05
+const lossSpread = 0.1
 
 // spread makes the place of each reader uncertain by the replies that lost bytes may have held.
 func spread(next []state, own int32) []state {
@@ -226,6 +226,9 @@ func (q *population) accuses(c *fitted, w Word) Word {
 	gain, whole := c.gain, q.whole
 	if q.lossy {
 		gain, whole = gain-lostEvidence, whole-2*lostEvidence
+	}
+	if c.v.c.assumed && c.post[client.Forgets] > c.leaves()/2 {
+		w = min(w, Possible) // where no reply was captured nothing tells this kind from one that throws late replies away
 	}
 	return accusation(c.named(w), gain, whole)
 }

@@ -1,6 +1,10 @@
 package reader
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/respsniff/respsniff/analysis/client"
+)
 
 // What packets may have held that are missing does not make a caller's accusation surer.
 func TestLossAccusesNobody(t *testing.T) {
@@ -39,6 +43,18 @@ func TestLostSetUp(t *testing.T) {
 		}
 		if s.lost != x.want {
 			t.Errorf("%s: %v", x.name, s.lost)
+		}
+	}
+}
+
+// Where only the client was captured, nothing tells one that forgets its dead callers from one that throws late replies away.
+func TestOneSidedForgets(t *testing.T) {
+	for kind, want := range map[client.Kind]Word{client.Keeps: Strong, client.Checks: Strong, client.Forgets: Possible} {
+		c := &fitted{v: &view{c: &Conn{}}, gain: 2 * positive}
+		c.v.c.assumed = true
+		c.post[kind] = 1
+		if w := (&population{}).accuses(c, Strong); w != want {
+			t.Errorf("%v: %v", kind, w)
 		}
 	}
 }
