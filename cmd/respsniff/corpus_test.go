@@ -123,6 +123,26 @@ func TestLinksAndTunnels(t *testing.T) {
 	}
 }
 
+// TestConflictingCopies sends bytes twice: with the same content nothing is said, with another one it is.
+func TestConflictingCopies(t *testing.T) {
+	for second, conflicts := range map[string]int64{"*1\r\n$4\r\nPING\r\n": 0, "*1\r\n$4\r\nQUIT\r\n": 1} {
+		w := newWire()
+		w.open(1)
+		w.send(1, true, tcpPush, 1, 1, []byte("*1\r\n$4\r\nPING\r\n"))
+		w.micros += 300_000
+		w.send(1, true, tcpPush, 1, 1, []byte(second))
+		w.send(1, false, tcpPush, 1, 15, []byte("+PONG\r\n"))
+		r := piped(t, w.Bytes(), "json")
+		var run corpusRun
+		if err := json.Unmarshal([]byte(r.out), &run); err != nil {
+			t.Fatal(err)
+		}
+		if run.Quality.Conflicts != conflicts || strings.Contains(r.out, "other bytes than the first copy") != (conflicts > 0) {
+			t.Errorf("a copy %q: %d conflicts, want %d", second, run.Quality.Conflicts, conflicts)
+		}
+	}
+}
+
 // TestOutputsOntoInputs writes onto what is read, by any name of it: refused, and the file stays.
 func TestOutputsOntoInputs(t *testing.T) {
 	original, err := os.ReadFile("testdata/hostile/cs-plain.pcap")
