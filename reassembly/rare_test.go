@@ -32,8 +32,21 @@ func wrapped() map[string]capture.Packet {
 		"jumbogram": in6(protoHopByHop, "06 00 c2 04 00 01 00 00", tcp),
 		"VXLAN in extension": in6(protoDestOpts, "11 00 010400000000", udp(4789, join("08000000 00000100", etherTo, "0040 aaaa03000000 86dd",
 			in6(protoRouting, "06 02 04000000 0000 00000000 00000000 00000000 00000000", tcp)))),
+		"VXLAN-GPE": inUDP(4790, "0c000004 00000100 0fc20203 000001ff", eth), "VXLAN elsewhere": inUDP(9, "88000007 00000100", eth),
+		"TZSP": inUDP(37008, "01000001 0a01c8 00 01", eth), "L2TP": inUDP(1701, "4a02 0020 0001 0002 0002 0000 0000 ff03 0021", v4),
+		"L2TPv3": in4(protoL2TP, "00000007 aabbccdd eeff0011 00000000", eth), "EtherIP": in4(protoEtherIP, "3000", eth),
 	} {
 		list[name] = capture.Packet{Link: capture.LinkRaw, Data: data}
+	}
+	air := join("8801 0000 020000000001 020000000001 020000000001 0000 8000 020000000001 020000000002 0036 aaaa03000000 0800", v4)
+	for name, p := range map[string]capture.Packet{
+		"PKTAP": {Link: capture.LinkPKTAP, Data: pktap("6c000000 01000000 7f000000", "0000 0d00 02000080 00000000 00", air)},
+		"NFLOG": {Link: capture.LinkNFLog, Data: join("02 00 0001 0800 0100 08000100 0900 0a00 7072653a 00 000000", nflogPayload(false, v4))},
+		"PPI":   {Link: capture.LinkPPI, Data: join("00 00 0c00 69000000 00000000", air)}, "Prism": {Link: capture.LinkPrism, Data: join("44000000 18000000 776c616e30000000 0000000000000000", air)},
+		"IPoIB": {Link: capture.LinkIPoIB, Data: join("60", make([]byte, 39), "86dd 0000", v6)}, "pflog": {Link: capture.LinkPFLog, Data: join("3d02 0000", make([]byte, 60), v4)},
+		"CHDLC": {Link: capture.LinkCHDLC, Data: join("0f00 8909 01 01 0001 0007 0800", v4)},
+	} {
+		list[name] = p
 	}
 	for name, data := range map[string][]byte{
 		"VLAN": join(etherTo+"88a8 0005 8100 0006 86dd", v6), "SNAP": join(etherTo+"0040 aaaa03000000 0800", v4),

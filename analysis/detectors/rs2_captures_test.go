@@ -12,6 +12,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
@@ -198,6 +199,26 @@ func TestArticleTimeout(t *testing.T) {
 	for _, text := range []string{"waited 2.002272 s", "consistent with the Jedis default 2 s", "in 107 us", "2.252263 s after that", "the server process stalled, not the network"} {
 		if !strings.Contains(says(list[0]), text) {
 			t.Errorf("not said: %q in\n%s", text, says(list[0]))
+		}
+	}
+}
+
+// TestChurnUnderLoss loses half of the packets: connections whose commands are lost are neither short nor idle. The captures as they are
+// have neither fault in the first, and evictor churn in the second.
+func TestChurnUnderLoss(t *testing.T) {
+	for name, churn := range map[string]int{"02d_redispy455_asyncio_fixed.pcap": 0, "03a_jedispool_leak_4s.pcap": 1} {
+		list := packetsOf(t, name)
+		if n := len(of(inspect(t, each(list), analysis.Options{}), "RS203")); n != churn {
+			t.Errorf("%s: RS203 %d times, want %d", name, n, churn)
+		}
+		for seed := range uint64(4) {
+			r := inspect(t, each(scenario.Apply(list, scenario.DropRate(0.5, seed+1))), analysis.Options{})
+			if n := len(of(r, "RS205")); n > 0 {
+				t.Errorf("%s, seed %d: RS205 %d times", name, seed, n)
+			}
+			if n := len(of(r, "RS203")); n > 0 && churn == 0 {
+				t.Errorf("%s, seed %d: RS203 %d times", name, seed, n)
+			}
 		}
 	}
 }

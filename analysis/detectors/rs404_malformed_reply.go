@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -75,8 +76,13 @@ const sampleWidth = 64
 // sampleFact shows the beginning of the segment, where values may be shown and the last command is none whose reply may
 // hold a secret.
 func sampleFact(run *analysis.Run, ex *pairing.Exchange, b []byte) string {
-	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(commands.Admin) || ex.Command.Is(commands.Container) {
+	if !run.ShowsValues() || ex == nil || ex.Command == nil || ex.Command.Is(commands.Admin) || ex.Command.Is(commands.Container) || maySpeakSecrets(b) {
 		return fmt.Sprintf("the segment holds %d bytes; --show-values prints the first %d", len(b), sampleWidth)
 	}
 	return fmt.Sprintf("the segment begins %x", b[:min(len(b), sampleWidth)])
+}
+
+// maySpeakSecrets reports whether bytes of a server may repeat what it was sent, or list users or settings.
+func maySpeakSecrets(b []byte) bool {
+	return commands.RepeatsSecret(string(b)) || bytes.Contains(b, []byte("user ")) || bytes.Contains(bytes.ToLower(b), []byte("pass"))
 }

@@ -46,7 +46,7 @@ type unread struct {
 	conns  int64 // of another protocol
 	places int64 // in Redis connections
 	faults [reassembly.Faults]int64
-	// unfinished are replies that their server had not finished when it closed, or that were nested too deep to end.
+	// unfinished are replies that their server had not finished when it closed, or when the capture ended inside of them.
 	unfinished int64
 	fragments  int64 // packets of which fragments are missing, or contradict each other
 	conflicts  int64 // retransmissions with other bytes
@@ -71,17 +71,22 @@ func (w *unparsedWatch) ended(e *analysis.Ended) {
 	w.sums.Add(o).conns++
 }
 
-// unfinished takes a reply that was open at the end of its connection. One that the end of the capture, or a loss, cut off
-// is reported as that.
+// unfinished takes a reply that was open at the end of its connection: one inside whose elements the stream stood, or which the
+// server itself broke off. What a loss cut off is reported as that, and what a client did not wait for is no loss.
 func (w *unparsedWatch) unfinished(s *analysis.Session) {
 	r, open := s.Answers.Open()
-	if !open || s.Lossy() || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted || s.Kind == pairing.Replication {
+	if !open || s.Lossy() || s.Kind == pairing.Replication {
+		return
+	}
+	client, server := &s.Closing[pairing.RoleClient], &s.Closing[pairing.RoleServer]
+	brokenOff := (server.Fin || server.Rst) && (!client.Fin && !client.Rst || server.Time < client.Time)
+	if inside := r.Kind.Aggregate() && !r.Boundary; !inside && !brokenOff {
 		return
 	}
 	o := hiding(s, incident.Info)
 	o.Evidence = func() incident.Example {
 		return incident.Example{
-			Facts: []string{fmt.Sprintf("the reply that begins at seq %d of the server, of type %s, was not finished when the connection ended: %s of it had come",
+			Facts: []string{fmt.Sprintf("the reply that begins at seq %d of the server, of type %s, was not finished: %s of it had come",
 				rel(r.Start), r.Kind, counted(s.Answers.Offset()-r.Start, "byte", "bytes"))},
 		}
 	}
@@ -146,7 +151,7 @@ func (u *unread) title() string {
 		parts = append(parts, counted(u.places, "place", "places")+" in Redis connections could not be read")
 	}
 	if u.unfinished > 0 {
-		parts = append(parts, counted(u.unfinished, "reply was", "replies were")+" not finished when the connection ended")
+		parts = append(parts, counted(u.unfinished, "reply was", "replies were")+" never finished")
 	}
 	if u.fragments > 0 {
 		parts = append(parts, counted(u.fragments, "fragmented packet", "fragmented packets")+" could not be put together")

@@ -80,8 +80,17 @@ func TestHostileCapturesKeepSecrets(t *testing.T) {
 	if err != nil || len(all) == 0 {
 		t.Fatal(err)
 	}
+	tokens := []string{"Sup3r", "S3cret", "Pr0d", "Passw0rd", "hunter2", "s3cond", "th1rd", "Pa55"} // and what may be left of them
 	cut := filepath.Join(t.TempDir(), "cut.pcapng")
 	for _, path := range all {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := slices.ContainsFunc(tokens, func(s string) bool { return strings.Contains(string(raw), s) })
+		if base := filepath.Base(path); held != (strings.HasPrefix(base, "cs-") || strings.HasPrefix(base, "secret")) {
+			t.Errorf("%s: a secret is in it: %t", path, held)
+		}
 		runs := [][]string{
 			{"dump", "--stage", "segments"}, {"dump", "--stage", "values"}, {"dump", "--stage", "exchanges"}, {"stats", "-v"}, {"conns", "-v"},
 			{"pairs", "-v", "--show-values", "-o", "ndjson"}, {"cut", "--conn", "1", "--conn", "2", "--conn", "3", "--force", "-o", cut},
@@ -99,7 +108,7 @@ func TestHostileCapturesKeepSecrets(t *testing.T) {
 				}
 				out += string(b)
 			}
-			for _, token := range []string{"S3CR3T", "SECRET", "hunter"} {
+			for _, token := range tokens {
 				if i := strings.Index(out, token); i >= 0 {
 					t.Errorf("%v of %s: %q", args, path, out[max(0, i-60):min(len(out), i+30)])
 				}
@@ -119,6 +128,26 @@ func TestLinksAndTunnels(t *testing.T) {
 		r, got := analyzed1(t, path)
 		if got.Summary != want.Summary || got.Verdict != want.Verdict || r.code != exitClean || got.Quality.Undecodable+got.Quality.NotTCP > 0 || len(got.accused()) > 0 {
 			t.Errorf("%s: exit code %d, %+v %+v, %v; the plain capture: %+v %+v", path, r.code, got.Summary, got.Verdict, got.accused(), want.Summary, want.Verdict)
+		}
+	}
+}
+
+// TestConflictingCopies sends bytes twice: with the same content nothing is said, with another one it is.
+func TestConflictingCopies(t *testing.T) {
+	for second, conflicts := range map[string]int64{"*1\r\n$4\r\nPING\r\n": 0, "*1\r\n$4\r\nQUIT\r\n": 1} {
+		w := newWire()
+		w.open(1)
+		w.send(1, true, tcpPush, 1, 1, []byte("*1\r\n$4\r\nPING\r\n"))
+		w.micros += 300_000
+		w.send(1, true, tcpPush, 1, 1, []byte(second))
+		w.send(1, false, tcpPush, 1, 15, []byte("+PONG\r\n"))
+		r := piped(t, w.Bytes(), "json")
+		var run corpusRun
+		if err := json.Unmarshal([]byte(r.out), &run); err != nil {
+			t.Fatal(err)
+		}
+		if run.Quality.Conflicts != conflicts || strings.Contains(r.out, "other bytes than the first copy") != (conflicts > 0) {
+			t.Errorf("a copy %q: %d conflicts, want %d", second, run.Quality.Conflicts, conflicts)
 		}
 	}
 }

@@ -297,6 +297,9 @@ func TestSecretsSurviveNowhere(t *testing.T) {
 		t.Errorf("only %d inputs", len(cases))
 	}
 	survives := func(what string, out []byte) {
+		if i := bytes.Index(out, fmt.Appendf(nil, "%x", secretMark)); i >= 0 {
+			t.Errorf("%s, in hex: %q", what, out[max(0, i-70):min(len(out), i+30)])
+		}
 		for _, at := range regexp.MustCompile(secretMark+`\d*`).FindAllIndex(out, 1) {
 			of := ""
 			if m := regexp.MustCompile(secretMark + `(\d\d\d)`).FindSubmatch(out); m != nil {

@@ -44,7 +44,8 @@ func (k *keeper) write(j *evidenceJob) (path string, err error) {
 	}()
 	slices.SortStableFunc(j.packets, func(a, b capture.Packet) int { return int(a.Frame - b.Frame) })
 	var conns []int64
-	events := func() iter.Seq2[pairing.Event, error] {
+	type segments = iter.Seq2[*reassembly.Segment, error]
+	events := func(through func(segments) segments) iter.Seq2[pairing.Event, error] {
 		packets := func(yield func(capture.Packet, error) bool) {
 			for _, p := range j.packets {
 				if !yield(p, nil) {
@@ -52,15 +53,15 @@ func (k *keeper) write(j *evidenceJob) (path string, err error) {
 				}
 			}
 		}
-		return analysis.Events(reassembly.Segments(packets, nil), &analysis.Options{Ports: k.ports})
+		return analysis.Events(through(reassembly.Segments(packets, nil)), &analysis.Options{Ports: k.ports})
 	}
-	for event := range events() {
+	for event := range events(func(s segments) segments { return s }) {
 		if o, ok := event.(*analysis.Opened); ok {
 			conns = append(conns, o.Session.ID)
 		}
 	}
 	cutter := evidence.New(conns, k.o.Raw)
-	for event := range events() {
+	for event := range events(cutter.Segments) {
 		cutter.Watch(event)
 	}
 	text := "kept by respsniff live"

@@ -1,12 +1,14 @@
 package scenario
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxPayload bounds the stream bytes of all connections together.
@@ -33,6 +35,9 @@ func Parse(name string, src []byte) (*Scenario, error) {
 }
 
 func parse(name string, src []byte, statements, payload int) (*Scenario, error) {
+	if bytes.IndexByte(src, 0) >= 0 || !utf8.Valid(src) {
+		return nil, fmt.Errorf("%s: is no text: a scenario was expected", name) // a capture, say, which must not be printed
+	}
 	p := &parser{
 		s: &Scenario{
 			Name:    name,
