@@ -90,7 +90,9 @@ func (c *Conn) Belongs(k Key) {
 func (c *Conn) Sent(cmd *Command) {
 	c.latest = max(c.latest, cmd.Index)
 	if !c.setUp.over {
-		c.setUp.see(cmd)
+		if c.setUp.see(cmd); c.setUp.over && !c.setUp.lost && !c.midstream && c.pop != nil {
+			c.pop.named = true
+		}
 	}
 	if c.judged {
 		return
@@ -193,6 +195,9 @@ func (c *Conn) answered(r *Reply) {
 	}
 	late := r.Time < c.last
 	c.last, c.heard = max(c.last, r.Time), true
+	if r.Index < 0 && c.pop != nil {
+		c.pop.lossy = true // a command was never captured
+	}
 	if len(c.arrivals) > 0 {
 		c.framed(r.Start, r.End)
 	}

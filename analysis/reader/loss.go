@@ -233,10 +233,10 @@ func (q *population) accuses(c *fitted, w Word) Word {
 	return accusation(c.named(w), gain, whole)
 }
 
-// named bounds a word about callers that gave up: where bytes of the set-up were lost, these may have named a library that
-// has many callers on a connection.
+// named bounds a word about callers that gave up: where bytes of the set-up were lost, or it was before the capture, and no
+// connection of the population has shown its own, it may have named a library that has many callers on a connection.
 func (c *fitted) named(w Word) Word {
-	if c.v.c.setUp.lost && !c.v.c.midstream {
+	if s := &c.v.c.setUp; (s.lost || c.v.c.midstream) && !c.v.c.pop.named {
 		return min(w, Likely)
 	}
 	return w

@@ -31,6 +31,7 @@ type population struct {
 	ignorance ignorance
 	whole     float64   // evidence for unread replies, summed over its connections
 	lossy     bool      // packets of its connections are missing
+	named     bool      // the set-up of one was captured, with the name of its library, if it has one
 	many      float64   // how likely it is that its callers share connections, by how they took turns
 	habits    *Habits   // as the last fit found them; nil: there was none
 	ends      []float64 // waits that ended without a reply, of the latest
