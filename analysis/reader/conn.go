@@ -199,7 +199,7 @@ func (c *Conn) answered(r *Reply) {
 		c.pop.lossy = true // a command was never captured
 	}
 	if len(c.arrivals) > 0 {
-		c.framed(r.Start, r.End)
+		framed(c, r.Start, r.End)
 	}
 	at := int32(len(c.replies))
 	if i := r.Index - 1 - c.base; r.Index > 0 && i >= 0 && int(i) < len(c.commands) {
@@ -268,6 +268,16 @@ func (c *Conn) Overrun() {
 
 // Heard tells that a packet of the server was seen.
 func (c *Conn) Heard() { c.server = true }
+
+// Came tells that a segment of the server was captured in part only: all bytes before a place were there.
+func (c *Conn) Came(at capture.Time, end int64) {
+	if n := len(c.arrivals); c.judged || n > 0 && end <= c.arrivals[n-1].end {
+		return
+	} else if n >= maxWrites {
+		c.arrivals = c.arrivals[:0]
+	}
+	c.arrivals = append(c.arrivals, arrival{at, end})
+}
 
 // Acked tells that the client has received everything before a place in the server's stream.
 func (c *Conn) Acked(at capture.Time, ack int64) {

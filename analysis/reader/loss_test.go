@@ -17,7 +17,7 @@ func TestLossAccusesNobody(t *testing.T) {
 		want         Word
 	}{{"whole", false, false, Strong}, {"packets are missing", true, false, Likely}, {"bytes of the set-up are missing", false, true, Likely}} {
 		conn.setUp.lost = x.setUp
-		if w := (&population{lossy: x.lossy}).accuses(c, Strong); w != x.want {
+		if w := accuses(&population{captured: captured{lossy: x.lossy}}, c, Strong); w != x.want {
 			t.Errorf("%s: %v", x.name, w)
 		}
 	}
@@ -54,7 +54,7 @@ func TestOneSidedForgets(t *testing.T) {
 		c := &fitted{v: &view{c: &Conn{pop: &population{}}}, gain: 2 * positive}
 		c.v.c.assumed = true
 		c.post[kind] = 1
-		if w := (&population{}).accuses(c, Strong); w != want {
+		if w := accuses(&population{}, c, Strong); w != want {
 			t.Errorf("%v: %v", kind, w)
 		}
 	}
