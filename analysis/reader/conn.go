@@ -91,7 +91,9 @@ func (c *Conn) Belongs(k Key) {
 func (c *Conn) Sent(cmd *Command) {
 	c.latest = max(c.latest, cmd.Index)
 	if !c.setUp.over {
-		c.setUp.see(cmd)
+		if c.setUp.see(cmd); c.setUp.over && !c.setUp.lost && !c.midstream && c.pop != nil {
+			c.pop.named = true
+		}
 	}
 	if c.judged {
 		return
@@ -194,8 +196,11 @@ func (c *Conn) answered(r *Reply) {
 	}
 	late := r.Time < c.last
 	c.last, c.heard = max(c.last, r.Time), true
+	if r.Index < 0 && c.pop != nil {
+		c.pop.lossy = true // a command was never captured
+	}
 	if len(c.arrivals) > 0 {
-		c.framed(r.Start, r.End)
+		framed(c, r.Start, r.End)
 	}
 	c.extra = c.extra || r.Index == 0
 	at := int32(len(c.replies))
@@ -265,6 +270,16 @@ func (c *Conn) Overrun() {
 
 // Heard tells that a packet of the server was seen.
 func (c *Conn) Heard() { c.server = true }
+
+// Came tells that a segment of the server was captured in part only: all bytes before a place were there.
+func (c *Conn) Came(at capture.Time, end int64) {
+	if n := len(c.arrivals); c.judged || n > 0 && end <= c.arrivals[n-1].end {
+		return
+	} else if n >= maxWrites {
+		c.arrivals = c.arrivals[:0]
+	}
+	c.arrivals = append(c.arrivals, arrival{at, end})
+}
 
 // Acked tells that the client has received everything before a place in the server's stream.
 func (c *Conn) Acked(at capture.Time, ack int64) {

@@ -217,12 +217,12 @@ func resent(v *view, command int) bool { return v.c.commands[command].flags&Rese
 const lostEvidence = 1
 
 // lossy reports whether packets of a connection are missing.
-func (v *view) lossy() bool {
+func lossy(v *view) bool {
 	return slices.ContainsFunc(v.steps, func(s step) bool { return s.lost || s.nextLoss || s.guessed || s.uncertain })
 }
 
 // accuses bounds a word by the evidence for unread replies on a connection and in its population.
-func (q *population) accuses(c *fitted, w Word) Word {
+func accuses(q *population, c *fitted, w Word) Word {
 	gain, whole := c.gain, q.whole
 	if q.lossy {
 		gain, whole = gain-lostEvidence, whole-2*lostEvidence
@@ -233,13 +233,19 @@ func (q *population) accuses(c *fitted, w Word) Word {
 	return accusation(c.named(w), gain, whole)
 }
 
-// named bounds a word about callers that gave up: where bytes of the set-up were lost, these may have named a library that
-// has many callers on a connection.
+// named bounds a word about callers that gave up: where bytes of the set-up were lost, or it was before the capture, and no
+// connection of the population has shown its own, it may have named a library that has many callers on a connection.
 func (c *fitted) named(w Word) Word {
-	if c.v.c.setUp.lost && !c.v.c.midstream {
+	if s := &c.v.c.setUp; (s.lost || c.v.c.midstream) && !c.v.c.pop.named {
 		return min(w, Likely)
 	}
 	return w
+}
+
+// captured is what the capture has of a population.
+type captured struct {
+	lossy bool // packets of its connections are missing
+	named bool // the set-up of one is there, with the name of its library, if it has one
 }
 
 // setUp is how much of a connection's set-up was captured.

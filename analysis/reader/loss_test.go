@@ -9,6 +9,7 @@ import (
 // What packets may have held that are missing does not make a caller's accusation surer.
 func TestLossAccusesNobody(t *testing.T) {
 	conn := &Conn{}
+	conn.pop = &population{}
 	c := &fitted{v: &view{c: conn}, gain: positive + lostEvidence/2.0}
 	for _, x := range []struct {
 		name         string
@@ -16,7 +17,7 @@ func TestLossAccusesNobody(t *testing.T) {
 		want         Word
 	}{{"whole", false, false, Strong}, {"packets are missing", true, false, Likely}, {"bytes of the set-up are missing", false, true, Likely}} {
 		conn.setUp.lost = x.setUp
-		if w := (&population{lossy: x.lossy}).accuses(c, Strong); w != x.want {
+		if w := accuses(&population{captured: captured{lossy: x.lossy}}, c, Strong); w != x.want {
 			t.Errorf("%s: %v", x.name, w)
 		}
 	}
@@ -50,10 +51,10 @@ func TestLostSetUp(t *testing.T) {
 // Where only the client was captured, nothing tells one that forgets its dead callers from one that throws late replies away.
 func TestOneSidedForgets(t *testing.T) {
 	for kind, want := range map[client.Kind]Word{client.Keeps: Strong, client.Checks: Strong, client.Forgets: Possible} {
-		c := &fitted{v: &view{c: &Conn{}}, gain: 2 * positive}
+		c := &fitted{v: &view{c: &Conn{pop: &population{}}}, gain: 2 * positive}
 		c.v.c.assumed = true
 		c.post[kind] = 1
-		if w := (&population{}).accuses(c, Strong); w != want {
+		if w := accuses(&population{}, c, Strong); w != want {
 			t.Errorf("%v: %v", kind, w)
 		}
 	}

@@ -113,7 +113,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 			row.Word = min(row.Word, Possible)
 		}
 		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
-			row.Word = q.accuses(c, row.Word)
+			row.Word = accuses(q, c, row.Word)
 		} else if st.have {
 			row.Word = min(row.Word, Possible) // its reply came, and somebody took it: only its length speaks
 		}
@@ -141,7 +141,7 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 			row.Word = min(row.Word, Likely) // where callers share a connection, one that is cancelled leaves no sign at all
 		}
 	} else {
-		row.Word = q.accuses(c, row.Word)
+		row.Word = accuses(q, c, row.Word)
 	}
 	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain

@@ -244,7 +244,7 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 						behind = v.begin[k]
 					}
 				}
-				if at, sure := v.arrived(before, behind, asked, sec); at <= v.at[i] {
+				if at, sure := arrivedIn(v, before, behind, asked, sec); at <= v.at[i] {
 					v.at[i], v.guessed[i] = at+v.c.who.far, !sure
 					asked = v.at[i]
 				}
