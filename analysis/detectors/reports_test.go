@@ -328,3 +328,31 @@ func TestRepliesSpilledByATransaction(t *testing.T) {
 		}
 	}
 }
+
+// TestLateRepliesThrownAway: a client whose callers have gone throws their replies away: at most it is said to be possible that a
+// later caller got one, also where what was given up is a blocking command.
+func TestLateRepliesThrownAway(t *testing.T) {
+	results := map[string]result{
+		"radix": inspectReport(t, "late_reply_discarded"),
+		"a blocking command given up": inspect(t, written(t, `
+host app   10.0.0.1
+host redis 10.0.0.2
+conn c app:42000 -> redis:6379
+repeat 210 every 1ms { c > GET k{i} => $v{i} }
+1.0    c > BLPOP jobs 3
++300ms c > GET a
++550ms c > GET b
+2.9    c < [ $jobs $job-17 ] | $A | $B
+repeat 40 every 10ms { c > GET e{i} => $E{i} }`), analysis.Options{}),
+	}
+	for name, r := range results {
+		for _, rule := range []string{"RS101", "RS102", "RS103", "RS104"} {
+			if c := surest(of(r, rule)); c > pairing.Possible {
+				t.Errorf("%s: %s is %s, want at most possible", name, rule, c)
+			}
+		}
+	}
+	if len(of(results["radix"], "RS401")) == 0 {
+		t.Error("radix: the stalls are not reported")
+	}
+}
