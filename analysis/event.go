@@ -6,8 +6,8 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -55,7 +55,7 @@ type Options struct {
 	FileName     func(file int32) string      // names for evidence; "" without
 	Live         bool                         // findings as soon as they are safe
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
-	Without      reader.Terms                 // evidence of the reader to leave out, for tables by term
+	Without      inference.Terms              // evidence of the reader to leave out, for tables by term
 }
 
 // Opened tells that a connection came into view.

@@ -1,6 +1,7 @@
 package desync
 
 import (
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
@@ -166,20 +167,20 @@ func (c *Callers) Overrun() {
 }
 
 // typeOf is the class of a reply as far as parsers mind.
-func typeOf(k resp.Kind) reader.Type {
+func typeOf(k resp.Kind) inference.Type {
 	switch k {
 	case resp.Simple:
-		return reader.Status
+		return inference.Status
 	case resp.Error:
-		return reader.Failure
+		return inference.Failure
 	case resp.Integer:
-		return reader.Integer
+		return inference.Integer
 	case resp.Bulk, resp.Verbatim:
-		return reader.Bulk
+		return inference.Bulk
 	case resp.Null:
-		return reader.Null
+		return inference.Null
 	case resp.Array, resp.Map, resp.Set:
-		return reader.Aggregate
+		return inference.Aggregate
 	}
-	return reader.Opaque
+	return inference.Opaque
 }

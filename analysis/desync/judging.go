@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
@@ -17,7 +18,7 @@ import (
 type JudgingOptions struct {
 	Live    bool // report what is found on connections that go on
 	Print   pairing.Printer
-	Without reader.Terms // evidence to leave out, for tables by term
+	Without inference.Terms // evidence to leave out, for tables by term
 	// ReadTimeout returns the read timeout that is known of a client; nil: none is.
 	ReadTimeout func(netip.Addr) (time.Duration, bool)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -22,15 +23,15 @@ func TestLostRepliesCameWithTheirSegments(t *testing.T) {
 	sent(21, 200, zero)
 	sent(22, 200, zero.Add(10*ms))
 	x.c.Came(zero.Add(50*ms), 220) // both replies, the second of which is not known
-	x.c.Answered(&Reply{Index: 21, Time: zero.Add(50 * ms), Start: 200, End: 210, Type: Bulk})
+	x.c.Answered(&Reply{Index: 21, Time: zero.Add(50 * ms), Start: 200, End: 210, Type: inference.Bulk})
 	sent(23, 220, zero.Add(60*ms))
-	x.c.Answered(&Reply{Index: 23, Time: zero.Add(61 * ms), Start: 220, End: 230, Type: Bulk})
+	x.c.Answered(&Reply{Index: 23, Time: zero.Add(61 * ms), Start: 220, End: 230, Type: inference.Bulk})
 	sent(24, 230, zero.Add(70*ms))
 	v := newView(x.c, math.Inf(1))
 	own := v.own[22-1-x.c.base]
-	got := x.c.writes[0].first.Add(time.Duration(v.at[own] * 1e9)).Sub(zero)
-	if d := got - 50*ms; d < -time.Microsecond || d > time.Microsecond || v.guessed[own] {
-		t.Errorf("after %v, guessed: %v", got, v.guessed[own])
+	got := x.c.writes[0].first.Add(time.Duration(v.At[own] * 1e9)).Sub(zero)
+	if d := got - 50*ms; d < -time.Microsecond || d > time.Microsecond || v.Guessed[own] {
+		t.Errorf("after %v, guessed: %v", got, v.Guessed[own])
 	}
 	if len(x.c.arrivals) != 1 {
 		t.Errorf("%d segments are kept", len(x.c.arrivals))

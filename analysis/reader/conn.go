@@ -3,6 +3,7 @@ package reader
 import (
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -59,12 +60,12 @@ type life struct {
 
 // settling is what was inferred so far.
 type settling struct {
-	told   int32   // command up to which Settled or a verdict has told
-	start  []state // hypotheses before the first kept write; nil: by the priors
-	owing  []int32 // by which of these some of the latest replies are unread: the commands that they serve
-	level  bool    // all of start are where the next reply is the own one
-	doubt  bool    // there is one that does not pass
-	again  int     // writes at which it is looked at again; 0: the next one
+	told   int32             // command up to which Settled or a verdict has told
+	start  []inference.State // hypotheses before the first kept write; nil: by the priors
+	owing  []int32           // by which of these some of the latest replies are unread: the commands that they serve
+	level  bool              // all of start are where the next reply is the own one
+	doubt  bool              // there is one that does not pass
+	again  int               // writes at which it is looked at again; 0: the next one
 	judged bool
 	over   bool // its last verdict was given
 	extra  bool // a reply that no command asked for is among those kept, or its reader may not have passed it
@@ -139,9 +140,9 @@ func (c *Conn) keepLast(n int) {
 
 // goOn settles the write before a new one, or what is kept, or judges it where it has reached its bound.
 func (c *Conn) goOn(cmd *Command) {
-	next := nextSign{at: cmd.Time, ack: cmd.Ack, what: nextWrite, quit: cmd.Flags&Farewell != 0}
+	next := nextSign{at: cmd.Time, ack: cmd.Ack, what: inference.NextWrite, quit: cmd.Flags&Farewell != 0}
 	if cmd.Ack < 0 {
-		next.ack = unseen
+		next.ack = inference.Unseen
 	}
 	certain := cmd.Flags&(AfterLoss|Unsure|Resent) == 0 && cmd.Start <= c.writes[len(c.writes)-1].end
 	n := len(c.writes)

@@ -44,13 +44,6 @@
 //
 // # The model
 //
-// A hypothesis is (kind, read): what its client does with a reply whose caller has gone (client.Kind), and how many
-// replies have been read or dropped. The number of replies owed, k, is the number sent less read. From one write to the
-// next sign of life (a write, a close, the end) a caller either has what it waits for, at a known moment, and goes on a
-// think time later; or it gave up somewhere in between, and the client goes on a turnaround later. Each hypothesis says
-// how likely what was seen is; forward and backward pass weigh them along the connection; patience, think time, and what
-// clients do after a give-up are estimated from the population, round by round (EM).
-//
-// Each kind of evidence is a small function in its own file: patience.go, think.go, toosoon.go, gaps.go, checks.go,
-// ends.go, content.go, heldback.go, loss.go, doubt.go. Options.Without leaves one out, so that a table by term can be made.
+// Package inference weighs hypotheses along one connection: it has the model, and each kind of evidence. What that needs to
+// know of a population is estimated here, round by round (EM, population.go); verdict.go and words.go turn weights into words.
 package reader

@@ -25,7 +25,7 @@ func behindExtras(c *fitted, rows []Row) {
 			continue
 		}
 		for ; at < v.own[k]; at++ {
-			if v.command[at] == 0 {
+			if v.Command[at] == 0 {
 				extras++
 				taken = min(taken, taker(c, at))
 			}
@@ -66,9 +66,9 @@ func taker(c *fitted, at int32) float64 {
 
 // waitedAt reports whether a caller was waiting when the reply at a place came: the reply behind it is to an earlier write.
 func waitedAt(v *view, at int32) bool {
-	for p := at + 1; int(p) < len(v.at); p++ {
-		if k := v.command[p]; k > 0 {
-			return v.at[at] > v.written(k, func(t capture.Time) float64 { return t.Sub(v.c.writes[0].first).Seconds() })
+	for p := at + 1; int(p) < len(v.At); p++ {
+		if k := v.Command[p]; k > 0 {
+			return v.At[at] > v.written(k, func(t capture.Time) float64 { return t.Sub(v.c.writes[0].first).Seconds() })
 		}
 	}
 	return false

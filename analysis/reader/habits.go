@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 )
 
 // Habits are what a population was found to do.
@@ -55,9 +56,9 @@ func habits(q *population) *Habits {
 
 // unjudged is what is known of a population of which no connection was in doubt.
 func (q *population) unjudged() *Habits {
-	h := &Habits{Usual: q.pace.usual, Think: client.NewParams(&q.level, nil).Think.Median(), Kinds: q.kinds(), Batches: q.sizes.several()}
+	h := &Habits{Usual: q.pace.usual, Think: client.NewParams(&q.level, nil).Think.Median(), Kinds: q.kinds(), Batches: q.sizes.Several()}
 	if h.Usual == 0 {
-		h.Usual = newGate(slices.Clone(q.allWaits.x), slices.Clone(q.levelWaits.x)).usual
+		h.Usual = inference.NewGate(slices.Clone(q.allWaits.x), slices.Clone(q.levelWaits.x)).Usual
 	}
 	return h
 }
@@ -79,7 +80,7 @@ func (q *population) summarise(list []*fitted) *Habits {
 	q.ends = ends(list, f, q.ends)
 	p := q.params[f]
 	h := &Habits{
-		GiveUps: p.Fit.Pop.Events, Usual: q.gate.usual, Think: p.Think.Median(), Kinds: q.pi, Gain: q.whole, Batches: q.sizes.several(),
+		GiveUps: p.Fit.Pop.Events, Usual: q.gate.Usual, Think: p.Think.Median(), Kinds: q.pi, Gain: q.whole, Batches: q.sizes.Several(),
 	}
 	lengths := slices.Sorted(slices.Values(q.ends))
 	h.Seen = len(lengths)

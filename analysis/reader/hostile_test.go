@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -62,7 +62,7 @@ func TestAnythingGoes(t *testing.T) {
 				})
 			case 5, 6, 7, 8:
 				k := rng.Int31n(sent[i] + 1)
-				c.Answered(&Reply{Index: k, Time: now, Start: int64(k) * 10, End: int64(k)*10 + rng.Int63n(12), Type: Type(rng.Intn(7))})
+				c.Answered(&Reply{Index: k, Time: now, Start: int64(k) * 10, End: int64(k)*10 + rng.Int63n(12), Type: inference.Type(rng.Intn(7))})
 			case 9:
 				c.Acked(now, rng.Int63n(at+20))
 			case 10:
@@ -92,20 +92,6 @@ func TestAnythingGoes(t *testing.T) {
 	}
 }
 
-// What is known of the client decides where its traffic cannot.
-func TestAKnownLibraryDecides(t *testing.T) {
-	pi := client.Prior
-	named, stated := withKnown(&pi, &client.TakesTurns, 1), withKnown(&pi, &client.TurnsStated, 1)
-	for _, w := range []*[client.NumKinds]float64{&named, &stated} {
-		if client.TurnsShare(w) < 0.99 || w[client.Shares] == 0 {
-			t.Errorf("%v", *w)
-		}
-	}
-	if named[client.Shares] < 1e5*stated[client.Shares] {
-		t.Errorf("a name %v, the user %v: a name can be outweighed", named, stated)
-	}
-}
-
 // A connection that nobody doubts keeps no records, however long it lives.
 func TestMemoryIsBounded(t *testing.T) {
 	r := New(Options{}, func(*Verdict) {})
@@ -118,7 +104,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		c.Acked(now, 10*n)
 		c.Sent(&Command{Index: i + 1, Flags: Awaited, Time: now, EndTime: now, Start: 20 * n, End: 20*n + 20, Ack: 10 * n})
 		now += 100e3
-		c.Answered(&Reply{Index: i + 1, Time: now, Start: 10 * n, End: 10*n + 10, Type: Bulk})
+		c.Answered(&Reply{Index: i + 1, Time: now, Start: 10 * n, End: 10*n + 10, Type: inference.Bulk})
 		now += 2e6
 		most = max(most, len(c.writes))
 	}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -36,7 +36,7 @@ func (q *population) judgeAll(r *Reader, last bool) {
 		if !last && !abandoned {
 			q.remember(f.v)
 			q.pace.refresh(&q.levelWaits, &r.buf)
-			c.start, c.level = carry(&r.pass, f.v)
+			c.start, c.level = r.pass.Carry(f.v.next())
 			c.owing = owing(c.owing, f.v, c.start)
 			c.doubt, c.again = false, 0
 			c.forget(f.v)
@@ -54,45 +54,16 @@ func (q *population) judgeAll(r *Reader, last bool) {
 	r.reg.idle.set(q)
 }
 
-// notLevel is the chance of being behind from which on a connection is watched.
-const notLevel = 1e-3
-
-// carry returns the hypotheses of the last pass as those before the next write: what has not been read counts from its end.
-// level says that every reader is where its own replies begin.
-func carry(p *pass, v *view) (out []state, level bool) {
-	last := p.at[len(p.at)-1]
-	end := v.next()
-	z, behind := 0.0, 0.0
-	for _, s := range p.states[last.states:] {
-		z += s.w
-	}
-	for _, s := range p.states[last.states:] {
-		s.w /= z
-		s.read = min(s.read-end, 0)
-		if s.kind.Healthy() && s.kind != client.Closes {
-			s.read = 0
-		}
-		if s.read < 0 || s.held > 0 {
-			behind += s.w
-		}
-		out = append(out, s)
-	}
-	if behind >= notLevel {
-		return out, false
-	}
-	return slices.DeleteFunc(out, func(s state) bool { return s.read < 0 || s.held > 0 }), true
-}
-
 // owing names the replies that some of the hypotheses have unread at the end of a view; before are those of its begin.
-func owing(before []int32, v *view, start []state) []int32 {
+func owing(before []int32, v *view, start []inference.State) []int32 {
 	most := 0
 	for _, s := range start {
-		most = max(most, int(-s.read))
+		most = max(most, int(-s.Read))
 	}
 	if most == 0 {
 		return nil
 	}
-	all := append(slices.Clone(before), v.command[:v.next()]...)
+	all := append(slices.Clone(before), v.Command[:v.next()]...)
 	return slices.Clip(all[max(0, len(all)-most):])
 }
 

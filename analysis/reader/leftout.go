@@ -44,20 +44,20 @@ func nextOwn(v *view, i int) int32 {
 			return at
 		}
 	}
-	return int32(len(v.at))
+	return int32(len(v.At))
 }
 
 // readAt is the row of a caller of a write that read the reply at a place of the stream, if there is one for that write.
 func readAt(v *view, index, place int32, write int, w Word, posterior float64) Row {
-	late := int(place) >= len(v.at) || v.at[place] == inf
-	if !late && write+1 < len(v.c.writes) && v.command[place] >= v.c.writes[write+1].index {
+	late := int(place) >= len(v.At) || v.At[place] == inf
+	if !late && write+1 < len(v.c.writes) && v.Command[place] >= v.c.writes[write+1].index {
 		late = true
 	}
 	if late {
 		return Row{Index: index, Got: Nothing, Word: w, Posterior: posterior}
 	}
-	if v.command[place] <= 0 {
+	if v.Command[place] <= 0 {
 		return Row{Index: index, Got: Extra, Word: w, Posterior: posterior}
 	}
-	return Row{Index: index, Got: Read, Reply: v.command[place], Word: w, Posterior: posterior}
+	return Row{Index: index, Got: Read, Reply: v.Command[place], Word: w, Posterior: posterior}
 }

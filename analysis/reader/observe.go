@@ -3,6 +3,7 @@ package reader
 import (
 	"net/netip"
 
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -47,31 +48,8 @@ type Reply struct {
 	Time   capture.Time // last byte, at the tap
 	Start  int64        // place in the server's stream: [Start, End)
 	End    int64
-	Type   Type
+	Type   inference.Type
 	Hash   uint32 // of its value where it is long enough to tell values apart; 0: none
-}
-
-// Type is the class of a reply, as far as a parser minds.
-type Type uint8
-
-// Classes of replies. Null and Failure can answer anything.
-const (
-	Opaque Type = iota // not captured, or of unknown framing
-	Status
-	Failure
-	Integer
-	Bulk
-	Null
-	Aggregate
-)
-
-// clashes reports whether a parser that waits for one class refuses the other.
-func (t Type) clashes(o Type) bool {
-	switch {
-	case t == o, t == Opaque, o == Opaque, t == Null, o == Null, t == Failure, o == Failure:
-		return false
-	}
-	return true
 }
 
 // Key names a population: the connections of one client address with the same set-up.

@@ -1,6 +1,9 @@
 package reader
 
-import "github.com/respsniff/respsniff/capture"
+import (
+	"github.com/respsniff/respsniff/analysis/inference"
+	"github.com/respsniff/respsniff/capture"
+)
 
 // Where a capture holds only what clients sent, their ACK numbers still show when replies had come: with one command
 // outstanding, all that the client acknowledges until it writes again is the reply to that. Of what replies say, and of
@@ -19,15 +22,15 @@ func settledAs(c *Conn, p *pace, wait float64) Word {
 // oneSided bounds a word where the server was not captured. Who waits for a reply is known by how long replies take: a
 // write without a byte in between is remarkable where not one wait in twenty is as long. What the client does with the late
 // reply is hardly seen, so that it is likely at most, and whose reply a caller got is not seen at all.
-func oneSided(q *population, row *Row, st *step) {
-	w := q.gate.waits
+func oneSided(q *population, row *Row, st *inference.Step) {
+	w := q.gate.Waits
 	row.Word = min(row.Word, Likely)
 	if row.Got != Nothing && row.Reply != row.Index {
 		row.Word = Unknown
 		return
 	}
-	remarkable := len(w) >= 100 && w[len(w)*19/20] < st.next-st.t
-	if row.Got == Read || !st.flat || !remarkable {
+	remarkable := len(w) >= 100 && w[len(w)*19/20] < st.Next-st.Last
+	if row.Got == Read || !st.Flat || !remarkable {
 		row.Word = min(row.Word, Possible)
 	}
 }
@@ -58,7 +61,7 @@ func assume(c *Conn, at capture.Time, ack int64) {
 	if len(due) == 0 {
 		return
 	}
-	n := min(len(due), c.ofSize(lost))
+	n := min(len(due), ofSize(c, lost))
 	from := max(c.farAck, 0)
 	for i, k := range due[:n] {
 		to := ack - int64(n-1-i)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 )
 
 // population is the connections of one client address with the same set-up, and what they have in common.
@@ -22,13 +23,13 @@ type population struct {
 	conns                []*Conn
 	links
 	pace            pace // of levelWaits
-	gate            gate
-	sizes, fitSizes writeSizes
+	gate            inference.Gate
+	sizes, fitSizes inference.WriteSizes
 	turns           client.Turns
 
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
-	ignorance ignorance
+	ignorance inference.Ignorance
 	whole     float64 // evidence for unread replies, summed over its connections
 	captured
 	many   float64   // how likely it is that its callers share connections, by how they took turns
@@ -54,7 +55,7 @@ type fitted struct {
 
 // fit estimates the population's parameters and judges its connections (EM: judge with what is known, count what that
 // teaches, and again).
-func (q *population) fit(o *Options, p *pass) []*fitted {
+func (q *population) fit(o *Options, p *inference.Pass) []*fitted {
 	list := q.views()
 	if len(list) == 0 {
 		return nil
@@ -69,7 +70,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 	var posts, evidence [][client.NumKinds]float64 // of the round before, once the kinds compete
 	for r := range rounds {
 		shares := client.NewKindMix(posts, nil, &prior)
-		if r > hold || o.Without.Has(TermPure) {
+		if r > hold || o.Without.Has(inference.TermPure) {
 			shares = client.NewKindMix(posts, evidence, &prior)
 		}
 		q.pi = shares.All()
@@ -83,13 +84,13 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 		for i, c := range list {
 			c.prior = shares.Others(i)
 			q.judge(c, p, o)
-			l := learner{counts: counts}
-			for f := range l.samples {
-				l.samples[f] = &client.Sample{}
+			l := inference.Learner{Counts: counts}
+			for f := range l.Samples {
+				l.Samples[f] = &client.Sample{}
 			}
-			p.backward(nil, &l)
+			p.Backward(nil, &l)
 			if r < rounds-1 { // else the estimate of patience is of those before
-				c.samples = l.samples
+				c.samples = l.Samples
 			}
 			var ll [client.NumKinds]float64
 			for k := range ll {
@@ -123,7 +124,7 @@ func (q *population) fit(o *Options, p *pass) []*fitted {
 // would have, take turns.
 func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 {
 	q.many = 1
-	if !o.Without.Has(TermTurns) {
+	if !o.Without.Has(inference.TermTurns) {
 		t := q.turns
 		for _, c := range list {
 			turns(c.v, &t)
@@ -145,20 +146,20 @@ func turns(v *view, t *client.Turns) {
 	if v.c.start != nil && !v.c.level {
 		return
 	}
-	for i := range v.steps {
-		s := &v.steps[i]
+	for i := range v.Steps {
+		s := &v.Steps[i]
 		switch {
-		case s.n == 0 || s.blocking || s.setup:
-		case s.uncertain || s.lost || s.nextLoss || s.guessed:
+		case s.N == 0 || s.Blocking || s.SetUp:
+		case s.Uncertain || s.Lost || s.NextLoss || s.Guessed:
 			return
-		case !s.have:
-			if s.what == nextWrite {
+		case !s.Have:
+			if s.What == inference.NextWrite {
 				t.Overlaps++
 			}
 			return
-		case s.what != nextWrite || s.settled:
-		case s.crossed == 0:
-			t.See(s.wait, s.next-s.t)
+		case s.What != inference.NextWrite || s.Settled:
+		case s.Crossed == 0:
+			t.See(s.Wait, s.Next-s.Last)
 		case t.Writes > 0: // it had its turn, as the others
 			t.See(t.Waits/t.Writes, t.Gaps/t.Writes)
 		}
@@ -166,31 +167,31 @@ func turns(v *view, t *client.Turns) {
 }
 
 // judge runs the forward pass over one connection with what the population knows.
-func (q *population) judge(c *fitted, p *pass, o *Options) {
-	p.reset(c.v)
+func (q *population) judge(c *fitted, p *inference.Pass, o *Options) {
+	p.Reset(&c.v.View)
 	pi := c.prior
-	if o.Known != nil && !o.Without.Has(TermLibrary) {
+	if o.Known != nil && !o.Without.Has(inference.TermLibrary) {
 		if w := o.Known(c.v.c); w != nil {
-			pi = withKnown(&pi, w, q.many)
+			pi = inference.WithKnown(&pi, w, q.many)
 		}
 	}
-	p.o, p.pi, p.par, p.gate, p.sizes = o, &pi, &q.params, q.gate, &q.fitSizes
+	p.Without, p.Prior, p.Params, p.Gate, p.Sizes = o.Without, &pi, &q.params, q.gate, &q.fitSizes
 	if c.v.c.midstream && c.v.c.start == nil {
-		p.sizes = sizesOf(c.v) // it may always have written in batches
+		p.Sizes = inference.SizesOf(&c.v.View) // it may always have written in batches
 	}
-	for f := range p.pat {
+	for f := range p.Patience {
 		own := c.samples[f]
-		p.sample[f] = own
+		p.Samples[f] = own
 		var h *client.Hazards
-		if own != nil && !o.Without.Has(TermOwnWait) {
+		if own != nil && !o.Without.Has(inference.TermOwnWait) {
 			h = &own.Own
 		}
 		if q.params[f].Fit != nil {
-			p.pat[f] = client.NewPatience(q.params[f].Fit.Steps, &q.params[f].Fit.Pop, h)
+			p.Patience[f] = client.NewPatience(q.params[f].Fit.Steps, &q.params[f].Fit.Pop, h)
 		}
 	}
-	p.forward()
-	c.post, c.pi = p.post, *p.pi
+	p.Forward()
+	c.post, c.pi = p.Post, *p.Prior
 }
 
 // views makes the views of the population's connections, and finds the gate.
@@ -203,18 +204,18 @@ func (q *population) views() (list []*fitted) {
 			continue
 		}
 		v := newView(c, math.Inf(1))
-		if len(v.steps) == 0 {
+		if len(v.Steps) == 0 {
 			continue
 		}
 		list = append(list, &fitted{v: v})
 		q.remember(v)
 	}
-	q.gate = newGate(q.allWaits.x, q.levelWaits.x)
-	q.gate.shortest = q.shortest
+	q.gate = inference.NewGate(q.allWaits.x, q.levelWaits.x)
+	q.gate.Shortest = q.shortest
 	for _, c := range list {
-		q.gate.seen(c.v)
+		q.gate.Seen(&c.v.View)
 	}
-	q.shortest = q.gate.shortest
+	q.shortest = q.gate.Shortest
 	q.fitSizes = q.sizes
 	q.allWaits, q.levelWaits, q.sizes = all, level, sizes
 	return list
@@ -224,7 +225,7 @@ func (q *population) views() (list []*fitted) {
 func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.Counts, o *Options) *client.Hist {
 	low := math.Inf(1)
 	for _, c := range list {
-		if g := c.v.clean(nil, math.Inf(1)); g != nil {
+		if g := c.v.Clean(nil, math.Inf(1)); g != nil {
 			low = min(low, g.Gap)
 		}
 	}
@@ -232,7 +233,7 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 	base.Add(&q.level, 1)
 	for _, c := range list {
 		s := &client.Sample{}
-		if g := c.v.clean(base, 0.8*low); g != nil {
+		if g := c.v.Clean(base, 0.8*low); g != nil {
 			s.GiveUps = append(s.GiveUps, *g)
 		}
 		for f := range c.samples {
@@ -240,17 +241,17 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 			t.GiveUps = slices.Clone(s.GiveUps)
 			c.samples[f] = &t
 		}
-		for i := range c.v.steps {
-			if st := &c.v.steps[i]; st.what == nextWrite && !st.settled {
-				base.Gaps.Add(max(0, st.next-st.t), 1)
+		for i := range c.v.Steps {
+			if st := &c.v.Steps[i]; st.What == inference.NextWrite && !st.Settled {
+				base.Gaps.Add(max(0, st.Next-st.Last), 1)
 			}
 		}
 	}
 	if base.Think.Sum() < 10 { // sick from its first moment: all that looks like its own reply, with less weight
 		for _, c := range list {
-			for i := range c.v.steps {
-				if st := &c.v.steps[i]; st.n > 0 && st.have && st.what == nextWrite {
-					base.Think.Add(max(c.v.floor, st.next-c.v.at[st.own+st.n-1]), 0.3)
+			for i := range c.v.Steps {
+				if st := &c.v.Steps[i]; st.N > 0 && st.Have && st.What == inference.NextWrite {
+					base.Think.Add(max(c.v.Floor, st.Next-c.v.At[st.Own+st.N-1]), 0.3)
 				}
 			}
 		}
@@ -292,12 +293,12 @@ func gain(post, prior *[client.NumKinds]float64) float64 {
 
 // learnIgnorance counts the waits that were seen to be sat out.
 func (q *population) learnIgnorance(list []*fitted) {
-	q.ignorance = ignorance{usual: q.gate.usual, turn: q.params[client.Dropped].Think}
+	q.ignorance = inference.Ignorance{Usual: q.gate.Usual, Turn: q.params[client.Dropped].Think}
 	for _, c := range list {
 		alone := 1 - c.post[client.Shares]
-		for i := range c.v.steps {
-			if st := &c.v.steps[i]; st.n > 0 && st.have && !st.blocking {
-				q.ignorance.see(st.wait, alone)
+		for i := range c.v.Steps {
+			if st := &c.v.Steps[i]; st.N > 0 && st.Have && !st.Blocking {
+				q.ignorance.See(st.Wait, alone)
 			}
 		}
 	}
@@ -306,18 +307,18 @@ func (q *population) learnIgnorance(list []*fitted) {
 // unseen returns for each command the chance that its caller gave up unseen.
 func (q *population) unseen(c *fitted, o *Options) []float64 {
 	out := make([]float64, len(c.v.own))
-	if o.Without.Has(TermIgnorance) {
+	if o.Without.Has(inference.TermIgnorance) {
 		return out
 	}
-	for i := range c.v.steps {
-		st := &c.v.steps[i]
-		if st.n == 0 || math.IsInf(st.wait, 1) || st.wait <= q.ignorance.usual {
+	for i := range c.v.Steps {
+		st := &c.v.Steps[i]
+		if st.N == 0 || math.IsInf(st.Wait, 1) || st.Wait <= q.ignorance.Usual {
 			continue
 		}
-		x := max(st.next-c.v.at[st.own+st.n-1], c.v.floor)
+		x := max(st.Next-c.v.At[st.Own+st.N-1], c.v.Floor)
 		shares := c.post[client.Shares] / (c.post[client.Shares] + c.post[client.Discards] + c.post[client.Forgets] + 1e-9)
-		p := (1-shares)*q.ignorance.gone(st, thinkTime(q.params[client.Dropped], st, x), !st.have) + shares*q.ignorance.gone(st, 1, true)
-		for at := st.index - 1 - c.v.c.base; at >= 0 && int(at) < len(out) && c.v.own[at] < st.own+st.n; at++ {
+		p := (1-shares)*q.ignorance.Gone(st, inference.ThinkTime(q.params[client.Dropped], st, x), !st.Have) + shares*q.ignorance.Gone(st, 1, true)
+		for at := st.Index - 1 - c.v.c.base; at >= 0 && int(at) < len(out) && c.v.own[at] < st.Own+st.N; at++ {
 			out[at] = p
 		}
 	}
@@ -412,7 +413,7 @@ func (q *population) patience(o *Options, c *client.Counts, list []*fitted, f cl
 
 // noteGiveUp notes a wait that ended without a reply. Sooner than the shortest timer it was none.
 func (q *population) noteGiveUp(gap float64) {
-	if gap >= shortestTimer && (q.low == 0 || gap < q.low) {
+	if gap >= inference.ShortestTimer && (q.low == 0 || gap < q.low) {
 		q.low = gap
 	}
 }

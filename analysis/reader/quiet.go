@@ -1,8 +1,7 @@
 package reader
 
 import (
-	"math"
-
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -46,7 +45,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	}
 	t := float64(max(next.at.Sub(w.last), 0)) * 1e-9
 	if n == 0 {
-		if next.what == nextWrite {
+		if next.what == inference.NextWrite {
 			q.level.Gaps.Add(t, 1)
 		}
 		c.settled()
@@ -62,7 +61,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	wait, blocking := max(0, at), w.flags&Blocking != 0
 	switch {
 	case r.end > next.ack || at > t+1e-4:
-		if next.what != nextNothing {
+		if next.what != inference.NextNothing {
 			q.noteGiveUp(t)
 		}
 		return false
@@ -72,14 +71,14 @@ func (c *Conn) settleLast(next nextSign) bool {
 	default:
 		q.levelWaits.add(wait)
 		q.allWaits.add(wait)
-		q.sizes.add(int32(n))
+		q.sizes.Add(int32(n))
 		q.pace.refresh(&q.levelWaits, &c.r.buf)
 		if wait > 0x1p-16 {
 			q.level.AddWait(wait, 1)
 		}
 	}
 	switch next.what {
-	case nextWrite:
+	case inference.NextWrite:
 		h := &q.level.Think
 		if w.flags&SetUp != 0 {
 			h = &q.level.SetUp
@@ -90,8 +89,8 @@ func (c *Conn) settleLast(next nextSign) bool {
 			q.turns.See(wait, t)
 		}
 	}
-	if next.what != nextNothing && w.flags&Farewell == 0 {
-		q.level.CountEnd(next.what == nextClose || next.quit)
+	if next.what != inference.NextNothing && w.flags&Farewell == 0 {
+		q.level.CountEnd(next.what == inference.NextClose || next.quit)
 	}
 	if blocking {
 		wait = 0
@@ -220,12 +219,12 @@ func (c *Conn) cut(writes int) {
 
 // settleEnd settles the last write at the end of the connection, or of the capture.
 func (c *Conn) settleEnd() bool {
-	next := nextSign{at: max(c.last, c.r.now), ack: unseen, what: nextNothing}
+	next := nextSign{at: max(c.last, c.r.now), ack: inference.Unseen, what: inference.NextNothing}
 	if c.ended {
 		next.at = c.ending.Time
 	}
 	if c.ended && c.ending.ByClient && !c.burst.common() {
-		next.what = nextClose
+		next.what = inference.NextClose
 		if c.ending.Ack >= 0 && !c.ending.Reset {
 			next.ack = c.ending.Ack
 		}
@@ -238,44 +237,6 @@ func (c *Conn) calm() bool { return c.clear >= len(c.writes)-1 }
 
 // open reports whether more may come.
 func (c *Conn) open() bool { return !c.gone && !c.r.finishing }
-
-// holdBack takes the last write of an open connection out of its view: nobody knows yet what comes next.
-func (v *view) holdBack() {
-	n := len(v.steps) - 1
-	if n < 0 || !v.c.open() {
-		return
-	}
-	v.held = v.steps[n].index
-	if v.left = v.firstToCome(); v.steps[n].own >= 0 {
-		v.left = min(v.left, v.steps[n].own)
-	}
-	v.steps = v.steps[:n]
-}
-
-// firstToCome returns the place of the first of the replies at the end of the stream that are still to come.
-func (v *view) firstToCome() int32 {
-	end := int32(len(v.at))
-	for end > 0 && math.IsInf(v.at[end-1], 1) {
-		end--
-	}
-	return end
-}
-
-// next is the place of the first reply that is not of its steps: what is still to come is the first that follows.
-func (v *view) next() int32 {
-	if v.held == 0 {
-		return v.firstToCome()
-	}
-	return v.left
-}
-
-// covered is how many of the kept commands a view has in its steps.
-func (v *view) covered() int {
-	if v.held > 0 {
-		return int(v.held - 1 - v.c.base)
-	}
-	return len(v.c.commands)
-}
 
 // forget drops the records of a connection that its view covers; what was held back and what is still to come begin anew.
 func (c *Conn) forget(v *view) {
@@ -291,13 +252,13 @@ func (c *Conn) forget(v *view) {
 	}
 	c.writes = append(c.writes[:0], c.writes[first:]...)
 	if v.left > 0 {
-		c.seen = max(c.seen, v.end[v.left-1])
+		c.seen = max(c.seen, v.End[v.left-1])
 	}
 	place, kept := make([]int32, len(c.replies)), c.replies[:0]
 	acked := 0
 	for i := range c.replies {
 		r := c.replies[i]
-		if place[i] = -1; v.left > 0 && r.end <= v.end[v.left-1] {
+		if place[i] = -1; v.left > 0 && r.end <= v.End[v.left-1] {
 			continue
 		}
 		place[i] = int32(len(kept))
@@ -313,4 +274,14 @@ func (c *Conn) forget(v *view) {
 			c.commands[i].reply = place[at]
 		}
 	}
+}
+
+// drop forgets the records of a connection; what follows them begins anew.
+func (c *Conn) drop(r *Reader) {
+	for i := range c.replies {
+		c.seen = max(c.seen, c.replies[i].end)
+	}
+	c.keepLast(0)
+	c.replies, c.writes = c.replies[:0], c.writes[:0]
+	c.ackedTo, c.clear, c.done = 0, 0, 0
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -36,10 +37,10 @@ func (x *caller) call(wait, think time.Duration) {
 	x.c.Sent(&Command{Index: int32(n + 1), Flags: Awaited, Time: x.now, EndTime: x.now, Start: 20 * n, End: 20*n + 20, Ack: ack})
 	x.now += capture.Time(wait)
 	if x.soon {
-		x.c.Answered(&Reply{Index: int32(n), Time: x.now, Start: 10*n - 10, End: 10 * n, Type: Bulk})
+		x.c.Answered(&Reply{Index: int32(n), Time: x.now, Start: 10*n - 10, End: 10 * n, Type: inference.Bulk})
 	}
 	x.soon = false
-	x.c.Answered(&Reply{Index: int32(n + 1), Time: x.now, Start: 10 * n, End: 10*n + 10, Type: Bulk})
+	x.c.Answered(&Reply{Index: int32(n + 1), Time: x.now, Start: 10 * n, End: 10*n + 10, Type: inference.Bulk})
 	x.now += capture.Time(think)
 }
 
@@ -216,26 +217,26 @@ func TestTickJudgesOldDoubts(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	v := &view{c: &Conn{}, at: []float64{0, 1, 2}, end: []int64{10, 20, 30}, command: []int32{1, 0, 3}, own: []int32{0, -1, 2}, vague: make([]bool, 3)}
+	v := &view{own: []int32{0, -1, 2}, c: &Conn{}, View: inference.View{At: []float64{0, 1, 2}, End: []int64{10, 20, 30}, Command: []int32{1, 0, 3}, Vague: make([]bool, 3)}}
 	c := &fitted{v: v, gain: 10}
 	c.post[client.Keeps] = 1
-	write, end := &step{what: nextWrite}, &step{what: nextNothing}
+	write, end := &inference.Step{What: inference.NextWrite}, &inference.Step{What: inference.NextNothing}
 	for _, x := range []struct {
 		name string
-		list []candidate
-		st   *step
+		list []inference.Candidate
+		st   *inference.Step
 		gain float64
 		want Row
 	}{
-		{"another's", []candidate{{0, 0.98, 0.98}, {2, 0.01, 0}}, write, 10, Row{Reply: 1, Got: Read, Word: Strong}},
-		{"its own", []candidate{{2, 0.98, 0.98}}, write, 0, Row{Reply: 3, Got: Read, Word: Strong}},
-		{"from before", []candidate{{-1, 0.9, 0.9}}, write, 10, Row{Got: Before, Word: Likely}},
-		{"unasked", []candidate{{1, 0.9, 0.9}}, write, 10, Row{Got: Extra, Word: Likely}},
-		{"none", []candidate{{2, 0.01, 0}}, write, 10, Row{Got: Nothing, Word: Strong}},
-		{"none, without evidence", []candidate{{2, 0.01, 0}}, write, 0, Row{Got: Nothing, Word: Possible}},
-		{"closed before it came", nil, &step{what: nextClose}, 0, Row{Got: Nothing, Word: Strong}},
+		{"another's", []inference.Candidate{{Reply: 0, Weight: 0.98, Unread: 0.98}, {Reply: 2, Weight: 0.01, Unread: 0}}, write, 10, Row{Reply: 1, Got: Read, Word: Strong}},
+		{"its own", []inference.Candidate{{Reply: 2, Weight: 0.98, Unread: 0.98}}, write, 0, Row{Reply: 3, Got: Read, Word: Strong}},
+		{"from before", []inference.Candidate{{Reply: -1, Weight: 0.9, Unread: 0.9}}, write, 10, Row{Got: Before, Word: Likely}},
+		{"unasked", []inference.Candidate{{Reply: 1, Weight: 0.9, Unread: 0.9}}, write, 10, Row{Got: Extra, Word: Likely}},
+		{"none", []inference.Candidate{{Reply: 2, Weight: 0.01, Unread: 0}}, write, 10, Row{Got: Nothing, Word: Strong}},
+		{"none, without evidence", []inference.Candidate{{Reply: 2, Weight: 0.01, Unread: 0}}, write, 0, Row{Got: Nothing, Word: Possible}},
+		{"closed before it came", nil, &inference.Step{What: inference.NextClose}, 0, Row{Got: Nothing, Word: Strong}},
 		{"it may wait still", nil, end, 10, Row{}},
-		{"nothing explains it", []candidate{{unexplained, 0.99, 0}, {2, 0.01, 0}}, write, 10, Row{Got: Read, Reply: 3}},
+		{"nothing explains it", []inference.Candidate{{Reply: inference.Unexplained, Weight: 0.99, Unread: 0}, {Reply: 2, Weight: 0.01, Unread: 0}}, write, 10, Row{Got: Read, Reply: 3}},
 	} {
 		var row Row
 		c.gain = x.gain
@@ -244,16 +245,6 @@ func TestOutcomes(t *testing.T) {
 		if row != x.want {
 			t.Errorf("%s: %+v", x.name, row)
 		}
-	}
-}
-
-func TestOwed(t *testing.T) {
-	p := &pass{}
-	owe(p, 3, 0.3)
-	owe(p, 1, 0.25)
-	owe(p, 1, 0.25)
-	if n := owes(p, &step{own: 3}); n != 2 || len(p.starts) != 0 {
-		t.Errorf("owed %d", n)
 	}
 }
 

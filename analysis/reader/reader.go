@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // Options steer the inference; the zero value is good.
 type Options struct {
-	Without Terms // evidence to leave out, for tables by term
+	Without inference.Terms // evidence to leave out, for tables by term
 	// ReadTimeout returns the read timeout that is known of a client; nil: none is.
 	ReadTimeout func(netip.Addr) (time.Duration, bool)
 	// Known weighs the kinds by what is known of a connection's client beside its traffic, such as the name of its library
@@ -29,7 +30,7 @@ type Reader struct {
 	o         Options
 	reg       registry
 	now       capture.Time
-	pass      pass
+	pass      inference.Pass
 	kept      int // commands
 	ticked    capture.Time
 	finishing bool         // nothing more comes of any connection
@@ -43,10 +44,10 @@ type Reader struct {
 // Options.Settled tells instead, and there is one verdict, when they end.
 func New(o Options, judged func(*Verdict)) *Reader {
 	o.prior = client.Prior
-	if o.Without.Has(TermGaps) {
+	if o.Without.Has(inference.TermGaps) {
 		o.prior[client.Shares] = 0
 	}
-	if o.Without.Has(TermHeldBack) {
+	if o.Without.Has(inference.TermHeldBack) {
 		o.prior[client.HoldsBack] = 0
 	}
 	if o.Bounds == nil {
@@ -99,39 +100,39 @@ func (r *Reader) Kinds(k Key) (kinds [client.NumKinds]float64, batches float64, 
 	if q == nil {
 		return kinds, 0, false
 	}
-	return q.kinds(), q.sizes.several(), true
+	return q.kinds(), q.sizes.Several(), true
 }
 
 // facts counts what the most likely reading of a connection says.
-func (c *fitted) facts(read [][]candidate, usual float64) (f Facts) {
+func (c *fitted) facts(read [][]inference.Candidate, usual float64) (f Facts) {
 	v := c.v
-	for i := range v.steps {
-		st := &v.steps[i]
-		at := int(st.index - 1 - v.c.base)
-		if st.n == 0 || at < 0 || at >= len(read) || v.own[at] < 0 {
+	for i := range v.Steps {
+		st := &v.Steps[i]
+		at := int(st.Index - 1 - v.c.base)
+		if st.N == 0 || at < 0 || at >= len(read) || v.own[at] < 0 {
 			continue
 		}
 		own, other := 0.0, 0.0
 		for _, x := range read[at] {
-			switch x.reply {
+			switch x.Reply {
 			case v.own[at]:
-				own += x.w
-			case unexplained:
+				own += x.Weight
+			case inference.Unexplained:
 			default:
-				other += x.w
+				other += x.Weight
 			}
 		}
 		switch {
 		case own > 0.5:
-			if st.have && st.wait > usual {
+			if st.Have && st.Wait > usual {
 				f.SatOut++
 			}
 		case other > 0.5:
-			if !st.have {
+			if !st.Have {
 				f.TooSoon++
 			}
-		case st.what != nextNothing:
-			gap := st.next - st.t
+		case st.What != inference.NextNothing:
+			gap := st.Next - st.Last
 			if f.GaveUp++; f.GaveUp == 1 || gap < f.Waits[0] {
 				f.Waits[0] = gap
 			}

@@ -3,6 +3,7 @@ package reader
 import (
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -20,7 +21,7 @@ type (
 		end    int64
 		index  int32
 		hash   uint32
-		typ    Type
+		typ    inference.Type
 		unsure bool // index is not certain
 		// crossed is how much earlier it was acknowledged than it came, s: its time is not its own.
 		crossed float32

@@ -3,6 +3,8 @@ package reader
 import (
 	"math"
 	"slices"
+
+	"github.com/respsniff/respsniff/analysis/inference"
 )
 
 // maxReservoir is how many waits a population remembers for its usual time to a reply.
@@ -56,18 +58,18 @@ const slowFactor = 4
 
 func (p *pace) set(usual float64) {
 	p.usual = usual
-	p.slow = max(slowFactor*usual, shortestTimer)
+	p.slow = max(slowFactor*usual, inference.ShortestTimer)
 	at := func(least float64) float64 {
 		if usual <= 0 {
 			return math.Inf(1)
 		}
-		return usual * math.Pow(max(1, longest/usual), (1-least)/hidden)
+		return usual * math.Pow(max(1, inference.Longest/usual), (1-least)/inference.Hidden)
 	}
 	p.strong, p.likely = at(thresholds[0].least), at(thresholds[1].least)
 }
 
 // word is how sure it is that a caller read its own reply, where nothing speaks against it but that nobody knows how long
-// callers wait: see doubt.go.
+// callers wait: see inference.Ignorance.
 func (p *pace) word(wait float64, midstream bool) Word {
 	switch {
 	case wait > p.likely:

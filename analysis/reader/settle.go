@@ -2,6 +2,8 @@ package reader
 
 import (
 	"slices"
+
+	"github.com/respsniff/respsniff/analysis/inference"
 )
 
 // Bounds of what is kept.
@@ -37,11 +39,11 @@ func (q *population) settleQuiet(r *Reader, c *Conn) bool {
 	}
 	q.remember(v)
 	q.pace.refresh(&q.levelWaits, &r.buf)
-	v.count(&q.level, v.floor)
+	v.Count(&q.level, v.Floor)
 	turns(v, &q.turns)
-	for i := range v.steps {
-		if s := &v.steps[i]; s.what == nextWrite && !s.settled {
-			q.level.Gaps.Add(max(0, s.next-s.t), 1)
+	for i := range v.Steps {
+		if s := &v.Steps[i]; s.What == inference.NextWrite && !s.Settled {
+			q.level.Gaps.Add(max(0, s.Next-s.Last), 1)
 		}
 	}
 	r.emitQuiet(q, v)
@@ -62,40 +64,40 @@ func (q *population) quiet(v *view) bool {
 		}
 	}
 	p, sizes := q.paceOf(v), q.sizes
-	for i := range v.steps {
-		s := &v.steps[i]
+	for i := range v.Steps {
+		s := &v.Steps[i]
 		switch {
-		case s.n == 0 || s.blocking:
+		case s.N == 0 || s.Blocking:
 			continue
-		case s.uncertain || s.lost || s.nextLoss || s.guessed || v.vague[s.own] || v.vague[s.own+s.n-1]:
+		case s.Uncertain || s.Lost || s.NextLoss || s.Guessed || v.Vague[s.Own] || v.Vague[s.Own+s.N-1]:
 			v.c.doubt = true
 			return false
-		case !s.have:
-			if s.what != nextNothing {
-				q.noteGiveUp(s.next - s.t)
+		case !s.Have:
+			if s.What != inference.NextNothing {
+				q.noteGiveUp(s.Next - s.Last)
 				v.c.doubt = true
 				return false
 			}
-		case s.wait > limit:
+		case s.Wait > limit:
 			v.c.doubt = true
 			return false
-		case s.wait > p.slow:
+		case s.Wait > p.slow:
 			slow = i
 		}
 		if slow < 0 {
-			sizes.add(s.n)
+			sizes.Add(s.N)
 		}
-		several = several || slow >= 0 && s.n > 1 && !s.setup
+		several = several || slow >= 0 && s.N > 1 && !s.SetUp
 	}
-	if slow >= 0 && several && (sizes.all < leastWaits || sizes.usuallyOne()) {
+	if slow >= 0 && several && (sizes.All < leastWaits || sizes.UsuallyOne()) {
 		// Where nobody was seen to give up, only a reader that holds commands back can hide it.
-		v.c.doubt = sizes.all >= leastWaits
+		v.c.doubt = sizes.All >= leastWaits
 		return false
 	}
-	if slow < 0 || !v.c.open() || len(v.steps)-slow > maxSlow {
+	if slow < 0 || !v.c.open() || len(v.Steps)-slow > maxSlow {
 		return true
 	}
-	v.c.again = len(v.c.writes) + maxSlow - (len(v.steps) - slow) + 1
+	v.c.again = len(v.c.writes) + maxSlow - (len(v.Steps) - slow) + 1
 	return false
 }
 
@@ -105,9 +107,9 @@ func (q *population) paceOf(v *view) pace {
 		return q.pace
 	}
 	var x []float64
-	for i := range v.steps {
-		if s := &v.steps[i]; s.n > 0 && s.have {
-			x = append(x, s.wait)
+	for i := range v.Steps {
+		if s := &v.Steps[i]; s.N > 0 && s.Have {
+			x = append(x, s.Wait)
 		}
 	}
 	x = append(x, q.levelWaits.x...)
@@ -122,19 +124,19 @@ func (q *population) paceOf(v *view) pace {
 // remember adds a connection's waits to what the population knows of the time to a reply.
 func (q *population) remember(v *view) {
 	sure := true
-	for i := range v.steps {
-		s := &v.steps[i]
-		if s.n == 0 || s.blocking || s.settled || s.crossed > 0 {
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		if s.N == 0 || s.Blocking || s.Settled || s.Crossed > 0 {
 			continue
 		}
-		if sure = sure && s.have; sure {
-			q.levelWaits.add(s.wait)
-			if !s.setup {
-				q.sizes.add(s.n)
+		if sure = sure && s.Have; sure {
+			q.levelWaits.add(s.Wait)
+			if !s.SetUp {
+				q.sizes.Add(s.N)
 			}
 		}
-		if s.wait < inf {
-			q.allWaits.add(s.wait)
+		if s.Wait < inf {
+			q.allWaits.add(s.Wait)
 		}
 	}
 }
@@ -150,9 +152,9 @@ func (r *Reader) emitQuiet(q *population, v *view) {
 			c.tell(upTo, word)
 		}
 	}
-	for i := range v.steps {
-		s := &v.steps[i]
-		for k := s.index - 1 - c.base; s.n > 0 && k >= 0 && int(k) < len(v.own) && v.own[k] < s.own+s.n; k++ {
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		for k := s.Index - 1 - c.base; s.N > 0 && k >= 0 && int(k) < len(v.own) && v.own[k] < s.Own+s.N; k++ {
 			if v.own[k] < 0 {
 				continue
 			}
@@ -160,12 +162,12 @@ func (r *Reader) emitQuiet(q *population, v *view) {
 			if index <= c.told {
 				continue
 			}
-			if !s.have {
+			if !s.Have {
 				out = append(out, Row{Index: index})
 				continue
 			}
-			w := settledAs(c, &p, s.wait)
-			if s.blocking {
+			w := settledAs(c, &p, s.Wait)
+			if s.Blocking {
 				w = settledAs(c, &p, 0)
 			}
 			if w != word {
@@ -195,14 +197,4 @@ func (r *Reader) over(c *Conn) {
 		r.reg.idle.set(c.pop)
 	}
 	r.judged(&Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true})
-}
-
-// drop forgets the records of a connection; what follows them begins anew.
-func (c *Conn) drop(r *Reader) {
-	for i := range c.replies {
-		c.seen = max(c.seen, c.replies[i].end)
-	}
-	c.keepLast(0)
-	c.replies, c.writes = c.replies[:0], c.writes[:0]
-	c.ackedTo, c.clear, c.done = 0, 0, 0
 }

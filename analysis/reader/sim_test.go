@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -137,7 +138,7 @@ func (l *link) write(t float64) int {
 		l.c.Sent(&Command{Index: int32(n), Flags: Awaited, Time: at(t), EndTime: at(t), Start: int64(20 * (n - 1)), End: int64(20 * n), Ack: ack})
 	})
 	l.s.on(d, func() {
-		l.c.Answered(&Reply{Index: int32(n), Time: at(d), Start: int64(10 * (n - 1)), End: int64(10 * n), Type: Bulk})
+		l.c.Answered(&Reply{Index: int32(n), Time: at(d), Start: int64(10 * (n - 1)), End: int64(10 * n), Type: inference.Bulk})
 	})
 	l.s.truth[l.id] = append(l.s.truth[l.id], 0)
 	return n

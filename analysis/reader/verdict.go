@@ -1,9 +1,8 @@
 package reader
 
 import (
-	"math"
-
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 )
 
 // Outcome says in one word what the caller of a command got.
@@ -50,13 +49,13 @@ type Verdict struct {
 // verdict judges one connection for good.
 func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	q.judge(c, &r.pass, &r.o)
-	read := make([][]candidate, len(c.v.c.commands))
-	r.pass.backward(read, nil)
+	read := make([][]inference.Candidate, len(c.v.c.commands))
+	r.pass.Backward(read, nil)
 	gone := q.unseen(c, &r.o)
 	where := stepsOf(c.v)
 	behind := false // the caller before it read another's
 	out := Verdict{Conn: c.v.c, Kinds: c.post, Gain: c.gain, Last: c.v.c.base + int32(c.v.covered()), Ended: last || c.v.c.gone}
-	if c.v.c.midstream && c.v.c.start == nil && r.pass.behind > 1-thresholds[0].least {
+	if c.v.c.midstream && c.v.c.start == nil && r.pass.Behind > 1-thresholds[0].least {
 		c.v.c.origin = origin{behind: true, doubtful: true} // possible at most, until it is seen to be level
 	}
 	for i, list := range read[:c.v.covered()] {
@@ -65,15 +64,15 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 		}
 		row := Row{Index: c.v.c.base + int32(i) + 1}
 		if where[i] >= 0 {
-			row.Owed = r.pass.owed[where[i]]
-			c.got(&row, list, int32(i), &c.v.steps[where[i]], gone[i], q)
+			row.Owed = r.pass.Owed[where[i]]
+			c.got(&row, list, int32(i), &c.v.Steps[where[i]], gone[i], q)
 			if !behind && row.Got == Read && row.Reply != row.Index && resent(c.v, i) {
 				row.Word = min(row.Word, Possible)
 			}
 			behind = row.Word != Unknown && row.Got != Nothing && row.Reply != row.Index
-			c.v.c.origin.bound(c.v, &row, &c.v.steps[where[i]])
+			c.v.c.origin.bound(c.v, &row, &c.v.Steps[where[i]])
 			if c.v.c.assumed {
-				oneSided(q, &row, &c.v.steps[where[i]])
+				oneSided(q, &row, &c.v.Steps[where[i]])
 			}
 		}
 		if row.Word == Unknown {
@@ -85,36 +84,36 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	behindExtras(c, out.Rows)
 	out.Habits = habits(q)
 	out.OneSided = c.v.c.assumed
-	out.Facts = c.facts(read, q.gate.usual)
+	out.Facts = c.facts(read, q.gate.Usual)
 	r.judged(&out)
 	c.v.c.told = max(c.v.c.told, out.Last)
 }
 
 // got says what the caller of command i of the kept ones got: the most probable of the replies that it may have read, or
 // nothing. gone is the chance that it gave up unseen.
-func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64, q *population) {
+func (c *fitted) got(row *Row, list []inference.Candidate, i int32, st *inference.Step, gone float64, q *population) {
 	v := c.v
 	own := v.own[i]
 	list = fromBefore(list, len(v.c.owing))
 	best, sum, unread := -1, 0.0, 0.0
 	for j := range list {
-		sum += list[j].w
-		unread += list[j].unread
-		if list[j].reply != unexplained && (best < 0 || list[j].w > list[best].w) {
+		sum += list[j].Weight
+		unread += list[j].Unread
+		if list[j].Reply != inference.Unexplained && (best < 0 || list[j].Weight > list[best].Weight) {
 			best = j
 		}
 	}
-	if nothing := 1 - sum; nothing > 0.5 && (best < 0 || nothing > list[best].w) {
-		if st.what == nextNothing && !st.have {
+	if nothing := 1 - sum; nothing > 0.5 && (best < 0 || nothing > list[best].Weight) {
+		if st.What == inference.NextNothing && !st.Have {
 			return // it may be waiting still
 		}
 		row.Got, row.Posterior, row.Word = Nothing, nothing, c.named(WordOf(nothing))
-		if !st.flat && (v.vague[own] || st.nextLoss) {
+		if !st.Flat && (v.Vague[own] || st.NextLoss) {
 			row.Word = min(row.Word, Possible)
 		}
-		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.have || st.what != nextClose) {
+		if leaves := c.post[client.Closes] + c.leaves() - unread; leaves > nothing/2 && (st.Have || st.What != inference.NextClose) {
 			row.Word = accuses(q, c, row.Word)
-		} else if st.have {
+		} else if st.Have {
 			row.Word = min(row.Word, Possible) // its reply came, and somebody took it: only its length speaks
 		}
 		return
@@ -123,9 +122,9 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 		return
 	}
 	b := &list[best]
-	row.Got, row.Posterior = Read, min(b.w, 1) // a command whose place is confused may be in two writes
+	row.Got, row.Posterior = Read, min(b.Weight, 1) // a command whose place is confused may be in two writes
 	row.Word = WordOf(row.Posterior)
-	switch serves := v.serves(b.reply); {
+	switch serves := v.serves(b.Reply); {
 	case serves == nobodys:
 		row.Got = Before
 	case serves <= 0:
@@ -133,9 +132,9 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 	default:
 		row.Reply = serves
 	}
-	if b.reply == own {
+	if b.Reply == own {
 		// Of the kinds that show no give-up, what is not known of their patience counts.
-		row.Posterior -= max(0, row.Posterior-b.unread) * gone
+		row.Posterior -= max(0, row.Posterior-b.Unread) * gone
 		row.Word = WordOf(row.Posterior)
 		if 1-client.TurnsShare(&c.post) > 1-thresholds[0].least {
 			row.Word = min(row.Word, Likely) // where callers share a connection, one that is cancelled leaves no sign at all
@@ -143,24 +142,24 @@ func (c *fitted) got(row *Row, list []candidate, i int32, st *step, gone float64
 	} else {
 		row.Word = accuses(q, c, row.Word)
 	}
-	if v.vague[own] || b.reply >= 0 && v.vague[b.reply] {
+	if v.Vague[own] || b.Reply >= 0 && v.Vague[b.Reply] {
 		row.Word = min(row.Word, Possible) // the name of the reply is not certain
 	}
 }
 
 // fromBefore joins the replies from before the capture into one: which of them it was nobody can tell. named is how many of
 // those before the kept ones are known.
-func fromBefore(list []candidate, named int) []candidate {
+func fromBefore(list []inference.Candidate, named int) []inference.Candidate {
 	first, kept := -1, list[:0]
 	for _, x := range list {
-		if int(x.reply) >= -named || x.reply == unexplained {
+		if int(x.Reply) >= -named || x.Reply == inference.Unexplained {
 			kept = append(kept, x)
 		} else if first < 0 {
 			first = len(kept)
 			kept = append(kept, x)
 		} else {
-			kept[first].w += x.w
-			kept[first].unread += x.unread
+			kept[first].Weight += x.Weight
+			kept[first].Unread += x.Unread
 		}
 	}
 	return kept
@@ -182,39 +181,13 @@ func stepsOf(v *view) []int32 {
 	for i := range out {
 		out[i] = -1
 	}
-	for s := range v.steps {
-		st := &v.steps[s]
-		for k := st.own; k >= 0 && k < st.own+st.n; k++ {
-			if at := v.command[k] - 1 - v.c.base; at >= 0 && int(at) < len(out) {
+	for s := range v.Steps {
+		st := &v.Steps[s]
+		for k := st.Own; k >= 0 && k < st.Own+st.N; k++ {
+			if at := v.Command[k] - 1 - v.c.base; at >= 0 && int(at) < len(out) {
 				out[at] = int32(s)
 			}
 		}
 	}
 	return out
-}
-
-// unexplained stands, among the replies that a caller may have read, for a step that no hypothesis explains.
-const unexplained = math.MinInt32
-
-// owe adds the weight of a branch whose reader begins at start.
-func owe(p *pass, start int32, w float64) {
-	for i := range p.starts {
-		if p.starts[i].reply == start {
-			p.starts[i].w += w
-			return
-		}
-	}
-	p.starts = append(p.starts, candidate{reply: start, w: w})
-}
-
-// owes returns how many replies were owed at a step by the most probable of its hypotheses.
-func owes(p *pass, st *step) int32 {
-	best := candidate{reply: st.own}
-	for _, c := range p.starts {
-		if c.w > best.w {
-			best = c
-		}
-	}
-	p.starts = p.starts[:0]
-	return max(0, st.own-best.reply)
 }

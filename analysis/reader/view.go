@@ -5,77 +5,32 @@ import (
 	"math"
 	"slices"
 
-	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
 
-// What came after a write.
-const (
-	nextWrite = iota
-	nextClose
-	nextNothing // the capture or the process ended
-)
-
-const unseen = math.MaxInt64
-
-// view is a connection as it is judged: times in seconds from its first write, replies in the order of the server's
-// stream with the moment from which the client could read them.
+// view is what is inferred from of a connection, while it is made from its records, and where it ends.
 type view struct {
-	c       *Conn
-	at      []float64 // delivered; +Inf: never seen
-	begin   []int64   // place of it; 0: not known
-	end     []int64   // place behind it
-	typ     []Type
-	hash    []uint32
-	acked   []float64 // not delivered later than that; +Inf: not known
-	quiet   []float32
-	crowd   []uint16
-	command []int32 // that it serves, as Reply.Index
-	steps   []step
-	own     []int32 // by command: place of its own reply; -1: none is due, or none was sent
-	far     bool    // the tap is not at the client: what a segment holds may have left earlier, and been lost once
-	floor   float64 // no delay is known better than this
-	pause   float64 // between two of its writes, from which on it is remarkable
-	silence float64 // of the whole client, from which on it is remarkable
-	held    int32   // first command of the last write, which is held back; 0: none is
-	left    int32   // then: replies from here on are not of the steps
-	vague   []bool  // by reply: it is not certain which command it serves
-	guessed []bool  // … when it was delivered was not seen
-	usual   float64 // time to a reply, s
+	inference.View
+	c     *Conn
+	begin []int64 // place of it; 0: not known
+	hash  []uint32
+	acked []float64 // not delivered later than that; +Inf: not known
+	own   []int32   // by command: place of its own reply; -1: none is due, or none was sent
+	held  int32     // first command of the last write, which is held back; 0: none is
+	left  int32     // then: replies from here on are not of the steps
+	usual float64   // time to a reply, s
 }
 
-// step is one write and what followed.
-type step struct {
-	first     float64 // first byte written
-	t, next   float64 // last byte written; the next sign of life
-	ack       int64   // at the write
-	nextAck   int64   // of the next sign of life
-	own       int32   // place of the first reply of its own
-	n         int32   // replies that its caller waits for
-	index     int32   // first command
-	what      uint8
-	farewell  bool // it is a QUIT
-	quitNext  bool // the next one is
-	setup     bool
-	drains    bool // its caller throws away every reply before its own
-	blocking  bool
-	settled   bool    // it is counted already
-	uncertain bool    // which replies serve its commands is not certain
-	lost      bool    // bytes of the client were lost before it
-	nextLoss  bool    // one of these is true of the next one
-	guessed   bool    // when it was written, or the next one, was not seen
-	crossed   float64 // … or its reply came, is wrong by up to so much, s
-	flat      bool    // the next write carries the same ACK number and directly follows
-	have      bool    // its own last reply was delivered before the next sign of life
-	wait      float64
-	callers   int32 // whose replies came since the write before; see together
-}
+var inf = math.Inf(1)
 
 // newView makes the view of a connection; shortest is the shortest certain give-up of its population, or +Inf.
 func newView(c *Conn, shortest float64) *view {
-	v := &view{c: c, floor: c.who.floor(), silence: c.who.remarkable()}
+	v := &view{c: c, View: inference.View{
+		Assumed: c.assumed, Base: c.base, Midstream: c.midstream, Start: c.start,
+		Floor: c.who.floor(), Silence: c.who.remarkable()}}
 	far := c.who.far
-	v.far = far > 0
+	v.Far = far > 0
 	if len(c.writes) == 0 {
 		return v
 	}
@@ -83,7 +38,7 @@ func newView(c *Conn, shortest float64) *view {
 	sec := func(t capture.Time) float64 { return t.Sub(zero).Seconds() }
 	v.replies(far, sec)
 	v.write(sec, shortest)
-	together(v)
+	v.Together()
 	v.holdBack()
 	return v
 }
@@ -114,12 +69,12 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	lost := func(upTo int) {
 		for ; next < upTo; next++ {
 			if cmd := &c.commands[next]; v.own[next] < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
-				v.own[next] = int32(len(v.at))
+				v.own[next] = int32(len(v.At))
 				v.add(math.NaN(), 0, nil, c.base+int32(next)+1)
 			}
 		}
 	}
-	end := c.received()
+	end := received(c)
 	if c.seen > 0 {
 		end = max(end, c.seen)
 	}
@@ -127,14 +82,14 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 		r := &c.replies[i]
 		end = max(end, r.end)
 		if r.index < 0 {
-			if !c.afterLost(-r.index) {
+			if !afterLost(c, -r.index) {
 				continue
 			}
 			lost(int(min(-r.index-1-c.base, int32(tail))))
 		}
 		if at := int(r.index - 1 - c.base); r.index > 0 && at >= 0 && at < len(v.own) {
 			lost(at)
-			v.own[at] = int32(len(v.at))
+			v.own[at] = int32(len(v.At))
 			next = max(next, at+1)
 		}
 		d, acked := sec(r.time)+far, math.Inf(1)
@@ -146,19 +101,19 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 		v.add(d, r.end, r, r.index)
 		v.acked[len(v.acked)-1] = acked
 	}
-	atEnd, sure := c.lostAtEnd(next, end)
+	atEnd, sure := lostAtEnd(c, next, end)
 	tail = max(tail, next, atEnd)
 	lost(tail)
 	v.uncertain(!sure)
-	if slices.Contains(v.guessed, true) || slices.ContainsFunc(v.command, func(k int32) bool { return k < 0 }) {
-		v.usual = c.usual()
+	if slices.Contains(v.Guessed, true) || slices.ContainsFunc(v.Command, func(k int32) bool { return k < 0 }) {
+		v.usual = usualWait(c)
 	}
 	v.interpolate(sec)
 	for i := tail; i < len(c.commands); i++ {
 		if cmd := &c.commands[i]; v.own[i] < 0 && cmd.flags&(Awaited|LeftOut) == Awaited {
-			v.own[i] = int32(len(v.at))
-			v.add(math.Inf(1), unseen, nil, c.base+int32(i)+1)
-			v.vague[len(v.vague)-1] = cmd.flags&Unsure != 0
+			v.own[i] = int32(len(v.At))
+			v.add(math.Inf(1), inference.Unseen, nil, c.base+int32(i)+1)
+			v.Vague[len(v.Vague)-1] = cmd.flags&Unsure != 0
 		}
 	}
 }
@@ -166,11 +121,11 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 // uncertain marks the lost replies before one of which it is not certain which command it serves; vague says that of what
 // comes behind them all.
 func (v *view) uncertain(vague bool) {
-	for i := len(v.at) - 1; i >= 0; i-- {
-		if math.IsNaN(v.at[i]) {
-			v.vague[i] = vague
+	for i := len(v.At) - 1; i >= 0; i-- {
+		if math.IsNaN(v.At[i]) {
+			v.Vague[i] = vague
 		}
-		vague = v.vague[i]
+		vague = v.Vague[i]
 	}
 }
 
@@ -182,38 +137,38 @@ func (v *view) reserve() {
 			n++
 		}
 	}
-	v.at, v.end, v.command = make([]float64, 0, n), make([]int64, 0, n), make([]int32, 0, n)
-	v.typ, v.hash, v.quiet, v.crowd = make([]Type, 0, n), make([]uint32, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
-	v.vague, v.guessed = make([]bool, 0, n), make([]bool, 0, n)
+	v.At, v.End, v.Command = make([]float64, 0, n), make([]int64, 0, n), make([]int32, 0, n)
+	v.Type, v.hash, v.Quiet, v.Crowd = make([]inference.Type, 0, n), make([]uint32, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
+	v.Vague, v.Guessed = make([]bool, 0, n), make([]bool, 0, n)
 }
 
 func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
-	v.at = append(v.at, at)
-	v.end = append(v.end, end)
-	v.command = append(v.command, command)
+	v.At = append(v.At, at)
+	v.End = append(v.End, end)
+	v.Command = append(v.Command, command)
 	v.acked = append(v.acked, math.Inf(1))
 	if r == nil {
 		r = &replyRecord{}
 	}
 	v.begin = append(v.begin, r.start)
-	v.typ = append(v.typ, r.typ)
+	v.Type = append(v.Type, r.typ)
 	v.hash = append(v.hash, r.hash)
-	v.quiet = append(v.quiet, r.quiet)
-	v.crowd = append(v.crowd, r.crowd)
-	v.vague = append(v.vague, r.unsure)
-	v.guessed = append(v.guessed, math.IsNaN(at))
+	v.Quiet = append(v.Quiet, r.quiet)
+	v.Crowd = append(v.Crowd, r.crowd)
+	v.Vague = append(v.Vague, r.unsure)
+	v.Guessed = append(v.Guessed, math.IsNaN(at))
 }
 
 // interpolate gives lost replies a moment: the usual time after their command, but not after the next reply that was
 // captured, nor after a write that acknowledges more than the one before them.
 func (v *view) interpolate(sec func(capture.Time) float64) {
 	next := math.Inf(1)
-	for i := len(v.at) - 1; i >= 0; i-- {
-		if math.IsNaN(v.at[i]) {
-			v.at[i] = next
+	for i := len(v.At) - 1; i >= 0; i-- {
+		if math.IsNaN(v.At[i]) {
+			v.At[i] = next
 			continue
 		}
-		next = min(next, v.at[i])
+		next = min(next, v.At[i])
 	}
 	before, behind := int64(0), int64(0) // a lost reply lies between
 	prev := math.Inf(-1)
@@ -222,38 +177,38 @@ func (v *view) interpolate(sec func(capture.Time) float64) {
 	if v.c.farTime > 0 {
 		acked = sec(v.c.farTime) - 1e-6
 	}
-	for i := range v.at {
-		if v.end[i] == 0 {
-			v.end[i] = before + 1
-			for w < len(v.c.writes) && (v.c.writes[w].ack <= before || int64(v.c.writes[w].index) <= int64(v.command[i])) {
+	for i := range v.At {
+		if v.End[i] == 0 {
+			v.End[i] = before + 1
+			for w < len(v.c.writes) && (v.c.writes[w].ack <= before || int64(v.c.writes[w].index) <= int64(v.Command[i])) {
 				w++
 			}
 			if w < len(v.c.writes) {
-				v.at[i] = min(v.at[i], sec(v.c.writes[w].first)-1e-6)
+				v.At[i] = min(v.At[i], sec(v.c.writes[w].first)-1e-6)
 			}
 			if before < v.c.farAck {
-				v.at[i] = min(v.at[i], acked)
+				v.At[i] = min(v.At[i], acked)
 			}
 		}
-		before = v.end[i]
-		if v.guessed[i] {
-			asked := v.written(v.command[i], sec)
+		before = v.End[i]
+		if v.Guessed[i] {
+			asked := v.written(v.Command[i], sec)
 			if len(v.c.arrivals) > 0 {
-				for k := i; behind <= before && behind < unseen; k++ {
-					if behind = unseen; k < len(v.at) {
+				for k := i; behind <= before && behind < inference.Unseen; k++ {
+					if behind = inference.Unseen; k < len(v.At) {
 						behind = v.begin[k]
 					}
 				}
-				if at, sure := arrivedIn(v, before, behind, asked, sec); at <= v.at[i] {
-					v.at[i], v.guessed[i] = at+v.c.who.far, !sure
-					asked = v.at[i]
+				if at, sure := arrivedIn(v, before, behind, asked, sec); at <= v.At[i] {
+					v.At[i], v.Guessed[i] = at+v.c.who.far, !sure
+					asked = v.At[i]
 				}
 			}
-			v.at[i] = min(v.at[i], asked+v.usual)
+			v.At[i] = min(v.At[i], asked+v.usual)
 		}
 		// What came behind a lost packet is read with its second copy; but not later than it is acknowledged.
-		v.at[i] = min(max(v.at[i], prev), v.acked[i])
-		prev = v.at[i]
+		v.At[i] = min(max(v.At[i], prev), v.acked[i])
+		prev = v.At[i]
 	}
 }
 
@@ -273,141 +228,78 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 	c := v.c
 	for i := range c.writes {
 		w := &c.writes[i]
-		s := step{first: sec(w.first), t: sec(w.last), ack: w.ack, index: w.index, setup: w.flags&SetUp != 0, farewell: w.flags&Farewell != 0,
-			blocking: w.flags&Blocking != 0, settled: w.flags&isSettled != 0, crossed: float64(w.crossed), uncertain: c.unsure(w), own: -1}
-		if s.ack < 0 {
-			s.ack = unseen
+		s := inference.Step{First: sec(w.first), Last: sec(w.last), Ack: w.ack, Index: w.index, SetUp: w.flags&SetUp != 0, Farewell: w.flags&Farewell != 0,
+			Blocking: w.flags&Blocking != 0, Settled: w.flags&isSettled != 0, Crossed: float64(w.crossed), Uncertain: unsure(c, w), Own: -1}
+		if s.Ack < 0 {
+			s.Ack = inference.Unseen
 		}
-		if n := len(v.steps); n > 0 && s.setup && v.steps[n-1].setup && v.steps[n-1].ack == s.ack && s.t-v.steps[n-1].t < min(shortest/2, 0.02) {
+		if n := len(v.Steps); n > 0 && s.SetUp && v.Steps[n-1].SetUp && v.Steps[n-1].Ack == s.Ack && s.Last-v.Steps[n-1].Last < min(shortest/2, 0.02) {
 			// the set-up is written ahead
-			p := &v.steps[n-1]
+			p := &v.Steps[n-1]
 			v.take(p, w)
-			p.t = s.t
-			p.crossed = max(p.crossed, s.crossed)
+			p.Last = s.Last
+			p.Crossed = max(p.Crossed, s.Crossed)
 			continue
 		}
 		v.take(&s, w)
-		if c.afterLost(w.index) {
-			n := len(v.steps)
+		if afterLost(c, w.index) {
+			n := len(v.Steps)
 			v.lostWrites(&s)
-			s.lost = len(v.steps) == n
+			s.Lost = len(v.Steps) == n
 		}
-		v.steps = append(v.steps, s)
+		v.Steps = append(v.Steps, s)
 	}
-	for i := range v.steps {
-		s := &v.steps[i]
-		if i+1 < len(v.steps) {
-			n := &v.steps[i+1]
-			s.what, s.next, s.nextAck, s.quitNext, s.nextLoss = nextWrite, max(n.first, s.t), n.ack, n.farewell, n.uncertain || n.lost
-			s.flat = n.ack == s.ack && s.ack != unseen && !n.lost
-			s.guessed, s.crossed = s.guessed || n.index == 0, max(s.crossed, n.crossed)
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		if i+1 < len(v.Steps) {
+			n := &v.Steps[i+1]
+			s.What, s.Next, s.NextAck, s.QuitNext, s.NextLoss = inference.NextWrite, max(n.First, s.Last), n.Ack, n.Farewell, n.Uncertain || n.Lost
+			s.Flat = n.Ack == s.Ack && s.Ack != inference.Unseen && !n.Lost
+			s.Guessed, s.Crossed = s.Guessed || n.Index == 0, max(s.Crossed, n.Crossed)
 			continue
 		}
 		e := &c.ending
-		s.what, s.next, s.nextAck = nextNothing, sec(max(c.last, c.r.now)), unseen
+		s.What, s.Next, s.NextAck = inference.NextNothing, sec(max(c.last, c.r.now)), inference.Unseen
 		if c.ended {
-			s.next = sec(e.Time)
+			s.Next = sec(e.Time)
 		}
 		if c.ended && e.ByClient && !c.burst.common() {
-			s.what = nextClose
+			s.What = inference.NextClose
 			if e.Ack >= 0 && !e.Reset {
-				s.nextAck = e.Ack
+				s.NextAck = e.Ack
 			}
 		}
-		s.next = max(s.next, s.t)
+		s.Next = max(s.Next, s.Last)
 	}
-	if n := len(v.steps); n > 0 {
-		v.pause = 3 * (v.steps[n-1].t - v.steps[0].t) / float64(n)
+	if n := len(v.Steps); n > 0 {
+		v.Pause = 3 * (v.Steps[n-1].Last - v.Steps[0].Last) / float64(n)
 	}
-	for i := range v.steps {
-		s := &v.steps[i]
-		if s.n > 0 {
-			last := s.own + s.n - 1
-			s.have = v.delivered(last, s)
-			s.wait = max(0, v.at[last]-s.t)
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		if s.N > 0 {
+			last := s.Own + s.N - 1
+			s.Have = v.Delivered(last, s)
+			s.Wait = max(0, v.At[last]-s.Last)
 		}
 	}
 }
 
 // take adds the commands of a write to a step.
-func (v *view) take(s *step, w *writeRecord) {
+func (v *view) take(s *inference.Step, w *writeRecord) {
 	for i := w.index - 1 - v.c.base; i < w.index-1-v.c.base+w.n; i++ {
 		if i < 0 || int(i) >= len(v.own) {
 			continue
 		}
 		if p := v.own[i]; p >= 0 && v.c.commands[i].flags&Awaited != 0 {
-			if s.own < 0 {
-				s.own = p
+			if s.Own < 0 {
+				s.Own = p
 			}
-			s.n = p - s.own + 1
-			s.drains = s.drains || v.c.commands[i].flags&Drains != 0
+			s.N = p - s.Own + 1
+			s.Drains = s.Drains || v.c.commands[i].flags&Drains != 0
 			if at := v.c.commands[i].reply; at >= 0 {
-				s.crossed = max(s.crossed, float64(v.c.replies[at].crossed))
+				s.Crossed = max(s.Crossed, float64(v.c.replies[at].crossed))
 			}
 		}
-	}
-}
-
-// untimed reports whether the times of a step are no evidence.
-func (s *step) untimed() bool { return s.guessed || s.crossed > 0 }
-
-// delivered reports whether the client could read reply i when it next wrote or closed after s.
-func (v *view) delivered(i int32, s *step) bool {
-	return int(i) < len(v.at) && v.end[i] <= s.nextAck && v.at[i] <= s.next+1e-4
-}
-
-// clean counts what is certain in any reading: the connection up to its first doubt, which is a wait longer than low, or one
-// that ended without a reply, which is returned.
-func (v *view) clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
-	for i := range v.steps {
-		s := &v.steps[i]
-		if s.n == 0 || s.crossed > 0 && s.have {
-			continue
-		}
-		if !s.have {
-			if s.untimed() {
-				return nil
-			}
-			if gap := max(0, s.next-s.t); s.what != nextNothing && !s.blocking {
-				return &client.GiveUp{Weight: 1, Hi: gap, Gap: gap, Written: s.what == nextWrite, Ended: s.ended(), Step: int32(i)}
-			}
-			return nil
-		}
-		if s.wait > low {
-			return nil
-		}
-		if c != nil {
-			v.countStep(c, s)
-		}
-	}
-	return nil
-}
-
-// count counts a connection without a doubt.
-func (v *view) count(c *client.Counts, floor float64) {
-	for i := range v.steps {
-		if s := &v.steps[i]; s.n > 0 && s.have {
-			v.countStep(c, s)
-		}
-	}
-}
-
-func (v *view) countStep(c *client.Counts, s *step) {
-	if s.settled || s.untimed() || v.guessed[s.own+s.n-1] {
-		return
-	}
-	if !s.blocking && s.wait > 0x1p-16 {
-		c.AddWait(s.wait, 1)
-	}
-	if s.what == nextWrite {
-		h := &c.Think
-		if s.setup {
-			h = &c.SetUp
-		}
-		h.Add(max(v.floor, s.next-v.at[s.own+s.n-1]), 1)
-	}
-	if s.what != nextNothing && !s.farewell {
-		c.CountEnd(s.ended())
 	}
 }
 
@@ -417,10 +309,48 @@ const nobodys = math.MinInt32
 // serves returns the command that a reply serves, as Reply.Index; below 0 are the places before the kept ones.
 func (v *view) serves(reply int32) int32 {
 	if reply >= 0 {
-		return v.command[reply]
+		return v.Command[reply]
 	}
 	if at := len(v.c.owing) + int(reply); at >= 0 {
 		return v.c.owing[at]
 	}
 	return nobodys
+}
+
+// holdBack takes the last write of an open connection out of its view: nobody knows yet what comes next.
+func (v *view) holdBack() {
+	n := len(v.Steps) - 1
+	if n < 0 || !v.c.open() {
+		return
+	}
+	v.held = v.Steps[n].Index
+	if v.left = v.firstToCome(); v.Steps[n].Own >= 0 {
+		v.left = min(v.left, v.Steps[n].Own)
+	}
+	v.Steps = v.Steps[:n]
+}
+
+// firstToCome returns the place of the first of the replies at the end of the stream that are still to come.
+func (v *view) firstToCome() int32 {
+	end := int32(len(v.At))
+	for end > 0 && math.IsInf(v.At[end-1], 1) {
+		end--
+	}
+	return end
+}
+
+// next is the place of the first reply that is not of its steps: what is still to come is the first that follows.
+func (v *view) next() int32 {
+	if v.held == 0 {
+		return v.firstToCome()
+	}
+	return v.left
+}
+
+// covered is how many of the kept commands a view has in its steps.
+func (v *view) covered() int {
+	if v.held > 0 {
+		return int(v.held - 1 - v.c.base)
+	}
+	return len(v.c.commands)
 }

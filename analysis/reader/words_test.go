@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/inference"
 )
 
 // scarce are worlds in which there is little to go by: few connections, few calls, one stall or none.
@@ -76,8 +77,8 @@ func TestSettledWordsComeFromTheTable(t *testing.T) {
 	var p pace
 	for _, usual := range []float64{0.0001, 0.002, 0.090} {
 		p.set(usual)
-		for wait := usual / 2; wait < 2*longest; wait *= 1.01 {
-			posterior := 1 - hidden*max(0, math.Log(wait/usual))/math.Log(longest/usual)
+		for wait := usual / 2; wait < 2*inference.Longest; wait *= 1.01 {
+			posterior := 1 - inference.Hidden*max(0, math.Log(wait/usual))/math.Log(inference.Longest/usual)
 			if want := max(Possible, WordOf(posterior)); p.word(wait, false) != want {
 				t.Fatalf("usually %v s, waited %v s: %v, the table gives %v for %v", usual, wait, p.word(wait, false), want, posterior)
 			}
@@ -151,5 +152,24 @@ func TestStrongWordsAreGivenInOnePlace(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+func TestWords(t *testing.T) {
+	for _, c := range []struct {
+		p    float64
+		want Word
+	}{{1, Strong}, {0.97, Strong}, {0.9, Likely}, {0.6, Possible}, {0.5, Unknown}} {
+		if w := WordOf(c.p); w != c.want {
+			t.Errorf("%v is %v", c.p, w)
+		}
+	}
+	for _, c := range []struct {
+		gain, whole float64
+		want        Word
+	}{{6, 0, Strong}, {0, 12, Strong}, {4, 0, Likely}, {1, 2, Possible}} {
+		if w := accusation(Strong, c.gain, c.whole); w != c.want {
+			t.Errorf("gain %v, whole %v: %v", c.gain, c.whole, w)
+		}
 	}
 }

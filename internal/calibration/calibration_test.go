@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/testcap"
@@ -144,8 +145,8 @@ func TestAblation(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("| without | R | R = 0 | P | PL | own reply, strongly: wrong / said | healthy and accused |\n|---|---|---|---|---|---|---|\n")
-	for term := reader.Term(0); term <= reader.NumTerms; term++ {
-		name, without := "nothing", reader.Terms(0)
+	for term := inference.Term(0); term <= inference.NumTerms; term++ {
+		name, without := "nothing", inference.Terms(0)
 		if term > 0 {
 			name, without = (term - 1).String(), without.With(term-1)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
@@ -37,7 +38,7 @@ type said struct {
 type engine func(path string) (*said, error)
 
 // inProcess returns the engine of this checkout, but for some of its evidence.
-func inProcess(without reader.Terms) engine {
+func inProcess(without inference.Terms) engine {
 	return func(path string) (*said, error) {
 		src, err := capture.Open([]string{path}, capture.Options{})
 		if err != nil {

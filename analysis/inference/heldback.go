@@ -1,4 +1,4 @@
-package reader
+package inference
 
 import (
 	"math"
@@ -19,12 +19,12 @@ const surprise = 0.01
 
 // heldBack holds the size of a write against what the reader's memory predicts, for the branches from first on, and sets
 // what is in its memory afterwards.
-func heldBack(p *pass, first int, h *state, st *step, s int32) {
+func heldBack(p *Pass, first int, h *State, st *Step, s int32) {
 	f := 1.0
 	switch {
-	case st.n == h.held+1 && h.held > 0:
-		f = (1 - surprise) / p.sizes.chance(st.n)
-	case st.n == 1 && h.held == 0:
+	case st.N == h.held+1 && h.held > 0:
+		f = (1 - surprise) / p.Sizes.chance(st.N)
+	case st.N == 1 && h.held == 0:
 	default:
 		if h.held > 0 {
 			f = surprise
@@ -37,8 +37,8 @@ func heldBack(p *pass, first int, h *state, st *step, s int32) {
 		if br.op != opCompleted {
 			continue
 		}
-		last := s + st.n - 1
-		at := max(p.v.moment(last), st.t)
+		last := s + st.N - 1
+		at := max(p.v.moment(last), st.Last)
 		lo, hi := arrived(p.v, last+1, at, st), arrived(p.v, last+1, at+readLag, st)
 		br.held = lo
 		if hi > lo {
@@ -52,17 +52,17 @@ func heldBack(p *pass, first int, h *state, st *step, s int32) {
 }
 
 // arrived counts the replies from i on that had been delivered by at.
-func arrived(v *view, i int32, at float64, st *step) (n int32) {
-	for ; int(i) < len(v.at) && (i < 0 || v.at[i] <= at && v.at[i] <= st.next); i++ {
+func arrived(v *View, i int32, at float64, st *Step) (n int32) {
+	for ; int(i) < len(v.At) && (i < 0 || v.At[i] <= at && v.At[i] <= st.Next); i++ {
 		n++
 	}
 	return n
 }
 
 // perCall is the think time of one call where those that follow find their replies in memory: they are not seen.
-func perCall(p *pass, x float64, next int32, at float64) float64 {
+func perCall(p *Pass, x float64, next int32, at float64) float64 {
 	n := int32(0)
-	for i := next; int(i) < len(p.v.at) && p.v.moment(i) <= at; i++ {
+	for i := next; int(i) < len(p.v.At) && p.v.moment(i) <= at; i++ {
 		n++
 	}
 	return x / float64(n+1)
@@ -70,44 +70,45 @@ func perCall(p *pass, x float64, next int32, at float64) float64 {
 
 // slow reports whether a reply may have been given up unseen by a reader that holds commands back: the sizes of its writes
 // tell, so that a reply later than usual is enough.
-func slow(p *pass, h *state, came float64, there bool) bool {
-	return h.kind == client.HoldsBack && there && came > 4*p.gate.usual
+func slow(p *Pass, h *State, came float64, there bool) bool {
+	return h.kind == client.HoldsBack && there && came > 4*p.Gate.Usual
 }
 
-// writeSizes is how many commands the population's writes hold where nobody is behind.
-type writeSizes struct {
+// WriteSizes is how many commands the population's writes hold where nobody is behind.
+type WriteSizes struct {
 	n   [8]float64
-	all float64
+	All float64 // writes
 }
 
-func (w *writeSizes) add(n int32) {
+// Add counts a write of n commands.
+func (w *WriteSizes) Add(n int32) {
 	w.n[min(n, int32(len(w.n)))-1]++
-	w.all++
+	w.All++
 }
 
-// sizesOf counts the writes of one connection.
-func sizesOf(v *view) *writeSizes {
-	w := &writeSizes{}
-	for i := range v.steps {
-		if n := v.steps[i].n; n > 0 {
-			w.add(n)
+// SizesOf counts the writes of one connection.
+func SizesOf(v *View) *WriteSizes {
+	w := &WriteSizes{}
+	for i := range v.Steps {
+		if n := v.Steps[i].N; n > 0 {
+			w.Add(n)
 		}
 	}
 	return w
 }
 
-// usuallyOne reports whether hardly any write holds more than one command where nobody is behind.
-func (w *writeSizes) usuallyOne() bool { return w.all-w.n[0] < 0.05*w.all }
+// UsuallyOne reports whether hardly any write holds more than one command where nobody is behind.
+func (w *WriteSizes) UsuallyOne() bool { return w.All-w.n[0] < 0.05*w.All }
 
-// several is the share of the writes that hold more than one command.
-func (w *writeSizes) several() float64 {
-	if w.all == 0 {
+// Several is the share of the writes that hold more than one command.
+func (w *WriteSizes) Several() float64 {
+	if w.All == 0 {
 		return 0
 	}
-	return 1 - w.n[0]/w.all
+	return 1 - w.n[0]/w.All
 }
 
 // chance is that of a write of n commands; sizes that were never seen have next to none.
-func (w *writeSizes) chance(n int32) float64 {
-	return math.Min(1, (w.n[min(n, int32(len(w.n)))-1]+0.1)/(w.all+1))
+func (w *WriteSizes) chance(n int32) float64 {
+	return math.Min(1, (w.n[min(n, int32(len(w.n)))-1]+0.1)/(w.All+1))
 }

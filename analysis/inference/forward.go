@@ -1,4 +1,4 @@
-package reader
+package inference
 
 import (
 	"math"
@@ -7,10 +7,10 @@ import (
 	"github.com/respsniff/respsniff/analysis/client"
 )
 
-// state is a hypothesis: the kind of the reader, and how many replies of the server's stream it has read or dropped.
-type state struct {
+// State is a hypothesis: the kind of the reader, and how many replies of the server's stream it has read or dropped.
+type State struct {
 	kind client.Kind
-	read int32
+	Read int32 // replies read or dropped
 	held int32 // replies in the memory of a reader that holds commands back
 	w    float64
 }
@@ -50,25 +50,25 @@ const (
 	unexplains   = 1e-12 // of a step that a hypothesis cannot explain
 )
 
-// pass is the forward and backward pass over one connection.
-type pass struct {
-	v      *view
-	par    *[client.NumFamilies]*client.Params
-	pat    [client.NumFamilies]*client.Patience
-	sample [client.NumFamilies]*client.Sample // of the round before
-	gate   gate
-	sizes  *writeSizes
-	o      *Options
-	pi     *[client.NumKinds]float64
+// Pass is the forward and backward pass over one connection.
+type Pass struct {
+	v        *View
+	Params   *[client.NumFamilies]*client.Params  // of the population, by family
+	Patience [client.NumFamilies]*client.Patience // of the callers, by family
+	Samples  [client.NumFamilies]*client.Sample   // of the round before
+	Gate     Gate                                 // how soon a caller can have given up
+	Sizes    *WriteSizes                          // of the population's writes
+	Without  Terms                                // evidence to leave out
+	Prior    *[client.NumKinds]float64            // of the kinds
 
-	states   []state // of all steps, one after the other
+	states   []State // of all steps, one after the other
 	branches []branch
 	at       []stepAt
-	post     [client.NumKinds]float64
-	owed     []int32     // by step: replies owed when it was written, by the most probable hypothesis
-	starts   []candidate // where the reader of this step begins
-	behind   float64     // share of the kinds that leave replies unread by which it was so before its first write
-	paused   float64     // of this step: 0 not asked, -1 no, else the chance
+	Post     [client.NumKinds]float64 // posterior of the kinds
+	Owed     []int32                  // by step: replies owed when it was written, by the most probable hypothesis
+	starts   []Candidate              // where the reader of this step begins
+	Behind   float64                  // share of the kinds that leave replies unread by which it was so before its first write
+	paused   float64                  // of this step: 0 not asked, -1 no, else the chance
 }
 
 // stepAt is where a step's hypotheses and branches lie, and its scales.
@@ -79,55 +79,56 @@ type stepAt struct {
 	lift             [client.NumKinds]float64
 }
 
-func (p *pass) reset(v *view) {
+// Reset begins a pass over another connection.
+func (p *Pass) Reset(v *View) {
 	p.v = v
 	p.states, p.branches, p.at = p.states[:0], p.branches[:0], p.at[:0]
 }
 
-// forward weighs the hypotheses from step to step.
-func (p *pass) forward() {
+// Forward weighs the hypotheses from step to step.
+func (p *Pass) Forward() {
 	p.begin()
-	for i := range p.v.steps {
+	for i := range p.v.Steps {
 		p.step(i)
 	}
 	last := p.at[len(p.at)-1]
-	p.post = [client.NumKinds]float64{}
+	p.Post = [client.NumKinds]float64{}
 	z := 0.0
 	for _, s := range p.states[last.states:] {
-		p.post[s.kind] += s.w
+		p.Post[s.kind] += s.w
 		z += s.w
 	}
-	for k := range p.post {
-		p.post[k] /= z
+	for k := range p.Post {
+		p.Post[k] /= z
 	}
 }
 
 // begin sets the hypotheses before the first write.
-func (p *pass) begin() {
+func (p *Pass) begin() {
 	p.at = append(p.at, stepAt{})
-	if start := p.v.c.start; start != nil {
+	if start := p.v.Start; start != nil {
 		p.states = append(p.states, start...)
 		return
 	}
 	for k := range client.Kind(client.NumKinds) {
-		w := p.pi[k]
+		w := p.Prior[k]
 		if w <= 0 {
 			continue
 		}
-		if p.v.c.midstream && !k.Healthy() && !p.o.Without.Has(TermMidstream) {
+		if p.v.Midstream && !k.Healthy() && !p.Without.Has(TermMidstream) {
 			for j, share := range midstreamPrior {
-				p.states = append(p.states, state{kind: k, read: int32(-j), w: w * share})
+				p.states = append(p.states, State{kind: k, Read: int32(-j), w: w * share})
 			}
 			continue
 		}
-		p.states = append(p.states, state{kind: k, w: w})
+		p.states = append(p.states, State{kind: k, w: w})
 	}
 }
 
 // step explains one step by each hypothesis.
-func (p *pass) step(i int) {
+func (p *Pass) step(i int) {
 	v := p.v
-	st := &v.steps[i]
+	st := &v.Steps[i]
 	cur := &p.at[i]
 	from := p.states[cur.states:]
 	cur.branches = len(p.branches)
@@ -153,8 +154,8 @@ func (p *pass) step(i int) {
 // bound turns the likelihoods of one step into bounded ones, as distances from the most probable hypothesis. Weak
 // differences are not independent of one another, and a strong one has a limit. That nobody gave up in a hundred chances is
 // a hundred observations: survival is not weakened.
-func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 {
-	tau := min(1, independs/float64(max(1, len(p.v.steps))))
+func (p *Pass) bound(st *Step, from []State, totals, waits []float64) []float64 {
+	tau := min(1, independs/float64(max(1, len(p.v.Steps))))
 	best, top := 0.0, math.Inf(-1)
 	for s, t := range totals {
 		if m := t + math.Log(from[s].w); m > top {
@@ -162,7 +163,7 @@ func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 
 		}
 	}
 	most := maxStep
-	if doubtful(p.v, st) && !p.o.Without.Has(TermLoss) {
+	if p.v.Doubtful(st) && !p.Without.Has(TermLoss) {
 		if most = doubtfulStep; late(p.v, st) {
 			most = 0
 		}
@@ -170,7 +171,7 @@ func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 
 	scale := make([]float64, len(totals))
 	for s, t := range totals {
 		var y float64
-		if p.o.Without.Has(TermBound) {
+		if p.Without.Has(TermBound) {
 			y = max(-30, min(best-t, 30))
 		} else {
 			x := best - t - waits[s]
@@ -183,7 +184,7 @@ func (p *pass) bound(st *step, from []state, totals, waits []float64) []float64 
 }
 
 // advance merges the branches into the hypotheses of the next step, and drops the hopeless ones of each kind.
-func (p *pass) advance(i int, from []state) {
+func (p *Pass) advance(i int, from []State) {
 	cur := &p.at[i]
 	start := len(p.states)
 	next := p.states[start:]
@@ -196,18 +197,18 @@ func (p *pass) advance(i int, from []state) {
 		}
 		found := false
 		for k := len(next) - 1; k >= 0; k-- {
-			if next[k].kind == s.kind && next[k].read == br.to && next[k].held == br.held {
+			if next[k].kind == s.kind && next[k].Read == br.to && next[k].held == br.held {
 				next[k].w += w
 				found = true
 				break
 			}
 		}
 		if !found {
-			next = append(next, state{s.kind, br.to, br.held, w})
+			next = append(next, State{s.kind, br.to, br.held, w})
 		}
 	}
-	if l := p.v.steps[i]; l.nextLoss && !p.o.Without.Has(TermLoss) {
-		next = spread(next, l.own+l.n)
+	if l := p.v.Steps[i]; l.NextLoss && !p.Without.Has(TermLoss) {
+		next = spread(next, l.Own+l.N)
 	}
 	z := 0.0
 	for k := range next {
@@ -239,11 +240,11 @@ func (p *pass) advance(i int, from []state) {
 }
 
 // fewest keeps the maxOfKind best hypotheses of each kind.
-func fewest(s []state) []state {
+func fewest(s []State) []State {
 	if len(s) <= maxOfKind {
 		return s
 	}
-	slices.SortStableFunc(s, func(a, b state) int {
+	slices.SortStableFunc(s, func(a, b State) int {
 		switch {
 		case a.kind != b.kind:
 			return int(a.kind) - int(b.kind)
@@ -266,4 +267,32 @@ func fewest(s []state) []state {
 		}
 	}
 	return out
+}
+
+// notLevel is the chance of being behind from which on a connection is watched.
+const notLevel = 1e-3
+
+// Carry returns the hypotheses of the last pass as those before the next write: what has not been read counts from end,
+// the place of the first reply that is not of its steps. level says that every reader is where its own replies begin.
+func (p *Pass) Carry(end int32) (out []State, level bool) {
+	last := p.at[len(p.at)-1]
+	z, behind := 0.0, 0.0
+	for _, s := range p.states[last.states:] {
+		z += s.w
+	}
+	for _, s := range p.states[last.states:] {
+		s.w /= z
+		s.Read = min(s.Read-end, 0)
+		if s.kind.Healthy() && s.kind != client.Closes {
+			s.Read = 0
+		}
+		if s.Read < 0 || s.held > 0 {
+			behind += s.w
+		}
+		out = append(out, s)
+	}
+	if behind >= notLevel {
+		return out, false
+	}
+	return slices.DeleteFunc(out, func(s State) bool { return s.Read < 0 || s.held > 0 }), true
 }

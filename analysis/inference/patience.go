@@ -1,4 +1,4 @@
-package reader
+package inference
 
 import (
 	"math"
@@ -7,12 +7,12 @@ import (
 )
 
 // waited is the chance that a caller still waited when its reply came, after wait.
-func waited(p *pass, f client.Family, st *step, reply int32, wait float64) float64 {
-	if st.blocking || p.o.Without.Has(TermPatience) {
+func waited(p *Pass, f client.Family, st *Step, reply int32, wait float64) float64 {
+	if st.Blocking || p.Without.Has(TermPatience) {
 		return 1
 	}
-	sv := p.pat[f].Survive(wait)
-	if sv < 0.5 && !p.o.Without.Has(TermPause) {
+	sv := p.Patience[f].Survive(wait)
+	if sv < 0.5 && !p.Without.Has(TermPause) {
 		return max(sv, notRunning(p, reply, wait))
 	}
 	return sv
@@ -29,11 +29,11 @@ const (
 // notRunning is the chance that the client was stopped during most of a wait and then read the reply: it was silent on all
 // its connections until the reply was there. That is one cause for all callers that were waiting then; without it each of
 // them must have given up unseen.
-func notRunning(p *pass, reply int32, wait float64) float64 {
+func notRunning(p *Pass, reply int32, wait float64) float64 {
 	if p.paused == 0 {
 		p.paused = -1
-		if v := p.v; reply >= 0 && float64(v.quiet[reply]) > max(0.5*wait, v.silence) {
-			unseen := math.Pow(quietShare, float64(v.crowd[reply]))
+		if v := p.v; reply >= 0 && float64(v.Quiet[reply]) > max(0.5*wait, v.Silence) {
+			unseen := math.Pow(quietShare, float64(v.Crowd[reply]))
 			p.paused = pauseReads * pausePrior / (pausePrior + (1-pausePrior)*unseen)
 		}
 	}
@@ -41,22 +41,22 @@ func notRunning(p *pass, reply int32, wait float64) float64 {
 }
 
 // acts is the chance of what a client did after a give-up.
-func acts(par *client.Params, k client.Kind, st *step) float64 {
+func acts(par *client.Params, k client.Kind, st *Step) float64 {
 	switch {
-	case k == client.Closes && st.what == nextWrite && st.quitNext:
+	case k == client.Closes && st.What == NextWrite && st.QuitNext:
 		return (1 - closesErr) * par.Writes[client.ActCloses]
-	case k == client.Closes && st.what == nextWrite:
+	case k == client.Closes && st.What == NextWrite:
 		return closesErr
-	case k == client.Closes && st.what == nextClose:
+	case k == client.Closes && st.What == NextClose:
 		return (1 - closesErr) * (1 - par.Writes[client.ActCloses])
-	case st.what == nextNothing:
+	case st.What == NextNothing:
 		return 0.5
 	}
 	w := par.Writes[client.ActUnread]
 	if k.Family() == client.Dropped {
 		w = par.Writes[client.ActDropped]
 	}
-	if st.what == nextWrite {
+	if st.What == NextWrite {
 		return w
 	}
 	return 1 - w

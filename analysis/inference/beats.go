@@ -1,4 +1,4 @@
-package reader
+package inference
 
 // A timer that goes on whether a reply came or not writes at its own time: that a reply is outstanding then says nothing of
 // patience.
@@ -12,25 +12,25 @@ const (
 
 // onBeat reports whether the write after step i, with the reply to it outstanding, came a period after an earlier one: the
 // time by which the writes before it follow one another.
-func onBeat(v *view, i int) (period float64, ok bool) {
-	if i < beatLooks/2 || v.steps[i].have || v.steps[i].what != nextWrite {
+func onBeat(v *View, i int) (period float64, ok bool) {
+	if i < beatLooks/2 || v.Steps[i].Have || v.Steps[i].What != NextWrite {
 		return 0, false
 	}
-	st := &v.steps[i]
-	period = st.next - st.first
+	st := &v.Steps[i]
+	period = st.Next - st.First
 	from := max(0, i-beatLooks)
 	asked, kept := 0, 0
 	a := from
 	for b := from + 1; b <= i; b++ {
-		want := v.steps[b].first - period
-		if want < v.steps[from].first-beatJitter*period {
+		want := v.Steps[b].First - period
+		if want < v.Steps[from].First-beatJitter*period {
 			continue // what was a period before is not kept
 		}
-		for a < b && v.steps[a].first < want-beatJitter*period {
+		for a < b && v.Steps[a].First < want-beatJitter*period {
 			a++
 		}
 		asked++
-		if v.steps[a].first <= want+beatJitter*period && a < b {
+		if v.Steps[a].First <= want+beatJitter*period && a < b {
 			kept++
 		}
 	}
