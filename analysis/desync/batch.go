@@ -55,7 +55,11 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 
 // row takes what the caller of ex got. It reports whether the caller went away without a reply.
 func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
-	w := pairing.Confidence(r.Word)
+	word := r.Word
+	if c.Lossy() {
+		word = min(word, reader.Likely) // a packet that is not there may have told otherwise
+	}
+	w := pairing.Confidence(word)
 	switch {
 	case drains(ex):
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: min(w, pairing.Likely)}
@@ -69,7 +73,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		ex.Flags |= pairing.GivenUp
 		if c.Judging.Abandoned++; !gone {
 			c.keep(&c.given, ex)
-			c.sure, c.gaveUp = r.Word, reader.WordOf(r.Posterior)
+			c.sure, c.gaveUp = word, reader.WordOf(r.Posterior)
 		}
 		return true
 	case r.Got == reader.Before:
@@ -85,7 +89,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	case int(r.Reply) == ex.Index:
 		c.lifted = pairing.Suppressed
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
-		late(c, ex, r.Word)
+		late(c, ex, word)
 		c.readUpTo(ex.Index)
 	case int(r.Reply) > ex.Index: // the server left a reply out
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}

@@ -30,9 +30,6 @@ func NewShared(ports []uint16, showValues bool, bounds *bound.Set) *Shared {
 
 func (h *Shared) serverPort(p uint16) bool { return h.Ports[p] }
 
-// Alive returns how many exchanges are in use.
-func (h *Shared) Alive() int { return h.InUse }
-
 // Release ends one use of an exchange by a queue; the last one returns it to the pool.
 func (h *Shared) Release(ex *Exchange) {
 	if ex.Refs--; ex.Refs <= 0 {

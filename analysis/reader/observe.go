@@ -49,7 +49,6 @@ type Reply struct {
 	Start  int64        // place in the server's stream: [Start, End)
 	End    int64
 	Type   inference.Type
-	Hash   uint32 // of its value where it is long enough to tell values apart; 0: none
 }
 
 // Key names a population: the connections of one client address with the same set-up.

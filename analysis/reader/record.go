@@ -20,7 +20,6 @@ type (
 		crowd  uint16       // how many of its connections had a command outstanding then
 		end    int64
 		index  int32
-		hash   uint32
 		typ    inference.Type
 		unsure bool // index is not certain
 		// crossed is how much earlier it was acknowledged than it came, s: its time is not its own.

@@ -13,8 +13,7 @@ import (
 type view struct {
 	inference.View
 	c     *Conn
-	begin []int64 // place of it; 0: not known
-	hash  []uint32
+	begin []int64   // place of it; 0: not known
 	acked []float64 // not delivered later than that; +Inf: not known
 	own   []int32   // by command: place of its own reply; -1: none is due, or none was sent
 	held  int32     // first command of the last write, which is held back; 0: none is
@@ -138,7 +137,7 @@ func (v *view) reserve() {
 		}
 	}
 	v.At, v.End, v.Command = make([]float64, 0, n), make([]int64, 0, n), make([]int32, 0, n)
-	v.Type, v.hash, v.Quiet, v.Crowd = make([]inference.Type, 0, n), make([]uint32, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
+	v.Type, v.Quiet, v.Crowd = make([]inference.Type, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
 	v.Vague, v.Guessed = make([]bool, 0, n), make([]bool, 0, n)
 }
 
@@ -152,7 +151,6 @@ func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
 	}
 	v.begin = append(v.begin, r.start)
 	v.Type = append(v.Type, r.typ)
-	v.hash = append(v.hash, r.hash)
 	v.Quiet = append(v.Quiet, r.quiet)
 	v.Crowd = append(v.Crowd, r.crowd)
 	v.Vague = append(v.Vague, r.unsure)
