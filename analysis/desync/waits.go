@@ -73,6 +73,9 @@ func closed(c *Callers) {
 	if x := &c.Closing[pairing.RoleClient]; c.given != nil && (x.Fin || x.Rst) {
 		ack := x.Ack
 		if x.Rst && !x.Fin {
+			if ack != reassembly.NoAck && ack > c.Answers.Offset() {
+				return // it had received more than the capture has
+			}
 			ack = reassembly.NoAck
 		}
 		waited(c, c.given, GaveUpClose, x.Frame, x.Time, ack)

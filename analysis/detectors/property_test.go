@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
+	"github.com/respsniff/respsniff/reassembly"
 )
 
 // sample is a capture that properties are checked on.
@@ -24,6 +26,7 @@ type sample struct {
 	name    string
 	packets []capture.Packet
 	o       analysis.Options
+	allow   []string // rules that the whole capture may cause too
 }
 
 // samples returns every scenario and a few real captures, as packets in memory.
@@ -33,17 +36,22 @@ func samples(t *testing.T) []sample {
 	for _, path := range scenarios(t) {
 		s := load(t, path)
 		name := filepath.Base(filepath.Dir(path)) + "/" + strings.TrimSuffix(filepath.Base(path), ".txt")
-		all = append(all, sample{name, collect(t, s.Packets(), 0), optionsOf(t, s)})
+		all = append(all, sample{name, collect(t, s.Packets(), 0), optionsOf(t, s), s.Allow})
 	}
 	for _, c := range []struct {
-		name string
-		head int
-	}{{"01a_small.pcap", 0}, {"02a_redispy451_asyncio_cancel.pcap", 1500}, {"seed1_article.pcap", 0}} {
+		name  string
+		head  int
+		allow []string
+	}{
+		{"01a_small.pcap", 0, nil},
+		{"02a_redispy451_asyncio_cancel.pcap", 1500, []string{"RS210"}}, // cancelled by timers of 30 to 90 ms: the first may look like one of 60
+		{"seed1_article.pcap", 0, nil},
+	} {
 		src, err := capture.Open([]string{testcap.Path(t, c.name)}, capture.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, sample{c.name, collect(t, src.Packets(), c.head), analysis.Options{}})
+		all = append(all, sample{c.name, collect(t, src.Packets(), c.head), analysis.Options{}, c.allow})
 		src.Close()
 	}
 	return all
@@ -167,6 +175,24 @@ func share[D any](damages map[string]D, number int) (names []string) {
 	return names
 }
 
+// fastest returns the shortest time from a packet to one of the other direction.
+func fastest(packets []capture.Packet) time.Duration {
+	asm, last := reassembly.New(reassembly.Options{}), map[int64][2]capture.Time{}
+	shortest := time.Duration(math.MaxInt64)
+	for seg, err := range asm.Segments(replay(packets)) {
+		if err != nil || seg.Conn == nil {
+			continue
+		}
+		at := last[seg.Conn.ID]
+		if other := at[1-seg.From]; other != 0 {
+			shortest = min(shortest, seg.Time.Sub(other))
+		}
+		at[seg.From] = seg.Time
+		last[seg.Conn.ID] = at
+	}
+	return max(shortest, 0)
+}
+
 // TestLoss loses packets: findings may vanish, but nothing new may be reported with certainty.
 func TestLoss(t *testing.T) {
 	damages := map[string]scenario.Damage{"bursts": scenario.DropBursts(0.05, 8, 9)}
@@ -180,7 +206,10 @@ func TestLoss(t *testing.T) {
 	}
 	damages["client side only"] = scenario.OneSide(scenario.Client)
 	damages["server side only"] = scenario.OneSide(scenario.Server)
-	damages["server's vantage"] = scenario.ShiftVantage(2 * time.Millisecond)
+	// No server can be further away than its fastest reply.
+	damages["server's vantage"] = func(packets []capture.Packet) []capture.Packet {
+		return scenario.ShiftVantage(min(2*time.Millisecond, fastest(packets)))(packets)
+	}
 	for i, s := range samples(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +226,7 @@ func checkSure(t *testing.T, s sample, base map[string]bool, name string, packet
 	ok = true
 	r := inspect(t, replay(packets), s.o)
 	for rule := range sure(r) {
-		if !base[rule] {
+		if !base[rule] && !slices.Contains(s.allow, rule) {
 			for _, f := range r.findings {
 				if f.Rule == rule {
 					t.Errorf("%s: new %s %s %s: %s", name, f.Rule, f.Severity, f.Confidence, f.Title)
