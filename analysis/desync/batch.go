@@ -56,7 +56,10 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 // row takes what the caller of ex got. It reports whether the caller went away without a reply.
 func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	word := r.Word
-	if c.Lossy() {
+	switch {
+	case c.CutCommands():
+		word = min(word, reader.Possible)
+	case c.Lossy():
 		word = min(word, reader.Likely) // a packet that is not there may have told otherwise
 	}
 	w := pairing.Confidence(word)

@@ -73,8 +73,8 @@ func closed(c *Callers) {
 	if x := &c.Closing[pairing.RoleClient]; c.given != nil && (x.Fin || x.Rst) {
 		ack := x.Ack
 		if x.Rst && !x.Fin {
-			if ack != reassembly.NoAck && ack > c.Answers.Offset() {
-				return // it had received more than the capture has
+			if given := c.given; !given.Served && given.Outstanding == 0 && ack != reassembly.NoAck && ack > given.Ack {
+				return // a part of its reply had come
 			}
 			ack = reassembly.NoAck
 		}

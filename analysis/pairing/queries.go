@@ -48,6 +48,9 @@ func (s *Session) PairingSound() bool {
 // Lossy reports whether bytes of the connection were not captured.
 func (s *Session) Lossy() bool { return s.SeenHole() || s.cut[RoleClient] || s.cut[RoleServer] }
 
+// CutCommands reports whether packets that were cut short hide how many commands were written.
+func (s *Session) CutCommands() bool { return s.cut[RoleClient] && s.hidden.Reframed > 0 }
+
 // InTransaction reports whether the server is queueing the commands of this connection, since which MULTI, and how many
 // it has queued.
 func (s *Session) InTransaction() (multi, queued int, ok bool) {
