@@ -10,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/pool"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -23,7 +24,7 @@ type Run struct {
 	topology *cluster.Topology
 	earlier  []*cluster.Stall // of the runs that this one resumes
 	links    *pools.Registry
-	sessions pairing.Pool[Session]
+	sessions pool.Pool[Session]
 	summary  Summary
 	rows     rows
 	ticked   capture.Time // of a live run

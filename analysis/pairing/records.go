@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/pool"
 	"github.com/respsniff/respsniff/resp"
 )
 
@@ -9,7 +10,7 @@ import (
 type Shared struct {
 	Ports      map[uint16]bool // server ports, where no SYN shows the roles
 	ShowValues bool
-	exchanges  Pool[Exchange]
+	exchanges  pool.Pool[Exchange]
 	InUse      int // exchanges in use
 	MaxLog     int // commands that may be kept in all until they are judged, see usualLog
 	limits     limits

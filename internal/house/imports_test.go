@@ -11,11 +11,12 @@ import (
 var layers = map[string][]string{
 	"resp":               {},
 	"internal/bound":     {},
+	"internal/pool":      {},
 	"capture":            {"capture/tcpdump"},
 	"capture/tcpdump":    {},
 	"reassembly":         {"capture", "internal/bound", "reassembly/encap"},
 	"reassembly/encap":   {"capture"},
-	"analysis/pairing":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing/align"},
+	"analysis/pairing":   {"capture", "reassembly", "resp", "internal/bound", "internal/pool", "analysis/pairing/align"},
 	"analysis/client":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis/inference": {"analysis/client"},
 	"analysis/reader":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client", "analysis/inference"},
@@ -24,7 +25,7 @@ var layers = map[string][]string{
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},
 	"analysis/incident":  {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis": {
-		"capture", "reassembly", "resp", "internal/bound",
+		"capture", "reassembly", "resp", "internal/bound", "internal/pool",
 		"analysis/incident", "analysis/desync", "analysis/reader", "analysis/inference", "analysis/pools", "analysis/cluster", "analysis/client", "analysis/pairing",
 	},
 	"analysis/pairing/align":   {},

@@ -1,4 +1,5 @@
-package pairing
+// Package pool keeps records to be used again.
+package pool
 
 // Pool hands out records and takes them back.
 type Pool[T any] struct {
@@ -6,6 +7,7 @@ type Pool[T any] struct {
 	slab []T
 }
 
+// Get returns a record as it was put back, or a zero one.
 func (p *Pool[T]) Get() *T {
 	if n := len(p.free); n > 0 {
 		x := p.free[n-1]
@@ -20,4 +22,5 @@ func (p *Pool[T]) Get() *T {
 	return x
 }
 
+// Put takes a record back.
 func (p *Pool[T]) Put(x *T) { p.free = append(p.free, x) }
