@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -108,7 +109,10 @@ repeat 220 every 2ms { c > GET k{i} => $v{i} }
 %s
 %s
 repeat 20 every 20ms { c > GET n{i} => $w{i} }
-`, port, field, next, late)), analysis.Options{ReadTimeouts: map[netip.Addr]time.Duration{netip.MustParseAddr("10.0.0.1"): 300 * time.Millisecond}})
+`, port, field, next, late)), analysis.Options{
+					ReadTimeouts: map[netip.Addr]time.Duration{netip.MustParseAddr("10.0.0.1"): 300 * time.Millisecond},
+					Policies:     map[netip.Addr]client.Policy{netip.MustParseAddr("10.0.0.1"): client.PolicyLockstep},
+				})
 				if got := len(of(r, "RS101")) > 0; got != want || got && surest(of(r, "RS101")) < pairing.Likely {
 					t.Errorf("port %d, first field %q, %q: RS101 %v, want %v", port, field, next, got, want)
 				}

@@ -27,7 +27,7 @@ func (ex *Exchange) CommandName() string {
 // be of letters or the server must know it.
 func (ex *Exchange) Word(width int) string {
 	name, text := ex.Name.Raw(), ex.Serves.Text.Raw()
-	refused := ex.Serves.IsError() && (commands.RepeatsSecret(string(text)) || bytes.HasPrefix(text, []byte("NOAUTH")))
+	refused := ex.Serves.IsError() && (len(text) == 0 || commands.RepeatsSecret(string(text)) || bytes.HasPrefix(text, []byte("NOAUTH")))
 	switch {
 	case commands.IsName(name):
 	case ex.Flags&(Misplaced|Uncertain|AfterHole) != 0, !commands.IsWord(name) && (!ex.Served || refused):

@@ -164,7 +164,7 @@ func (s *Session) examine(ex *Exchange, req *resp.Request) {
 	s.steady = false
 	v := verbOf(ex.Command, req)
 	ex.Verb = v
-	if ex.Command == nil && (req.Inline || req.Resynced || req.Doubtful || req.LostBefore > 0 || s.badRequests > 0 || s.SeenHole()) {
+	if ex.Command == nil && (!req.Args[0].Whole() || req.Inline || req.Resynced || req.Doubtful || req.LostBefore > 0 || s.badRequests > 0 || s.SeenHole()) {
 		ex.Flags |= Misplaced
 	}
 	s.framed = s.framed || !req.Inline

@@ -52,7 +52,7 @@ func TestHostileCaptures(t *testing.T) {
 		{"cs-MULTI-CONFIG-GET-EXEC.pcap", "CLEAN", exitClean, 7, "", ""},
 		{"cs-overlap-conflict.pcap", "CLEAN", exitClean, 4, "", "RS907"},
 		{"cs-snaplen128-HELLO.pcap", "UNDECIDED", exitClean, 4, "", "RS902"},
-		{"secret-after-hole.pcap", "UNDECIDED", exitClean, 12, "", "RS901"},
+		{"secret-after-hole.pcap", "UNDECIDED", exitClean, 17, "", "RS901"},
 		{"panic-queue-pop.pcap", "CLEAN", exitClean, 6, "RS108", "RS907"},
 		{"not-redis-http09.pcap", "NO REDIS", exitIncomplete, 0, "", "5 connections are no Redis traffic"},
 		{"not-redis-memcached-text.pcap", "NO REDIS", exitIncomplete, 0, "", "1 connection is no Redis traffic"},

@@ -161,10 +161,10 @@ func lastRow(t *testing.T, out []byte) (s liveRow) {
 }
 
 // analyzed gives the findings that analyze has in a file.
-func analyzed(t *testing.T, file string) []liveRow {
+func analyzed(t *testing.T, file string, args ...string) []liveRow {
 	t.Helper()
 	var out, log bytes.Buffer
-	code := run(t.Context(), nil, &out, &log, []string{"analyze", file, "-o", "ndjson"})
+	code := run(t.Context(), nil, &out, &log, append([]string{"analyze", file, "-o", "ndjson"}, args...))
 	if code != exitFindings {
 		t.Errorf("analyze %s: exit code %d: %s", file, code, log.String())
 	}

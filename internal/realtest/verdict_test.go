@@ -127,7 +127,7 @@ func (v *verdict) holdAgainst(c *caller) {
 func (p pair) differs(now *call) string {
 	first, _, _ := strings.Cut(p.name, " ")
 	switch {
-	case !strings.EqualFold(first, now.words[0]):
+	case !strings.EqualFold(first, now.words[0]) && p.name != fmt.Sprintf("word of %d bytes", len(now.words[0])): // a line that names no command
 		return "another command"
 	case p.served != (len(now.replies) > 0):
 		return "one has a reply, the other has none"
