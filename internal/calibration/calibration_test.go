@@ -45,19 +45,12 @@ const (
 // in every table; here they only do not hide the next one.
 var broken = map[string]string{
 	"50k_pool_T80_rtt8_pipe_loss.server":  "pipelines over a link with loss, seen at the server",
-	"51e_mux_cancel_rtt90_sick0":          cancelledSoon,
-	"51e_mux_cancel_rtt90_sick0.server":   cancelledSoon,
-	"52c_rueidis_cancel_rtt90":            cancelledSoon,
-	"52c_rueidis_cancel_rtt90.server":     cancelledSoon,
 	"52h_hiredis_T80_rtt30_reused.server": notExplained,
 	"52l_lua_T450_rtt8_reused":            notExplained,
 	"52l_lua_T450_rtt8_reused.server":     notExplained,
 }
 
-const (
-	cancelledSoon = "calls cancelled sooner than a reply can come, at a multiplexer: nothing on the wire shows it"
-	notExplained  = "not explained"
-)
+const notExplained = "not explained"
 
 // TestWords holds the words to their promise, on the captures of this repository.
 func TestWords(t *testing.T) {

@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"fmt"
 	"iter"
 	"net/netip"
 	"strings"
