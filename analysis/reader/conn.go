@@ -78,7 +78,7 @@ func (c *Conn) Handshake(d time.Duration) { c.who.roundTrip(d.Seconds()) }
 
 // Belongs tells which population the connection is of, as soon as its set-up is over.
 func (c *Conn) Belongs(k Key) {
-	if c.pop != nil {
+	if c.pop != nil || c.over {
 		return
 	}
 	if c.pop = c.r.reg.population(k, c.who); c.pop != nil {

@@ -392,7 +392,12 @@ func (q *population) remove(c *Conn) {
 
 // tidy puts the connections in the order in which they began, and forgets those that are over.
 func (q *population) tidy() {
-	q.conns = slices.DeleteFunc(q.conns, func(c *Conn) bool { return c.over })
+	q.conns = slices.DeleteFunc(q.conns, func(c *Conn) bool {
+		if c.over {
+			c.pop = nil // it may be kept for long
+		}
+		return c.over
+	})
 	slices.SortFunc(q.conns, func(a, b *Conn) int { return cmp.Compare(a.ID, b.ID) })
 	for i, c := range q.conns {
 		c.place = i

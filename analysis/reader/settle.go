@@ -195,6 +195,7 @@ func (r *Reader) over(c *Conn) {
 	if c.pop != nil {
 		c.pop.remove(c)
 		r.reg.idle.set(c.pop)
+		c.pop = nil // the connection may be kept for long
 	}
 	r.judged(&Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true})
 }
