@@ -246,7 +246,7 @@ func (t *tail) continues(ex *Exchange) bool {
 // SameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
-	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end && ex.Ack == t.Ack
+	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end
 }
 
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.

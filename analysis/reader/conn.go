@@ -99,8 +99,11 @@ func (c *Conn) Sent(cmd *Command) {
 	if c.judged {
 		return
 	}
+	if cmd.EndTime > cmd.Time && cmd.End-cmd.Start < segmentSize {
+		cmd.Flags |= inPieces
+	}
 	n := len(c.writes)
-	joins := n > 0 && c.writes[n-1].joins(cmd)
+	joins := n > 0 && (c.writes[n-1].joins(cmd) || c.writes[n-1].flags&inPieces != 0 && c.owes())
 	if n > 0 && !joins {
 		c.goOn(cmd)
 	}
@@ -120,7 +123,7 @@ func (c *Conn) Sent(cmd *Command) {
 		w := &c.writes[n-1]
 		w.n++
 		w.last, w.end = max(w.last, cmd.EndTime), cmd.End
-		w.flags |= cmd.Flags & (Blocking | Farewell | AfterLoss | Unsure)
+		w.flags |= cmd.Flags & (Blocking | Farewell | AfterLoss | Unsure | inPieces)
 		w.flags = w.flags&^(SetUp|FullSized) | cmd.Flags&(SetUp|FullSized)
 		return
 	}
@@ -128,6 +131,18 @@ func (c *Conn) Sent(cmd *Command) {
 		first: cmd.Time, last: cmd.EndTime, ack: cmd.Ack, start: cmd.Start, end: cmd.End, index: cmd.Index, n: 1, flags: cmd.Flags &^ isSettled,
 	})
 	crossWrites(c)
+}
+
+// owes reports whether a command of the last write has no reply yet. Of a writer that writes in pieces, what comes then may be
+// a further piece.
+func (c *Conn) owes() bool {
+	from := int(c.writes[len(c.writes)-1].index - 1 - c.base)
+	for i := max(from, 0); i < len(c.commands); i++ {
+		if cmd := &c.commands[i]; cmd.reply < 0 && cmd.flags&Awaited != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // keepLast keeps the last n commands.

@@ -35,6 +35,7 @@ const (
 	Resent                             // may be a retransmission: Ack may be too new
 	LeftOut                            // the server sent no reply, though one was due; told by Conn.LeftOut
 	Drains                             // its caller throws away every reply before its own; told by Conn.Drains
+	inPieces                           // it is no large one, and was in several segments: its writer writes in pieces
 	isSettled                          // of a write: its caller read its own reply
 )
 
