@@ -56,9 +56,12 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 // row takes what the caller of ex got. It reports whether the caller went away without a reply.
 func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	word := r.Word
-	switch {
+	own := r.Got == reader.Read && int(r.Reply) == ex.Index
+	switch policy, basis := c.Known(); {
 	case c.CutCommands():
 		word = min(word, reader.Possible)
+	case !own && basis >= client.Named && policy != client.PolicyUnknown && !policy.TakesTurns():
+		word = min(word, reader.Possible) // who is known to share a connection, or not to wait, is not accused of what times suggest
 	case c.Lossy():
 		word = min(word, reader.Likely) // a packet that is not there may have told otherwise
 	}
