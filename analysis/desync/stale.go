@@ -6,7 +6,6 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/reassembly"
 )
 
 // corroborated says how sure it is, beside what the reader weighs, that the caller of ex got a reply from before the
@@ -41,7 +40,7 @@ func after(c *Callers, ex *pairing.Exchange) *pairing.Exchange {
 
 // noteStale keeps a pair of commands of which the first was answered from before the capture.
 func noteStale(c *Callers, ex, next *pairing.Exchange) {
-	if !flat(ex, next) || next.Ack == reassembly.NoAck {
+	if !flat(ex, next) {
 		return
 	}
 	d := c.trouble()

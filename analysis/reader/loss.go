@@ -156,13 +156,13 @@ func accuses(q *population, c *fitted, w Word) Word {
 	if c.v.c.assumed && c.post[client.Forgets] > c.leaves()/2 {
 		w = min(w, Possible) // where no reply was captured nothing tells this kind from one that throws late replies away
 	}
-	return accusation(c.named(w), gain, whole)
+	return accusation(named(q, c, w), gain, whole)
 }
 
 // named bounds a word about callers that gave up: where bytes of the set-up were lost, or it was before the capture, and no
 // connection of the population has shown its own, it may have named a library that has many callers on a connection.
-func (c *fitted) named(w Word) Word {
-	if s := &c.v.c.setUp; (s.lost || c.v.c.midstream) && !c.v.c.pop.named {
+func named(q *population, c *fitted, w Word) Word {
+	if s := &c.v.c.setUp; (s.lost || c.v.c.midstream) && !q.named {
 		return min(w, Likely)
 	}
 	return w

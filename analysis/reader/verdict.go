@@ -107,7 +107,7 @@ func (c *fitted) got(row *Row, list []inference.Candidate, i int32, st *inferenc
 		if st.What == inference.NextNothing && !st.Have {
 			return // it may be waiting still
 		}
-		row.Got, row.Posterior, row.Word = Nothing, nothing, c.named(WordOf(nothing))
+		row.Got, row.Posterior, row.Word = Nothing, nothing, named(q, c, WordOf(nothing))
 		if !st.Flat && (v.Vague[own] || st.NextLoss) {
 			row.Word = min(row.Word, Possible)
 		}
