@@ -164,10 +164,13 @@ func timeoutStep(fs []*incident.Finding, all []*handled, n int) string {
 	for _, h := range all {
 		reused += h.reused
 	}
-	if reused == 0 {
+	switch reused {
+	case 0:
 		return text + ", and each connection was closed, as it should be"
+	case n:
+		return text + ", and each time the connection was used again"
 	}
-	return text + fmt.Sprintf(" (%d connections were used again)", reused)
+	return text + fmt.Sprintf(", after %d of which the connection was used again", reused)
 }
 
 func timeoutRemedy(f *incident.Finding, h *handled) string {
