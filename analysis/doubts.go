@@ -24,9 +24,14 @@ func doubtsOf(r *Run) (all []Doubt) {
 			Why: fmt.Sprintf("%d of %d connections began before the capture, and nothing shows that their callers were not behind by then", sum.MidStream, sum.RESP),
 		})
 	}
-	all = append(all, undecided(r.Undecided())...)
-	if sum.Suppressed > 0 {
-		all = append(all, Doubt{Why: incident.Counted(int(sum.Suppressed), "claim was", "claims were") + " too weak to be made"})
+	clients := r.Undecided()
+	all = append(all, undecided(clients)...)
+	others := int(sum.Suppressed)
+	for _, u := range clients {
+		others -= u.Weak.Times
+	}
+	if others > 0 {
+		all = append(all, Doubt{Why: incident.Counted(others, "claim was", "claims were") + " too weak to be made"})
 	}
 	if sum.Encrypted > 0 && sum.RESP > 0 {
 		all = append(all, Doubt{Why: incident.Counted(int(sum.Encrypted), "connection is", "connections are") + " encrypted"})
@@ -43,8 +48,16 @@ func undecided(clients []*desync.Undecided) (all []Doubt) {
 		if n := u.Overlaps.Times; n > 0 {
 			all = append(all, Doubt{
 				Why:    fmt.Sprintf("%s wrote on before a reply %s, and nobody can tell whether it is meant to", u.Client, incident.Counted(n, "time", "times")),
-				Decide: fmt.Sprintf("--policy %s=lockstep if each of its calls waits for its reply", u.Client),
+				Decide: policies(u),
 			})
+		}
+		if n := u.Weak.Times; n > 0 {
+			d := Doubt{Why: fmt.Sprintf("%s used connections again %s after a caller had given up, and nobody can tell whether later callers got the late replies",
+				u.Client, incident.Counted(n, "time", "times"))}
+			if !u.Named && u.Overlaps.Times == 0 {
+				d.Decide = policies(u)
+			}
+			all = append(all, d)
 		}
 		if u.Late.Times > 0 {
 			all = append(all, Doubt{
@@ -55,6 +68,11 @@ func undecided(clients []*desync.Undecided) (all []Doubt) {
 		}
 	}
 	return all
+}
+
+// policies are the flags that say what a client does with replies.
+func policies(u *desync.Undecided) string {
+	return fmt.Sprintf("--policy %s=lockstep if each call takes the next reply, =multiplex if each waits for its own", u.Client)
 }
 
 // Below is the largest timeout that people set, 1, 2 or 5 of a decade, that a wait exceeds.

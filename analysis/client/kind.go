@@ -47,7 +47,7 @@ const (
 // a caller that has gone.
 var TakesTurns = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1, Discards: unlikely, Forgets: unlikely, Shares: unlikely}
 
-// TurnsStated are those of a client of which the user says so.
+// TurnsStated are those of a client of which the user says so: each call takes the next reply.
 var TurnsStated = KindWeights{Closes: 1, Keeps: 1, Checks: 1, HoldsBack: 1, Discards: excluded, Forgets: excluded, Shares: excluded}
 
 // MayTakeTurns are the weights of a client that closes its connections as such a library does.

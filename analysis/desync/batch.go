@@ -172,7 +172,10 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 		return
 	}
 	if a.Confidence == pairing.Suppressed {
-		c.Judging.Suppressed++
+		if policy, basis := c.Known(); basis < client.Named || policy.TakesTurns() { // else whoever waits takes its own
+			c.Judging.Suppressed++
+			weaklyReused(c, ex, next)
+		}
 		return
 	}
 	d := c.trouble()

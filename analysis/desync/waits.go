@@ -92,6 +92,9 @@ type Undecided struct {
 	File        int32
 	// Overlaps are writes before an earlier reply by a client that may or may not be meant to: its policy would decide.
 	Overlaps Doubt
+	// Weak are callers that went away before the next command, where it is too weak a claim that later callers got their replies.
+	Weak  Doubt
+	Named bool // the library's name, or the user, says how it uses its connections
 	// Late are replies that came after a long wait, of which nobody knows whether their callers had given up: the read
 	// timeout would decide.
 	Late              Doubt
@@ -148,6 +151,16 @@ func overlapped(c *Callers, ex, next *pairing.Exchange) {
 	}
 }
 
+// weaklyReused notes a caller that went away, on a connection that was used again, where it cannot be said what became of its
+// reply.
+func weaklyReused(c *Callers, ex, next *pairing.Exchange) {
+	if u := undecided(c, ex); u != nil {
+		u.Weak.add(ex, next.Frame, next.Time.Sub(ex.EndTime))
+		_, basis := c.Known()
+		u.Named = basis >= client.Named
+	}
+}
+
 // late notes a reply of which nobody knows whether its caller had waited for it; w is how sure that is.
 func late(c *Callers, ex *pairing.Exchange, w reader.Word) {
 	const other = pairing.Blocks | pairing.NotAwaited | pairing.Subscribing | pairing.AfterHole | pairing.Uncertain
@@ -185,7 +198,7 @@ func (j *Judging) Undecided() []*Undecided {
 		if h := j.Habits(u.pop); h != nil && (len(h.Timeouts) > 0 || h.Cancels()) {
 			u.Late, u.Shortest, u.Longest = Doubt{}, 0, 0
 		}
-		if u.Overlaps.Times+u.Late.Times > 0 {
+		if u.Overlaps.Times+u.Late.Times+u.Weak.Times > 0 {
 			all = append(all, u)
 		}
 	}

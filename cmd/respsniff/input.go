@@ -39,7 +39,7 @@ func (in *inputFlags) add(cmd *cobra.Command) {
 	under(cmd, headInput)
 	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`: says which end is the server where the capture does not show it, and leaves out other ports; repeatable")
 	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "read timeout of clients, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
-	f.StringArrayVar(&in.policies, "policy", nil, "how clients use a connection, `[IP=]WORD`: lockstep, pipelines, multiplex or async; repeatable")
+	f.StringArrayVar(&in.policies, "policy", nil, "how clients use a connection, `[IP=]WORD`: lockstep (each call takes the next reply), pipelines, multiplex (each waits for its own) or async; repeatable")
 	under(cmd, headAnalysis)
 	f.BoolVar(&in.showValues, "show-values", false, "show values in evidence; secrets are never shown")
 	f.StringSliceVar(&in.mask, "mask", nil, "replace `keys,addresses` by stable tokens")
