@@ -17,11 +17,10 @@ type silenced struct {
 	mode string
 }
 
-// awaitSilenced takes the command that was sent last: one that only reads, or probes the connection, where the server was told
-// to send no replies.
+// awaitSilenced takes the command that was sent last: one that only reads, where the server was told to send no replies. A PING
+// may be there to keep the connection alive.
 func awaitSilenced(s *Session, ex *pairing.Exchange) {
-	probe := ex.Verb == pairing.VerbPing || ex.Verb == pairing.VerbEcho
-	if ex.Flags&(pairing.Queued|pairing.AfterQuit) != 0 || !probe && !ex.Command.Is(commands.ReadOnly) {
+	if ex.Flags&(pairing.Queued|pairing.AfterQuit) != 0 || !ex.Command.Is(commands.ReadOnly) {
 		return
 	}
 	if mode, ok := s.Silenced(ex); ok {

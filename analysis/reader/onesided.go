@@ -1,6 +1,8 @@
 package reader
 
 import (
+	"slices"
+
 	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 )
@@ -20,7 +22,7 @@ func settledAs(c *Conn, p *pace, wait float64) Word {
 }
 
 // oneSided bounds a word where the server was not captured. Who waits for a reply is known by how long replies take: a
-// write without a byte in between is remarkable where not one wait in twenty is as long. What the client does with the late
+// write without a byte in between is remarkable, as silence is (who.remarkable), where a wait as long has a chance of 5 %. What the client does with the late
 // reply is hardly seen, so that it is likely at most, and whose reply a caller got is not seen at all.
 func oneSided(q *population, row *Row, st *inference.Step) {
 	w := q.gate.Waits
@@ -29,7 +31,8 @@ func oneSided(q *population, row *Row, st *inference.Step) {
 		row.Word = Unknown
 		return
 	}
-	remarkable := len(w) >= 100 && w[len(w)*19/20] < st.Next-st.Last
+	shorter, _ := slices.BinarySearch(w, st.Next-st.Last)
+	remarkable := float64(len(w)-shorter+1) <= 0.05*float64(len(w)+2)
 	if row.Got == Read || !st.Flat || !remarkable {
 		row.Word = min(row.Word, Possible)
 	}
