@@ -212,9 +212,6 @@ func (c *Conn) answered(r *Reply) {
 	}
 	late := r.Time < c.last
 	c.last, c.heard = max(c.last, r.Time), true
-	if r.Index < 0 && c.pop != nil {
-		c.pop.lossy = true // a command was never captured
-	}
 	if len(c.arrivals) > 0 {
 		framed(c, r.Start, r.End)
 	}

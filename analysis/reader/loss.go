@@ -139,24 +139,12 @@ func unsure(c *Conn, w *writeRecord) bool {
 // had then is known, and no accusation begins with it.
 func resent(v *view, command int) bool { return v.c.commands[command].flags&Resent != 0 }
 
-// lostEvidence is what lost packets may have held against unread replies, in nats: nothing becomes strong by losing it.
-const lostEvidence = 1
-
-// lossy reports whether packets of a connection are missing.
-func lossy(v *view) bool {
-	return slices.ContainsFunc(v.Steps, func(s inference.Step) bool { return s.Lost || s.NextLoss || s.Guessed || s.Uncertain })
-}
-
 // accuses bounds a word by the evidence for unread replies on a connection and in its population.
 func accuses(q *population, c *fitted, w Word) Word {
-	gain, whole := c.gain, q.whole
-	if q.lossy {
-		gain, whole = gain-lostEvidence, whole-2*lostEvidence
-	}
 	if c.v.c.assumed && c.post[client.Forgets] > c.leaves()/2 {
 		w = min(w, Possible) // where no reply was captured nothing tells this kind from one that throws late replies away
 	}
-	return accusation(named(q, c, w), gain, whole)
+	return accusation(named(q, c, w), c.gain, q.whole)
 }
 
 // named bounds a word about callers that gave up: where bytes of the set-up were lost, or it was before the capture, and no
@@ -166,12 +154,6 @@ func named(q *population, c *fitted, w Word) Word {
 		return min(w, Likely)
 	}
 	return w
-}
-
-// captured is what the capture has of a population.
-type captured struct {
-	lossy bool // packets of its connections are missing
-	named bool // the set-up of one is there, with the name of its library, if it has one
 }
 
 // setUp is how much of a connection's set-up was captured.

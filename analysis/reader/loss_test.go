@@ -6,19 +6,17 @@ import (
 	"github.com/respsniff/respsniff/analysis/client"
 )
 
-// What packets may have held that are missing does not make a caller's accusation surer.
-func TestLossAccusesNobody(t *testing.T) {
+// A name that may be in the bytes that are missing makes no accusation surer.
+func TestLostSetUpAccusesNobody(t *testing.T) {
 	conn := &Conn{}
-	conn.pop = &population{}
-	c := &fitted{v: &view{c: conn}, gain: positive + lostEvidence/2.0}
-	for _, x := range []struct {
-		name         string
-		lossy, setUp bool
-		want         Word
-	}{{"whole", false, false, Strong}, {"packets are missing", true, false, Likely}, {"bytes of the set-up are missing", false, true, Likely}} {
-		conn.setUp.lost = x.setUp
-		if w := accuses(&population{captured: captured{lossy: x.lossy}}, c, Strong); w != x.want {
-			t.Errorf("%s: %v", x.name, w)
+	c := &fitted{v: &view{c: conn}, gain: positive + 1}
+	for lost, want := range map[bool]Word{false: Strong, true: Likely} {
+		conn.setUp.lost = lost
+		if w := accuses(&population{}, c, Strong); w != want {
+			t.Errorf("lost %v: %v", lost, w)
+		}
+		if w := accuses(&population{named: true}, c, Strong); w != Strong {
+			t.Errorf("lost %v, and another connection has it: %v", lost, w)
 		}
 	}
 }

@@ -30,11 +30,11 @@ type population struct {
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
 	ignorance inference.Ignorance
-	whole     float64 // evidence for unread replies, summed over its connections
-	captured
-	many   float64   // how likely it is that its callers share connections, by how they took turns
-	habits *Habits   // as the last fit found them; nil: there was none
-	ends   []float64 // waits that ended without a reply, of the latest
+	whole     float64   // evidence for unread replies, summed over its connections
+	named     bool      // the set-up of a connection was captured, with the name of its library, if it has one
+	many      float64   // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits   // as the last fit found them; nil: there was none
+	ends      []float64 // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -267,7 +267,6 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 // is known: the connection itself, the others of its population, its library, and how its callers take turns.
 func (q *population) weigh(list []*fitted, o *Options) {
 	q.whole = 0
-	q.lossy = q.lossy || slices.ContainsFunc(list, func(c *fitted) bool { return lossy(c.v) })
 	for _, c := range list {
 		c.gain = gain(&c.post, &o.prior)
 		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
