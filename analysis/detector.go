@@ -71,7 +71,7 @@ func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detect
 				continue
 			}
 			r.failures.show(&w, e)
-			if r.o.Live && !r.register.Early(func(f incident.Finding) bool { return yield(f, nil) }) {
+			if r.o.Live && !r.tell(e, func(f incident.Finding) bool { return yield(f, nil) }) {
 				return
 			}
 		}
@@ -84,6 +84,16 @@ func (r *Run) Detect(events iter.Seq2[pairing.Event, error], detectors []*Detect
 			}
 		}
 	}
+}
+
+// tell yields what a live run has to tell of findings after an event.
+func (r *Run) tell(e pairing.Event, yield func(incident.Finding) bool) bool {
+	now := max(r.summary.Last, r.ticked)
+	if !r.register.Early(now, yield) {
+		return false
+	}
+	_, ticked := e.(*Ticked)
+	return !ticked || r.register.Tick(now, yield)
 }
 
 // watch dispatches events to the hooks that want them.

@@ -54,6 +54,7 @@ type Options struct {
 	Params       map[string]string            // rule parameters, "rs301.share"
 	FileName     func(file int32) string      // names for evidence; "" without
 	Live         bool                         // findings as soon as they are safe
+	Quiet        time.Duration                // of a live run: without an occurrence for so long a finding is over; 0: 5 minutes
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
 	Without      inference.Terms              // evidence of the reader to leave out, for tables by term
 }

@@ -36,7 +36,7 @@ func (p printer) ShowsValues() bool { return p.is.ShowValues }
 // newRegister makes the register of the run.
 func newRegister(r *Run) *incident.Register {
 	return incident.NewRegister(incident.RegisterOptions{
-		MaxExamples: r.o.MaxExamples, Live: r.o.Live, Params: r.o.Params, Bounds: &r.bounds,
+		MaxExamples: r.o.MaxExamples, Live: r.o.Live, Quiet: r.o.Quiet, Params: r.o.Params, Bounds: &r.bounds,
 		StallBehind: func(server netip.AddrPort, from, to capture.Time) (incident.StallSpan, bool) {
 			return stallBehind(r.topology, server, from, to)
 		},

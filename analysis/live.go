@@ -1,6 +1,9 @@
 package analysis
 
 import (
+	"time"
+
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 )
 
@@ -10,8 +13,9 @@ import (
 //     the latest; what the client shows afterwards counts for later judgements only.
 //  2. A connection whose callers got worse off emits its Desync at once, with Open set, and again whenever it changed.
 //     Each replaces what the one before contributed to findings, so that nothing is counted twice.
-//  3. Detect yields a finding with Early set when its group first appears, and again when it has become surer, worse
-//     or twice as frequent. At the end all findings come once more, complete.
+//  3. Detect yields a finding with Early set when its group first appears, again when it has become surer, worse, twice as
+//     frequent, or concerns further connections, when it comes back after a quiet time, and when it is over. At the end all
+//     findings come once more, complete.
 //
 // Rules that only know at the end (leaks of pools, quality of the capture) are silent until then.
 
@@ -24,7 +28,34 @@ func (r *Run) Tick(now capture.Time) {
 	}
 	r.ticked = now
 	r.judging.Tick(now)
+	if now.Sub(r.told) >= tickEvery {
+		r.told = now
+		r.emit(&Ticked{})
+	}
 }
+
+// tickEvery is how often a live run looks at what the time alone makes due.
+const tickEvery = time.Second
+
+// Ticked is an event of a live run in which nothing but the time has changed.
+type Ticked struct{}
+
+// Event implements pairing.Event.
+func (*Ticked) Event() {}
+
+// Behind returns on how many open connections the next caller gets another caller's reply, as far as is known, likely at
+// least: of a live run.
+func (r *Run) Behind() int { return r.judging.Behind }
+
+// Counts returns what each rule of a live run has found so far.
+func (r *Run) Counts() []incident.RuleCount { return r.register.Counts() }
+
+// OpenIncidents returns how many incidents of a live run go on. It takes as long as a report; only where Turned has changed
+// can the number be another one.
+func (r *Run) OpenIncidents() int { return r.register.OpenIncidents() }
+
+// Turned counts how often a finding began, became worse or ended in a live run.
+func (r *Run) Turned() int { return r.register.Turned() }
 
 // Outstanding returns how many commands are kept whose reply or judgement is due, of all connections.
 func (r *Run) Outstanding() int { return r.shared.InUse }
@@ -35,6 +66,6 @@ func (s *Session) reportDesync() {
 	d := s.reader.Desync
 	d.Changed = false
 	d.Session = &s.reader
-	r.register.Report(d.Conn, d.Open, func() { r.emit(d) })
+	r.register.Report(d.Conn, d.Open, d.Now > 0, func() { r.emit(d) })
 	d.Session = nil
 }

@@ -28,7 +28,7 @@ func detect(t *testing.T, name string, live bool) (early, final []incident.Findi
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Early {
+		if f.Early != nil {
 			early = append(early, f)
 		} else {
 			final = append(final, f)

@@ -11,7 +11,7 @@ func (s *Session) retire() {
 	r := s.run
 	s.reader.Forget()
 	row := s.summary()
-	if row.End == "open" {
+	if row.End == "open" && s.Closing[pairing.RoleClient].Frame == 0 { // else no caller can use it any more
 		r.register.StillOpen(s.ID)
 	}
 	if d := s.reader.Desync; d != nil {

@@ -28,6 +28,7 @@ type Run struct {
 	summary  Summary
 	rows     rows
 	ticked   capture.Time // of a live run
+	told     capture.Time // when it last emitted a Ticked
 
 	admission
 	undecideds
@@ -46,7 +47,7 @@ func NewRun(o *Options) *Run {
 	if r.o.MaxExamples == 0 {
 		r.o.MaxExamples = 5
 	}
-	r.bounds.Memory = r.o.Memory
+	r.bounds.Memory, r.bounds.Live = r.o.Memory, r.o.Live
 	r.failures = newFailures(&r.bounds)
 	r.halfOpen = r.bounds.New(bound.Bound{
 		Name: "connections in memory while another one begins", Limit: r.bounds.Scaled(maxHalfOpen), Loses: bound.Evidence,

@@ -34,6 +34,8 @@ var (
 	ErrRights = errors.New("no right to capture")
 	// ErrUnsupported says that this build cannot do what was asked for.
 	ErrUnsupported = errors.New("not in this build")
+	// ErrNoInterface ends a capture whose interfaces are all gone.
+	ErrNoInterface = errors.New("no interface is left to capture on")
 )
 
 // LiveOptions are what to capture. The zero value captures IP on all interfaces.

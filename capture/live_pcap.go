@@ -140,7 +140,7 @@ func (b *pcaps) run(ctx context.Context, tick time.Duration, yield func(*Packet)
 			}
 		}
 		if alive == 0 {
-			return errors.New("no interface is left to capture on")
+			return ErrNoInterface
 		}
 		if now := time.Now(); idle && now.Sub(ticked) >= tick {
 			ticked = now

@@ -148,7 +148,7 @@ func (b *rings) poll(polls []unix.PollFd, tick time.Duration, fail func(error) b
 		}
 	}
 	if alive == 0 {
-		return false, errors.New("no interface is left to capture on")
+		return false, ErrNoInterface
 	}
 	_, err := unix.Poll(polls, int(max(tick.Milliseconds(), 1)))
 	if err != nil && !errors.Is(err, unix.EINTR) {

@@ -34,7 +34,7 @@ func NewRegistry(given Given, bounds *bound.Set) *Registry {
 	return &Registry{
 		given: given, populations: map[populationKey]*Population{},
 		limit: bounds.New(bound.Bound{ // 200 bytes each
-			Name: "client groups", Limit: bounds.Scaled(1 << 15), Loses: bound.Evidence,
+			Name: "client groups", Limit: bounds.Scaled(1 << 15), Loses: bound.History,
 			Hides: "what is known of the libraries of clients without an open connection",
 		}),
 	}

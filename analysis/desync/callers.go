@@ -16,6 +16,7 @@ type Callers struct {
 	Desync  *Desync
 	Dirty   bool // used again with an unread reply
 	Behind  int  // the most replies that its callers were behind
+	counted bool // among Judging.Behind
 	Waiting bool // it is over, and waits for its verdict
 
 	feed
@@ -100,9 +101,33 @@ func (c *Callers) verdict(v *reader.Verdict) {
 		}
 		return
 	}
+	c.stand(c.unread.Len())
 	if d := c.Desync; c.Judging.Live && !c.Over && d != nil && d.Changed {
 		d.Open = true
 		c.Judging.sink.Desynced(c)
+	}
+}
+
+// stand notes how many replies its callers are behind at the moment.
+func (c *Callers) stand(behind int) {
+	d := c.Desync
+	if d == nil {
+		return
+	}
+	if c.Over {
+		behind = 0
+	}
+	if (d.Now > 0) != (behind > 0) {
+		d.Changed = true
+	}
+	d.Now = behind
+	if counts := behind > 0 && d.surest() >= pairing.Likely; counts != c.counted {
+		c.counted = counts
+		if counts {
+			c.Judging.Behind++
+		} else {
+			c.Judging.Behind--
+		}
 	}
 }
 
@@ -120,6 +145,7 @@ func (c *Callers) end() {
 
 // Forget gives up what is held of exchanges: the connection is retired.
 func (c *Callers) Forget() {
+	c.stand(0)
 	if c.conn != nil {
 		c.conn.Tag = nil
 	}

@@ -59,6 +59,7 @@ type Desync struct {
 	LastTime capture.Time
 	Healed   string // how the connection ended its own trouble, if it did
 	Open     bool   // of a live run: the connection goes on, and another event replaces this one
+	Now      int    // replies that its callers are behind at the moment; 0: it is over, or they have caught up
 
 	ground  Why
 	started bool

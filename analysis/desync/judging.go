@@ -30,6 +30,7 @@ type Judging struct {
 	Kept       int        // abandonments of open connections
 	Abandoned  int64      // callers that gave up, on connections of any policy
 	Suppressed int64      // observations too weak to be reported
+	Behind     int        // open connections whose callers are behind at the moment, likely at least
 
 	reader    *reader.Reader
 	sink      Sink
@@ -116,6 +117,7 @@ func (j *Judging) Drop(c *Callers) {
 	if c.Desync != nil {
 		j.Kept -= len(c.Desync.Abandoned)
 	}
+	c.stand(0)
 	if c.conn != nil {
 		c.conn.Tag = nil
 		c.conn.Abandon()

@@ -243,9 +243,9 @@ conn c app:41000 -> redis:6379
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Early && f.Rule == "RS106" {
+			if f.Early != nil && f.Rule == "RS106" {
 				early = append(early, f.Count)
-			} else if !f.Early {
+			} else if f.Early == nil {
 				counts[live][f.Rule] = f.Count
 			}
 			if n := 0; f.Rule == "RS106" {

@@ -65,7 +65,7 @@ func TestLiveCountsEveryOccurrenceOfAReport(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			case f.Early:
+			case f.Early != nil:
 				early[f.Rule] = append(early[f.Rule], f.Count)
 			default:
 				last[f.Rule] = f

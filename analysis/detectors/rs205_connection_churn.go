@@ -2,13 +2,13 @@ package detectors
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
@@ -24,7 +24,7 @@ func ConnectionChurn() *analysis.Detector {
 			{Name: "max_commands", Default: "3", Meaning: "at least half of them carried at most this many commands"},
 		},
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
-			w := &churns{r: r, gone: map[int64]struct{}{}, errors: map[int64]errorReply{}, links: map[*pools.Link]*shortLived{}}
+			w := &churns{r: r, gone: map[int64]struct{}{}, errors: map[int64]errorReply{}, links: map[pair]*shortLived{}}
 			w.limits(r.Run().Bounds())
 			w.closed = incident.Keep(r.Collector, incident.Texts[lastReply]{
 				Title: func(f *incident.Finding, _ *lastReply) string {
@@ -51,8 +51,8 @@ const churnWindow = 5 * time.Second
 type churns struct {
 	r     *analysis.Reporter
 	gone  map[int64]struct{} // connections that were closed because a reply did not come
-	links map[*pools.Link]*shortLived
-	order []*pools.Link
+	links map[pair]*shortLived
+	order []pair
 	kept  int // connections remembered
 
 	errors map[int64]errorReply // of open connections
@@ -63,17 +63,23 @@ type churns struct {
 
 func (w *churns) limits(set *bound.Set) {
 	w.maxGone = set.New(bound.Bound{
-		Name: "connections with a wait in vain", Limit: 1 << 14, Hides: "which further connections were closed because of it", Loses: bound.Evidence,
+		Name: "connections with a wait in vain", Limit: 1 << 14, Hides: "which of the first connections were closed because of it", Loses: bound.History,
 	})
 	w.maxErrors = set.New(bound.Bound{
 		Name: "open connections with an error reply", Limit: 1 << 14, Hides: "that further connections were closed over an error", Loses: bound.Detail,
 	})
 	w.maxOfLink = set.New(bound.Bound{
-		Name: "short connections of one client", Limit: 1 << 14, Hides: "its further connections in the count of RS205", Loses: bound.Evidence,
+		Name: "short connections of one client", Limit: 1 << 14, Hides: "its further connections in the count of RS205", Loses: bound.Detail,
 	})
 	w.maxOfAll = set.New(bound.Bound{
-		Name: "short connections of all clients", Limit: 1 << 17, Hides: "further connections in the counts of RS205", Loses: bound.Evidence,
+		Name: "short connections of all clients", Limit: 1 << 17, Hides: "the connections of the clients that came first, in the counts of RS205", Loses: bound.History,
 	})
+}
+
+// pair is a client and a server. A link would keep all that is known of it in memory.
+type pair struct {
+	client netip.Addr
+	server netip.AddrPort
 }
 
 // shortLived is what is remembered of one link.
@@ -162,15 +168,33 @@ func (w *churns) ended(e *analysis.Ended) {
 	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
-	l := w.links[link]
+	at := pair{s.Client.Addr(), s.Server}
+	l := w.links[at]
 	if l == nil {
 		l = &shortLived{who: incident.Occurrence{Client: s.Client, Server: s.Server, Severity: incident.Medium, Confidence: pairing.Strong}}
-		w.links[link] = l
-		w.order = append(w.order, link)
+		w.links[at] = l
+		w.order = append(w.order, at)
 	}
-	if w.maxOfLink.Admits(len(l.opened)) && w.maxOfAll.Admits(w.kept) {
-		w.kept++
+	if w.maxOfLink.Admits(len(l.opened)) {
+		if w.kept++; !w.maxOfAll.Admits(w.kept - 1) {
+			w.forget(l)
+		}
 		l.opened = append(l.opened, visit{f.SYN.Time, s.ID, f.SYN.Frame, f.SYN.File, int32(s.Commands()), why})
+	}
+}
+
+// forget gives up what is remembered of the link that came first, but for l.
+func (w *churns) forget(l *shortLived) {
+	for i, link := range w.order {
+		if first := w.links[link]; first != l {
+			w.kept -= len(first.opened)
+			for _, v := range first.opened {
+				delete(w.gone, v.conn)
+			}
+			delete(w.links, link)
+			w.order = slices.Delete(w.order, i, i+1)
+			return
+		}
 	}
 }
 

@@ -68,8 +68,8 @@ type Finding struct {
 	// More is not 0 for the row that stands for what a rule found beyond its bound of findings: how many further clients
 	// it is about, or servers. At most as many as are there.
 	More int
-	// Early says that the run goes on (Options.Live): the finding stands, its numbers may grow.
-	Early bool
+	// Early says why it is told of while a live run goes on: it stands, and its numbers may grow. nil: the run is over.
+	Early *Early
 }
 
 // Part is what a finding is to its incident.

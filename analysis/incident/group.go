@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
@@ -11,6 +12,7 @@ import (
 
 // FindingGroup is all occurrences of one rule that have the same client, server and subject: what becomes one finding.
 type FindingGroup struct {
+	of       *Collector
 	f        Finding        // without what the other fields give
 	conns    map[int64]span // of its occurrences, by connection
 	closed   int            // further connections, whose numbers were given up
@@ -95,6 +97,10 @@ func sum(to, also, what map[string]int, limit *bound.Bound) {
 
 // exemplify keeps the occurrence's evidence if it is among the surest, and of these among the earliest.
 func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution) {
+	if reg.o.Live && (g.live.latest == nil || o.Time.Sub(g.live.latest.Time) >= time.Second) { // not for each of many: it is for a telling now and then
+		e := o.example()
+		g.live.latest = &e
+	}
 	at := len(g.examples)
 	for at > 0 && g.examples[at-1].Confidence < o.Confidence {
 		at--
@@ -102,6 +108,16 @@ func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution
 	if at >= reg.o.MaxExamples {
 		return
 	}
+	x := ranked{Example: o.example()}
+	if now != nil {
+		x.serial = now.serial
+	}
+	g.examples = slices.Insert(g.examples, at, x)
+	g.examples = g.examples[:min(len(g.examples), reg.o.MaxExamples)]
+}
+
+// example builds the occurrence's example.
+func (o *Occurrence) example() Example {
 	e := o.Evidence()
 	e.Conn = cmp.Or(e.Conn, o.Conn)
 	e.Client, e.Server = cmp.Or(e.Client, o.Client), cmp.Or(e.Server, o.Server)
@@ -110,12 +126,14 @@ func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution
 		e.Filter = DisplayFilter(e.Client, e.Server)
 	}
 	e.Confidence = o.Confidence
-	x := ranked{Example: e}
-	if now != nil {
-		x.serial = now.serial
-	}
-	g.examples = slices.Insert(g.examples, at, x)
-	g.examples = g.examples[:min(len(g.examples), reg.o.MaxExamples)]
+	return e
+}
+
+// clone copies what a report may change of an example.
+func (e *Example) clone() Example {
+	c := *e
+	c.Facts, c.Victims, c.Ladder = slices.Clone(e.Facts), slices.Clone(e.Victims), slices.Clone(e.Ladder)
+	return c
 }
 
 // finding gives the group's numbers and examples, without the rule's texts. Nothing in it is shared with the group.
@@ -125,7 +143,7 @@ func (g *FindingGroup) finding() Finding {
 	f.Victims, f.Commands = tallies(g.victims), tallies(g.commands)
 	f.Notes = slices.Clone(f.Notes)
 	for i := range g.examples {
-		f.Examples = append(f.Examples, g.examples[i].Example)
+		f.Examples = append(f.Examples, g.examples[i].clone())
 	}
 	for _, c := range g.causes {
 		f.Causes = append(f.Causes, c.f.Fingerprint)

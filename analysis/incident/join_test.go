@@ -196,12 +196,12 @@ func TestLiveIncidentsCountOnce(t *testing.T) {
 	reg := newTestRegister(RegisterOptions{Live: true})
 	_, _, _, misreads, _, _ := desyncRules(reg)
 	for calls := 1; calls <= 5; calls++ {
-		reg.Report(7, true, func() { misreads.Add(by(1, "jedis", 7, 1, redisA, calls)) })
+		reg.Report(7, true, true, func() { misreads.Add(by(1, "jedis", 7, 1, redisA, calls)) })
 		if in := reg.Incidents(reg.Findings())[0]; in.Damage.Calls != calls {
 			t.Errorf("%d calls, want %d", in.Damage.Calls, calls)
 		}
 	}
-	reg.Report(7, false, func() { misreads.Add(by(1, "jedis", 7, 1, redisA, 6)) })
+	reg.Report(7, false, false, func() { misreads.Add(by(1, "jedis", 7, 1, redisA, 6)) })
 	if in := reg.Incidents(reg.Findings())[0]; in.Damage.Calls != 6 {
 		t.Errorf("%d calls, want 6", in.Damage.Calls)
 	}

@@ -109,11 +109,11 @@ func TestResumedRegisterKeepsWhatIsOpen(t *testing.T) {
 	c := first.Begin(ruleNamed("RS106"))
 	o := at(7, 1, redisA)
 	o.Weakened = true
-	first.Report(7, true, func() { c.Add(o) })
+	first.Report(7, true, true, func() { c.Add(o) })
 	next := newTestRegister(RegisterOptions{Live: true})
 	next.Resume(first)
 	c = next.Begin(ruleNamed("RS106"))
-	next.Report(7, true, func() { c.Add(at(7, 2, redisA)) })
+	next.Report(7, true, true, func() { c.Add(at(7, 2, redisA)) })
 	if f := next.Findings()[0]; f.Count != 2 || f.Connections != 1 {
 		t.Errorf("count %d on %d connections, want 2 on 1", f.Count, f.Connections)
 	}

@@ -3,8 +3,8 @@ package incident
 import (
 	"maps"
 	"slices"
+	"time"
 
-	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
@@ -21,7 +21,8 @@ type Register struct {
 	suppressed int64                 // occurrences too weak to be a finding
 	kept       int                   // connections of all groups
 	reporting  reporting
-	changed    bool // some group of a live run
+	changed    []*FindingGroup // of a live run, since they were last looked at
+	turned     int
 	history    causeHistory
 }
 
@@ -29,6 +30,7 @@ type Register struct {
 type RegisterOptions struct {
 	MaxExamples int               // a finding
 	Live        bool              // findings are asked for while the run goes on
+	Quiet       time.Duration     // of a live run: after how long without an occurrence a finding is over; 0: DefaultQuiet
 	Params      map[string]string // the rules' parameters, "rs301.share"
 	Bounds      *bound.Set        // of the run; nil: of this register alone
 	// StallBehind finds the stall of a server that covers half or more of a wait; nil: none is known.
@@ -42,6 +44,7 @@ type RegisterOptions struct {
 type reporting struct {
 	conn   int64
 	open   bool
+	goesOn bool  // its callers are behind
 	serial int64 // of the report
 }
 
@@ -79,6 +82,9 @@ func NewRegister(o RegisterOptions) *Register {
 	if o.Bounds == nil {
 		o.Bounds = new(bound.Set)
 	}
+	if o.Quiet <= 0 {
+		o.Quiet = DefaultQuiet
+	}
 	return &Register{o: o, bounds: boundsOfRegister(o.Bounds), byRule: map[string]*Collector{}, weakened: map[string]bool{}}
 }
 
@@ -106,7 +112,7 @@ func (g *Register) Resume(before *Register) {
 			g.kept += len(x.conns)
 		}
 	}
-	g.history = before.history
+	g.history, g.turned = before.history, before.turned+1
 	g.weakened = maps.Clone(before.weakened)
 }
 
@@ -114,9 +120,10 @@ func (g *Register) Resume(before *Register) {
 func (g *Register) Begin(rule Rule) *Collector {
 	c := &Collector{rule: rule, reg: g, groups: map[groupID]*FindingGroup{}}
 	if was := g.earlier[rule.ID]; was != nil {
-		c.groups, c.order, c.rest = was.groups, was.order, was.rest
+		c.groups, c.order, c.rest, c.counts = was.groups, was.order, was.rest, was.counts
 		for _, x := range c.all() {
-			x.live.open = nil // those connections are not followed any more: what they added stays
+			x.of = c
+			x.live.open, x.live.goingOn = nil, 0 // those connections are not followed any more: what they added stays
 		}
 	}
 	g.collectors = append(g.collectors, c)
@@ -125,10 +132,11 @@ func (g *Register) Begin(rule Rule) *Collector {
 }
 
 // Report calls emit, in which the rules report the present state of one connection. Where the connection is open, the
-// next report of it replaces what this one adds to findings.
-func (g *Register) Report(conn int64, open bool, emit func()) {
+// next report of it replaces what this one adds to findings. goesOn says that the fault is not over: the next caller will
+// suffer too.
+func (g *Register) Report(conn int64, open, goesOn bool, emit func()) {
 	serial := g.reporting.serial + 1
-	g.reporting = reporting{conn, open, serial}
+	g.reporting = reporting{conn, open, open && goesOn, serial}
 	defer func() { g.reporting = reporting{serial: serial} }()
 	emit()
 }
@@ -174,30 +182,6 @@ func (g *Register) Findings() []Finding {
 	SortFindings(all)
 	g.guarded(func() { g.relate(all) })
 	return all
-}
-
-// liveSure is the least confidence of a finding that is reported early.
-const liveSure = pairing.Likely
-
-// Early yields, of a live run, the findings that are new since the last call, have become surer, worse or twice as
-// frequent. It is false when yield wants no more.
-func (g *Register) Early(yield func(Finding) bool) bool {
-	if !g.changed {
-		return true
-	}
-	g.changed = false
-	for _, c := range g.collectors {
-		for _, x := range c.all() {
-			if !x.news() {
-				continue
-			}
-			f := c.finding(x)
-			if f.Early = true; !yield(f) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // group returns the group that a finding was made of; nil where it is of another run.

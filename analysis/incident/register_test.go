@@ -97,7 +97,7 @@ func TestReportReplacesTheLastOne(t *testing.T) {
 	reg := newTestRegister(RegisterOptions{Live: true})
 	c := reg.Begin(ruleNamed("RS106"))
 	state := func(conn int64, open bool, times ...int) {
-		reg.Report(conn, open, func() {
+		reg.Report(conn, open, open, func() {
 			for _, s := range times { // one report may have several occurrences
 				o := at(conn, s, redisA)
 				o.Victims, o.Commands = map[string]int{"redirect": 1}, map[string]int{"GET": 1}
@@ -158,7 +158,7 @@ func TestResumedRegister(t *testing.T) {
 			o.Notes = []string{"noted"}
 			slowest := timeouts.Add(o)
 			*slowest = max(*slowest, int(conn))
-			reg.Report(conn, true, func() {
+			reg.Report(conn, true, true, func() {
 				o := at(conn, int(conn), redisA)
 				o.Victims = map[string]int{"nil": 1}
 				reuses.Add(o)

@@ -23,6 +23,7 @@ type Collector struct {
 	groups map[groupID]*FindingGroup
 	order  []*FindingGroup
 	rest   *FindingGroup // all groups beyond the bound, as one row; nil: none
+	counts RuleCount     // of a live run
 
 	// Title, Remedy and Notes make the finding's texts once its numbers are known. A rule that keeps something of each
 	// group gives them to Keep.
@@ -84,6 +85,7 @@ func (c *Collector) groupOf(o *Occurrence) *FindingGroup {
 
 func (c *Collector) newGroup(id groupID, o *Occurrence) *FindingGroup {
 	return &FindingGroup{
+		of: c,
 		f: Finding{
 			Rule: c.rule.ID, Name: c.rule.Name, Severity: o.Severity, Client: id.client, Server: id.server, Subject: id.subject,
 			First: o.Time, Last: o.Time,

@@ -10,7 +10,10 @@ import (
 func (f *ConnFacts) join(s *pairing.Session) {
 	if !f.joined && f.registry != nil {
 		f.joined = true
-		f.link = f.registry.linkOf(s.Client.Addr(), s.Server)
+		if f.link = f.registry.linkOf(s.Client.Addr(), s.Server); f.link != nil {
+			f.link.inSight++
+			f.registry.idle.remove(f.link)
+		}
 	}
 }
 
@@ -75,6 +78,7 @@ func (f *ConnFacts) Finish(s *pairing.Session, at capture.Time) {
 	if l == nil {
 		return
 	}
+	defer l.outOfSight()
 	if f.state == openConn && s.CommandCount == 0 && f.LastClient == 0 {
 		l.Unused++
 	}
@@ -87,5 +91,12 @@ func (f *ConnFacts) Finish(s *pairing.Session, at capture.Time) {
 		} else if f.timer.chain > 0 {
 			l.Chains[f.timer.chain-1].Open = true
 		}
+	}
+}
+
+// outOfSight notes that a connection of the link is over.
+func (l *Link) outOfSight() {
+	if l.inSight--; l.inSight == 0 && l.registry != nil {
+		l.registry.idle.push(l)
 	}
 }

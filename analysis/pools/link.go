@@ -33,6 +33,14 @@ type Link struct {
 	closes    closeRing
 	load      load
 	pools     *Pools
+	place
+}
+
+// place is where a link stands among those without a connection.
+type place struct {
+	inSight       int // connections
+	listed        bool
+	before, after *Link
 }
 
 // FailedOpen is a SYN without a connection behind it.

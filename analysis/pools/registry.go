@@ -13,6 +13,8 @@ import (
 // Registry holds the links of one run.
 type Registry struct {
 	links  map[linkKey]*Link
+	idle   idleLinks
+	live   bool // links are given up for others
 	peers  map[netip.AddrPort]*peer
 	kept   linkTotals
 	limits linkLimits
@@ -37,6 +39,7 @@ type linkKey struct {
 
 // peer is what all links to one server share.
 type peer struct {
+	links  int
 	prompt int64 // replies within promptWithin
 }
 
@@ -45,7 +48,7 @@ type linkTotals struct{ failed, ticks, chains, exhausted int }
 
 // linkLimits bound what is kept of links, of one and of all together.
 type linkLimits struct {
-	links                   *bound.Bound
+	links, busy             *bound.Bound
 	failed, allFailed       *bound.Bound
 	ticks, allTicks         *bound.Bound
 	chains, allChains       *bound.Bound
@@ -65,7 +68,7 @@ func NewRegistry(o RegistryOptions) *Registry {
 	if set == nil {
 		set = &bound.Set{}
 	}
-	r := &Registry{links: map[linkKey]*Link{}, peers: map[netip.AddrPort]*peer{}, width: o.ClusterWidth, span: o.Span}
+	r := &Registry{live: set.Live, links: map[linkKey]*Link{}, peers: map[netip.AddrPort]*peer{}, width: o.ClusterWidth, span: o.Span}
 	if r.width <= 0 {
 		r.width = clusterWidth
 	}
@@ -79,7 +82,11 @@ func NewRegistry(o RegistryOptions) *Registry {
 		return set.New(bound.Bound{Name: name, Limit: limit, Hides: hides, Loses: bound.Detail})
 	}
 	r.limits = linkLimits{
-		links: evidence("pairs of client and server", cmp.Or(o.Links, set.Scaled(maxLinks)), "pools, leaks and failed connects of further pairs"),
+		links: set.New(bound.Bound{
+			Name: "pairs of client and server", Limit: cmp.Or(o.Links, set.Scaled(maxLinks)), Loses: bound.History,
+			Hides: "pools, leaks and failed connects of further pairs; of a live run, of those without a connection for longest",
+		}),
+		busy: evidence("pairs of client and server with an open connection", cmp.Or(o.Links, set.Scaled(maxLinks)), "pools, leaks and failed connects of further pairs"),
 
 		failed:    evidence("failed connects of one client", 1<<10, "the rhythm of its further failed connects"),
 		allFailed: evidence("failed connects of all clients", 1<<16, "the rhythm of further failed connects"),
@@ -109,16 +116,69 @@ func (r *Registry) linkOf(client netip.Addr, server netip.AddrPort) *Link {
 		return l
 	}
 	if !r.limits.links.Admits(len(r.links)) {
-		return nil
+		if !r.live {
+			return nil
+		}
+		if r.idle.first == nil {
+			r.limits.busy.Hits++
+			return nil
+		}
+		r.giveUp(r.idle.first)
 	}
 	p := r.peers[server]
 	if p == nil {
 		p = &peer{}
 		r.peers[server] = p
 	}
+	p.links++
 	l := &Link{Client: client, Server: server, registry: r, peer: p}
 	r.links[k] = l
 	return l
+}
+
+// giveUp forgets a link.
+func (r *Registry) giveUp(l *Link) {
+	r.idle.remove(l)
+	delete(r.links, linkKey{l.Client, l.Server})
+	if l.peer.links--; l.peer.links == 0 {
+		delete(r.peers, l.Server)
+	}
+	r.kept.failed -= len(l.Failed)
+	r.kept.ticks -= len(l.Ticks)
+	r.kept.chains -= len(l.Chains)
+	r.kept.exhausted -= len(l.Exhausted)
+}
+
+// idleLinks lists the links of which no connection is in sight, the one that has been so for longest first.
+type idleLinks struct{ first, last *Link }
+
+// push lists a link.
+func (q *idleLinks) push(l *Link) {
+	l.before, l.listed = q.last, true
+	if q.last != nil {
+		q.last.after = l
+	} else {
+		q.first = l
+	}
+	q.last = l
+}
+
+// remove takes a link off the list, if it is on it.
+func (q *idleLinks) remove(l *Link) {
+	if !l.listed {
+		return
+	}
+	if l.before != nil {
+		l.before.after = l.after
+	} else {
+		q.first = l.after
+	}
+	if l.after != nil {
+		l.after.before = l.before
+	} else {
+		q.last = l.before
+	}
+	l.place = place{inSight: l.inSight}
 }
 
 // Links returns the links seen so far, in order of client and server.

@@ -17,6 +17,7 @@ type registry struct {
 	last    *population
 	idle    idle
 	limit   *bound.Bound
+	full    *bound.Bound                           // no population is idle
 	timeout func(netip.Addr) (time.Duration, bool) // Options.ReadTimeout
 }
 
@@ -35,8 +36,12 @@ func newRegistry(o *Options) registry {
 	return registry{
 		whos: map[netip.Addr]*who{}, pops: map[Key]*population{}, timeout: o.ReadTimeout,
 		limit: o.Bounds.New(bound.Bound{
-			Name: "populations", Limit: o.Bounds.Scaled(maxPopulations), Loses: bound.Evidence,
+			Name: "populations", Limit: o.Bounds.Scaled(maxPopulations), Loses: bound.History,
 			Hides: "how long the callers of clients without an open connection waited",
+		}),
+		full: o.Bounds.New(bound.Bound{
+			Name: "populations with an open connection", Limit: o.Bounds.Scaled(maxPopulations), Loses: bound.Evidence,
+			Hides: "who got which reply on connections of further clients",
 		}),
 	}
 }
@@ -67,6 +72,7 @@ func (g *registry) population(k Key, w *who) *population {
 	if !g.limit.Admits(len(g.pops)) {
 		old := g.idle.first
 		if old == nil {
+			g.full.Hits++
 			return nil
 		}
 		g.idle.remove(old)

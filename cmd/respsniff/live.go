@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,17 +32,18 @@ type liveOptions struct {
 
 	count    int64
 	autostop []string
-	record   recordFlags
+	record   string
+	ring     []string
 	evidence evidenceFlags
+	quiet    time.Duration
 
 	capture capture.LiveFilter // what the kernel hands over
-	maxTime time.Duration      // 0: no limit
 }
 
 func newLiveCommand(a *app) *cobra.Command {
 	var o liveOptions
 	cmd := &cobra.Command{
-		Use:   "live [-i DEV]...",
+		Use:   "live [-i DEV|-]...",
 		Short: "Find desyncs on a live interface, as they happen",
 		Long: `Live captures packets and prints findings as soon as they are certain enough to stand, a line of
 figures every --interval, and at the end the whole report. It ends with SIGINT, SIGTERM, or a limit
@@ -54,17 +53,18 @@ On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the inte
 build with cgo only with -Z.`,
 		Example: `  sudo respsniff live -i eth0 --port 6379
   sudo respsniff live -i any --port 6379 -o ndjson --evidence /var/lib/respsniff --metrics 127.0.0.1:9121 -Z nobody
+  ssh redis-host sudo tcpdump -i eth0 -U -w - port 6379 | respsniff live -i -
   sudo respsniff live -i eth0 --port 6379 -w /data/redis.pcapng -b filesize:100000 -b files:10 -a duration:3600`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(a); err != nil {
+			if err := o.check(a, cmd.Flags().Changed); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), a)
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "`DEV` to capture on, repeatable; see 'respsniff interfaces' (default any)")
+	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "`DEV` to capture on, repeatable; see 'respsniff interfaces'; - reads a capture from standard input while it is written (default any)")
 	f.StringVarP(&o.expression, "filter", "f", "", "capture filter, an `EXPRESSION` of pcap-filter(7); needs a build with libpcap (default: from --port and --host)")
 	f.StringArrayVar(&o.hosts, "host", nil, "capture only packets from or to this `ADDR` or prefix; repeatable")
 	f.IntVarP(&o.snaplen, "snapshot-length", "s", capture.DefaultSnaplen, "`BYTES` of each packet to capture; less than the whole hides replies")
@@ -76,9 +76,11 @@ build with cgo only with -Z.`,
 	f.BoolVar(&o.keepRights, "keep-privileges", false, "do not give up capabilities once the interfaces are open")
 	under(cmd, headCapture)
 	f.DurationVar(&o.interval, "interval", time.Minute, "`TIME` between two lines of figures; 0 for none")
+	f.DurationVar(&o.quiet, "quiet-time", 5*time.Minute, "a finding of which nothing happened for this `TIME` is over, and is told of again when it comes back")
 	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `HOST:PORT`; without a host on loopback only")
 	under(cmd, headOutput)
-	o.record.add(cmd)
+	f.StringVarP(&o.record, "write", "w", "", "also write the packets to this pcapng `FILE`")
+	f.StringArrayVarP(&o.ring, "ring-buffer", "b", nil, "begin a new file of -w after a `LIMIT`: filesize:KB or duration:SECONDS; files:N keeps the last N; repeatable")
 	o.evidence.add(cmd)
 	under(cmd, headRecording)
 	o.analyze.input.add(cmd)
@@ -92,40 +94,19 @@ build with cgo only with -Z.`,
 	return cmd
 }
 
-func (o *liveOptions) check(a *app) error {
+func (o *liveOptions) check(a *app, changed func(flag string) bool) error {
 	if err := o.analyze.check(); err != nil {
 		return err
 	}
 	for _, p := range o.analyze.input.ports {
 		o.capture.Ports = append(o.capture.Ports, uint16(p)) // analysisOptions refuses what does not fit
 	}
-	for _, word := range o.hosts {
-		p, err := netip.ParsePrefix(word)
-		if err != nil {
-			addr, err := netip.ParseAddr(strings.Trim(word, "[]"))
-			if err != nil || addr.Zone() != "" {
-				return usagef("--host %s: want an address or a prefix; names are not resolved", word)
-			}
-			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
-		}
-		o.capture.Hosts = append(o.capture.Hosts, p)
+	var err error
+	if o.capture.Hosts, err = live.Hosts(o.hosts); err != nil {
+		return usage(err)
 	}
-	for _, word := range o.autostop {
-		what, value, _ := strings.Cut(word, ":")
-		n, err := strconv.ParseFloat(value, 64)
-		switch {
-		case err != nil || n <= 0 || n > 1e12:
-			return usagef("-a %s: want duration:SECONDS or packets:N", word)
-		case what == "duration":
-			o.maxTime = time.Duration(min(n*1e9, 1<<62))
-		case what == "packets":
-			o.count = int64(n)
-		default:
-			return usagef("-a %s: want duration:SECONDS or packets:N", word)
-		}
-	}
-	if o.count < 0 || o.interval < 0 || o.bufferMiB <= 0 || o.bufferMiB > 4096 {
-		return usagef("-c, -B and --interval take positive numbers; -B is in MiB")
+	if o.count < 0 || o.interval < 0 || o.quiet <= 0 || o.bufferMiB <= 0 || o.bufferMiB > 4096 {
+		return usagef("-c, -B, --interval and --quiet-time take positive numbers; -B is in MiB")
 	}
 	if o.metrics != "" {
 		host, port, err := net.SplitHostPort(o.metrics)
@@ -147,7 +128,12 @@ func (o *liveOptions) check(a *app) error {
 	if growing > live.MaxStreams {
 		return usagef("-o: at most %d outputs of text and ndjson", live.MaxStreams)
 	}
-	return errors.Join(o.record.check(), o.evidence.check())
+	if live.IsStdin(o.interfaces) {
+		if err := live.OfStdin(changed, o.interfaces); err != nil {
+			return usage(err)
+		}
+	}
+	return o.evidence.check()
 }
 
 // run captures until it is stopped, and gives the exit code.
@@ -156,33 +142,46 @@ func (o *liveOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	source, err := live.Open(capture.LiveOptions{
-		Interfaces: o.interfaces, Filter: o.capture, Expression: o.expression, Snaplen: o.snaplen, Buffer: o.bufferMiB << 20, Promiscuous: !o.noPromisc,
-	})
+	options, err := o.options(a, known)
+	if err != nil {
+		return usage(err)
+	}
+	source, err := o.open(a)
 	if err != nil {
 		return liveError(err)
 	}
 	defer source.Close()
-	doc, err := live.Run(ctx, source, o.options(a, known))
+	doc, err := live.Run(ctx, source, options)
 	if err != nil {
 		return liveError(err)
 	}
 	return o.analyze.verdict.exit(doc)
 }
 
+// open opens what packets come from.
+func (o *liveOptions) open(a *app) (live.Closer, error) {
+	if live.IsStdin(o.interfaces) {
+		return live.ReadFrom(a.stdin), nil
+	}
+	return live.Open(capture.LiveOptions{
+		Interfaces: o.interfaces, Filter: o.capture, Expression: o.expression, Snaplen: o.snaplen, Buffer: o.bufferMiB << 20, Promiscuous: !o.noPromisc,
+	})
+}
+
 // options gives what the run needs.
-func (o *liveOptions) options(a *app, known analysis.Options) *live.Options {
+func (o *liveOptions) options(a *app, known analysis.Options) (*live.Options, error) {
+	known.Quiet = o.quiet
 	options := &live.Options{
 		Analysis: known, Filter: &o.analyze.filter.Filter, Mask: o.analyze.input.masked(), Memory: int64(a.memory),
-		Packets: o.count, Time: o.maxTime, Interval: o.interval,
+		Packets: o.count, Interval: o.interval,
 		Force: o.analyze.output.force, Gate: o.analyze.verdict.gate(), Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
-		Record: o.record.options(o.analyze.output.force), Evidence: o.evidence.options(), Metrics: o.metrics,
+		Record: live.RecordOptions{Path: o.record, Force: o.analyze.output.force}, Evidence: o.evidence.options(), Metrics: o.metrics,
 		User: o.user, KeepRights: o.keepRights,
 	}
 	for _, out := range o.analyze.output.outputs {
 		options.Outputs = append(options.Outputs, live.Output{Format: out.format, Path: out.path, Options: o.analyze.output.options(a, out)})
 	}
-	return options
+	return options, errors.Join(options.Record.Ring(o.ring), options.StopAfter(o.autostop))
 }
 
 // liveError gives an error of a live run its code.

@@ -15,6 +15,9 @@ const (
 	Detail Loss = iota
 	// Evidence is lost: a fault may have gone unnoticed, so that a clean result proves nothing.
 	Evidence
+	// History is lost: what began long ago and is over. Of a capture that is read whole this is Evidence. A live run goes on
+	// beyond every limit of this kind, and what it finds of the present is right: there it is Detail.
+	History
 )
 
 // Bound is a limit and how often it was reached. It is used by one goroutine.
@@ -38,6 +41,7 @@ func (b *Bound) Admits(n int) bool {
 // Set is the limits of one run, each under its own name.
 type Set struct {
 	Memory int64 // limit in bytes that limits are scaled to; 0: Usual
+	Live   bool  // of a run without an end
 	all    []*Bound
 }
 
@@ -46,6 +50,12 @@ func (s *Set) New(b Bound) *Bound {
 	for _, known := range s.all {
 		if known.Name == b.Name {
 			return known
+		}
+	}
+	if b.Loses == History {
+		b.Loses = Evidence
+		if s.Live {
+			b.Loses = Detail
 		}
 	}
 	s.all = append(s.all, &b)

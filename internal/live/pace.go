@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// lookEvery is how many packets pass between two looks at clocks and limits on a busy link.
+	// lookEvery is how many packets pass at most between two looks at clocks and limits.
 	lookEvery = 1 << 10
 	// countEvery is how often the kernel's counters are read and the metrics updated.
 	countEvery = time.Second
@@ -20,7 +20,8 @@ const (
 // pace is what has to be done when. Times are those of packets and ticks, but for counted.
 type pace struct {
 	began, now capture.Time
-	looked     int64        // packets at the last look
+	looked     int64 // packets at the last look
+	lookedAt   capture.Time
 	shown      capture.Time // of the last line of figures
 	shownAt    int64        // packets then
 	counted    time.Time    // of the last look at counters
@@ -38,7 +39,7 @@ func (l *run) pass(packets iter.Seq2[capture.Packet, error]) iter.Seq2[capture.P
 				l.count(&p)
 			}
 			l.pace.now = max(l.pace.now, p.Time)
-			if p.Length == 0 || l.input.Packets-l.pace.looked >= lookEvery {
+			if p.Length == 0 || l.input.Packets-l.pace.looked >= lookEvery || p.Time.Sub(l.pace.lookedAt) >= capture.DefaultTick {
 				l.look(p.Time)
 			}
 			if !yield(p, nil) || l.stopped || l.renew {
@@ -77,7 +78,7 @@ func (l *run) started(at capture.Time) {
 
 // look does what is due at a moment.
 func (l *run) look(at capture.Time) {
-	l.pace.looked = l.input.Packets
+	l.pace.looked, l.pace.lookedAt = l.input.Packets, at
 	l.started(at)
 	if l.o.Time > 0 && l.pace.now.Sub(l.pace.began) >= l.o.Time {
 		l.stopped = true
@@ -116,6 +117,14 @@ func (l *run) readDrops() {
 	l.input.KernelDrops = tally.Lost(d)
 }
 
+// openIncidents counts the incidents that go on, anew where that number can have changed.
+func (l *run) openIncidents() int {
+	if n := l.analysis.Turned(); n != l.turned {
+		l.turned, l.open = n, l.analysis.OpenIncidents()
+	}
+	return l.open
+}
+
 // measure updates the metrics.
 func (l *run) measure() {
 	if l.metrics == nil {
@@ -126,7 +135,7 @@ func (l *run) measure() {
 		Packets: l.input.Packets, Bytes: l.input.Bytes, KernelDrops: l.drops.Kernel, InterfaceDrops: l.drops.Interface,
 		LostBytes: st.LostBytes, Connections: s.Connections, Open: s.Connections - l.ended,
 		Outstanding: int64(l.analysis.Outstanding()), Commands: s.Commands, Replies: s.Replies,
-		Restarts:      l.restarts,
+		Restarts: l.restarts, Behind: int64(l.analysis.Behind()), OpenIncidents: int64(l.openIncidents()), Rules: l.analysis.Counts(),
 		OutputSkipped: l.outputs.skipped(), RecordSkipped: l.skippedPackets(), CaptureTimestamp: float64(l.pace.now) / 1e9,
 	}
 	if l.keeper != nil {

@@ -16,40 +16,91 @@ import (
 // maxEarlyFacts bounds the facts that text shows of an early finding; the report at the end has all.
 const maxEarlyFacts = 4
 
-// early reports a finding as soon as it stands.
+// early tells of a finding while the run goes on.
 func (l *run) early(f *incident.Finding) {
-	doc := report.Document{Findings: []incident.Finding{*f}}
-	masked := &doc.Findings[0]
+	masked, now := *f, *f.Early
+	masked.Early = &now
 	masked.Examples = slices.Clone(f.Examples)
-	l.o.Mask.Document(&doc)
-	again := l.reported[f.Fingerprint]
-	if !again && l.limits.reported.Admits(len(l.reported)) {
-		l.reported[f.Fingerprint] = true
+	if now.Latest != nil { // it is masked as the examples are
+		masked.Examples = append(masked.Examples, *now.Latest)
 	}
-	l.outputs.send(report.NDJSON, func(*output) []byte { return ndjsonFinding(masked) })
+	doc := report.Document{Findings: []incident.Finding{masked}}
+	l.o.Mask.Document(&doc)
+	told := &doc.Findings[0]
+	if n := len(told.Examples) - 1; now.Latest != nil {
+		now.Latest, told.Examples = &told.Examples[n], told.Examples[:n:n]
+	}
+	l.outputs.send(report.NDJSON, func(*output) []byte { return ndjsonFinding(told) })
 	l.outputs.send(report.Text, func(out *output) []byte {
 		clock := out.clock(l.pace.began)
-		return textFinding(clock, clock.Finding(*masked), again)
+		return textFinding(clock, clock.Finding(*told))
 	})
 }
 
-// textFinding gives the lines of a finding. One that was reported before has no facts.
-func textFinding(clock report.Clock, f incident.Finding, again bool) []byte {
+// textFinding gives the lines that tell of a finding. Facts are given where an act is new: of one that was not told of
+// before, or has come back.
+func textFinding(clock report.Clock, f incident.Finding) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s -> %s%s\n    %s\n", moment(clock, f.Last), strings.ToUpper(f.Severity.String()),
-		f.Confidence, f.Rule, f.Name, addrWord(f.Client.IsValid(), f.Client), addrWord(f.Server.IsValid(), f.Server),
-		inBrackets(report.Printable(f.Library)), report.Printable(f.Title))
-	if len(f.Examples) == 0 || again {
+	e := f.Early
+	ends := addrWord(f.Client.IsValid(), f.Client) + " -> " + addrWord(f.Server.IsValid(), f.Server) + inBrackets(report.Printable(f.Library))
+	if e.News == incident.NewsOver {
+		fmt.Fprintf(&b, "%s  OVER  %s %s  %s\n    %s\n", moment(clock, e.At), f.Rule, f.Name, ends, overWords(e))
 		return b.Bytes()
 	}
-	e := &f.Examples[0]
-	for _, fact := range e.Facts[:min(len(e.Facts), maxEarlyFacts)] {
+	fmt.Fprintf(&b, "%s  %s (%s)  %s %s  %s\n    %s%s\n", moment(clock, f.Last), strings.ToUpper(f.Severity.String()),
+		f.Confidence, f.Rule, f.Name, ends, newsWords(e), report.Printable(f.Title))
+	shown := e.Latest
+	if e.News == incident.NewsFirst && len(f.Examples) > 0 {
+		shown = &f.Examples[0]
+	}
+	if shown == nil || e.News != incident.NewsFirst && e.News != incident.NewsAgain {
+		return b.Bytes()
+	}
+	for _, fact := range shown.Facts[:min(len(shown.Facts), maxEarlyFacts)] {
 		fmt.Fprintf(&b, "    - %s\n", report.Printable(fact))
 	}
-	if e.Filter != "" {
-		fmt.Fprintf(&b, "    %s\n", report.Printable(e.Filter))
+	if shown.Filter != "" {
+		fmt.Fprintf(&b, "    %s\n", report.Printable(shown.Filter))
 	}
 	return b.Bytes()
+}
+
+// newsWords says why a finding is told of again, before its title.
+func newsWords(e *incident.Early) string {
+	var words []string
+	if e.News == incident.NewsAgain {
+		words = append(words, "again after "+span(e.Quiet))
+	}
+	if e.News != incident.NewsFirst && e.Conns > 0 {
+		words = append(words, incident.Counted(e.Conns, "new connection", "new connections"))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, ", ") + "; in all "
+}
+
+// overWords says how a finding came to an end.
+func overWords(e *incident.Early) string {
+	var words []string
+	if e.Closed > 0 {
+		words = append(words, incident.Counted(e.Closed, "connection closed", "connections closed"))
+	}
+	if e.CaughtUp > 0 {
+		words = append(words, incident.Counted(e.CaughtUp, "connection caught up", "connections caught up"))
+	}
+	if len(words) == 0 {
+		return "nothing of it for " + span(e.Quiet)
+	}
+	return "recovered: " + strings.Join(words, ", ")
+}
+
+// span gives a time in whole seconds, or minutes where it is long.
+func span(d time.Duration) string {
+	if d >= 2*time.Minute {
+		return fmt.Sprintf("%d min", int64(d.Round(time.Minute)/time.Minute))
+	}
+	return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
 }
 
 // moment gives a moment with its zone.

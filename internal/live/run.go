@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -22,8 +23,7 @@ import (
 )
 
 const (
-	// maxFindings is how many findings the report has, worst first, and of how many it is remembered that they were
-	// reported early.
+	// maxFindings is how many findings the report has, worst first.
 	maxFindings = 4096
 	// maxFaults is how many read errors are reported.
 	maxFaults = 16
@@ -31,8 +31,8 @@ const (
 
 // limits are those of a live run beside the analysis. They only bound what is shown.
 type limits struct {
-	set                        bound.Set
-	findings, reported, faults *bound.Bound
+	set              bound.Set
+	findings, faults *bound.Bound
 }
 
 func (l *limits) init() {
@@ -40,7 +40,6 @@ func (l *limits) init() {
 		return l.set.New(bound.Bound{Name: name, Limit: limit, Hides: hides, Loses: bound.Detail})
 	}
 	l.findings = detail("findings of the report", maxFindings, "further findings, none of them worse")
-	l.reported = detail("findings that were reported early", maxFindings, "that a further finding was reported before: its facts are shown again")
 	l.faults = detail("read errors of the report", maxFaults, "further read errors")
 }
 
@@ -67,9 +66,11 @@ type run struct {
 	limits   limits
 	ended    int64 // connections that are over
 	restarts int64
-	renew    bool            // begin the analysis anew
-	stopped  bool            // a limit of the run was reached
-	reported map[string]bool // early, by fingerprint: text shows the facts of a finding once
+	renew    bool // begin the analysis anew
+	stopped  bool // a limit of the run was reached
+	lost     bool // no interface is left
+	turned   int  // incident.Register.Turned when open was counted
+	open     int  // incidents that go on
 	findings []incident.Finding
 	unwanted int64 // findings that the filter left out
 	faults   []error
@@ -90,17 +91,28 @@ func Run(ctx context.Context, source Source, o *Options) (*report.Document, erro
 		return nil, err
 	}
 	defer finish()
-	l.log.Warn("capturing on %s with %s; stop with ctrl-C", source.Name(), capture.LiveMethod())
+	l.log.Warn("%s; stop with ctrl-C", reading(source))
 
 	for more := true; more; {
 		more = l.analyse(ctx, source.Packets(ctx))
 	}
-	return l.end()
+	doc, err := l.end()
+	if err == nil && l.lost {
+		err = capture.ErrNoInterface // the report is written all the same
+	}
+	return doc, err
+}
+
+func reading(source Source) string {
+	if _, ok := source.(*Stdin); ok {
+		return "reading standard input"
+	}
+	return "capturing on " + source.Name() + " with " + capture.LiveMethod()
 }
 
 func newRun(source Source, o *Options) *run {
 	l := &run{
-		o: o, source: source, log: &o.Log, hangups: make(chan os.Signal, 1), reported: map[string]bool{},
+		o: o, source: source, log: &o.Log, hangups: make(chan os.Signal, 1),
 		input: report.Input{File: source.Name(), Format: "live", Snaplen: o.Snaplen},
 	}
 	l.limits.init()
@@ -118,7 +130,7 @@ func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, err
 			l.fault(err)
 		case l.o.Filter.Finding(&f):
 			l.finding(&f)
-		case !f.Early:
+		case f.Early == nil:
 			l.unwanted++
 		}
 	}
@@ -173,12 +185,9 @@ func (l *run) watch(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing.Ev
 
 // finding takes what the rules report, early or at the end of an analysis.
 func (l *run) finding(f *incident.Finding) {
-	if l.metrics != nil {
-		l.metrics.Finding(f)
-	}
-	if f.Early {
+	if f.Early != nil {
 		l.early(f)
-		if l.keeper != nil {
+		if l.keeper != nil && f.Severity > incident.Info && f.Early.News != incident.NewsOver {
 			l.keeper.found(f)
 		}
 		return
@@ -190,6 +199,7 @@ func (l *run) finding(f *incident.Finding) {
 
 func (l *run) fault(err error) {
 	l.log.Warn("%v", err)
+	l.lost = l.lost || errors.Is(err, capture.ErrNoInterface)
 	if l.limits.faults.Admits(len(l.faults)) {
 		l.faults = append(l.faults, err)
 	}
@@ -205,12 +215,12 @@ func (l *run) restart() {
 // document makes the report of the whole run so far, without findings.
 func (l *run) document() *report.Document {
 	l.readDrops()
-	d := &report.Document{Tool: l.o.Tool, Complete: true, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
+	d := &report.Document{Tool: l.o.Tool, Complete: len(l.faults) == 0, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
 	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
 	d.Summary.Filtered = l.o.Filter.LeftOut(l.unwanted)
 	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })
 	d.Reach(l.reached()...)
-	for _, err := range l.faults {
+	for _, err := range l.faults { // an interface that is gone, a stream that is cut
 		d.Warnings = append(d.Warnings, err.Error())
 	}
 	for _, x := range []struct {

@@ -24,6 +24,12 @@ type Source interface {
 	Drops() (capture.Drops, error)
 }
 
+// Closer is a Source that is to be closed.
+type Closer interface {
+	Source
+	Close() error
+}
+
 // Open begins to capture. Its errors name a remedy.
 func Open(o capture.LiveOptions) (*capture.Live, error) {
 	l, err := capture.OpenLive(o)

@@ -35,6 +35,8 @@ var states = []series{
 	count("connections_total", "TCP connections seen.", func(s *State) int64 { return s.Connections }),
 	gauge("connections_open", "TCP connections that are followed now.", func(s *State) int64 { return s.Open }),
 	gauge("commands_outstanding", "Commands whose reply or judgement is due.", func(s *State) int64 { return s.Outstanding }),
+	gauge("connections_behind", "Open connections on which the next caller gets another caller's reply.", func(s *State) int64 { return s.Behind }),
+	gauge("incidents_open", "Incidents that go on.", func(s *State) int64 { return s.OpenIncidents }),
 	count("commands_total", "Commands seen.", func(s *State) int64 { return s.Commands }),
 	count("replies_total", "Replies seen.", func(s *State) int64 { return s.Replies }),
 	count("limit_hits_total", "Times that a bound of memory or of evidence was reached.", func(s *State) int64 { return s.LimitHits }),
@@ -48,8 +50,8 @@ var states = []series{
 }
 
 var (
-	findingsDesc = prometheus.NewDesc("respsniff_findings_total", "Distinct findings, by rule.", []string{"rule"}, nil)
-	occursDesc   = prometheus.NewDesc("respsniff_finding_occurrences_total", "Occurrences of findings, by rule.", []string{"rule"}, nil)
+	findingsDesc = prometheus.NewDesc("respsniff_findings_total", "Distinct findings that are likely at least, by rule.", []string{"rule"}, nil)
+	occursDesc   = prometheus.NewDesc("respsniff_finding_occurrences_total", "Occurrences of these findings, by rule, as they are found.", []string{"rule"}, nil)
 	limitsDesc   = prometheus.NewDesc("respsniff_bound_hits_total", "Times that a bound was reached, by its name.", []string{"bound"}, nil)
 	latencyDesc  = prometheus.NewDesc("respsniff_command_duration_seconds",
 		"Time from the end of a command to the first byte of its reply, at the place of the capture. Blocking commands are left out.",
@@ -78,15 +80,10 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	}
 	m.mu.Lock()
 	series := slices.Clone(m.series)
-	rules := slices.Sorted(maps.Keys(m.findings))
-	counts := make([]ruleCount, len(rules))
-	for i, r := range rules {
-		counts[i] = *m.findings[r]
-	}
 	m.mu.Unlock()
-	for i, r := range rules {
-		out <- prometheus.MustNewConstMetric(findingsDesc, prometheus.CounterValue, float64(counts[i].findings), r)
-		out <- prometheus.MustNewConstMetric(occursDesc, prometheus.CounterValue, float64(counts[i].occurrences), r)
+	for _, c := range state.Rules {
+		out <- prometheus.MustNewConstMetric(findingsDesc, prometheus.CounterValue, float64(c.Findings), c.Rule)
+		out <- prometheus.MustNewConstMetric(occursDesc, prometheus.CounterValue, float64(c.Occurrences), c.Rule)
 	}
 	for _, h := range series {
 		buckets := make(map[float64]uint64, len(bounds))

@@ -23,8 +23,6 @@ import (
 const (
 	// maxSeries bounds the latency histograms: 64 servers with 64 families of commands each.
 	maxSeries = 4096
-	// maxFollowed bounds the findings whose growth is followed.
-	maxFollowed = 8192
 
 	// Other labels what is beyond a bound, and commands that are not known.
 	Other = "other"
@@ -40,6 +38,9 @@ type State struct {
 	Connections      int64 // TCP connections seen
 	Open             int64 // gauge: connections followed now
 	Outstanding      int64 // gauge: commands whose reply or judgement is due
+	Behind           int64 // gauge: open connections whose callers are behind
+	OpenIncidents    int64 // gauge: incidents that go on
+	Rules            []incident.RuleCount
 	Commands         int64
 	Replies          int64
 	LimitHits        int64            // times that a bound of memory or of evidence was reached
@@ -52,13 +53,13 @@ type State struct {
 	CaptureTimestamp float64
 }
 
-// Metrics holds the counts of one live run. Event and Finding serve the goroutine that runs the analysis; everything
+// Metrics holds the counts of one live run. Event and Update serve the goroutine that runs the analysis; everything
 // may be scraped at any time.
 type Metrics struct {
-	registry             *prometheus.Registry
-	limits               bound.Set
-	histograms, followed *bound.Bound
-	state                atomic.Pointer[State]
+	registry   *prometheus.Registry
+	limits     bound.Set
+	histograms *bound.Bound
+	state      atomic.Pointer[State]
 
 	latency map[seriesKey]*histogram // of the analysis' goroutine
 	last    seriesKey
@@ -67,8 +68,6 @@ type Metrics struct {
 	mu       sync.Mutex
 	series   []*histogram
 	families map[familyKey]*histogram
-	findings map[string]*ruleCount // by rule
-	counted  map[string]int        // occurrences by fingerprint
 }
 
 type seriesKey struct {
@@ -78,25 +77,20 @@ type seriesKey struct {
 
 type familyKey struct{ server, family string }
 
-type ruleCount struct{ findings, occurrences int64 }
-
 // New returns Metrics with nothing counted. The rules are served as 0 from the start: Prometheus takes the first value that
 // it sees of a counter for no increase, so the first findings of a rule that appears with them would alert nobody.
 func New(rules ...string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), latency: map[seriesKey]*histogram{}, families: map[familyKey]*histogram{},
-		findings: map[string]*ruleCount{}, counted: map[string]int{},
 	}
 	m.histograms = m.limits.New(bound.Bound{
 		Name: "latency histograms of the metrics", Limit: maxSeries, Hides: "which further servers and families of commands were slow: they are counted as " + Other, Loses: bound.Detail,
 	})
-	m.followed = m.limits.New(bound.Bound{
-		Name: "findings that the metrics follow", Limit: maxFollowed, Hides: "further findings in the metrics", Loses: bound.Detail,
-	})
+	first := &State{}
 	for _, r := range rules {
-		m.findings[r] = &ruleCount{}
+		first.Rules = append(first.Rules, incident.RuleCount{Rule: r})
 	}
-	m.state.Store(&State{})
+	m.state.Store(first)
 	m.registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -158,26 +152,6 @@ func (m *Metrics) open(key seriesKey) *histogram {
 	}
 	m.latency[key] = h
 	return h
-}
-
-// Finding counts a finding, when it appears and whenever it has grown.
-func (m *Metrics) Finding(f *incident.Finding) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	c := m.findings[f.Rule]
-	if c == nil {
-		c = &ruleCount{}
-		m.findings[f.Rule] = c
-	}
-	before, known := m.counted[f.Fingerprint]
-	if !known && !m.followed.Admits(len(m.counted)) {
-		return
-	}
-	if !known {
-		c.findings++
-	}
-	c.occurrences += int64(max(f.Count-before, 0))
-	m.counted[f.Fingerprint] = max(f.Count, before)
 }
 
 // bounds are the upper ends of the latency buckets.

@@ -83,7 +83,13 @@ func serve(t *testing.T, m *Metrics) string {
 func TestScrape(t *testing.T) {
 	m := New("RS101", "RS102")
 	url := serve(t, m)
-	m.Update(State{Packets: 7, KernelDrops: 3, Open: 2, CaptureTimestamp: 1.5})
+	if _, text := scrape(t, url+"/metrics"); !strings.Contains(text, "\nrespsniff_finding_occurrences_total{rule=\"RS102\"} 0\n") {
+		t.Error("a rule that found nothing yet is not served as 0")
+	}
+	m.Update(State{
+		Packets: 7, KernelDrops: 3, Open: 2, CaptureTimestamp: 1.5, Behind: 4, OpenIncidents: 1,
+		Rules: []incident.RuleCount{{Rule: "RS101", Findings: 2, Occurrences: 7}, {Rule: "RS102"}},
+	})
 	get, set := command("GET"), command("CONFIG", "SET")
 	m.Event(exchange("10.0.0.1:6379", get, 40*time.Microsecond))
 	m.Event(exchange("10.0.0.1:6379", get, 3*time.Millisecond))
@@ -93,19 +99,13 @@ func TestScrape(t *testing.T) {
 	blocked.Flags |= pairing.Blocks
 	m.Event(blocked)
 	m.Event(&analysis.ConnSummary{})
-	f := incident.Finding{Rule: "RS101", Fingerprint: "a", Count: 2}
-	m.Finding(&f)
-	f.Count = 5
-	m.Finding(&f)
-	m.Finding(&incident.Finding{Rule: "RS101", Fingerprint: "b", Count: 1})
-	f.Count = 6
-	m.Finding(&f)
 	code, text := scrape(t, url+"/metrics")
 	if code != http.StatusOK {
 		t.Fatal(code, text)
 	}
 	for _, want := range []string{
 		"respsniff_packets_total 7", "respsniff_kernel_dropped_packets_total 3", "respsniff_connections_open 2", "respsniff_capture_timestamp_seconds 1.5",
+		"respsniff_connections_behind 4", "respsniff_incidents_open 1",
 		`respsniff_findings_total{rule="RS101"} 2`, `respsniff_finding_occurrences_total{rule="RS101"} 7`,
 		`respsniff_findings_total{rule="RS102"} 0`, `respsniff_finding_occurrences_total{rule="RS102"} 0`,
 		`respsniff_command_duration_seconds_bucket{family="GET",server="10.0.0.1:6379",le="5e-05"} 1`,
@@ -155,9 +155,8 @@ func TestSeriesAreBounded(t *testing.T) {
 
 // TestContribUsesOnlyWhatThereIs holds the dashboard and the alert rules against the names that are served.
 func TestContribUsesOnlyWhatThereIs(t *testing.T) {
-	m := New()
+	m := New("RS101")
 	m.Event(exchange("10.0.0.1:6379", nil, time.Second))
-	m.Finding(&incident.Finding{Rule: "RS101", Fingerprint: "a", Count: 2})
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -240,14 +239,11 @@ func TestBoundsOfMetrics(t *testing.T) {
 	for i := range maxSeries + 10 {
 		m.Event(exchange(fmt.Sprintf("10.%d.%d.%d:6379", i>>16, i>>8&255, i&255), nil, time.Millisecond))
 	}
-	for i := range maxFollowed + 7 {
-		m.Finding(&incident.Finding{Rule: "RS101", Fingerprint: fmt.Sprint(i), Count: 1})
-	}
 	got := map[string]int64{}
 	for _, b := range m.Bounds().Reached() {
 		got[b.Name] = b.Hits
 	}
-	if got["latency histograms of the metrics"] != 11 || got["findings that the metrics follow"] != 7 {
+	if got["latency histograms of the metrics"] != 11 {
 		t.Errorf("reached %v", got)
 	}
 }

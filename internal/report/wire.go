@@ -87,6 +87,7 @@ type findingWire struct {
 	Causes      []string      `json:"causes,omitempty"`
 	More        int           `json:"more,omitempty"`
 	Remedy      string        `json:"remedy"`
+	*newsWire
 }
 
 type partWire struct {
@@ -206,6 +207,7 @@ func wireFinding(f *incident.Finding) findingWire {
 	for i := range f.Examples {
 		w.Examples = append(w.Examples, wireExample(&f.Examples[i]))
 	}
+	w.newsWire = wireNews(f.Early)
 	return w
 }
 

@@ -1,0 +1,168 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
+)
+
+// DefaultQuiet is how long nothing of a finding must happen in a live run before it is over.
+const DefaultQuiet = 5 * time.Minute
+
+// tellEvery is the least time between two tellings of a finding that only grows, and between two that it is over.
+const tellEvery = time.Minute
+
+// liveSure is the least confidence of a finding that is told of while a run goes on.
+const liveSure = pairing.Likely
+
+// News is why a live run tells of a finding.
+type News uint8
+
+// News, in words that every output uses.
+const (
+	NewsFirst News = iota // it was not told of before
+	NewsWorse             // it has become surer or more severe
+	NewsMore              // twice as many occurrences or connections, or further connections
+	NewsAgain             // it was quiet, or over
+	NewsOver              // it is over: its connections are closed or caught up, or it was quiet for long enough
+)
+
+var newsNames = [...]string{"new", "worse", "more", "again", "over"}
+
+// String returns the word that every output uses.
+func (n News) String() string { return newsNames[n] }
+
+// Early is what a live run says of a finding while it goes on.
+type Early struct {
+	News     News
+	At       capture.Time  // of the telling
+	Quiet    time.Duration // of NewsAgain and NewsOver: how long nothing happened
+	Conns    int           // connections since it was last told of
+	Closed   int           // of NewsOver: connections on which it went on until they were closed
+	CaughtUp int           // ... and until their callers read their own replies again
+	Latest   *Example      // its latest occurrence
+}
+
+// telling is how a finding stands in a live run, and how it stood when it was last told of.
+type telling struct {
+	active     bool // told of, and not over
+	severity   Severity
+	confidence pairing.Confidence
+	count      int
+	conns      int
+	at         capture.Time // of the last telling; 0: none
+	last       capture.Time // of its latest occurrence, when it was last looked at
+	ended      capture.Time // when it was last told to be over
+	closed     int          // connections on which it went on since then
+	caughtUp   int
+}
+
+// over notes that a fault goes on no longer on a connection.
+func (t *telling) over(r *reporting) {
+	switch {
+	case !r.open:
+		t.closed++
+	case !r.goesOn:
+		t.caughtUp++
+	}
+}
+
+// look says what is to be told of a group at a moment; nil: nothing.
+func (g *FindingGroup) look(now capture.Time, quiet time.Duration) *Early {
+	f, t := &g.f, &g.live.telling
+	if f.Confidence < liveSure {
+		return nil
+	}
+	conns := len(g.conns) + g.closed
+	e := &Early{At: now, Conns: conns - t.conns}
+	silent := f.Last.Sub(t.last)
+	grown := f.Count > t.count || conns > t.conns
+	resting := t.ended > 0 && now.Sub(t.ended) < tellEvery
+	switch {
+	case t.at == 0:
+		e.News = NewsFirst
+	case grown && !t.active && !resting || grown && t.last > 0 && silent >= quiet:
+		e.News, e.Quiet = NewsAgain, silent
+	case f.Severity > t.severity || f.Confidence > t.confidence:
+		e.News = NewsWorse
+	case t.active && (f.Count >= 2*t.count || conns >= 2*t.conns && t.conns > 0 || conns > t.conns && now.Sub(t.at) >= tellEvery):
+		e.News = NewsMore
+	case t.active && !resting && g.isOver(now, quiet):
+		e.News, e.Quiet, e.Closed, e.CaughtUp = NewsOver, now.Sub(f.Last), t.closed, t.caughtUp
+	default:
+		if t.active {
+			t.last = max(t.last, f.Last)
+		}
+		return nil
+	}
+	t.last = max(t.last, f.Last)
+	t.active = e.News != NewsOver
+	if !t.active {
+		t.ended, t.closed, t.caughtUp = now, 0, 0
+	}
+	t.severity, t.confidence, t.count, t.conns, t.at = f.Severity, f.Confidence, f.Count, conns, now
+	return e
+}
+
+// isOver reports whether a finding is over: where it went on on connections, when it does so on none; else when nothing of
+// it has happened for a quiet time.
+func (g *FindingGroup) isOver(now capture.Time, quiet time.Duration) bool {
+	t := &g.live.telling
+	switch {
+	case g.live.goingOn > 0:
+		return false
+	case t.closed+t.caughtUp > 0:
+		return true
+	}
+	return now.Sub(g.f.Last) >= quiet
+}
+
+// Early yields, of a live run, what is to be told of findings whose occurrences have changed since the last call. now is the
+// time of the latest packet. It is false when yield wants no more.
+func (g *Register) Early(now capture.Time, yield func(Finding) bool) bool {
+	for len(g.changed) > 0 {
+		last := len(g.changed) - 1
+		x := g.changed[last]
+		g.changed[last], g.changed = nil, g.changed[:last]
+		x.live.changed = false
+		if !g.tell(x, now, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Tick yields what the time alone makes due at now: findings that are over, and growth that was held back.
+func (g *Register) Tick(now capture.Time, yield func(Finding) bool) bool {
+	for _, c := range g.collectors {
+		for _, x := range c.all() {
+			if !g.tell(x, now, yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (g *Register) tell(x *FindingGroup, now capture.Time, yield func(Finding) bool) bool {
+	if x.f.Confidence >= liveSure {
+		x.recount()
+	}
+	e := x.look(now, g.o.Quiet)
+	if e == nil {
+		return true
+	}
+	if e.News != NewsMore {
+		g.turned++
+	}
+	f := x.of.finding(x)
+	if f.Early = e; x.live.latest != nil {
+		latest := x.live.latest.clone()
+		e.Latest = &latest
+	}
+	return yield(f)
+}
+
+// Turned counts how often a finding began, became worse or ended, so that what rests on it is found anew only then.
+func (g *Register) Turned() int { return g.turned }
