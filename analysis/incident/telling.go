@@ -53,6 +53,7 @@ type telling struct {
 	conns      int
 	at         capture.Time // of the last telling; 0: none
 	last       capture.Time // of its latest occurrence, when it was last looked at
+	seen       int          // occurrences then
 	ended      capture.Time // when it was last told to be over
 	closed     int          // connections on which it went on since then
 	caughtUp   int
@@ -76,14 +77,16 @@ func (g *FindingGroup) look(now capture.Time, quiet time.Duration) *Early {
 	}
 	conns := len(g.conns) + g.closed
 	e := &Early{At: now, Conns: conns - t.conns}
-	silent := f.Last.Sub(t.last)
-	grown := f.Count > t.count || conns > t.conns
+	silent, grown := f.Last.Sub(t.last), f.Count > t.seen
+	defer func() { t.seen = f.Count }()
 	resting := t.ended > 0 && now.Sub(t.ended) < tellEvery
 	switch {
 	case t.at == 0:
 		e.News = NewsFirst
-	case grown && !t.active && !resting || grown && t.last > 0 && silent >= quiet:
+	case t.active && grown && silent >= quiet:
 		e.News, e.Quiet = NewsAgain, silent
+	case !t.active && f.Count > t.count && !resting:
+		e.News, e.Quiet = NewsAgain, max(silent, now.Sub(t.ended))
 	case f.Severity > t.severity || f.Confidence > t.confidence:
 		e.News = NewsWorse
 	case t.active && (f.Count >= 2*t.count || conns >= 2*t.conns && t.conns > 0 || conns > t.conns && now.Sub(t.at) >= tellEvery):

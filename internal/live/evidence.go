@@ -2,8 +2,12 @@ package live
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
 	"net/netip"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +29,8 @@ type EvidenceOptions struct {
 const (
 	// around is how long before and after the act packets are kept.
 	around = 10 * time.Second
-	// recentAge is how old a packet may be when a finding wants it: a finding comes some time after the act.
-	recentAge = around + 5*time.Second
+	// recentAge is how old a packet may be when a finding wants it: a doubt is judged up to 16 s after the act.
+	recentAge = around + 20*time.Second
 	// ringServers is how many full rings the memory of all servers holds.
 	ringServers = 4
 	// maxJobs is how many files are collected at once, maxWrites how many wait to be written.
@@ -49,7 +53,7 @@ func (l *keeperLimits) init(o *EvidenceOptions) {
 	detail := func(name string, limit int, hides string) *bound.Bound {
 		return l.set.New(bound.Bound{Name: name, Limit: limit, Hides: hides, Loses: bound.Detail})
 	}
-	l.files = detail("--evidence-files", o.Files, without)
+	l.files = detail("--evidence-files", o.Files, "earlier packets of the findings that had the most files")
 	l.jobs = detail("evidence files that are collected at once", maxJobs, without)
 	l.writes = detail("evidence files that wait to be written", maxWrites, without)
 	l.remembered = detail("findings with a file of evidence", maxRemembered, without)
@@ -67,7 +71,8 @@ type keeper struct {
 	recent recent[netip.AddrPort]
 	limits keeperLimits
 	jobs   []*evidenceJob
-	last   map[string]capture.Time // latest file by fingerprint
+	last   map[string]capture.Time // of the latest act that has a file, by fingerprint
+	files  []evidenceFile
 	begun  int
 	closed bool
 
@@ -77,9 +82,18 @@ type keeper struct {
 	skipped atomic.Int64
 }
 
+// evidenceFile is a file that is there, or will be.
+type evidenceFile struct {
+	job   *evidenceJob
+	path  string
+	print string // fingerprint of the finding that it was begun for
+}
+
 // evidenceJob collects the packets between a client and a server until its time is over.
 type evidenceJob struct {
 	number   int
+	path     string
+	removes  string     // the file that it takes the place of; "": none
 	client   netip.Addr // zero: any
 	server   netip.AddrPort
 	until    capture.Time
@@ -138,10 +152,9 @@ func (j *evidenceJob) take(p *capture.Packet, from, to netip.AddrPort, limit int
 // found begins to collect what is around a finding, or adds it to what is being collected between the same two ends.
 func (k *keeper) found(f *incident.Finding) {
 	client, server, at := f.Client, f.Server, f.Last
-	for i := range f.Examples {
-		if e := &f.Examples[i]; i == 0 || e.Time > at {
-			client, server, at = e.Client.Addr(), e.Server, e.Time
-		}
+	if f.Early != nil && f.Early.Latest != nil {
+		e := f.Early.Latest
+		client, server, at = e.Client.Addr(), e.Server, e.Time
 	}
 	if !server.IsValid() {
 		return // of the capture as a whole: there is no packet to show
@@ -161,18 +174,53 @@ func (k *keeper) found(f *incident.Finding) {
 	if last, ok := k.last[f.Fingerprint]; ok && at.Sub(last) < quietTime {
 		return
 	}
-	if !k.limits.files.Admits(k.begun) || !k.limits.jobs.Admits(len(k.jobs)) || !k.limits.remembered.Admits(len(k.last)) {
+	if len(k.last) >= k.limits.remembered.Limit {
+		maps.DeleteFunc(k.last, func(_ string, last capture.Time) bool { return at.Sub(last) >= quietTime })
+	}
+	if !k.limits.jobs.Admits(len(k.jobs)) || !k.limits.remembered.Admits(len(k.last)) {
+		k.skipped.Add(1)
+		return
+	}
+	removes, ok := k.room()
+	if !ok {
 		k.skipped.Add(1)
 		return
 	}
 	k.begun++
 	k.last[f.Fingerprint] = at
-	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []incident.Finding{*f}}
+	j := &evidenceJob{number: k.begun, client: client, server: server, until: at.Add(around), findings: []incident.Finding{*f}, removes: removes}
+	j.path = filepath.Join(k.o.Dir, fmt.Sprintf("respsniff-%06d-%s.pcapng", j.number, strings.ToLower(f.Rule)))
+	k.files = append(k.files, evidenceFile{j, j.path, f.Fingerprint})
 	for p := range k.recent.packets(server, at.Add(-around)) {
 		from, to := ends(&p)
 		j.take(&p, from, to, k.o.Size/2) // the other half is for what is still to come
 	}
 	k.jobs = append(k.jobs, j)
+}
+
+// room makes room for one more file: where there are as many as may be, the oldest one of the finding that has the most gives
+// way, so that a finding that goes on for ever does not use up what another one needs. ok is false where all are still being
+// collected.
+func (k *keeper) room() (removes string, ok bool) {
+	if len(k.files) < k.o.Files {
+		return "", true
+	}
+	k.limits.files.Hits++
+	of, victim := map[string]int{}, -1
+	for i := range k.files {
+		of[k.files[i].print]++
+	}
+	for i := range k.files {
+		if !slices.Contains(k.jobs, k.files[i].job) && (victim < 0 || of[k.files[i].print] > of[k.files[victim].print]) {
+			victim = i
+		}
+	}
+	if victim < 0 {
+		return "", false
+	}
+	removes = k.files[victim].path
+	k.files = slices.Delete(k.files, victim, victim+1)
+	return removes, true
 }
 
 // tick hands over what is complete at a moment.
@@ -186,6 +234,7 @@ func (k *keeper) tick(now capture.Time) {
 		default:
 			k.limits.writes.Hits++
 			k.skipped.Add(1)
+			k.files = slices.DeleteFunc(k.files, func(f evidenceFile) bool { return f.job == j })
 		}
 		return true
 	})

@@ -1,12 +1,13 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
-	"path/filepath"
+	"os"
 	"slices"
-	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/pairing"
@@ -21,7 +22,12 @@ import (
 func (k *keeper) run() {
 	defer close(k.done)
 	for j := range k.writes {
-		path, err := k.write(j)
+		if j.removes != "" {
+			if err := os.Remove(j.removes); err != nil && !errors.Is(err, fs.ErrNotExist) { // somebody may have taken it away
+				k.warn("--evidence: %v", err)
+			}
+		}
+		err := k.write(j)
 		if err != nil {
 			k.skipped.Add(1)
 			k.warn("--evidence: %v", err)
@@ -29,14 +35,14 @@ func (k *keeper) run() {
 		}
 		k.written.Add(1)
 		for i := range j.findings {
-			k.kept(path, &j.findings[i])
+			k.kept(j.path, &j.findings[i])
 		}
 	}
 }
 
 // write makes the file. It reads the packets three times, as cut does: to count their connections, to learn what is
 // secret in them, and to write them.
-func (k *keeper) write(j *evidenceJob) (path string, err error) {
+func (k *keeper) write(j *evidenceJob) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error: %v", p)
@@ -75,8 +81,7 @@ func (k *keeper) write(j *evidenceJob) (path string, err error) {
 	if j.cut {
 		text += fmt.Sprintf("\ncut at %d bytes: there were more packets", k.o.Size)
 	}
-	path = filepath.Join(k.o.Dir, fmt.Sprintf("respsniff-%06d-%s.pcapng", j.number, strings.ToLower(j.findings[0].Rule)))
-	return path, wholefile.Write(path, false, func(w io.Writer) error {
+	return wholefile.Write(j.path, false, func(w io.Writer) error {
 		out, err := capture.NewWriter(w, capture.WriterOptions{Comment: report.Printable(text), InterfaceName: k.name})
 		if err != nil {
 			return err
