@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcap"
 )
 
@@ -94,7 +95,7 @@ func openPcap(name string, o *LiveOptions) (*pcapHandle, error) {
 	}
 	expression := o.Expression
 	if expression == "" {
-		expression = o.Filter.String()
+		expression = o.Filter.expression(h.LinkType() == layers.LinkTypeEthernet)
 	}
 	if expression != "" {
 		if err := h.SetBPFFilter(expression); err != nil {

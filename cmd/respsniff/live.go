@@ -49,8 +49,9 @@ func newLiveCommand(a *app) *cobra.Command {
 figures every --interval, and at the end the whole report. It ends with SIGINT, SIGTERM, or a limit
 (-c, -a); SIGHUP begins a new file of -w.
 
-On Linux it needs CAP_NET_RAW to begin with, and gives it up as soon as the interfaces are open; a
-build with cgo only with -Z.`,
+With -i - it reads a capture from standard input while that is written, by a tcpdump on another
+host for instance. Where interfaces are captured on, Linux wants CAP_NET_RAW to begin with; it is
+given up as soon as they are open.`,
 		Example: `  sudo respsniff live -i eth0 --port 6379
   sudo respsniff live -i any --port 6379 -o ndjson --evidence /var/lib/respsniff --metrics 127.0.0.1:9121 -Z nobody
   ssh redis-host sudo tcpdump -i eth0 -U -w - port 6379 | respsniff live -i -
@@ -152,7 +153,10 @@ func (o *liveOptions) run(ctx context.Context, a *app) error {
 	}
 	defer source.Close()
 	doc, err := live.Run(ctx, source, options)
-	if err != nil {
+	switch {
+	case errors.Is(err, capture.ErrNoInterface): // it was said; whatever was found, a service is to begin again
+		return &exitError{code: exitIncomplete}
+	case err != nil:
 		return liveError(err)
 	}
 	return o.analyze.verdict.exit(doc)

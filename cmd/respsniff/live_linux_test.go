@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -52,6 +53,7 @@ func TestLive(t *testing.T) {
 		"cannot start":        liveCannotStart,
 		"limits and rotation": liveLimitsAndRotation,
 		"slow output":         liveSlowOutput,
+		"lost interface":      liveLostInterface,
 		"short soak":          liveShortSoak,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, program) })
@@ -181,7 +183,27 @@ func liveHealthyBenchmark(t *testing.T, program string) {
 	})
 }
 
+// liveDropsRights looks at each thread: of the build without cgo, and of the one with libpcap, whose threads the Go runtime
+// does not know of.
 func liveDropsRights(t *testing.T, program string) {
+	programs := []string{program}
+	if _, err := os.Stat("/usr/include/pcap/pcap.h"); err == nil {
+		libpcap := program + "-libpcap"
+		build := exec.Command("go", "build", "-tags", "libpcap", "-o", libpcap, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		programs = append(programs, libpcap)
+	} else if os.Getenv("CI") != "" {
+		t.Error("no libpcap here")
+	}
+	for _, program := range programs {
+		dropsRights(t, program)
+	}
+}
+
+func dropsRights(t *testing.T, program string) {
 	for _, c := range []struct {
 		args []string
 		uid  string
@@ -269,6 +291,32 @@ func liveLimitsAndRotation(t *testing.T, program string) {
 	}
 	if sum != 200 {
 		t.Errorf("%d packets were recorded", sum)
+	}
+}
+
+// liveLostInterface takes the interface away: the run ends, and a service that runs it begins again.
+func liveLostInterface(t *testing.T, program string) {
+	const device = "rslost0"
+	ip := func(args ...string) error {
+		out, err := exec.Command("ip", args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("ip %q: %w: %s", args, err, out)
+		}
+		return nil
+	}
+	if err := ip("link", "add", device, "type", "veth", "peer", "name", "rslost1"); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = ip("link", "del", device) }) // it is gone already
+	if err := errors.Join(ip("link", "set", device, "up"), ip("link", "set", "rslost1", "up")); err != nil {
+		t.Fatal(err)
+	}
+	l := startLive(t, program, nil, "-i", device, "--allow-empty")
+	if err := ip("link", "del", device); err != nil {
+		t.Fatal(err)
+	}
+	if code := l.wait(t); code != exitIncomplete || strings.Count(l.log.String(), "no interface is left") != 1 {
+		t.Errorf("exit code %d: %s", code, l.log)
 	}
 }
 

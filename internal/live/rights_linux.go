@@ -9,53 +9,32 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
 // dropRights gives up what is not needed once the interfaces are open: it becomes the user, if one is named, loses all
-// capabilities unless keep is set, and can gain no new ones. What was given up is named; kept reports that capabilities were
-// not given up though they should be.
-//
-// A build with cgo can only become a user, which takes the capabilities of root away too: there are threads that Go does
-// not know of.
-func dropRights(name string, keep bool) (given []string, kept bool, err error) {
+// capabilities unless keep is set, and can gain no new ones. What was given up is named. It holds for every thread, also for
+// those of C libraries, which the Go runtime does not know of: psx calls them.
+func dropRights(name string, keep bool) (given []string, err error) {
 	if name != "" {
 		if err := become(name); err != nil {
-			return given, false, fmt.Errorf("-Z %s: %w", name, err)
+			return given, fmt.Errorf("-Z %s: %w", name, err)
 		}
 		given = append(given, "became user "+name)
 	}
-	if err := everyThread(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err == nil {
-		given = append(given, "no new privileges")
-	} else if !errors.Is(err, errors.ErrUnsupported) {
-		return given, false, fmt.Errorf("no new privileges: %w", err)
+	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
+		return given, fmt.Errorf("no new privileges: %w", errno)
 	}
+	given = append(given, "no new privileges")
 	if keep {
-		return given, false, nil
+		return given, nil
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData // version 3 takes two
-	if err := everyThread(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0); err == nil {
-		given = append(given, "no capabilities")
-	} else if !errors.Is(err, errors.ErrUnsupported) {
-		return given, false, fmt.Errorf("capabilities: %w", err)
-	} else if name == "" {
-		var held [2]unix.CapUserData
-		err := unix.Capget(&header, &held[0])
-		return given, err == nil && held[0].Effective|held[1].Effective != 0, nil
+	if _, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0); errno != 0 {
+		return given, fmt.Errorf("capabilities: %w", errno)
 	}
-	return given, false, nil
-}
-
-// everyThread makes a system call on each thread of the process, or fails with errors.ErrUnsupported.
-func everyThread(trap, a, b, c uintptr) error {
-	_, _, errno := syscall.AllThreadsSyscall6(trap, a, b, c, 0, 0, 0)
-	switch errno {
-	case 0:
-		return nil
-	case unix.ENOTSUP:
-		return errors.ErrUnsupported
-	}
-	return errno
+	return append(given, "no capabilities"), nil
 }
 
 // become changes to a user, with its groups, for good.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -392,5 +393,43 @@ func TestEndsAsAnalyze(t *testing.T) {
 	}
 	if v := d.Judge(report.Gate{}); v.Word != report.WordDesync || v.Exit != 1 {
 		t.Errorf("verdict %+v", v)
+	}
+}
+
+// gone is a Source whose interfaces are gone after its packets.
+type gone struct{ *written }
+
+func (g gone) Packets(ctx context.Context) iter.Seq2[capture.Packet, error] {
+	return func(yield func(capture.Packet, error) bool) {
+		for p, err := range g.written.Packets(ctx) {
+			if !yield(p, err) {
+				return
+			}
+		}
+		yield(capture.Packet{}, capture.ErrNoInterface)
+	}
+}
+
+// TestLostInterface: a run that loses its last interface writes its report, which is not complete, and fails whatever it
+// found, so that a service begins again.
+func TestLostInterface(t *testing.T) {
+	var out bytes.Buffer
+	o := &Options{
+		Filter: &filter.Filter{}, Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Stdout: &out, Outputs: []Output{{Format: report.JSON}}, KeepRights: true,
+	}
+	if err := o.Filter.Prepare(time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Run(t.Context(), gone{writtenSource(t, []byte(twoLots))}, o)
+	if !errors.Is(err, capture.ErrNoInterface) || d == nil || d.Complete || len(d.Findings) == 0 {
+		t.Errorf("error %v, report %+v", err, d)
+	}
+	if !strings.Contains(out.String(), `"complete":false`) && !strings.Contains(out.String(), `"complete": false`) {
+		t.Errorf("written: %.300s", out.String())
+	}
+	// A stream that is over is no such loss.
+	o.Outputs = nil
+	if d, err := Run(t.Context(), writtenSource(t, []byte(twoLots)), o); err != nil || !d.Complete {
+		t.Errorf("a stream that is over: %v, complete %v", err, d.Complete)
 	}
 }

@@ -95,15 +95,12 @@ func (l *run) serveMetrics(ctx context.Context) (stop func(), err error) {
 }
 
 func (l *run) dropRights() error {
-	given, kept, err := dropRights(l.o.User, l.o.KeepRights)
+	given, err := dropRights(l.o.User, l.o.KeepRights)
 	if err != nil {
 		return fmt.Errorf("live: cannot drop rights: %w", err)
 	}
 	for _, g := range given {
 		l.log.Detail("dropped rights: %s", g)
-	}
-	if kept {
-		l.log.Warn("all rights are kept: this build uses cgo; give -Z USER, or build with CGO_ENABLED=0")
 	}
 	return nil
 }
