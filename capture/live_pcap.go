@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcap"
 )
 
@@ -95,7 +94,7 @@ func openPcap(name string, o *LiveOptions) (*pcapHandle, error) {
 	}
 	expression := o.Expression
 	if expression == "" {
-		expression = o.Filter.expression(h.LinkType() == layers.LinkTypeEthernet)
+		expression = o.Filter.expression(linkOfDLT(int(h.LinkType()), runtime.GOOS) == LinkEthernet)
 	}
 	if expression != "" {
 		if err := h.SetBPFFilter(expression); err != nil {

@@ -21,9 +21,8 @@ type Register struct {
 	suppressed int64                 // occurrences too weak to be a finding
 	kept       int                   // connections of all groups
 	reporting  reporting
-	changed    []*FindingGroup // of a live run, since they were last looked at
-	turned     int
-	history    causeHistory
+	teller
+	history causeHistory
 }
 
 // RegisterOptions say how occurrences become findings.
@@ -85,7 +84,9 @@ func NewRegister(o RegisterOptions) *Register {
 	if o.Quiet <= 0 {
 		o.Quiet = DefaultQuiet
 	}
-	return &Register{o: o, bounds: boundsOfRegister(o.Bounds), byRule: map[string]*Collector{}, weakened: map[string]bool{}}
+	g := &Register{o: o, bounds: boundsOfRegister(o.Bounds), byRule: map[string]*Collector{}, weakened: map[string]bool{}}
+	g.teller.reg = g
+	return g
 }
 
 const (

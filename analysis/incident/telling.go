@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
@@ -121,9 +122,16 @@ func (g *FindingGroup) isOver(now capture.Time, quiet time.Duration) bool {
 	return now.Sub(g.f.Last) >= quiet
 }
 
+// teller says, of a live run, what is to be told while it goes on.
+type teller struct {
+	reg     *Register
+	changed []*FindingGroup // since they were last looked at
+	turned  int             // of Turned
+}
+
 // Early yields, of a live run, what is to be told of findings whose occurrences have changed since the last call. now is the
 // time of the latest packet. It is false when yield wants no more.
-func (g *Register) Early(now capture.Time, yield func(Finding) bool) bool {
+func (g *teller) Early(now capture.Time, yield func(Finding) bool) bool {
 	for len(g.changed) > 0 {
 		last := len(g.changed) - 1
 		x := g.changed[last]
@@ -137,8 +145,8 @@ func (g *Register) Early(now capture.Time, yield func(Finding) bool) bool {
 }
 
 // Tick yields what the time alone makes due at now: findings that are over, and growth that was held back.
-func (g *Register) Tick(now capture.Time, yield func(Finding) bool) bool {
-	for _, c := range g.collectors {
+func (g *teller) Tick(now capture.Time, yield func(Finding) bool) bool {
+	for _, c := range g.reg.collectors {
 		for _, x := range c.all() {
 			if !g.tell(x, now, yield) {
 				return false
@@ -148,11 +156,11 @@ func (g *Register) Tick(now capture.Time, yield func(Finding) bool) bool {
 	return true
 }
 
-func (g *Register) tell(x *FindingGroup, now capture.Time, yield func(Finding) bool) bool {
+func (g *teller) tell(x *FindingGroup, now capture.Time, yield func(Finding) bool) bool {
 	if x.f.Confidence >= liveSure {
 		x.recount()
 	}
-	e := x.look(now, g.o.Quiet)
+	e := x.look(now, g.reg.o.Quiet)
 	if e == nil {
 		return true
 	}
@@ -168,4 +176,71 @@ func (g *Register) tell(x *FindingGroup, now capture.Time, yield func(Finding) b
 }
 
 // Turned counts how often a finding began, became worse or ended, so that what rests on it is found anew only then.
-func (g *Register) Turned() int { return g.turned }
+func (g *teller) Turned() int { return g.turned }
+
+// touch notes that a group has changed.
+func (g *teller) touch(x *FindingGroup) {
+	if !x.live.changed {
+		x.live.changed = true
+		g.changed = append(g.changed, x)
+	}
+}
+
+// RuleCount is what a rule has found so far that is likely at least. Neither number ever falls.
+type RuleCount struct {
+	Rule                  string
+	Findings, Occurrences int64
+}
+
+// Counts returns what each rule of a live run has found, in the order in which the rules began.
+func (g *teller) Counts() []RuleCount {
+	all := make([]RuleCount, len(g.reg.collectors))
+	for i, c := range g.reg.collectors {
+		all[i] = c.counts
+		all[i].Rule = c.rule.ID
+	}
+	return all
+}
+
+// recount adds to the rule's counts what is new in a group.
+func (g *FindingGroup) recount() {
+	l := &g.live
+	if l.counted == 0 {
+		g.of.counts.Findings++
+	}
+	if n := g.f.Count - l.counted; n > 0 {
+		g.of.counts.Occurrences += int64(n)
+		l.counted = g.f.Count
+	}
+}
+
+// OpenIncidents returns how many incidents there are at the moment: those with a finding that goes on, the harmless left
+// out. What caused what is found as for a report; nothing of it is kept, since more may come.
+func (g *teller) OpenIncidents() int {
+	causes := map[*FindingGroup][]*FindingGroup{}
+	for _, c := range g.reg.collectors {
+		for _, x := range c.all() {
+			causes[x] = x.causes
+		}
+	}
+	all := g.reg.Findings()
+	open := map[string]bool{}
+	all = slices.DeleteFunc(all, func(f Finding) bool {
+		x := g.reg.group(&f)
+		goesOn := x != nil && x.live.telling.active && f.Severity > Info
+		open[f.Fingerprint] = goesOn
+		return x == nil
+	})
+	n := 0
+	for _, in := range g.reg.Incidents(all) {
+		if slices.ContainsFunc(in.Steps, func(s IncidentStep) bool {
+			return s.Role != RoleHarmless && slices.ContainsFunc(s.Findings, func(print string) bool { return open[print] })
+		}) {
+			n++
+		}
+	}
+	for x, before := range causes {
+		x.causes = before
+	}
+	return n
+}

@@ -93,10 +93,3 @@ func (f *ConnFacts) Finish(s *pairing.Session, at capture.Time) {
 		}
 	}
 }
-
-// outOfSight notes that a connection of the link is over.
-func (l *Link) outOfSight() {
-	if l.inSight--; l.inSight == 0 && l.registry != nil {
-		l.registry.idle.push(l)
-	}
-}

@@ -100,3 +100,10 @@ func (l *Link) failed(f *ConnFacts, at capture.Time) {
 		l.Failed = append(l.Failed, o)
 	}
 }
+
+// outOfSight notes that a connection of the link is over.
+func (l *Link) outOfSight() {
+	if l.inSight--; l.inSight == 0 && l.registry != nil {
+		l.registry.idle.push(l)
+	}
+}

@@ -80,19 +80,23 @@ type findingWire struct {
 	Count       int           `json:"count"`
 	Connections int           `json:"connections"`
 	Examples    []exampleWire `json:"examples"`
-	VictimsBy   []tallyWire   `json:"victims_by,omitempty"`
-	CommandsBy  []tallyWire   `json:"commands_by,omitempty"`
-	Notes       []string      `json:"notes,omitempty"`
-	Weakened    bool          `json:"weakened,omitempty"`
-	Causes      []string      `json:"causes,omitempty"`
-	More        int           `json:"more,omitempty"`
-	Remedy      string        `json:"remedy"`
+	damageWire
+	Notes    []string `json:"notes,omitempty"`
+	Weakened bool     `json:"weakened,omitempty"`
+	Causes   []string `json:"causes,omitempty"`
+	More     int      `json:"more,omitempty"`
+	Remedy   string   `json:"remedy"`
 	*newsWire
 }
 
 type partWire struct {
 	Incident int     `json:"incident"`
 	Timeout  float64 `json:"read_timeout_ms,omitempty"`
+}
+
+type damageWire struct {
+	VictimsBy  []tallyWire `json:"victims_by,omitempty"`
+	CommandsBy []tallyWire `json:"commands_by,omitempty"`
 }
 
 type spanWire struct {
@@ -202,7 +206,7 @@ func wireFinding(f *incident.Finding) findingWire {
 		Library: Printable(f.Library), Policy: Printable(f.Policy), spanWire: spanWire{stamp(f.First), stamp(f.Last)},
 		Count: f.Count, Connections: f.Connections, Notes: Printables(f.Notes), Weakened: f.Weakened,
 		Causes: Printables(f.Causes), Remedy: Printable(f.Remedy),
-		VictimsBy: wireTallies(f.Victims), CommandsBy: wireTallies(f.Commands), Examples: []exampleWire{},
+		damageWire: damageWire{wireTallies(f.Victims), wireTallies(f.Commands)}, Examples: []exampleWire{},
 	}
 	for i := range f.Examples {
 		w.Examples = append(w.Examples, wireExample(&f.Examples[i]))
