@@ -20,20 +20,6 @@ type LiveFilter struct {
 // IsZero reports whether every IP packet passes.
 func (f *LiveFilter) IsZero() bool { return len(f.Ports) == 0 && len(f.Hosts) == 0 }
 
-// expression gives the filter in the language of pcap-filter(7), with what cannot be decided from the first headers, and, of
-// Ethernet, behind one tag or two.
-func (f *LiveFilter) expression(ethernet bool) string {
-	if f.IsZero() {
-		return ""
-	}
-	bare := "(" + f.String() + ") or (ip and ip[6:2] & 0x1fff != 0) or (ip6 and (ip6[6] == 0 or ip6[6] == 43 or ip6[6] == 44 or ip6[6] == 60))"
-	if !ethernet {
-		return bare
-	}
-	// Each vlan moves what stands behind it by a tag.
-	return bare + " or (vlan and (" + bare + " or (vlan and (" + bare + "))))"
-}
-
 // String gives the filter in the language of pcap-filter(7).
 func (f *LiveFilter) String() string {
 	var all []string

@@ -105,6 +105,20 @@ func openPcap(name string, o *LiveOptions) (*pcapHandle, error) {
 	return &pcapHandle{Handle: h, name: name, link: linkOfDLT(int(h.LinkType()), runtime.GOOS)}, nil
 }
 
+// expression gives the filter in the language of pcap-filter(7), with what cannot be decided from the first headers, and, of
+// Ethernet, behind one tag or two.
+func (f *LiveFilter) expression(ethernet bool) string {
+	if f.IsZero() {
+		return ""
+	}
+	bare := "(" + f.String() + ") or (ip and ip[6:2] & 0x1fff != 0) or (ip6 and (ip6[6] == 0 or ip6[6] == 43 or ip6[6] == 44 or ip6[6] == 60))"
+	if !ethernet {
+		return bare
+	}
+	// Each vlan moves what stands behind it by a tag.
+	return bare + " or (vlan and (" + bare + " or (vlan and (" + bare + "))))"
+}
+
 // turn is how many packets of one interface are read before the next has its turn.
 const turn = 256
 
