@@ -132,11 +132,13 @@ type teller struct {
 // Early yields, of a live run, what is to be told of findings whose occurrences have changed since the last call. now is the
 // time of the latest packet. It is false when yield wants no more.
 func (g *teller) Early(now capture.Time, yield func(Finding) bool) bool {
-	for len(g.changed) > 0 {
-		last := len(g.changed) - 1
-		x := g.changed[last]
-		g.changed[last], g.changed = nil, g.changed[:last]
+	changed := g.changed
+	g.changed = g.changed[:0]
+	for _, x := range changed {
 		x.live.changed = false
+	}
+	for i, x := range changed {
+		changed[i] = nil
 		if !g.tell(x, now, yield) {
 			return false
 		}
