@@ -4,7 +4,7 @@
 #   scripts/soak.sh [SECONDS] [PACKETS_PER_SECOND]     default: an hour at 20,000
 #
 # Needs root, redis-server, redis-benchmark and curl. Prints a line each ten seconds; exit code 1 if the memory of the
-# last quarter is more than 5 % above that of the second one, goroutines grew, packets were dropped, or healthy traffic was
+# last quarter is more than 3 % above that of the second one, goroutines grew, packets were dropped, or healthy traffic was
 # accused.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,5 +66,5 @@ awk -v all="$seconds" -v dropped="$dropped" -v code="$code" '
 		if (!n || !m) { print "too short to judge"; exit 1 }
 		drift = (late / m) / (early / n) - 1
 		printf "resident memory drift %.1f %%, goroutines %d then %d, %d packets dropped, exit code %d\n", drift * 100, g, h, dropped, code
-		exit drift > 0.05 || h > g + 2 || dropped > 0 || code != 0
+		exit drift > 0.03 || h > g + 2 || dropped > 0 || code != 0
 	}' "$dir/samples"

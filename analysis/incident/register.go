@@ -101,7 +101,7 @@ const (
 // come again, complete. The numbers of connections must go on where the earlier run ended. Those of more than
 // maxTakenConns are only counted.
 func (g *Register) Resume(before *Register) {
-	g.earlier = before.byRule
+	g.earlier = maps.Clone(before.byRule)
 	taken := 0
 	for _, c := range before.collectors {
 		for _, x := range c.all() {
@@ -121,6 +121,7 @@ func (g *Register) Resume(before *Register) {
 func (g *Register) Begin(rule Rule) *Collector {
 	c := &Collector{rule: rule, reg: g, groups: map[groupID]*FindingGroup{}}
 	if was := g.earlier[rule.ID]; was != nil {
+		delete(g.earlier, rule.ID) // it holds all of its run
 		c.groups, c.order, c.rest, c.counts = was.groups, was.order, was.rest, was.counts
 		for _, x := range c.all() {
 			x.of = c

@@ -14,9 +14,11 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/respsniff/respsniff/analysis"
@@ -237,6 +239,32 @@ func TestRestartKeepsFindings(t *testing.T) {
 		}
 		counts[row.Fingerprint] = max(counts[row.Fingerprint], row.Count)
 	}
+}
+
+// TestRestartLeavesNothing: an analysis that another one has taken over is gone from memory, with all that it held.
+func TestRestartLeavesNothing(t *testing.T) {
+	source := writtenSource(t, []byte(twoLots))
+	l := newRun(source, &Options{Memory: 1 << 40, Log: notice.Log{W: io.Discard}, Filter: &filter.Filter{}})
+	var before []weak.Pointer[analysis.Run]
+	source.seen = func(n int) {
+		if n%60 == 0 {
+			l.renew = true
+			before = append(before, weak.Make(l.analysis))
+		}
+	}
+	for l.analyse(t.Context(), source.Packets(t.Context())) {
+	}
+	if len(before) < 3 {
+		t.Fatalf("%d restarts, the test needs some", len(before))
+	}
+	runtime.GC()
+	runtime.GC()
+	for i, r := range before[:len(before)-1] { // what began last is still there
+		if r.Value() != nil {
+			t.Errorf("analysis %d of %d is still held", i+1, len(before))
+		}
+	}
+	runtime.KeepAlive(l)
 }
 
 func asJSON(t *testing.T, v any) string {
