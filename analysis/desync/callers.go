@@ -121,7 +121,8 @@ func (c *Callers) end() {
 // Forget gives up what is held of exchanges: the connection is retired.
 func (c *Callers) Forget() {
 	if c.conn != nil {
-		c.conn.Tag = nil
+		c.conn.Release()
+		c.conn = nil
 	}
 	c.readUpTo(math.MaxInt)
 	c.drop(&c.given)

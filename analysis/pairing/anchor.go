@@ -37,15 +37,15 @@ const (
 // one below that commands are unknown. The search keeps all shifts that are possible and crosses out those that type,
 // shape, slot, echo or the server's kernel exclude, until one is left.
 type anchor struct {
-	first   int  // number of the first command that is in doubt
-	lo, hi  int  // possible shifts
-	closed  bool // no shift but these is possible
-	edge    bool // nor one below lo likely: if all but lo are crossed out, it may be one of those
-	usual   int  // the shift if what was lost has the usual size
-	dead    [2*maxAnchor + maxBuffered + 1]bool
-	votes   [2*maxAnchor + maxBuffered + 1]float32 // evidence for each shift, in nats
-	quiet   bool                                   // the next reply shows whether a quiet point is one
-	shift   int                                    // that it stands for
+	first   int                        // number of the first command that is in doubt
+	lo, hi  int                        // possible shifts
+	closed  bool                       // no shift but these is possible
+	edge    bool                       // nor one below lo likely: if all but lo are crossed out, it may be one of those
+	usual   int                        // the shift if what was lost has the usual size
+	dead    [(shifts + 63) / 64]uint64 // bits
+	votes   []float32                  // evidence for each shift, in nats; nil: none yet
+	quiet   bool                       // the next reply shows whether a quiet point is one
+	shift   int                        // that it stands for
 	command int64
 	sent    capture.Time
 	silence time.Duration
@@ -54,7 +54,35 @@ type anchor struct {
 	asked   int // commands sent when the last of them was answered
 }
 
-func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
+// shifts is how many shifts can be told apart: from -maxAnchor to maxAnchor+maxBuffered.
+const shifts = 2*maxAnchor + maxBuffered + 1
+
+func (a *anchor) isDead(shift int) bool {
+	i := uint(shift + maxAnchor)
+	return a.dead[i/64]&(1<<(i%64)) != 0
+}
+
+// kill crosses a shift out.
+func (a *anchor) kill(shift int) {
+	i := uint(shift + maxAnchor)
+	a.dead[i/64] |= 1 << (i % 64)
+}
+
+// speak counts evidence for a shift, in nats.
+func (a *anchor) speak(shift int, nats float32) {
+	if a.votes == nil {
+		a.votes = make([]float32, shifts)
+	}
+	a.votes[shift+maxAnchor] += nats
+}
+
+// spoken is the evidence for a shift, in nats.
+func (a *anchor) spoken(shift int) float32 {
+	if a.votes == nil {
+		return 0
+	}
+	return a.votes[shift+maxAnchor]
+}
 
 // doubt takes that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed: no other shift is possible.
@@ -163,7 +191,7 @@ func ofSize(n, all int64, count int) int {
 // expect begins with the shift that the size of what was lost speaks for.
 func (a *anchor) expect(shift int) {
 	if a.usual = min(max(shift, a.lo), a.hi); a.usual == shift {
-		a.votes[shift+maxAnchor] = usualSize
+		a.speak(shift, usualSize)
 	}
 }
 
@@ -175,7 +203,7 @@ func (a *anchor) likeliest() (best int, lead float32) {
 		if a.isDead(shift) {
 			continue
 		}
-		v := a.votes[shift+maxAnchor]
+		v := a.spoken(shift)
 		switch {
 		case !found:
 			best, found, lead = shift, true, v
@@ -208,9 +236,11 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 			continue
 		}
 		if i := j + shift; i >= s.Pending.Len() {
-			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
-		} else if i >= 0 {
-			a.dead[shift+maxAnchor] = !canServe(s, s.Pending.At(i), r, info)
+			if !unseenCommand(s, info.K) {
+				a.kill(shift)
+			}
+		} else if i >= 0 && !canServe(s, s.Pending.At(i), r, info) {
+			a.kill(shift)
 		}
 	}
 	left, last := a.alive()
@@ -263,7 +293,7 @@ func (h *unresolved) asks(s *Session) {
 	for shift := max(a.lo, i-len(h.replies)+1); shift <= min(a.hi, i); shift++ {
 		k := &h.replies[i-shift]
 		if !a.isDead(shift) && !canServe(s, s.Pending.At(i), &k.reply, &k.info) {
-			a.dead[shift+maxAnchor] = true
+			a.kill(shift)
 		}
 	}
 	switch left, last := a.alive(); {
@@ -353,7 +383,7 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	if says <= 0 {
 		return
 	}
-	a.votes[a.shift+maxAnchor] += float32(min(says, mostOfOne))
+	a.speak(a.shift, float32(min(says, mostOfOne)))
 	if best, lead := a.likeliest(); lead >= anchored {
 		h.anchorAt(s, best)
 	}

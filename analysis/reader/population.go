@@ -12,7 +12,7 @@ import (
 // population is the connections of one client address with the same set-up, and what they have in common.
 type population struct {
 	key                  Key
-	level                client.Counts                       // of connections that settled at once, and so certain in any reading
+	level                client.Level                        // of connections that settled at once, and so certain in any reading
 	past                 [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
 	gone                 [client.NumFamilies][]client.GiveUp // … and their give-ups
 	learned              [client.NumFamilies]*client.Counts  // by the last fit
@@ -130,7 +130,6 @@ func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 
 			turns(c.v, &t)
 		}
 		q.many = t.Many()
-		//println("TURNS", int(t.Writes), int(t.Waits*1e6), int(t.Gaps*1e6), int(t.Overlaps), int(1e4*q.many))
 	}
 	prior := o.prior
 	for k := range prior {
@@ -230,7 +229,7 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 		}
 	}
 	base := &client.Counts{}
-	base.Add(&q.level, 1)
+	q.level.AddTo(base)
 	for _, c := range list {
 		s := &client.Sample{}
 		if g := c.v.Clean(base, 0.8*low); g != nil {
@@ -327,7 +326,7 @@ func (q *population) unseen(c *fitted, o *Options) []float64 {
 // known returns what the population has learned of a family from connections that are gone.
 func (q *population) known(f client.Family) *client.Counts {
 	c := &client.Counts{}
-	c.Add(&q.level, 1)
+	q.level.AddTo(c)
 	if f != client.Shared {
 		c.Gaps = client.Hist{}
 	}
@@ -374,7 +373,7 @@ func (q *population) forget() {
 		q.gone[f] = slices.Clone(q.gone[f][:min(len(q.gone[f]), maxGone)])
 		q.learned[f], q.lately[f] = nil, nil
 	}
-	q.level = client.Counts{}
+	q.level = client.Level{}
 }
 
 // remove drops a connection that has settled from those that wait.

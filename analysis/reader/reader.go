@@ -8,6 +8,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/pool"
 )
 
 // Options steer the inference; the zero value is good.
@@ -31,7 +32,8 @@ type Reader struct {
 	reg       registry
 	now       capture.Time
 	pass      inference.Pass
-	kept      int // commands
+	conns     pool.Pool[Conn] // to be used again
+	kept      int             // commands
 	ticked    capture.Time
 	finishing bool         // nothing more comes of any connection
 	buf       []float64    // for sorting
@@ -65,7 +67,28 @@ func New(o Options, judged func(*Verdict)) *Reader {
 func (r *Reader) Open(id int64, from netip.Addr, midstream bool) *Conn {
 	w := r.reg.who(from)
 	w.open++
-	return &Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}}
+	c := r.conns.Get()
+	kept := &c.records
+	*c = Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}, records: records{
+		commands: reuse(kept.commands), replies: reuse(kept.replies), writes: reuse(kept.writes), arrivals: reuse(kept.arrivals),
+	}}
+	return c
+}
+
+// reuse empties a slice, to be filled again; a large one is given up.
+func reuse[T any](s []T) []T {
+	if cap(s) > 4*maxLevel {
+		return nil
+	}
+	return s[:0]
+}
+
+// Release takes back a connection that its owner will not use any more. One that has not settled is not used again.
+func (c *Conn) Release() {
+	c.Tag = nil
+	if c.over && c.pop == nil {
+		c.r.conns.Put(c)
+	}
 }
 
 // Facts are what findings can say of a connection in plain words.
