@@ -229,7 +229,7 @@ func (h *unresolved) beforeLoss(s *Session) bool {
 func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
-	h.add(r, info)
+	h.add(s.Shared, r, info)
 	h.replies[j].unseen = s.Pending.Len() == 0 && unseenCommand(s, info.K)
 	for shift := a.lo; shift <= a.hi; shift++ {
 		if a.isDead(shift) {
@@ -424,19 +424,22 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	if len(h.replies) == 0 {
 		place, best = 0, 0 // nothing was paired, and nothing is given up
 	}
-	if h.place(s, place, false); s.Kind == Replication {
+	open := h.place(s, place, false)
+	if s.Kind == Replication {
 		s.open = nil
 		return 0, 0, true
 	}
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}
+	s.open = open
+	*open = unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}
 	return lo - best, hi - best, found && a.closed
 }
 
 func abs(n int) int { return max(n, -n) }
 
-// place pairs the buffered replies at a shift.
-func (h *unresolved) place(s *Session, shift int, sure bool) {
-	s.open = &unresolved{anchoring: true} // nothing is buffered any more, and the pairing is still in doubt
+// place pairs the buffered replies at a shift, and returns the empty buffer that is open then: the pairing is still in doubt.
+func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) {
+	open = &unresolved{anchoring: true}
+	s.open = open
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
 			s.dropPending()
@@ -461,6 +464,9 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
+	clear(h.replies)
+	s.Shared.replies, h.replies = h.replies[:0], nil
+	return open
 }
 
 // nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.

@@ -29,12 +29,12 @@ type population struct {
 
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
-	ignorance inference.Ignorance
-	whole     float64   // evidence for unread replies, summed over its connections
-	named     bool      // the set-up of a connection was captured, with the name of its library, if it has one
-	many      float64   // how likely it is that its callers share connections, by how they took turns
-	habits    *Habits   // as the last fit found them; nil: there was none
-	ends      []float64 // waits that ended without a reply, of the latest
+	ignorance *inference.Ignorance // of the last fit
+	whole     float64              // evidence for unread replies, summed over its connections
+	named     bool                 // the set-up of a connection was captured, with the name of its library, if it has one
+	many      float64              // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits              // as the last fit found them; nil: there was none
+	ends      []float64            // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -291,7 +291,7 @@ func gain(post, prior *[client.NumKinds]float64) float64 {
 
 // learnIgnorance counts the waits that were seen to be sat out.
 func (q *population) learnIgnorance(list []*fitted) {
-	q.ignorance = inference.Ignorance{Usual: q.gate.Usual, Turn: q.params[client.Dropped].Think}
+	q.ignorance = &inference.Ignorance{Usual: q.gate.Usual, Turn: q.params[client.Dropped].Think}
 	for _, c := range list {
 		alone := 1 - c.post[client.Shares]
 		for i := range c.v.Steps {

@@ -40,6 +40,7 @@ type Reader struct {
 	early     *bound.Bound // commands kept of all connections
 	deep      *bound.Bound // … of one connection
 	judged    func(*Verdict)
+	ended     Verdict // handed to judged
 }
 
 // New returns a Reader. Each verdict is handed to judged, borrowed, as soon as it is final. Of connections without a doubt

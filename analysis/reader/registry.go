@@ -60,9 +60,10 @@ func (g *registry) release(w *who) {
 
 // population returns that of a key; nil: there is no room for one more.
 func (g *registry) population(k Key, w *who) *population {
-	q := g.pops[k]
-	if q != nil {
-		return q
+	if w.pops > 0 {
+		if q := g.pops[k]; q != nil {
+			return q
+		}
 	}
 	if !g.limit.Admits(len(g.pops)) {
 		old := g.idle.first
@@ -72,7 +73,7 @@ func (g *registry) population(k Key, w *who) *population {
 		g.idle.remove(old)
 		g.drop(old)
 	}
-	q = &population{key: k, shortest: inf, links: links{who: w}}
+	q := &population{key: k, shortest: inf, links: links{who: w}}
 	if g.timeout != nil {
 		if t, ok := g.timeout(k.Client); ok { // as if a give-up had been seen
 			q.low, q.shortest = t.Seconds(), t.Seconds()

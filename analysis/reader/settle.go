@@ -197,5 +197,6 @@ func (r *Reader) over(c *Conn) {
 		r.reg.idle.set(c.pop)
 		c.pop = nil // the connection may be kept for long
 	}
-	r.judged(&Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true})
+	r.ended = Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true}
+	r.judged(&r.ended)
 }
