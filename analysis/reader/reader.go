@@ -19,6 +19,9 @@ type Options struct {
 	// Known weighs the kinds by what is known of a connection's client beside its traffic, such as the name of its library
 	// or what the user said of it: 1 changes nothing, 0 excludes a kind. nil, or nil returned: nothing is.
 	Known func(c *Conn) *client.KindWeights
+	// Doubts returns what makes it less sure what the packets of a connection say; nil: nothing does. It is asked with each
+	// verdict.
+	Doubts func(c *Conn) Doubts
 	// Settled, if not nil, tells of a connection without a doubt so far that the caller of each awaited command up to and
 	// with upTo, from the last one told of, read its own reply.
 	Settled func(c *Conn, upTo int32, word Word)
