@@ -1,15 +1,12 @@
 package reassembly
 
-import "encoding/binary"
-
 // What is kept of the bytes of the latest segments, so that a retransmission with other borders can be compared with them: the
 // latest keptPieces of each of 2^groupBits groups of connection sides. A command or a reply of usual size is kept whole; of a
-// longer segment chunks that are spread over it, without reading through bulk bodies.
+// longer segment the begin and the end, which sample reads too: what lies between is not brought into the nearest cache.
 const (
 	keptPieces = 8
-	keptBytes  = 116
-	chunk      = 16
-	chunks     = keptBytes / chunk
+	keptHead   = 64
+	keptTail   = 52
 )
 
 // piece is what is kept of a segment, in 128 bytes.
@@ -17,7 +14,7 @@ type piece struct {
 	from  uint32 // connection side
 	seq   uint32 // of its first byte
 	n     uint32 // captured bytes; 0: none
-	bytes [keptBytes]byte
+	bytes [keptHead + keptTail]byte
 }
 
 // kept is half a MiB, whatever comes.
@@ -32,19 +29,13 @@ func (k *kept) add(from, seq uint32, payload []byte) {
 	p := &k.pieces[group][k.next[group]%keptPieces]
 	k.next[group]++
 	p.from, p.seq, p.n = from, seq, uint32(len(payload))
-	if len(payload) <= keptBytes {
+	if n := len(payload); n <= len(p.bytes) {
 		copy(p.bytes[:], payload)
-		return
-	}
-	for i := range chunks {
-		from, to := payload[chunkAt(i, len(payload)):], p.bytes[i*chunk:]
-		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
-		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+	} else {
+		*(*[keptHead]byte)(p.bytes[:]) = [keptHead]byte(payload)
+		*(*[keptTail]byte)(p.bytes[keptHead:]) = [keptTail]byte(payload[n-keptTail:])
 	}
 }
-
-// chunkAt is the place of a chunk in a segment of n bytes: the first is at its begin, the last at its end.
-func chunkAt(i, n int) int { return i * (n - chunk) / (chunks - 1) }
 
 // differ reports whether a retransmission from seq on has other bytes than what is kept of the same places.
 func (k *kept) differ(from, seq uint32, payload []byte) bool {
@@ -55,16 +46,9 @@ func (k *kept) differ(from, seq uint32, payload []byte) bool {
 			continue
 		}
 		at, n := int(int32(seq-p.seq)), int(p.n)
-		if n <= keptBytes {
-			if unlike(p.bytes[:n], payload, at) {
-				return true
-			}
-			continue
-		}
-		for c := range chunks {
-			if unlike(p.bytes[c*chunk:(c+1)*chunk], payload, at-chunkAt(c, n)) {
-				return true
-			}
+		if n <= len(p.bytes) && unlike(p.bytes[:n], payload, at) ||
+			n > len(p.bytes) && (unlike(p.bytes[:keptHead], payload, at) || unlike(p.bytes[keptHead:], payload, at-(n-keptTail))) {
+			return true
 		}
 	}
 	return false

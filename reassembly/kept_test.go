@@ -39,7 +39,7 @@ func TestConflictsWithOtherBorders(t *testing.T) {
 	sent := func(ms float64, seq int, data string) pk {
 		return pk{ms: ms, from: "a", flags: ACK, seq: int64(seq), data: data}
 	}
-	short, long := 100, 4000 // kept whole, and by samples
+	short, long := 100, 4000 // kept whole, and its begin and end
 	for _, n := range []int{short, long} {
 		good, bad := data(n, 1), data(n, 2)
 		for name, c := range map[string]struct {
@@ -122,7 +122,7 @@ func TestResegmentation(t *testing.T) {
 		good, bad := data(n, 1), data(n, 2)
 		var first []pk
 		for at := 0; at < n; {
-			size := min(n-at, 1+r.IntN(keptBytes))
+			size := min(n-at, 1+r.IntN((keptHead+keptTail)))
 			first = append(first, pk{ms: 3 + float64(len(first)), from: "a", flags: ACK, seq: int64(at), data: good[at : at+size]})
 			at += size
 		}
