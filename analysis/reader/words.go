@@ -72,10 +72,10 @@ func (d *Doubts) bound(r *Row) {
 }
 
 // bounded bounds the words of all rows by what is known of the connection and of their commands.
-func (r *Reader) bounded(c *Conn, rows []Row) {
+func bounded(o *Options, c *Conn, rows []Row) {
 	var d Doubts
-	if r.o.Doubts != nil {
-		d = r.o.Doubts(c)
+	if o.Doubts != nil {
+		d = o.Doubts(c)
 	}
 	for i := range rows {
 		row := &rows[i]
