@@ -72,19 +72,9 @@ func (r *Reader) Open(id int64, from netip.Addr, midstream bool) *Conn {
 	w := r.reg.who(from)
 	w.open++
 	c := r.conns.Get()
-	kept := &c.records
-	*c = Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}, records: records{
-		commands: reuse(kept.commands), replies: reuse(kept.replies), writes: reuse(kept.writes), arrivals: reuse(kept.arrivals),
-	}}
+	*c = Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}}
+	c.commands, c.replies, c.writes = c.few.commands[:0], c.few.replies[:0], c.few.writes[:0]
 	return c
-}
-
-// reuse empties a slice, to be filled again; a large one is given up.
-func reuse[T any](s []T) []T {
-	if cap(s) > 4*maxLevel {
-		return nil
-	}
-	return s[:0]
 }
 
 // Release takes back a connection that its owner will not use any more. One that has not settled is not used again.

@@ -78,7 +78,7 @@ func TestReleasedConnsAreUsedAgain(t *testing.T) {
 	use(again)
 	again.End(2e9)
 	again.Release()
-	if c := r.Open(4, Key{}.Client, false); cap(c.commands) > 4*maxLevel {
+	if c := r.Open(4, Key{}.Client, false); c != again || cap(c.commands) > len(c.few.commands) {
 		t.Errorf("memory for %d commands is kept", cap(c.commands))
 	}
 }
