@@ -53,13 +53,17 @@ func (g *registry) who(from netip.Addr) *who {
 
 // release forgets an address that nothing is left of.
 func (g *registry) release(w *who) {
-	if w.open == 0 && w.pops == 0 && g.whos[w.addr] == w {
+	if w.open == 0 && w.pops == 0 && !w.released {
+		w.released = true // another one may have its place in the map when connections of this one end
 		delete(g.whos, w.addr)
 	}
 }
 
-// population returns that of a key; nil: there is no room for one more.
+// population returns that of a key; nil: there is no room for one more. w counts the populations of its address.
 func (g *registry) population(k Key, w *who) *population {
+	if w.released { // its connection was closed before it had a population
+		w = g.who(k.Client)
+	}
 	if w.pops > 0 {
 		if q := g.pops[k]; q != nil {
 			return q
@@ -68,6 +72,7 @@ func (g *registry) population(k Key, w *who) *population {
 	if !g.limit.Admits(len(g.pops)) {
 		old := g.idle.first
 		if old == nil {
+			g.release(w)
 			return nil
 		}
 		g.idle.remove(old)

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/respsniff/respsniff/internal/bound"
@@ -80,5 +81,50 @@ func TestReleasedConnsAreUsedAgain(t *testing.T) {
 	again.Release()
 	if c := r.Open(4, Key{}.Client, false); c != again || cap(c.commands) > len(c.few.commands) {
 		t.Errorf("memory for %d commands is kept", cap(c.commands))
+	}
+}
+
+// TestLateBelonging: a connection that was closed before its population was known is of the one that others of its address
+// have, and of one that is forgotten with them.
+func TestLateBelonging(t *testing.T) {
+	r := New(Options{Bounds: &bound.Set{}}, func(*Verdict) {})
+	k := Key{Client: netip.MustParseAddr("10.0.0.1"), SetUp: 7}
+	early := r.Open(1, k.Client, false)
+	early.Closed(&Ending{Time: 1e9, ByClient: true})
+	if len(r.reg.whos) != 0 {
+		t.Fatal("an address without connections is kept")
+	}
+	other := r.Open(2, k.Client, false)
+	other.Belongs(k)
+	early.Belongs(k)
+	if early.pop == nil || early.pop != other.pop || len(r.reg.pops) != 1 || other.who.pops != 1 {
+		t.Fatalf("populations %p and %p of %d", early.pop, other.pop, len(r.reg.pops))
+	}
+	last := r.Open(3, k.Client, false)
+	for _, c := range []*Conn{early, other} {
+		c.End(2e9)
+	}
+	r.reg.idle.remove(r.reg.first)
+	r.reg.drop(r.reg.first)
+	last.Closed(&Ending{Time: 2e9, ByClient: true})
+	if len(r.reg.whos) != 0 {
+		t.Error("an address is kept for ever")
+	}
+	last.Belongs(k)
+	again := r.Open(4, k.Client, false)
+	again.Belongs(k)
+	if again.pop != last.pop || len(r.reg.pops) != 1 {
+		t.Errorf("populations %p and %p of %d", again.pop, last.pop, len(r.reg.pops))
+	}
+
+	var set bound.Set
+	set.New(bound.Bound{Name: "populations", Limit: 1})
+	r = New(Options{Bounds: &set}, func(*Verdict) {})
+	r.Open(1, k.Client, false).Belongs(k)
+	refused := r.Open(2, netip.MustParseAddr("10.0.0.2"), false)
+	refused.Closed(&Ending{Time: 1e9, ByClient: true})
+	refused.Belongs(Key{Client: refused.who.addr})
+	if refused.pop != nil || len(r.reg.whos) != 1 {
+		t.Errorf("%d addresses are kept, want that of the population alone", len(r.reg.whos))
 	}
 }
