@@ -23,6 +23,7 @@ type Assembler struct {
 	hand    uint32 // of flows.idlest
 	near    near
 	recent  recent
+	kept    kept
 }
 
 // New returns an Assembler.

@@ -204,7 +204,7 @@ func TestTimers(t *testing.T) {
 			heap.set(f, int64(r.IntN(1000)))
 		}
 		for i, at := range heap {
-			if int(at.flow.slot) != i || i > 0 && heap.less(i, (i-1)/2) {
+			if int(at.flow.slot) != i || i > 0 && at.before(heap[(i-1)/heapWidth]) {
 				t.Fatalf("place %d of %d is out of order", i, len(heap))
 			}
 		}

@@ -50,6 +50,7 @@ func (a *Assembler) inOrder(f *flow, s Side, cp *capture.Packet) bool {
 		p := &a.packet
 		from := p.sender()
 		a.recent.note(from, p.RawSeq, p.place(from), content, p.fingerprint(), cp.Time)
+		a.kept.add(from^uint32(f.flip), p.RawSeq, seg.Payload)
 	} else {
 		seg.Payload = nil
 	}

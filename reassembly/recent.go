@@ -38,13 +38,9 @@ const (
 // see compares the packet at hand, of which Conn, From and Time are set, with those kept and keeps it. ahead says
 // that its payload lies behind all that was captured, so that there is nothing to compare.
 func (r *recent) see(p *packet, ahead bool) (v verdict) {
-	key := p.RawSeq*2 + uint32(p.Flags&(SYN|FIN|RST))
-	if p.Length > 0 {
-		key++
-	}
 	from, content := p.sender(), sample(p.Payload)
 	place, header, time := p.place(from), p.fingerprint(), uint32(p.Time>>tick)
-	e := r.at(from, key)
+	e := r.at(from, p.key())
 	if !ahead && e.place == place {
 		switch age := int32(time - e.time); {
 		case e.sample != content:
@@ -55,6 +51,23 @@ func (r *recent) see(p *packet, ahead bool) (v verdict) {
 	}
 	e.place, e.sample, e.header, e.time = place, content, header, time
 	return v
+}
+
+// forget forgets the packet at hand, which see has just kept: its bytes are not those first captured at its place.
+func (r *recent) forget(p *packet) {
+	from := p.sender()
+	if e := r.at(from, p.key()); e.place == p.place(from) {
+		e.place++
+	}
+}
+
+// key spreads the packets of a connection side.
+func (p *packet) key() uint32 {
+	key := p.RawSeq*2 + uint32(p.Flags&(SYN|FIN|RST))
+	if p.Length > 0 {
+		key++
+	}
+	return key
 }
 
 // note is see for a packet ahead with payload, of which content is the sample, and without SYN, FIN or RST. The table is only

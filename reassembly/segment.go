@@ -92,8 +92,9 @@ type Segment struct {
 	Late bool
 	// Repeated counts payload bytes that had been captured before (retransmission, keep-alive byte, SPAN duplicate).
 	Repeated int
-	// Conflict says that repeated bytes differed from what was captured first; the first copy counts. It is seen only
-	// where both copies are at hand: a retransmission with the same borders soon after, or bytes that still wait.
+	// Conflict says that repeated bytes differed from what was captured first; the first copy counts. It is seen
+	// only where both copies are at hand: bytes that still wait, the latest few segments of a side, with whatever borders they
+	// are sent again, and of earlier ones a retransmission with the same borders. Of long segments the begin and the end are compared.
 	Conflict bool
 	// Plain says that the segment is like nearly all: it carries new bytes, captured whole, or an acknowledgement, and
 	// nothing else; ACK is its only flag beside PSH.

@@ -119,6 +119,9 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	}
 	seg.Probe = length <= 1 && off == h.high-1 && p.Flags&(SYN|FIN|RST) == 0 && side.Packets > 1
 	end := off + int64(length)
+	if length > 0 {
+		a.compare(f, seq)
+	}
 	if length > 0 && end > h.next && max(off, h.next) < h.high {
 		seg.Late = !h.precedes(seg)
 		a.stats.Reordered++
@@ -139,6 +142,27 @@ func (a *Assembler) arrive(f *flow, s Side, cp *capture.Packet, differs bool) {
 	}
 	a.queue(f)
 	a.drain(f, false)
+}
+
+// compare compares the segment at hand, which begins at seq, with what was captured of the same places before, and keeps what
+// is new of it.
+func (a *Assembler) compare(f *flow, seq uint32) {
+	seg := &a.segment
+	h, from := &f.half[seg.From], (&a.packet).sender()&^1|uint32(seg.From^f.flip) // flip: the sides may yet change places
+	known := h.next
+	if seg.Offset < h.high && !seg.Probe { // the octet of a probe may be any (RFC 9293 section 3.8.4)
+		if !seg.Conflict && a.kept.differ(from, seq, seg.Payload) {
+			seg.Conflict = true
+			a.recent.forget(&a.packet)
+		}
+		if seg.Conflict {
+			known = h.high // the first copy counts
+		}
+	}
+	old := int(max(known-seg.Offset, 0))
+	if part := skip(seg.Payload, old); len(part) > 0 {
+		a.kept.add(from, seq+uint32(old), part)
+	}
 }
 
 // base fixes what is still unknown of where the two streams start: at the SYN, else at the first byte seen or the first

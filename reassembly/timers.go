@@ -11,16 +11,17 @@ type timer struct {
 	flow *flow
 }
 
-func (t timers) less(i, j int) bool {
-	if t[i].due != t[j].due {
-		return t[i].due < t[j].due
+func (x timer) before(y timer) bool {
+	if x.due != y.due {
+		return x.due < y.due
 	}
-	return t[i].flow.conn.ID < t[j].flow.conn.ID
+	return x.flow.conn.ID < y.flow.conn.ID
 }
 
-func (t timers) swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].flow.slot, t[j].flow.slot = int32(i), int32(j)
+// put gives a timer its place in the heap.
+func (t timers) put(i int, x timer) {
+	t[i] = x
+	x.flow.slot = int32(i)
 }
 
 // set puts f's timer to due.
@@ -47,40 +48,51 @@ func (t *timers) clear(f *flow) {
 		return
 	}
 	last := len(*t) - 1
-	t.swap(i, last)
+	moved := (*t)[last]
 	(*t)[last] = timer{}
 	*t = (*t)[:last]
 	f.slot = -1
 	if i < last {
+		t.put(i, moved)
 		t.up(i)
-		t.down(i)
+		t.down(int(moved.flow.slot))
 	}
 }
 
+// heapWidth is how many children a place has: those of one lie side by side, and a timer that sinks moves few flows.
+const heapWidth = 4
+
 func (t timers) up(i int) {
+	x := t[i]
 	for i > 0 {
-		parent := (i - 1) / 2
-		if !t.less(i, parent) {
-			return
+		parent := (i - 1) / heapWidth
+		if !x.before(t[parent]) {
+			break
 		}
-		t.swap(i, parent)
+		t.put(i, t[parent])
 		i = parent
 	}
+	t.put(i, x)
 }
 
 func (t timers) down(i int) {
+	x := t[i]
 	for {
-		child := 2*i + 1
-		if child >= len(t) {
-			return
+		first := heapWidth*i + 1
+		if first >= len(t) {
+			break
 		}
-		if child+1 < len(t) && t.less(child+1, child) {
-			child++
+		child := first
+		for k := first + 1; k < min(first+heapWidth, len(t)); k++ {
+			if t[k].before(t[child]) {
+				child = k
+			}
 		}
-		if !t.less(child, i) {
-			return
+		if !t[child].before(x) {
+			break
 		}
-		t.swap(i, child)
+		t.put(i, t[child])
 		i = child
 	}
+	t.put(i, x)
 }

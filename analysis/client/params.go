@@ -17,12 +17,15 @@ type Params struct {
 // the same program, and is seen only as the rest of a sum.
 const turnWeight = 30
 
+// flatWeight is how many observations the shape of a duration of which nothing is known is worth.
+const flatWeight = 2
+
 // NewParams makes parameters from counts. The priors of rare branches are near 0: a batch that is given up in the
 // middle, or a connection that is closed after a reply, must be seen before it is believed.
 func NewParams(c *Counts, fit *Fit) *Params {
 	p := &Params{Fit: fit}
-	p.Think = NewDensity(&c.Think, &flat, 2)
-	p.SetUp = NewDensity(&c.SetUp, &flat, 2)
+	p.Think = NewDensity(&c.Think, &flat, flatWeight)
+	p.SetUp = NewDensity(&c.SetUp, &flat, flatWeight)
 	prior := turnPrior(&c.Think)
 	for i := range p.Turn {
 		p.Turn[i] = NewDensity(&c.Turn[i], &prior, turnWeight)
@@ -31,7 +34,7 @@ func NewParams(c *Counts, fit *Fit) *Params {
 	if gaps.Sum() == 0 {
 		gaps = &c.Think
 	}
-	p.Gaps = NewDensity(gaps, &flat, 2)
+	p.Gaps = NewDensity(gaps, &flat, flatWeight)
 	for i, a := range c.Act {
 		p.Writes[i] = (a[0] + 1) / (a[0] + a[1] + 2)
 	}

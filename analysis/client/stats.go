@@ -66,6 +66,18 @@ func (c *Counts) CountEnd(closed bool) {
 	}
 }
 
+// AddThink counts the time from having a reply to the next write; setUp says that it was one of the set-up.
+func (c *Counts) AddThink(d float64, setUp bool) {
+	if setUp {
+		c.SetUp.Add(d, 1)
+	} else {
+		c.Think.Add(d, 1)
+	}
+}
+
+// AddGap counts the time from one write to the next.
+func (c *Counts) AddGap(d float64) { c.Gaps.Add(d, 1) }
+
 // AddWait counts an answered wait.
 func (c *Counts) AddWait(length, weight float64) {
 	if c.Waits == nil {

@@ -55,20 +55,10 @@ func (c *Callers) batch(batch []*pairing.Exchange, rows *[]reader.Row) {
 
 // row takes what the caller of ex got. It reports whether the caller went away without a reply.
 func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
-	word := r.Word
-	own := r.Got == reader.Read && int(r.Reply) == ex.Index
-	switch policy, basis := c.Known(); {
-	case c.CutCommands():
-		word = min(word, reader.Possible)
-	case !own && basis >= client.Named && policy != client.PolicyUnknown && !policy.TakesTurns():
-		word = min(word, reader.Possible) // who is known to share a connection, or not to wait, is not accused of what times suggest
-	case c.Lossy():
-		word = min(word, reader.Likely) // a packet that is not there may have told otherwise
-	}
-	w := pairing.Confidence(word)
+	w := pairing.Confidence(r.Word)
 	switch {
 	case drains(ex):
-		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: min(w, pairing.Likely)}
+		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
 		c.readUpTo(ex.Index)
 	case r.Got == reader.Untold:
 		ex.Belief = pairing.Belief{Outcome: pairing.Unknown}
@@ -79,7 +69,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 		ex.Flags |= pairing.GivenUp
 		if c.Judging.Abandoned++; !gone {
 			c.keep(&c.given, ex)
-			c.sure, c.gaveUp = word, reader.WordOf(r.Posterior)
+			c.sure, c.gaveUp = r.Word, reader.WordOf(r.Posterior)
 		}
 		return true
 	case r.Got == reader.Before:
@@ -95,7 +85,7 @@ func (c *Callers) row(ex *pairing.Exchange, r *reader.Row, gone bool) bool {
 	case int(r.Reply) == ex.Index:
 		c.lifted = pairing.Suppressed
 		ex.Belief = pairing.Belief{Index: ex.Index, Confidence: w}
-		late(c, ex, word)
+		late(c, ex, r.Word)
 		c.readUpTo(ex.Index)
 	case int(r.Reply) > ex.Index: // the server left a reply out
 		ex.Belief = pairing.Belief{Index: int(r.Reply), Confidence: w}

@@ -147,7 +147,8 @@ func (c *Callers) end() {
 func (c *Callers) Forget() {
 	c.stand(0)
 	if c.conn != nil {
-		c.conn.Tag = nil
+		c.conn.Release()
+		c.conn = nil
 	}
 	c.readUpTo(math.MaxInt)
 	c.drop(&c.given)

@@ -54,7 +54,7 @@ type Sink interface {
 // NewJudging prepares the inference of a run.
 func NewJudging(o JudgingOptions, sink Sink, bounds *bound.Set) *Judging {
 	j := &Judging{JudgingOptions: o, sink: sink}
-	j.reader = reader.New(reader.Options{Without: o.Without, ReadTimeout: o.ReadTimeout, Settled: j.settled, Known: known, Bounds: bounds}, j.judged)
+	j.reader = reader.New(reader.Options{Without: o.Without, ReadTimeout: o.ReadTimeout, Settled: j.settled, Known: known, Doubts: doubts, Bounds: bounds}, j.judged)
 	return j
 }
 
@@ -91,6 +91,18 @@ func known(conn *reader.Conn) *client.KindWeights {
 		return c.weights()
 	}
 	return nil
+}
+
+// doubts says what makes it less sure what the packets of a connection say.
+func doubts(conn *reader.Conn) (d reader.Doubts) {
+	if c, ok := conn.Tag.(*Callers); ok {
+		policy, basis := c.Known()
+		d = reader.Doubts{
+			CutCommands: c.CutCommands(), Lossy: c.Lossy(),
+			Together: basis >= client.Named && policy != client.PolicyUnknown && !policy.TakesTurns(),
+		}
+	}
+	return d
 }
 
 // judged takes what is inferred of a connection.

@@ -49,11 +49,13 @@ type losses struct {
 
 func (w *lossWatch) ended(e *analysis.Ended) {
 	s := e.Session
-	h := s.Hidden()
-	lost := h.Lost[0] + h.Lost[1]
-	if lost == 0 && h.Unechoed == 0 {
-		return
+	if h := s.Hidden(); h.Lost[0]+h.Lost[1] > 0 || h.Unechoed > 0 {
+		w.lossy(s, h)
 	}
+}
+
+func (w *lossWatch) lossy(s *analysis.Session, h pairing.Hidden) {
+	lost := h.Lost[0] + h.Lost[1]
 	level := incident.Info
 	if lost > 0 {
 		level = incident.Low

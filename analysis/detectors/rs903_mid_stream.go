@@ -44,6 +44,16 @@ func (w *midWatch) ended(e *analysis.Ended) {
 		return
 	}
 	h := s.Hidden()
+	o := hiding(s, incident.Info)
+	o.Evidence = func() incident.Example { return midStreamExample(w.r.Run(), s) }
+	m := w.sums.Add(o)
+	if m.conns++; h.Anchored {
+		m.anchored++
+	}
+}
+
+func midStreamExample(run *analysis.Run, s *analysis.Session) incident.Example {
+	h := s.Hidden()
 	how := "pairing was not anchored: it stays a guess"
 	if h.Anchored {
 		how = "pairing was anchored"
@@ -51,17 +61,9 @@ func (w *midWatch) ended(e *analysis.Ended) {
 	if h.Unanchored > 0 {
 		how += fmt.Sprintf("; %s could not be tied to a command", counted(int64(h.Unanchored), "reply", "replies"))
 	}
-	run := w.r.Run()
-	o := hiding(s, incident.Info)
-	o.Evidence = func() incident.Example {
-		return incident.Example{
-			File: run.File(h.File), Frames: frames(h.Frame),
-			Facts: []string{fmt.Sprintf("frame %d is its first packet, and no SYN", h.Frame), how},
-		}
-	}
-	m := w.sums.Add(o)
-	if m.conns++; h.Anchored {
-		m.anchored++
+	return incident.Example{
+		File: run.File(h.File), Frames: frames(h.Frame),
+		Facts: []string{fmt.Sprintf("frame %d is its first packet, and no SYN", h.Frame), how},
 	}
 }
 

@@ -15,9 +15,13 @@ type suspects struct {
 	limit  *bound.Bound
 }
 
+// maxSuspects is how many connections are kept that may be lost, at 2 KiB each, and for a while twice as many; it is scaled to
+// the memory limit.
+const maxSuspects = 1 << 13
+
 func newSuspects(set *bound.Set) *suspects {
 	return &suspects{map[int64]*lost{}, set.New(bound.Bound{
-		Name: "connections that may be lost", Limit: 1 << 13, Hides: "leaks of further connections that the client left open", Loses: bound.Evidence,
+		Name: "connections that may be lost", Limit: set.Scaled(maxSuspects), Hides: "leaks of further connections that the client left open", Loses: bound.Evidence,
 	})}
 }
 

@@ -15,6 +15,7 @@ type FindingGroup struct {
 	of       *Collector
 	f        Finding        // without what the other fields give
 	conns    map[int64]span // of its occurrences, by connection
+	newest   int64          // the greatest number of a connection among them
 	closed   int            // further connections, whose numbers were given up
 	notes    map[string]bool
 	victims  map[string]int
@@ -60,11 +61,12 @@ func (g *FindingGroup) count(reg *Register, o *Occurrence, now *contribution) {
 		for _, n := range o.Victims {
 			calls += n
 		}
-		if at, known := g.conns[o.Conn]; known {
+		if at, known := g.spanOf(o.Conn); known {
 			g.conns[o.Conn] = span{min(at.first, o.Time), max(at.last, o.Time, o.Last), at.calls + calls}
 		} else if b.conns.Admits(len(g.conns)) && b.allConns.Admits(reg.kept) {
 			reg.kept++
 			g.conns[o.Conn] = span{o.Time, max(o.Time, o.Last), calls}
+			g.newest = max(g.newest, o.Conn)
 		}
 	}
 	f.Timeout = cmp.Or(f.Timeout, o.Timeout)
@@ -80,6 +82,15 @@ func (g *FindingGroup) count(reg *Register, o *Occurrence, now *contribution) {
 			f.Notes = append(f.Notes, n)
 		}
 	}
+}
+
+// spanOf returns the occurrences on a connection. Where connections come without end, most are newer than all that are known.
+func (g *FindingGroup) spanOf(conn int64) (at span, known bool) {
+	if conn > g.newest {
+		return span{}, false
+	}
+	at, known = g.conns[conn]
+	return at, known
 }
 
 // sum adds counts by label, to a second map too where there is one. What is beyond the bound of labels has one of its own.

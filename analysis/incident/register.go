@@ -11,16 +11,17 @@ import (
 // Register keeps what all rules of one run report: a Collector a rule, whose occurrences become findings, and what ties
 // these by cause. It is used by one goroutine.
 type Register struct {
-	o          RegisterOptions
-	bounds     registerBounds
-	collectors []*Collector          // in the order in which the rules began
-	byRule     map[string]*Collector // the same
-	earlier    map[string]*Collector // of the run before this one, by rule, until the rule begins
-	weakened   map[string]bool       // rules with a gap in the window of an occurrence
-	marks      map[int64][]string    // rules by connection; nil: not asked for
-	suppressed int64                 // occurrences too weak to be a finding
-	kept       int                   // connections of all groups
-	reporting  reporting
+	o            RegisterOptions
+	bounds       registerBounds
+	collectors   []*Collector          // in the order in which the rules began
+	byRule       map[string]*Collector // the same
+	earlier      map[string]*Collector // of the run before this one, by rule, until the rule begins
+	weakened     map[string]bool       // rules with a gap in the window of an occurrence
+	marks        map[int64][]string    // rules by connection; nil: not asked for
+	newestMarked int64                 // the greatest number of a connection among them
+	suppressed   int64                 // occurrences too weak to be a finding
+	kept         int                   // connections of all groups
+	reporting    reporting
 	teller
 	history causeHistory
 }
@@ -159,11 +160,17 @@ func (g *Register) KeepMarks() {
 func (g *Register) Marks(conn int64) []string { return slices.Sorted(slices.Values(g.marks[conn])) }
 
 func (g *Register) mark(conn int64, rule string) {
-	if g.marks == nil || conn == 0 || slices.Contains(g.marks[conn], rule) {
+	if g.marks == nil || conn == 0 {
 		return
 	}
-	if _, known := g.marks[conn]; known || g.bounds.marks.Admits(len(g.marks)) {
-		g.marks[conn] = append(g.marks[conn], rule)
+	var rules []string
+	known := false
+	if conn <= g.newestMarked {
+		rules, known = g.marks[conn]
+	}
+	if !slices.Contains(rules, rule) && (known || g.bounds.marks.Admits(len(g.marks))) {
+		g.marks[conn] = append(rules, rule)
+		g.newestMarked = max(g.newestMarked, conn)
 	}
 }
 

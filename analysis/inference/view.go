@@ -100,8 +100,15 @@ func (v *View) Clean(c *client.Counts, low float64) (giveUp *client.GiveUp) {
 	return nil
 }
 
+// counter takes what the steps of a connection teach.
+type counter interface {
+	AddWait(wait, weight float64)
+	AddThink(d float64, setUp bool)
+	CountEnd(closed bool)
+}
+
 // Count counts a connection without a doubt.
-func (v *View) Count(c *client.Counts, floor float64) {
+func (v *View) Count(c counter) {
 	for i := range v.Steps {
 		if s := &v.Steps[i]; s.N > 0 && s.Have {
 			v.countStep(c, s)
@@ -109,7 +116,7 @@ func (v *View) Count(c *client.Counts, floor float64) {
 	}
 }
 
-func (v *View) countStep(c *client.Counts, s *Step) {
+func (v *View) countStep(c counter, s *Step) {
 	if s.Settled || s.untimed() || v.Guessed[s.Own+s.N-1] {
 		return
 	}
@@ -117,11 +124,7 @@ func (v *View) countStep(c *client.Counts, s *Step) {
 		c.AddWait(s.Wait, 1)
 	}
 	if s.What == NextWrite {
-		h := &c.Think
-		if s.SetUp {
-			h = &c.SetUp
-		}
-		h.Add(max(v.Floor, s.Next-v.At[s.Own+s.N-1]), 1)
+		c.AddThink(max(v.Floor, s.Next-v.At[s.Own+s.N-1]), s.SetUp)
 	}
 	if s.What != NextNothing && !s.Farewell {
 		c.CountEnd(s.ended())

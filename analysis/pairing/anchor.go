@@ -11,7 +11,9 @@ import (
 )
 
 // maxAnchor is how many commands that the capture does not contain may still wait for a reply where it begins.
-const maxAnchor = 8
+const maxAnchor = -align.LowestShift
+
+const _ = uint(align.HighestShift - maxAnchor - maxBuffered) // all shifts can be told apart
 
 // Shortest encodings of a command and of a reply: "*1\r\n$3\r\nGET\r\n" and "_\r\n". They bound how many were in a hole.
 const (
@@ -37,15 +39,11 @@ const (
 // one below that commands are unknown. The search keeps all shifts that are possible and crosses out those that type,
 // shape, slot, echo or the server's kernel exclude, until one is left.
 type anchor struct {
+	align.Shifts
 	first   int  // number of the first command that is in doubt
-	lo, hi  int  // possible shifts
-	closed  bool // no shift but these is possible
-	edge    bool // nor one below lo likely: if all but lo are crossed out, it may be one of those
-	usual   int  // the shift if what was lost has the usual size
-	dead    [2*maxAnchor + maxBuffered + 1]bool
-	votes   [2*maxAnchor + maxBuffered + 1]float32 // evidence for each shift, in nats
-	quiet   bool                                   // the next reply shows whether a quiet point is one
-	shift   int                                    // that it stands for
+	edge    bool // no shift below Lo is likely: if all but Lo are crossed out, it may be one of those
+	quiet   bool // the next reply shows whether a quiet point is one
+	shift   int  // that it stands for
 	command int64
 	sent    capture.Time
 	silence time.Duration
@@ -53,8 +51,6 @@ type anchor struct {
 	turn    int // the shift at which these leave nothing owed
 	asked   int // commands sent when the last of them was answered
 }
-
-func (a *anchor) isDead(shift int) bool { return a.dead[shift+maxAnchor] }
 
 // doubt takes that commands or replies may have been missed: the pairing is to be anchored anew, at a shift between lo
 // and hi. closed: no other shift is possible.
@@ -64,7 +60,7 @@ func (d *doubts) doubt(s *Session, lo, hi int, closed bool) {
 		s.open.resolve(s, false, true)
 	}
 	if s.Unanchored() {
-		lo, hi, closed = -maxAnchor, max(hi, s.open.anchor.hi), false
+		lo, hi, closed = -maxAnchor, max(hi, s.open.anchor.Hi), false
 		s.open.guess(s)
 	}
 	if lo == 0 && hi == 0 && closed {
@@ -80,9 +76,9 @@ func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
 		closed = false
 	}
 	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{
-		lo: max(lo, -maxAnchor), hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), closed: closed,
-	}}
+	s.open = &unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{
+		Lo: max(lo, -maxAnchor), Hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), Closed: closed,
+	}}}
 	for _, ex := range s.Pending.Rest() {
 		ex.Flags |= Uncertain | AfterHole
 	}
@@ -110,17 +106,17 @@ func (d *doubts) doubtCommands(s *Session, n int64, first int) {
 			s.open.resolve(s, false, true)
 		}
 		s.blockUnknown = true
-		s.open = &unresolved{anchoring: true, anchor: anchor{lo: -min(unseen, maxAnchor), closed: unseen <= maxAnchor, first: first}}
-		s.open.anchor.expect(-ofSize(n, s.askedBytes, s.CommandCount))
+		s.open = &unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{Lo: -min(unseen, maxAnchor), Closed: unseen <= maxAnchor}, first: first}}
+		s.open.anchor.Expect(-ofSize(n, s.askedBytes, s.CommandCount), usualSize)
 		return
 	}
-	if a := &s.open.anchor; a.first == first && a.hi == 0 {
-		a.lo, a.closed = -min(unseen, maxAnchor), unseen <= maxAnchor // more is known of the same loss
+	if a := &s.open.anchor; a.first == first && a.Hi == 0 {
+		a.Lo, a.Closed = -min(unseen, maxAnchor), unseen <= maxAnchor // more is known of the same loss
 		return
 	}
 	lo, hi, closed := d.still(s)
 	s.anchorWithin(s, lo-unseen, hi, closed)
-	s.open.anchor.usual = min(max(lo-unseen, -ofSize(n, s.askedBytes, s.CommandCount)), hi)
+	s.open.anchor.Usual = min(max(lo-unseen, -ofSize(n, s.askedBytes, s.CommandCount)), hi)
 }
 
 // doubtReplies takes that the n bytes of the server's stream before the place end were lost, or were no reply. They
@@ -146,9 +142,9 @@ func (d *doubts) doubtReplies(s *Session, n, end int64) {
 	}
 	s.anchorWithin(s, lo, hi, closed)
 	if usual := min(max(lo, ofSize(n, s.replyBytes, s.ReplyCount)), hi); fresh {
-		s.open.anchor.expect(usual)
+		s.open.anchor.Expect(usual, usualSize)
 	} else {
-		s.open.anchor.usual = usual
+		s.open.anchor.Usual = usual
 	}
 }
 
@@ -160,38 +156,6 @@ func ofSize(n, all int64, count int) int {
 	return int(max(1, min((2*n*int64(count)+all)/(2*all), maxBuffered)))
 }
 
-// expect begins with the shift that the size of what was lost speaks for.
-func (a *anchor) expect(shift int) {
-	if a.usual = min(max(shift, a.lo), a.hi); a.usual == shift {
-		a.votes[shift+maxAnchor] = usualSize
-	}
-}
-
-// likeliest returns the shift that most speaks for, of several the nearest to the usual one, and by how much the evidence
-// exceeds that for any other.
-func (a *anchor) likeliest() (best int, lead float32) {
-	found, second := false, float32(0)
-	for shift := a.lo; shift <= a.hi; shift++ {
-		if a.isDead(shift) {
-			continue
-		}
-		v := a.votes[shift+maxAnchor]
-		switch {
-		case !found:
-			best, found, lead = shift, true, v
-			if a.closed {
-				second = float32(math.Inf(-1))
-			}
-		case v > lead || v == lead && abs(shift-a.usual) < abs(best-a.usual):
-			second = max(second, lead)
-			best, lead = shift, v
-		default:
-			second = max(second, v)
-		}
-	}
-	return best, lead - second
-}
-
 // beforeLoss reports whether the replies to come belong to commands before the loss.
 func (h *unresolved) beforeLoss(s *Session) bool {
 	return len(h.replies) == 0 && s.Pending.Len() > 0 && s.Pending.Front().Index < h.anchor.first
@@ -201,29 +165,31 @@ func (h *unresolved) beforeLoss(s *Session) bool {
 func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 	a := &h.anchor
 	j := len(h.replies)
-	h.add(r, info)
+	h.add(s.Shared, r, info)
 	h.replies[j].unseen = s.Pending.Len() == 0 && unseenCommand(s, info.K)
-	for shift := a.lo; shift <= a.hi; shift++ {
-		if a.isDead(shift) {
+	for shift := a.Lo; shift <= a.Hi; shift++ {
+		if a.Excluded(shift) {
 			continue
 		}
 		if i := j + shift; i >= s.Pending.Len() {
-			a.dead[shift+maxAnchor] = !unseenCommand(s, info.K)
-		} else if i >= 0 {
-			a.dead[shift+maxAnchor] = !canServe(s, s.Pending.At(i), r, info)
+			if !unseenCommand(s, info.K) {
+				a.Exclude(shift)
+			}
+		} else if i >= 0 && !canServe(s, s.Pending.At(i), r, info) {
+			a.Exclude(shift)
 		}
 	}
-	left, last := a.alive()
+	left, last := a.Left()
 	switch {
 	case left == 0:
-		if a.lo == -maxAnchor || a.hi == maxAnchor+maxBuffered {
+		if a.Lo == -maxAnchor || a.Hi == maxAnchor+maxBuffered {
 			s.Shared.limits.anchor.Hits++ // it may be one beyond
 		}
-		a.closed = false
+		a.Closed = false
 		h.guess(s)
-	case left == 1 && a.closed && last+len(h.replies) <= 0:
-		a.closed = false // no command that was captured has been answered: there may be more of the others than was thought
-	case left == 1 && a.closed && !(a.edge && last == a.lo):
+	case left == 1 && a.Closed && last+len(h.replies) <= 0:
+		a.Closed = false // no command that was captured has been answered: there may be more of the others than was thought
+	case left == 1 && a.Closed && !(a.edge && last == a.Lo):
 		h.anchorAt(s, last)
 	case h.takesTurns(s, info):
 		h.anchorAt(s, h.anchor.turn)
@@ -233,17 +199,6 @@ func (h *unresolved) unanchored(s *Session, r *resp.Reply, info *ReplyInfo) {
 			h.guess(s)
 		}
 	}
-}
-
-// alive returns how many shifts are left, and the last of them.
-func (a *anchor) alive() (left, last int) {
-	for shift := a.lo; shift <= a.hi; shift++ {
-		if !a.isDead(shift) {
-			left++
-			last = shift
-		}
-	}
-	return left, last
 }
 
 // canServe reports whether nothing contradicts that a reply serves a command: what its client had received when it wrote
@@ -260,16 +215,16 @@ func canServe(s *Session, ex *Exchange, r *resp.Reply, info *ReplyInfo) bool {
 func (h *unresolved) asks(s *Session) {
 	a := &h.anchor
 	i := s.Pending.Len() - 1
-	for shift := max(a.lo, i-len(h.replies)+1); shift <= min(a.hi, i); shift++ {
+	for shift := max(a.Lo, i-len(h.replies)+1); shift <= min(a.Hi, i); shift++ {
 		k := &h.replies[i-shift]
-		if !a.isDead(shift) && !canServe(s, s.Pending.At(i), &k.reply, &k.info) {
-			a.dead[shift+maxAnchor] = true
+		if !a.Excluded(shift) && !canServe(s, s.Pending.At(i), &k.reply, &k.info) {
+			a.Exclude(shift)
 		}
 	}
-	switch left, last := a.alive(); {
+	switch left, last := a.Left(); {
 	case left == 0:
 		h.guess(s)
-	case left == 1 && a.closed && len(h.replies) > 0:
+	case left == 1 && a.Closed && len(h.replies) > 0:
 		h.anchorAt(s, last)
 	}
 }
@@ -288,7 +243,7 @@ func (h *unresolved) takesTurns(s *Session, info *ReplyInfo) bool {
 	shift := s.Pending.Len() - len(h.replies)
 	one := s.CommandCount == a.asked+1 && info.K == s.Prev.end && info.MaxGap == 0 && s.Prev.Valid && info.FirstTime >= s.Prev.EndTime
 	a.asked = s.CommandCount
-	if !one || shift != a.turn || shift < a.lo || shift > a.hi || a.isDead(shift) {
+	if !one || shift != a.turn || shift < a.Lo || shift > a.Hi || a.Excluded(shift) {
 		a.turns, a.turn = 0, shift
 		return false
 	}
@@ -299,8 +254,8 @@ func (h *unresolved) takesTurns(s *Session, info *ReplyInfo) bool {
 // quietPoint looks, before a command is sent, whether the server owes nothing.
 func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 	a := &h.anchor
-	if s.Pending.Len() > maxAnchor/2 && a.lo < 0 {
-		a.closed = false // a client that runs so far ahead may have done so before
+	if s.Pending.Len() > maxAnchor/2 && a.Lo < 0 {
+		a.Closed = false // a client that runs so far ahead may have done so before
 	}
 	if a.quiet || ex.Flags&AfterHole != 0 || s.Pending.Len() > 0 && s.Pending.Front().Index < a.first {
 		return
@@ -310,7 +265,7 @@ func (h *unresolved) quietPoint(s *Session, ex *Exchange) {
 		return
 	}
 	shift := s.Pending.Len() - len(h.replies)
-	if shift < a.lo || shift > a.hi || a.isDead(shift) {
+	if shift < a.Lo || shift > a.Hi || a.Excluded(shift) {
 		return
 	}
 	if silence >= max(longQuiet, 3*s.MinRTT) {
@@ -345,7 +300,7 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 		return
 	}
 	a.quiet = false
-	if info.K != reassembly.NoAck && info.K < a.command || a.isDead(a.shift) {
+	if info.K != reassembly.NoAck && info.K < a.command || a.Excluded(a.shift) {
 		return
 	}
 	took := max(info.FirstTime.Sub(a.sent)-s.MinRTT, resolution)
@@ -353,8 +308,8 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	if says <= 0 {
 		return
 	}
-	a.votes[a.shift+maxAnchor] += float32(min(says, mostOfOne))
-	if best, lead := a.likeliest(); lead >= anchored {
+	a.Speak(a.shift, float32(min(says, mostOfOne)))
+	if best, lead := a.Likeliest(); lead >= anchored {
 		h.anchorAt(s, best)
 	}
 }
@@ -373,8 +328,8 @@ func (h *unresolved) anchorAt(s *Session, shift int) {
 func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	a := &h.anchor
 	found := false
-	for shift := a.lo; shift <= a.hi; shift++ {
-		if a.isDead(shift) {
+	for shift := a.Lo; shift <= a.Hi; shift++ {
+		if a.Excluded(shift) {
 			continue
 		}
 		if !found {
@@ -382,7 +337,7 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 		}
 		hi = shift
 	}
-	best, _ := a.likeliest()
+	best, _ := a.Likeliest()
 	if !found {
 		best = -len(h.replies)
 		for s.Pending.Len() > 0 {
@@ -394,19 +349,20 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	if len(h.replies) == 0 {
 		place, best = 0, 0 // nothing was paired, and nothing is given up
 	}
-	if h.place(s, place, false); s.Kind == Replication {
+	open := h.place(s, place, false)
+	if s.Kind == Replication {
 		s.open = nil
 		return 0, 0, true
 	}
-	s.open = &unresolved{anchoring: true, anchor: anchor{lo: -maxAnchor, hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}
-	return lo - best, hi - best, found && a.closed
+	s.open = open
+	*open = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{Lo: -maxAnchor, Hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}}
+	return lo - best, hi - best, found && a.Closed
 }
 
-func abs(n int) int { return max(n, -n) }
-
-// place pairs the buffered replies at a shift.
-func (h *unresolved) place(s *Session, shift int, sure bool) {
-	s.open = &unresolved{anchoring: true} // nothing is buffered any more, and the pairing is still in doubt
+// place pairs the buffered replies at a shift, and returns the empty buffer that is open then: the pairing is still in doubt.
+func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) {
+	open = &unresolved{anchoring: true}
+	s.open = open
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
 			s.dropPending()
@@ -431,6 +387,9 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
+	clear(h.replies)
+	s.Shared.replies, h.replies = h.replies[:0], nil
+	return open
 }
 
 // nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.
@@ -451,7 +410,7 @@ func (h *unresolved) anchorAtRefusal(s *Session) {
 		}
 	}
 	a := &h.anchor
-	if shift := n - len(h.replies); shift >= a.lo && shift <= a.hi && !a.isDead(shift) {
+	if shift := n - len(h.replies); shift >= a.Lo && shift <= a.Hi && !a.Excluded(shift) {
 		h.anchorAt(s, shift)
 	}
 }
@@ -461,7 +420,7 @@ func (h *unresolved) anchorAtEnd(s *Session, now capture.Time) {
 	silence, ok := silenceAt(s, now)
 	a := &h.anchor
 	shift := s.Pending.Len() - len(h.replies)
-	if ok && silence >= longQuiet && shift >= a.lo && shift <= a.hi && !a.isDead(shift) && len(h.replies) > 0 {
+	if ok && silence >= longQuiet && shift >= a.Lo && shift <= a.Hi && !a.Excluded(shift) && len(h.replies) > 0 {
 		h.anchorAt(s, shift)
 		return
 	}

@@ -69,7 +69,7 @@ func weighed(ex *Exchange) bool {
 // weigh takes a reply while one is suspected to be missing.
 func (h *unresolved) weigh(s *Session, r *resp.Reply, info *ReplyInfo) {
 	m, n := h.missing, len(h.replies)
-	h.add(r, info)
+	h.add(s.Shared, r, info)
 	if s.Pending.Len() < n+2 || !weighed(s.Pending.At(n)) || !weighed(s.Pending.At(n+1)) || info.K < s.Pending.At(n+1).End || s.holes {
 		h.releaseInOrder(s, nil, false)
 		return

@@ -17,7 +17,8 @@ type Shared struct {
 	request    resp.Request
 	reply      resp.Reply
 	info       ReplyInfo
-	mark       SegmentMark // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
+	replies    []bufferedReply // empty: memory for a buffer to come
+	mark       SegmentMark     // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
 }
 
 // NewShared prepares what the pairings of a run share.

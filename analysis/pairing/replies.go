@@ -157,7 +157,7 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.open.weigh(s, r, info)
 		return
 	case s.contradictory():
-		s.open.add(r, info)
+		s.open.add(s.Shared, r, info)
 		if len(s.open.replies) >= maxBuffered {
 			s.open.resolve(s, false, false)
 		}

@@ -46,8 +46,8 @@ type unresolved struct {
 	anchor    anchor
 }
 
-// add copies a reply into the buffer.
-func (h *unresolved) add(r *resp.Reply, info *ReplyInfo) {
+// add copies a reply into the buffer, whose memory may be one that another connection needs no more.
+func (h *unresolved) add(spare *Shared, r *resp.Reply, info *ReplyInfo) {
 	k := bufferedReply{info: *info}
 	c := &k.reply
 	c.Start, c.End, c.Kind, c.Marker, c.N, c.Elements = r.Start, r.End, r.Kind, r.Marker, r.N, r.Elements
@@ -56,6 +56,9 @@ func (h *unresolved) add(r *resp.Reply, info *ReplyInfo) {
 	c.Elems = append([]resp.Elem(nil), r.Elems...)
 	for i := range c.Elems {
 		c.Elems[i].Text = append([]byte(nil), c.Elems[i].Text...)
+	}
+	if h.replies == nil {
+		h.replies, spare.replies = spare.replies, nil
 	}
 	h.replies = append(h.replies, k)
 }
@@ -98,7 +101,7 @@ func isForeign(ex *Exchange, r *resp.Reply) bool {
 func (d *doubts) contradicted(s *Session, r *resp.Reply, info *ReplyInfo) {
 	s.contradictions++
 	s.open = &unresolved{}
-	s.open.add(r, info)
+	s.open.add(s.Shared, r, info)
 }
 
 // isQuiet reports whether the server has had all commands, and been silent, long enough for it to have sent

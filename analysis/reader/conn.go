@@ -21,6 +21,14 @@ type Conn struct {
 	acked
 	life
 	settling
+	few fewRecords
+}
+
+// fewRecords is the memory of the first records. Of a connection that lies cold among many others they are at hand with it.
+type fewRecords struct {
+	commands [4]commandRecord
+	replies  [2]replyRecord
+	writes   [2]writeRecord
 }
 
 // records are what is kept of the writes of a connection from the first one in doubt on.

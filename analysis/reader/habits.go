@@ -56,7 +56,7 @@ func habits(q *population) *Habits {
 
 // unjudged is what is known of a population of which no connection was in doubt.
 func (q *population) unjudged() *Habits {
-	h := &Habits{Usual: q.pace.usual, Think: client.NewParams(&q.level, nil).Think.Median(), Kinds: q.kinds(), Batches: q.sizes.Several()}
+	h := &Habits{Usual: q.pace.usual, Think: q.level.Think().Median(), Kinds: q.kinds(), Batches: q.sizes.Several()}
 	if h.Usual == 0 {
 		h.Usual = inference.NewGate(slices.Clone(q.allWaits.x), slices.Clone(q.levelWaits.x)).Usual
 	}

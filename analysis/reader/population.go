@@ -12,7 +12,7 @@ import (
 // population is the connections of one client address with the same set-up, and what they have in common.
 type population struct {
 	key                  Key
-	level                client.Counts                       // of connections that settled at once, and so certain in any reading
+	level                client.Level                        // of connections that settled at once, and so certain in any reading
 	past                 [client.NumFamilies]*client.Counts  // of connections that were judged early, level included
 	gone                 [client.NumFamilies][]client.GiveUp // … and their give-ups
 	learned              [client.NumFamilies]*client.Counts  // by the last fit
@@ -29,12 +29,12 @@ type population struct {
 
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
-	ignorance inference.Ignorance
-	whole     float64   // evidence for unread replies, summed over its connections
-	named     bool      // the set-up of a connection was captured, with the name of its library, if it has one
-	many      float64   // how likely it is that its callers share connections, by how they took turns
-	habits    *Habits   // as the last fit found them; nil: there was none
-	ends      []float64 // waits that ended without a reply, of the latest
+	ignorance *inference.Ignorance // of the last fit
+	whole     float64              // evidence for unread replies, summed over its connections
+	named     bool                 // the set-up of a connection was captured, with the name of its library, if it has one
+	many      float64              // how likely it is that its callers share connections, by how they took turns
+	habits    *Habits              // as the last fit found them; nil: there was none
+	ends      []float64            // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -130,7 +130,6 @@ func (q *population) prior(o *Options, list []*fitted) [client.NumKinds]float64 
 			turns(c.v, &t)
 		}
 		q.many = t.Many()
-		//println("TURNS", int(t.Writes), int(t.Waits*1e6), int(t.Gaps*1e6), int(t.Overlaps), int(1e4*q.many))
 	}
 	prior := o.prior
 	for k := range prior {
@@ -230,7 +229,7 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 		}
 	}
 	base := &client.Counts{}
-	base.Add(&q.level, 1)
+	q.level.AddTo(base)
 	for _, c := range list {
 		s := &client.Sample{}
 		if g := c.v.Clean(base, 0.8*low); g != nil {
@@ -292,7 +291,7 @@ func gain(post, prior *[client.NumKinds]float64) float64 {
 
 // learnIgnorance counts the waits that were seen to be sat out.
 func (q *population) learnIgnorance(list []*fitted) {
-	q.ignorance = inference.Ignorance{Usual: q.gate.Usual, Turn: q.params[client.Dropped].Think}
+	q.ignorance = &inference.Ignorance{Usual: q.gate.Usual, Turn: q.params[client.Dropped].Think}
 	for _, c := range list {
 		alone := 1 - c.post[client.Shares]
 		for i := range c.v.Steps {
@@ -327,7 +326,7 @@ func (q *population) unseen(c *fitted, o *Options) []float64 {
 // known returns what the population has learned of a family from connections that are gone.
 func (q *population) known(f client.Family) *client.Counts {
 	c := &client.Counts{}
-	c.Add(&q.level, 1)
+	q.level.AddTo(c)
 	if f != client.Shared {
 		c.Gaps = client.Hist{}
 	}
@@ -374,7 +373,7 @@ func (q *population) forget() {
 		q.gone[f] = slices.Clone(q.gone[f][:min(len(q.gone[f]), maxGone)])
 		q.learned[f], q.lately[f] = nil, nil
 	}
-	q.level = client.Counts{}
+	q.level = client.Level{}
 }
 
 // remove drops a connection that has settled from those that wait.

@@ -46,7 +46,7 @@ func (c *Conn) settleLast(next nextSign) bool {
 	t := float64(max(next.at.Sub(w.last), 0)) * 1e-9
 	if n == 0 {
 		if next.what == inference.NextWrite {
-			q.level.Gaps.Add(t, 1)
+			q.level.AddGap(t)
 		}
 		c.settled()
 		return true
@@ -79,12 +79,8 @@ func (c *Conn) settleLast(next nextSign) bool {
 	}
 	switch next.what {
 	case inference.NextWrite:
-		h := &q.level.Think
-		if w.flags&SetUp != 0 {
-			h = &q.level.SetUp
-		}
-		h.Add(max(c.who.floor(), t-at), 1)
-		q.level.Gaps.Add(t, 1)
+		q.level.AddThink(max(c.who.floor(), t-at), w.flags&SetUp != 0)
+		q.level.AddGap(t)
 		if !blocking && w.flags&SetUp == 0 {
 			q.turns.See(wait, t)
 		}

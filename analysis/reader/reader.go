@@ -8,6 +8,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/pool"
 )
 
 // Options steer the inference; the zero value is good.
@@ -18,6 +19,9 @@ type Options struct {
 	// Known weighs the kinds by what is known of a connection's client beside its traffic, such as the name of its library
 	// or what the user said of it: 1 changes nothing, 0 excludes a kind. nil, or nil returned: nothing is.
 	Known func(c *Conn) *client.KindWeights
+	// Doubts returns what makes it less sure what the packets of a connection say; nil: nothing does. It is asked with each
+	// verdict.
+	Doubts func(c *Conn) Doubts
 	// Settled, if not nil, tells of a connection without a doubt so far that the caller of each awaited command up to and
 	// with upTo, from the last one told of, read its own reply.
 	Settled func(c *Conn, upTo int32, word Word)
@@ -31,13 +35,15 @@ type Reader struct {
 	reg       registry
 	now       capture.Time
 	pass      inference.Pass
-	kept      int // commands
+	conns     pool.Pool[Conn] // to be used again
+	kept      int             // commands
 	ticked    capture.Time
 	finishing bool         // nothing more comes of any connection
 	buf       []float64    // for sorting
 	early     *bound.Bound // commands kept of all connections
 	deep      *bound.Bound // … of one connection
 	judged    func(*Verdict)
+	ended     Verdict // handed to judged
 }
 
 // New returns a Reader. Each verdict is handed to judged, borrowed, as soon as it is final. Of connections without a doubt
@@ -65,7 +71,18 @@ func New(o Options, judged func(*Verdict)) *Reader {
 func (r *Reader) Open(id int64, from netip.Addr, midstream bool) *Conn {
 	w := r.reg.who(from)
 	w.open++
-	return &Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}}
+	c := r.conns.Get()
+	*c = Conn{ID: id, r: r, who: w, midstream: midstream, acked: acked{farAck: -1}}
+	c.commands, c.replies, c.writes = c.few.commands[:0], c.few.replies[:0], c.few.writes[:0]
+	return c
+}
+
+// Release takes back a connection that its owner will not use any more. One that has not settled is not used again.
+func (c *Conn) Release() {
+	c.Tag = nil
+	if c.over && c.pop == nil {
+		c.r.conns.Put(c)
+	}
 }
 
 // Facts are what findings can say of a connection in plain words.

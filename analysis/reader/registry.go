@@ -58,27 +58,33 @@ func (g *registry) who(from netip.Addr) *who {
 
 // release forgets an address that nothing is left of.
 func (g *registry) release(w *who) {
-	if w.open == 0 && w.pops == 0 && g.whos[w.addr] == w {
+	if w.open == 0 && w.pops == 0 && !w.released {
+		w.released = true // another one may have its place in the map when connections of this one end
 		delete(g.whos, w.addr)
 	}
 }
 
-// population returns that of a key; nil: there is no room for one more.
+// population returns that of a key; nil: there is no room for one more. w counts the populations of its address.
 func (g *registry) population(k Key, w *who) *population {
-	q := g.pops[k]
-	if q != nil {
-		return q
+	if w.released { // its connection was closed before it had a population
+		w = g.who(k.Client)
+	}
+	if w.pops > 0 {
+		if q := g.pops[k]; q != nil {
+			return q
+		}
 	}
 	if !g.limit.Admits(len(g.pops)) {
 		old := g.idle.first
 		if old == nil {
 			g.full.Hits++
+			g.release(w)
 			return nil
 		}
 		g.idle.remove(old)
 		g.drop(old)
 	}
-	q = &population{key: k, shortest: inf, links: links{who: w}}
+	q := &population{key: k, shortest: inf, links: links{who: w}}
 	if g.timeout != nil {
 		if t, ok := g.timeout(k.Client); ok { // as if a give-up had been seen
 			q.low, q.shortest = t.Seconds(), t.Seconds()

@@ -39,11 +39,11 @@ func (q *population) settleQuiet(r *Reader, c *Conn) bool {
 	}
 	q.remember(v)
 	q.pace.refresh(&q.levelWaits, &r.buf)
-	v.Count(&q.level, v.Floor)
+	v.Count(&q.level)
 	turns(v, &q.turns)
 	for i := range v.Steps {
 		if s := &v.Steps[i]; s.What == inference.NextWrite && !s.Settled {
-			q.level.Gaps.Add(max(0, s.Next-s.Last), 1)
+			q.level.AddGap(max(0, s.Next-s.Last))
 		}
 	}
 	r.emitQuiet(q, v)
@@ -197,5 +197,6 @@ func (r *Reader) over(c *Conn) {
 		r.reg.idle.set(c.pop)
 		c.pop = nil // the connection may be kept for long
 	}
-	r.judged(&Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true})
+	r.ended = Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true}
+	r.judged(&r.ended)
 }

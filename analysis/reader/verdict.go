@@ -82,6 +82,7 @@ func (r *Reader) verdict(q *population, c *fitted, last bool) {
 	}
 	out.Rows = inTurnOf(c.v, out.Rows)
 	behindExtras(c, out.Rows)
+	bounded(&r.o, c.v.c, out.Rows)
 	out.Habits = habits(q)
 	out.OneSided = c.v.c.assumed
 	out.Facts = c.facts(read, q.gate.Usual)

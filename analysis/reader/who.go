@@ -22,6 +22,8 @@ type who struct {
 	waits  int // connections with a command outstanding
 	crowd  int // the most of them since the client was last heard of
 	latest *burst
+	// released says that the registry has forgotten it.
+	released bool
 }
 
 // burst is closes of one client in one moment: one cause.

@@ -50,3 +50,38 @@ func accusation(w Word, gain, whole float64) Word {
 	}
 	return w
 }
+
+// Doubts are facts about a connection by which its verdicts are less sure than what was seen makes them.
+type Doubts struct {
+	CutCommands bool // packets that were cut short hide how many commands were written
+	Together    bool // its client is known to share connections, or not to wait for replies
+	Lossy       bool // packets, or parts of them, are not in the capture
+}
+
+// bound bounds the word of a row.
+func (d *Doubts) bound(r *Row) {
+	own := r.Got == Read && r.Reply == r.Index
+	switch {
+	case d.CutCommands:
+		r.Word = min(r.Word, Possible)
+	case !own && d.Together:
+		r.Word = min(r.Word, Possible) // who is known to share a connection, or not to wait, is not accused of what times suggest
+	case d.Lossy:
+		r.Word = min(r.Word, Likely) // a packet that is not there may have told otherwise
+	}
+}
+
+// bounded bounds the words of all rows by what is known of the connection and of their commands.
+func bounded(o *Options, c *Conn, rows []Row) {
+	var d Doubts
+	if o.Doubts != nil {
+		d = o.Doubts(c)
+	}
+	for i := range rows {
+		row := &rows[i]
+		d.bound(row)
+		if at := row.Index - 1 - c.base; at >= 0 && int(at) < len(c.commands) && c.commands[at].flags&Drains != 0 {
+			row.Word = min(row.Word, Likely) // that it reads on until its own reply comes is the habit of a library
+		}
+	}
+}

@@ -19,7 +19,7 @@ var layers = map[string][]string{
 	"analysis/pairing":   {"capture", "reassembly", "resp", "internal/bound", "internal/pool", "analysis/pairing/align"},
 	"analysis/client":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis/inference": {"analysis/client"},
-	"analysis/reader":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client", "analysis/inference"},
+	"analysis/reader":    {"capture", "reassembly", "resp", "internal/bound", "internal/pool", "analysis/pairing", "analysis/client", "analysis/inference"},
 	"analysis/desync":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client", "analysis/inference", "analysis/reader"},
 	"analysis/pools":     {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},

@@ -22,6 +22,7 @@ var noBounds = []struct {
 	{"analysis/cluster", "examples: all are counted", []string{"stormExamples"}},
 	{"analysis/pools", "beyond it two steps of time become one", []string{"maxTimeline"}},
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"MaxSteps"}},
+	{"analysis/client", "working sizes: beyond it the same numbers are kept as a histogram", []string{"maxLessons"}},
 	{"analysis/client", "samples: the most certain give-ups stand for the others", []string{"maxGiveUps", "maxSearched"}},
 	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims"}},
 	{"analysis", "examples and a count: the oldest of the commands behind one that blocks", []string{"maxBehind"}},

@@ -154,12 +154,9 @@ func openSeries(conns []*analysis.ConnSummary) []OpenSeries {
 		from, to = min(from, c.First), max(to, c.Last)
 		byClient[c.Client.Addr()] = append(byClient[c.Client.Addr()], c)
 	}
-	clients := slices.SortedFunc(maps.Keys(byClient), func(a, b netip.Addr) int {
-		return cmp.Or(cmp.Compare(len(byClient[b]), len(byClient[a])), a.Compare(b))
-	})
 	step := max(1, span(from, to)/openSteps)
 	var series []OpenSeries
-	for _, client := range clients[:min(len(clients), MaxFigureLines)] {
+	for _, client := range mostConns(byClient) {
 		delta := make([]int, openSteps+2)
 		for _, c := range byClient[client] {
 			first := min(span(from, c.First)/step, openSteps)
@@ -177,4 +174,22 @@ func openSeries(conns []*analysis.ConnSummary) []OpenSeries {
 		series = append(series, s)
 	}
 	return series
+}
+
+// mostConns lists the clients, those with the most connections first.
+func mostConns(byClient map[netip.Addr][]*analysis.ConnSummary) []netip.Addr {
+	type counted struct {
+		client netip.Addr
+		conns  int
+	}
+	all := make([]counted, 0, len(byClient))
+	for client, conns := range byClient {
+		all = append(all, counted{client, len(conns)})
+	}
+	slices.SortFunc(all, func(a, b counted) int { return cmp.Or(cmp.Compare(b.conns, a.conns), a.client.Compare(b.client)) })
+	clients := make([]netip.Addr, 0, MaxFigureLines)
+	for _, c := range all[:min(len(all), MaxFigureLines)] {
+		clients = append(clients, c.client)
+	}
+	return clients
 }

@@ -49,8 +49,8 @@ func likeArray(p []byte) Likeness {
 	case n <= 0:
 		return LikeReply // of no element, or null: nobody asks so
 	}
-	var req resp.Request
-	req.NArgs = n
+	var args [2]resp.Arg
+	req := resp.Request{NArgs: n, Args: args[:0]}
 	for i := 0; i < min(n, likenessDepth) && len(rest) > 0; i++ {
 		if rest[0] != '$' {
 			return LikeReply // requests are of bulk strings only
