@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -54,6 +55,7 @@ type Options struct {
 	Params       map[string]string            // rule parameters, "rs301.share"
 	FileName     func(file int32) string      // names for evidence; "" without
 	Live         bool                         // findings as soon as they are safe
+	Names        incident.Names               // of roles; clients have those that they give themselves where it has none
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
 	Without      inference.Terms              // evidence of the reader to leave out, for tables by term
 }

@@ -22,6 +22,7 @@ type FindingGroup struct {
 	facts    any       // what the rule keeps of the group, a *T of its Facts[T]
 	more     *moreRows // of the row for groups beyond the bound
 	live     liveGroup
+	settled  bool // its fingerprint is the one that it keeps
 }
 
 // span is the occurrences on one connection: from the first to the last, and how many calls got another call's reply.

@@ -31,6 +31,7 @@ type RegisterOptions struct {
 	Live        bool              // findings are asked for while the run goes on
 	Params      map[string]string // the rules' parameters, "rs301.share"
 	Bounds      *bound.Set        // of the run; nil: of this register alone
+	Names       Names
 	// StallBehind finds the stall of a server that covers half or more of a wait; nil: none is known.
 	StallBehind StallBehind
 	// Failed takes what a rule's text panicked with.
@@ -97,6 +98,7 @@ func (g *Register) Resume(before *Register) {
 	g.earlier = before.byRule
 	taken := 0
 	for _, c := range before.collectors {
+		c.settleAll() // by what clients were called in that run
 		for _, x := range c.all() {
 			if taken += len(x.conns); taken > g.bounds.taken.Limit {
 				g.bounds.taken.Hits += int64(len(x.conns))
@@ -165,6 +167,9 @@ func (g *Register) Weakened() []string { return slices.Sorted(maps.Keys(g.weaken
 
 // Findings completes what all rules found, worst first, with what caused what.
 func (g *Register) Findings() []Finding {
+	for _, c := range g.collectors {
+		c.settleAll()
+	}
 	var all []Finding
 	for _, c := range g.collectors {
 		for _, x := range c.all() {
@@ -191,6 +196,7 @@ func (g *Register) Early(yield func(Finding) bool) bool {
 			if !x.news() {
 				continue
 			}
+			c.settle(x)
 			f := c.finding(x)
 			if f.Early = true; !yield(f) {
 				return false

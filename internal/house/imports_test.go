@@ -41,6 +41,7 @@ var layers = map[string][]string{
 	"internal/wholefile":       {},
 	"internal/filter":          {"capture", "analysis", "analysis/detectors", "internal/bound", "internal/report"},
 	"internal/progress":        {"capture"},
+	"internal/names":           {},
 	"internal/nearest":         {},
 	"internal/timesort":        {"capture"},
 	"internal/communityid":     {},

@@ -71,11 +71,13 @@ type findingWire struct {
 	Title       string  `json:"title"`
 	Fingerprint string  `json:"fingerprint"`
 	partWire
-	Client  string `json:"client,omitempty"`
-	Server  string `json:"server,omitempty"`
-	Subject string `json:"subject,omitempty"`
-	Library string `json:"library,omitempty"`
-	Policy  string `json:"policy,omitempty"`
+	Client     string `json:"client,omitempty"`
+	ClientName string `json:"client_name,omitempty"`
+	Server     string `json:"server,omitempty"`
+	ServerName string `json:"server_name,omitempty"`
+	Subject    string `json:"subject,omitempty"`
+	Library    string `json:"library,omitempty"`
+	Policy     string `json:"policy,omitempty"`
 	spanWire
 	Count       int           `json:"count"`
 	Connections int           `json:"connections"`
@@ -197,7 +199,7 @@ func wireFinding(f *incident.Finding) findingWire {
 		Type: "finding", Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(),
 		Confidence: f.Confidence.String(), Number: f.Confidence.Number(), Title: Printable(f.Title),
 		Fingerprint: Printable(f.Fingerprint), Client: AddrText(f.Client), Server: AddrPortText(f.Server),
-		Subject: Printable(f.Subject), More: f.More, partWire: partWire{f.Incident, float64(f.Timeout) / float64(time.Millisecond)},
+		ClientName: Printable(f.ClientName), ServerName: Printable(f.ServerName), Subject: Printable(f.Subject), More: f.More, partWire: partWire{f.Incident, float64(f.Timeout) / float64(time.Millisecond)},
 		Library: Printable(f.Library), Policy: Printable(f.Policy), spanWire: spanWire{stamp(f.First), stamp(f.Last)},
 		Count: f.Count, Connections: f.Connections, Notes: Printables(f.Notes), Weakened: f.Weakened,
 		Causes: Printables(f.Causes), Remedy: Printable(f.Remedy),
