@@ -52,9 +52,6 @@ func hashed(rule, client, server, subject string) string {
 	return rule + "-" + hex.EncodeToString(h[:6])
 }
 
-// fingerprintLength is that of a finding's fingerprint without a number behind it, in bytes: "RS101-7d751a0ac563".
-const fingerprintLength = len("RS101-") + 12
-
 func addrText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""

@@ -3,6 +3,7 @@ package incident
 import (
 	"cmp"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 )
@@ -85,11 +86,10 @@ func numbered(fingerprint string, n int) string { return fingerprint + "-" + str
 // Unnumbered returns a fingerprint without the number that tells several clients or servers of one role apart: what it says of all
 // of them.
 func Unnumbered(fingerprint string) string {
-	if len(fingerprint) > fingerprintLength && fingerprint[fingerprintLength] == '-' {
-		return fingerprint[:fingerprintLength]
-	}
-	return fingerprint
+	return behindRole.ReplaceAllString(fingerprint, "$1")
 }
+
+var behindRole = regexp.MustCompile(`^(RS[0-9]{3}-[0-9a-f]{12})-[0-9]+$`)
 
 // AddressFingerprint returns the fingerprint that a finding has without names.
 func AddressFingerprint(f *Finding) string {

@@ -21,6 +21,8 @@ var noBounds = []struct {
 	{"analysis/cluster", "longer than any host name", []string{"nameWidth"}},
 	{"analysis/cluster", "examples: all are counted", []string{"stormExamples"}},
 	{"analysis/pools", "beyond it two steps of time become one", []string{"maxTimeline"}},
+	{"analysis/client", "more of a name than tells roles apart", []string{"maxName"}},
+	{"internal/names", "a file beyond them is refused", []string{"maxEntries", "maxLabel"}},
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"MaxSteps"}},
 	{"analysis/client", "samples: the most certain give-ups stand for the others", []string{"maxGiveUps", "maxSearched"}},
 	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims"}},
