@@ -248,3 +248,7 @@ func (r *Run) Resume(before *Run) {
 	r.earlier = r.topology.Inherit(before.topology, before.earlier)
 	r.register.Resume(before.register)
 }
+
+// Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r, up to at.
+// It is to be called before the events of r are over.
+func (r *Run) Since(before *Run, at capture.Time) { r.register.Since(before.register, at) }

@@ -22,6 +22,7 @@ type FindingGroup struct {
 	facts    any       // what the rule keeps of the group, a *T of its Facts[T]
 	more     *moreRows // of the row for groups beyond the bound
 	live     liveGroup
+	earlier  bool // none of it is new: see Register.Since
 	settled  bool // its fingerprint is the one that it keeps
 }
 

@@ -23,6 +23,7 @@ type Register struct {
 	reporting  reporting
 	changed    bool // some group of a live run
 	history    causeHistory
+	since      since
 }
 
 // RegisterOptions say how occurrences become findings.
@@ -170,6 +171,7 @@ func (g *Register) Findings() []Finding {
 	for _, c := range g.collectors {
 		c.settleAll()
 	}
+	g.since.takeAway(g)
 	var all []Finding
 	for _, c := range g.collectors {
 		for _, x := range c.all() {
@@ -178,7 +180,7 @@ func (g *Register) Findings() []Finding {
 	}
 	SortFindings(all)
 	g.guarded(func() { g.relate(all) })
-	return all
+	return g.since.news(g, all)
 }
 
 // liveSure is the least confidence of a finding that is reported early.

@@ -47,6 +47,9 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 				return err
 			}
 			o.always = o.verdict.allowIncomplete || o.output.machine()
+			if o.separate && o.input.state != "" {
+				return usagef("--state carries from one run to the next; leave out --separate")
+			}
 			if o.separate {
 				return o.each(cmd.Context(), a, apart(names))
 			}
@@ -62,6 +65,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 	}
 	takesFiles(cmd)
 	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
+	cmd.Flags().StringVar(&o.input.state, "state", "", "`FILE` that carries what was known of connections and clients from one run to the next, for files that are analysed one by one")
 	o.input.add(cmd)
 	o.filter.add(cmd, true)
 	o.output.add(cmd, report.Formats)
@@ -108,8 +112,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if len(watchers) == 0 {
 		p.run.ForRules()
 	}
-	packets := p.progress.Batches(ctx, p.source)
-	segments := p.assembler.Batched(packets)
+	segments := p.segments(ctx)
 	if filter.ChoosesConnections() {
 		p.tally.OnlyChosen()
 	}
@@ -168,6 +171,11 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 		doc.Series = recorder.Series(doc.Findings, p.run.Conns())
 	}
 	p.mask.Document(doc)
+	if !p.progress.Stopped {
+		if err := p.carrier.Save(p.fileName); err != nil {
+			return nil, unreadable(err)
+		}
+	}
 	return doc, nil
 }
 

@@ -30,6 +30,7 @@ type inputFlags struct {
 	mask            []string
 	params          ruleParams
 	names           string
+	state           string // of analyze
 
 	dropped capture.Drops // what drops says
 }

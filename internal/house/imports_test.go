@@ -45,6 +45,7 @@ var layers = map[string][]string{
 	"internal/nearest":         {},
 	"internal/timesort":        {"capture"},
 	"internal/communityid":     {},
+	"internal/state":           {"capture", "reassembly", "analysis", "internal/report", "internal/report/evidence", "internal/wholefile"},
 	"internal/tally":           {"capture", "reassembly", "analysis", "internal/bound", "internal/report", "internal/notice"},
 	"internal/live": {
 		"capture", "reassembly", "analysis", "analysis/detectors", "internal/report", "internal/metrics", "internal/filter", "internal/notice",

@@ -1,0 +1,99 @@
+package incident
+
+import (
+	"slices"
+
+	"github.com/respsniff/respsniff/capture"
+)
+
+// earlierNote is on a finding that is there only as the cause of others.
+const earlierNote = "All of it was seen in earlier files: it is here since other findings follow from it."
+
+// since is what a run reports on top of: an earlier run over the beginning of the same traffic.
+type since struct {
+	register *Register
+	at       capture.Time
+}
+
+// Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, up to at,
+// with the same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the
+// cause of what has. It is to be called before Findings.
+func (g *Register) Since(before *Register, at capture.Time) { g.since = since{before, at} }
+
+// takeAway takes from the groups what was there before.
+func (s *since) takeAway(g *Register) {
+	if s.register == nil {
+		return
+	}
+	for _, c := range g.collectors {
+		was := s.register.byRule[c.rule.ID]
+		if was == nil {
+			continue
+		}
+		for _, x := range c.order {
+			if old := was.groups[groupID{x.f.Client, x.f.Server, x.f.Subject}]; old != nil {
+				x.takeAway(old, s.at)
+			}
+		}
+	}
+}
+
+func (g *FindingGroup) takeAway(was *FindingGroup, at capture.Time) {
+	if g.f.Count <= was.f.Count {
+		g.earlier = true
+		return
+	}
+	g.f.Count -= was.f.Count
+	g.f.First = max(g.f.First, min(at, g.f.Last))
+	subtract(g.victims, was.victims)
+	subtract(g.commands, was.commands)
+	for id, then := range was.conns {
+		now, ok := g.conns[id]
+		switch {
+		case !ok:
+		case now.last <= then.last && now.calls <= then.calls:
+			delete(g.conns, id)
+		default:
+			g.conns[id] = span{max(now.first, min(at, now.last)), now.last, max(now.calls-then.calls, 0)}
+		}
+	}
+	g.closed = max(g.closed-was.closed, 0)
+	if slices.ContainsFunc(g.examples, func(e ranked) bool { return e.Time >= at }) {
+		g.examples = slices.DeleteFunc(g.examples, func(e ranked) bool { return e.Time < at })
+	}
+}
+
+// news leaves out the findings that were there before, but for the causes of others.
+func (s *since) news(g *Register, all []Finding) []Finding {
+	if s.register == nil {
+		return all
+	}
+	wanted := map[string]bool{}
+	old := func(f *Finding) bool {
+		x := g.group(f)
+		return x != nil && x.earlier
+	}
+	for i := range all {
+		if f := &all[i]; !old(f) {
+			wanted[f.Fingerprint] = true
+		}
+	}
+	for grown := true; grown; {
+		n := len(wanted)
+		for i := range all {
+			if f := &all[i]; wanted[f.Fingerprint] {
+				for _, cause := range f.Causes {
+					wanted[cause] = true
+				}
+			}
+		}
+		grown = len(wanted) > n
+	}
+	all = slices.DeleteFunc(all, func(f Finding) bool { return !wanted[f.Fingerprint] })
+	for i := range all {
+		if f := &all[i]; old(f) {
+			f.Notes = append(f.Notes, earlierNote)
+		}
+	}
+	return all
+}

@@ -1,0 +1,269 @@
+package state
+
+import (
+	"bytes"
+	"cmp"
+	"iter"
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/report/evidence"
+	"github.com/respsniff/respsniff/reassembly"
+)
+
+// DefaultLimit is how many bytes of packets a State holds, with packetCost for each packet.
+const DefaultLimit = 64 << 20
+
+const (
+	packetCost = 96      // bytes of memory beside its data
+	maxWaiting = 1 << 14 // packets that wait for the segment that tells their connection
+)
+
+// Keeper is a stage that passes everything through and keeps what the next file needs.
+type Keeper struct {
+	limit   int // bytes
+	ports   []uint16
+	waiting map[place]*held
+	queue   []*held // in the order in which they came, to give up those that no segment tells of
+	conns   map[int64]*conn
+	bytes   int
+	serial  int64
+	marks   latest
+	first   capture.Time // of the file
+	last    capture.Time
+	left    Left
+}
+
+// place is where a packet stands.
+type place struct {
+	file  int32
+	frame int64
+}
+
+// held is a packet that is kept, of one connection or of none so far.
+type held struct {
+	capture.Packet
+	serial int64
+	taken  bool
+	from   reassembly.Side
+	seq    uint32
+	// quiet says that nothing was outstanding before this packet: each command had been answered.
+	quiet bool
+}
+
+func (h *held) size() int { return packetCost + len(h.Data) }
+
+// conn is the packets of one connection, in the order in which they came.
+type conn struct {
+	id      int64
+	packets []*held
+	bytes   int
+	redis   bool
+	closed  bool
+	quiet   bool // nothing is outstanding now
+	fresh   bool // it has packets of the file at hand
+	ends    ends
+}
+
+// NewKeeper keeps at most so many bytes of packets, 0 for DefaultLimit; before is what was known already, nil for nothing.
+func NewKeeper(ports []uint16, before *State, limit int) *Keeper {
+	k := &Keeper{limit: cmp.Or(limit, DefaultLimit), ports: sorted(ports), waiting: map[place]*held{}, conns: map[int64]*conn{}}
+	if before != nil {
+		k.left, k.last = before.Left, before.Last
+		for _, m := range before.Marks {
+			k.marks.add(m)
+		}
+	}
+	return k
+}
+
+// Packets takes packets on their way.
+func (k *Keeper) Packets(batches iter.Seq2[[]capture.Packet, error]) iter.Seq2[[]capture.Packet, error] {
+	return func(yield func([]capture.Packet, error) bool) {
+		for batch, err := range batches {
+			for i := range batch {
+				k.packet(&batch[i])
+			}
+			if !yield(batch, err) {
+				return
+			}
+		}
+	}
+}
+
+func (k *Keeper) packet(p *capture.Packet) {
+	if p.File < firstFile { // not of the State before
+		if k.first == 0 {
+			k.first = p.Time
+		}
+		k.last = max(k.last, p.Time)
+		k.marks.add(markOf(p))
+	}
+	k.serial++
+	h := &held{Packet: *p, serial: k.serial}
+	h.Data = bytes.Clone(p.Data)
+	k.waiting[place{p.File, p.Frame}] = h
+	k.queue = append(k.queue, h)
+	if len(k.queue) > maxWaiting {
+		for _, h := range k.queue[:maxWaiting/2] {
+			if at := (place{h.File, h.Frame}); k.waiting[at] == h {
+				delete(k.waiting, at)
+			}
+		}
+		k.queue = append(k.queue[:0], k.queue[maxWaiting/2:]...)
+	}
+}
+
+// Segments takes segments on their way.
+func (k *Keeper) Segments(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*reassembly.Segment, error] {
+	return func(yield func(*reassembly.Segment, error) bool) {
+		segments(func(seg *reassembly.Segment, err error) bool {
+			if err != nil || seg.Conn == nil {
+				return yield(seg, err)
+			}
+			c, s := k.segment(seg), seg.Conn
+			if !yield(seg, nil) {
+				return false
+			}
+			if session, ok := s.Tag.(*analysis.Session); ok && !c.closed {
+				c.redis = session.Kind == pairing.RESP || session.Kind == pairing.Undecided
+				c.quiet = session.Kind == pairing.RESP && session.Pending.Len() == 0 && session.Mode.Subs == 0
+			} else {
+				c.quiet = false
+			}
+			return true
+		})
+	}
+}
+
+// segment gives a packet to its connection.
+func (k *Keeper) segment(seg *reassembly.Segment) *conn {
+	c := k.conns[seg.Conn.ID]
+	if c == nil {
+		c = &conn{id: seg.Conn.ID, ends: seg.Conn.Ends}
+		k.conns[c.id] = c
+	}
+	if seg.End != reassembly.NotEnded {
+		c.closed = c.closed || seg.End != reassembly.EndCapture
+		return c
+	}
+	at := place{seg.File, seg.Frame}
+	h := k.waiting[at]
+	if h == nil || h.taken || seg.Flags == 0 {
+		return c
+	}
+	delete(k.waiting, at)
+	h.taken, h.from, h.seq, h.quiet = true, seg.From, seg.RawSeq, c.quiet
+	c.fresh = c.fresh || h.File < firstFile
+	c.packets = append(c.packets, h)
+	c.bytes += h.size()
+	if k.bytes += h.size(); k.bytes > k.limit {
+		k.makeRoom()
+	}
+	return c
+}
+
+// makeRoom gives up an eighth of what is kept: connections without Redis first, then closed ones, the oldest first, then the
+// middle of the open ones that have most.
+func (k *Keeper) makeRoom() {
+	goal := k.limit / 8 * 7
+	var gone []*conn
+	for _, c := range k.conns {
+		if len(c.packets) > 0 && (c.closed || !c.redis) {
+			gone = append(gone, c)
+		}
+	}
+	slices.SortFunc(gone, func(a, b *conn) int {
+		if a.redis != b.redis {
+			if b.redis {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.packets[len(a.packets)-1].serial, b.packets[len(b.packets)-1].serial)
+	})
+	for _, c := range gone {
+		if k.bytes <= goal {
+			return
+		}
+		if k.bytes -= c.bytes; c.redis {
+			k.left.Conns++
+		}
+		if c.packets, c.bytes = nil, 0; c.closed {
+			delete(k.conns, c.id)
+		}
+	}
+	for k.bytes > goal {
+		var most *conn
+		for _, c := range k.conns {
+			if most == nil || c.bytes > most.bytes || c.bytes == most.bytes && c.id < most.id {
+				most = c
+			}
+		}
+		before := most.bytes
+		k.left.Packets += int64(most.thin())
+		if k.bytes -= before - most.bytes; most.bytes == before {
+			return
+		}
+	}
+}
+
+// Continued returns how many connections of the State before go on in this file.
+func (k *Keeper) Continued() (n int64) {
+	for _, c := range k.conns {
+		if c.fresh && len(c.packets) > 0 && c.packets[0].File >= firstFile {
+			n++
+		}
+	}
+	return n
+}
+
+// State returns what is kept, without secrets, when the run is over. name names the files.
+func (k *Keeper) State(o analysis.Options, name func(file int32) string) *State {
+	s := &State{Ports: k.ports, Begun: k.first, Last: k.last, Left: k.left, Marks: k.marks.all()}
+	var all []*held
+	for _, c := range k.conns {
+		if c.redis || !c.closed {
+			all = append(all, c.packets...)
+		}
+	}
+	slices.SortFunc(all, func(a, b *held) int { return cmp.Compare(a.serial, b.serial) })
+	packets := make([]capture.Packet, len(all))
+	for i, h := range all {
+		packets[i] = h.Packet
+	}
+	numbers := map[string]int32{}
+	for _, p := range withoutSecrets(packets, o) {
+		text := name(p.File)
+		n, known := numbers[text]
+		if !known {
+			n = int32(len(s.Files))
+			numbers[text] = n
+			s.Files = append(s.Files, text[:min(len(text), maxName)])
+		}
+		p.File = firstFile + n
+		s.Packets = append(s.Packets, p)
+	}
+	return s
+}
+
+// withoutSecrets blanks what respsniff cut blanks.
+func withoutSecrets(packets []capture.Packet, o analysis.Options) []capture.Packet {
+	cutter := evidence.NewAll()
+	run := analysis.NewRun(&analysis.Options{Ports: o.Ports, Memory: o.Memory})
+	assembler := reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory})
+	for event, err := range run.Events(cutter.Segments(assembler.Batched(inBatches(packets)))) {
+		if err == nil {
+			cutter.Watch(event)
+		}
+	}
+	var cut []capture.Packet
+	for _, p := range packets {
+		if c, _, keep := cutter.Cut(p); keep {
+			cut = append(cut, c)
+		}
+	}
+	return cut
+}
