@@ -47,10 +47,7 @@ type held struct {
 	capture.Packet
 	serial int64
 	taken  bool
-	from   reassembly.Side
-	seq    uint32
-	// quiet says that nothing was outstanding before this packet: each command had been answered.
-	quiet bool
+	step
 }
 
 func (h *held) size() int { return packetCost + len(h.Data) }
@@ -62,9 +59,11 @@ type conn struct {
 	bytes   int
 	redis   bool
 	closed  bool
-	quiet   bool // nothing is outstanding now
 	fresh   bool // it has packets of the file at hand
 	ends    ends
+	client  reassembly.Side
+	rest    bool      // nothing is outstanding now
+	next    [2]uint32 // raw sequence numbers that are due, by side
 }
 
 // NewKeeper keeps at most so many bytes of packets, 0 for DefaultLimit; before is what was known already, nil for nothing.
@@ -129,9 +128,12 @@ func (k *Keeper) Segments(segments iter.Seq2[*reassembly.Segment, error]) iter.S
 			}
 			if session, ok := s.Tag.(*analysis.Session); ok && !c.closed {
 				c.redis = session.Kind == pairing.RESP || session.Kind == pairing.Undecided
-				c.quiet = session.Kind == pairing.RESP && session.Pending.Len() == 0 && session.Mode.Subs == 0
+				c.rest = session.AtRest()
+				if c.client = reassembly.A; session.Client == c.ends[reassembly.B] {
+					c.client = reassembly.B
+				}
 			} else {
-				c.quiet = false
+				c.rest = false
 			}
 			return true
 		})
@@ -155,7 +157,11 @@ func (k *Keeper) segment(seg *reassembly.Segment) *conn {
 		return c
 	}
 	delete(k.waiting, at)
-	h.taken, h.from, h.seq, h.quiet = true, seg.From, seg.RawSeq, c.quiet
+	h.taken = true
+	h.step = step{from: seg.From, seq: seg.RawSeq, ack: seg.RawAck, length: seg.Length, rest: c.rest, next: c.next, plain: seg.Repeated == 0 && seg.Missing == 0 && !seg.Late, stamped: seg.HasTS, stamp: seg.TSVal}
+	if side := &seg.Conn.Sides[seg.From]; side.Seen {
+		c.next[seg.From] = side.FirstSeq + uint32(seg.Offset+int64(seg.Length))
+	}
 	c.fresh = c.fresh || h.File < firstFile
 	c.packets = append(c.packets, h)
 	c.bytes += h.size()
@@ -182,7 +188,7 @@ func (k *Keeper) makeRoom() {
 			}
 			return 1
 		}
-		return cmp.Compare(a.packets[len(a.packets)-1].serial, b.packets[len(b.packets)-1].serial)
+		return cmp.Compare(a.lastSerial(), b.lastSerial())
 	})
 	for _, c := range gone {
 		if k.bytes <= goal {
@@ -195,19 +201,37 @@ func (k *Keeper) makeRoom() {
 			delete(k.conns, c.id)
 		}
 	}
-	for k.bytes > goal {
-		var most *conn
-		for _, c := range k.conns {
-			if most == nil || c.bytes > most.bytes || c.bytes == most.bytes && c.id < most.id {
-				most = c
-			}
-		}
+	for k.bytes > goal && len(k.conns) > 0 {
+		most := k.largest(func(a, b *conn) bool { return a.bytes > b.bytes })
 		before := most.bytes
 		k.left.Packets += int64(most.thin())
-		if k.bytes -= before - most.bytes; most.bytes == before {
-			return
+		if most.bytes == before { // all are small: the one that was silent for longest
+			most = k.largest(func(a, b *conn) bool { return a.lastSerial() < b.lastSerial() })
+			before = most.bytes
+			most.remove(0, len(most.packets))
+			delete(k.conns, most.id)
+			k.left.Conns++
+		}
+		k.bytes -= before - most.bytes
+	}
+}
+
+// largest returns the connection that is before all others.
+func (k *Keeper) largest(before func(a, b *conn) bool) (first *conn) {
+	for _, c := range k.conns {
+		if first == nil || before(c, first) || !before(first, c) && c.id < first.id {
+			first = c
 		}
 	}
+	return first
+}
+
+// lastSerial is that of its latest packet.
+func (c *conn) lastSerial() int64 {
+	if len(c.packets) == 0 {
+		return 0
+	}
+	return c.packets[len(c.packets)-1].serial
 }
 
 // Continued returns how many connections of the State before go on in this file.

@@ -32,7 +32,7 @@ type State struct {
 
 // Left counts what did not fit, of this file and those before it.
 type Left struct {
-	Conns   int64 // connections that were closed
+	Conns   int64 // connections
 	Packets int64 // packets from the middle of open ones
 }
 
