@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -51,7 +50,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 				return usagef("--state carries from one run to the next; leave out --separate")
 			}
 			if o.separate {
-				return o.each(cmd.Context(), a, apart(names))
+				return o.each(cmd.Context(), a, capture.Apart(names))
 			}
 			doc, err := o.analyze(cmd.Context(), a, names)
 			if err != nil {
@@ -120,7 +119,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	var kept []incident.Finding
 	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
-			return nil, err
+			return nil, unreadable(err) // the file does not follow those of --state: others are notes of p.progress
 		}
 		kept = append(kept, f)
 	}
@@ -177,28 +176,6 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 		}
 	}
 	return doc, nil
-}
-
-// apart names the captures of directories one by one.
-func apart(names []string) []string {
-	var files []string
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil || !info.IsDir() {
-			files = append(files, name)
-			continue
-		}
-		dir, err := capture.Open([]string{name}, capture.Options{})
-		if err != nil {
-			files = append(files, name) // its analysis says the same
-			continue
-		}
-		for _, f := range dir.Files() {
-			files = append(files, f.Name)
-		}
-		dir.Close()
-	}
-	return files
 }
 
 // each analyses every name alone and gives the worst exit code: findings, then unreadable input.

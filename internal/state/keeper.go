@@ -57,7 +57,7 @@ type conn struct {
 	id      int64
 	packets []*held
 	bytes   int
-	redis   bool
+	useless bool // what it carries is not paired
 	closed  bool
 	fresh   bool // it has packets of the file at hand
 	ends    ends
@@ -127,7 +127,7 @@ func (k *Keeper) Segments(segments iter.Seq2[*reassembly.Segment, error]) iter.S
 				return false
 			}
 			if session, ok := s.Tag.(*analysis.Session); ok && !c.closed {
-				c.redis = session.Kind == pairing.RESP || session.Kind == pairing.Undecided
+				c.useless = session.Kind == pairing.Unparsed || session.Kind == pairing.Replication
 				c.rest = session.AtRest()
 				if c.client = reassembly.A; session.Client == c.ends[reassembly.B] {
 					c.client = reassembly.B
@@ -171,19 +171,19 @@ func (k *Keeper) segment(seg *reassembly.Segment) *conn {
 	return c
 }
 
-// makeRoom gives up an eighth of what is kept: connections without Redis first, then closed ones, the oldest first, then the
+// makeRoom gives up an eighth of what is kept: connections without commands to pair first, then closed ones, the oldest first, then the
 // middle of the open ones that have most.
 func (k *Keeper) makeRoom() {
 	goal := k.limit / 8 * 7
 	var gone []*conn
 	for _, c := range k.conns {
-		if len(c.packets) > 0 && (c.closed || !c.redis) {
+		if len(c.packets) > 0 && (c.closed || c.useless) {
 			gone = append(gone, c)
 		}
 	}
 	slices.SortFunc(gone, func(a, b *conn) int {
-		if a.redis != b.redis {
-			if b.redis {
+		if a.useless != b.useless {
+			if a.useless {
 				return -1
 			}
 			return 1
@@ -194,7 +194,7 @@ func (k *Keeper) makeRoom() {
 		if k.bytes <= goal {
 			return
 		}
-		if k.bytes -= c.bytes; c.redis {
+		if k.bytes -= c.bytes; !c.useless {
 			k.left.Conns++
 		}
 		if c.packets, c.bytes = nil, 0; c.closed {
@@ -249,7 +249,7 @@ func (k *Keeper) State(o analysis.Options, name func(file int32) string) *State 
 	s := &State{Ports: k.ports, Begun: k.first, Last: k.last, Left: k.left, Marks: k.marks.all()}
 	var all []*held
 	for _, c := range k.conns {
-		if c.redis || !c.closed {
+		if !c.useless || !c.closed {
 			all = append(all, c.packets...)
 		}
 	}
@@ -258,14 +258,14 @@ func (k *Keeper) State(o analysis.Options, name func(file int32) string) *State 
 	for i, h := range all {
 		packets[i] = h.Packet
 	}
-	numbers := map[string]int32{}
+	numbers := map[int32]int32{} // not by name: standard input, say, is another file each time
 	for _, p := range withoutSecrets(packets, o) {
-		text := name(p.File)
-		n, known := numbers[text]
+		n, known := numbers[p.File]
 		if !known {
-			n = int32(len(s.Files))
-			numbers[text] = n
-			s.Files = append(s.Files, text[:min(len(text), maxName)])
+			text := name(p.File)
+			n = int32(min(len(s.Files), maxFiles-1))
+			numbers[p.File] = n
+			s.Files = append(s.Files[:n], text[:min(len(text), maxName)])
 		}
 		p.File = firstFile + n
 		s.Packets = append(s.Packets, p)

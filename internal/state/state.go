@@ -47,7 +47,9 @@ type RefusedError struct{ msg string }
 
 func (e *RefusedError) Error() string { return e.msg }
 
-func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error {
+	return &RefusedError{"the state does not fit: " + fmt.Sprintf(format, args...)}
+}
 
 // firstFile is the number of the first of Files, in Packet.File: beyond those of a capture.Source.
 const firstFile = 1 << 20
