@@ -15,11 +15,6 @@ type since struct {
 	at       capture.Time
 }
 
-// Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, up to at,
-// with the same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the
-// cause of what has. It is to be called before Findings.
-func (g *Register) Since(before *Register, at capture.Time) { g.since = since{before, at} }
-
 // takeAway takes from the groups what was there before.
 func (s *since) takeAway(g *Register) {
 	if s.register == nil {

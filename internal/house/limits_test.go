@@ -22,6 +22,8 @@ var noBounds = []struct {
 	{"analysis/cluster", "examples: all are counted", []string{"stormExamples"}},
 	{"analysis/pools", "beyond it two steps of time become one", []string{"maxTimeline"}},
 	{"analysis/client", "more of a name than tells roles apart", []string{"maxName"}},
+	{"internal/state", "a file beyond them is refused, and so is one that overlaps the one before by more", []string{"maxState", "maxFiles", "maxName", "maxMarks"}},
+	{"internal/state", "a packet that no segment stands for is of no connection", []string{"maxWaiting"}},
 	{"internal/names", "a file beyond them is refused", []string{"maxEntries", "maxLabel"}},
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"MaxSteps"}},
 	{"analysis/client", "samples: the most certain give-ups stand for the others", []string{"maxGiveUps", "maxSearched"}},

@@ -39,7 +39,7 @@ func NewCarrier(path string, o analysis.Options, detectors []*analysis.Detector)
 	if err != nil {
 		return nil, err
 	}
-	c := &Carrier{path: path, o: o, before: before, keeper: NewKeeper(o.Ports, before, 0)}
+	c := &Carrier{path: path, o: o, before: before, keeper: NewKeeper(o.Ports, before, limitOf(o.Memory))}
 	c.known, c.stats = before.Known(o, detectors)
 	return c, nil
 }
@@ -117,8 +117,8 @@ func (c *Carrier) Complete(d *report.Document) {
 		say("this file overlaps the one before by %v: %s of it were analysed before and are left out", -c.how.Gap, report.CountAs(c.how.Skipped, "packet", "packets"))
 	}
 	if left := c.before.Left; left.Conns+left.Packets > 0 {
-		say("of the files before, %s and %s of others did not fit in %d MiB: what is known of these clients and connections is less than one capture would show",
-			report.CountAs(left.Conns, "connection", "connections"), report.CountAs(left.Packets, "packet", "packets"), DefaultLimit>>20)
+		say("of the files before, %s and %s of others did not fit in %d MiB: how far behind their callers are may not be known",
+			report.CountAs(left.Conns, "open connection", "open connections"), report.CountAs(left.Packets, "packet", "packets"), limitOf(c.o.Memory)>>20)
 	}
 }
 

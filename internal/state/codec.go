@@ -23,10 +23,9 @@ const (
 
 // Bounds of a file. What is beyond them was not written by this program.
 const (
-	maxState  = 256 << 20 // bytes, unpacked
-	maxFiles  = 1 << 16
-	maxName   = 1 << 12
-	maxPacket = 1 << 18 // bytes, as libpcap's largest snapshot length
+	maxState = 256 << 20 // bytes, unpacked
+	maxFiles = 1 << 16
+	maxName  = 1 << 12
 )
 
 var errCorrupt = errors.New("the file is damaged")
@@ -53,7 +52,10 @@ func (s *State) Write(w io.Writer) error {
 	if _, err := io.WriteString(w, magic+version+"\n"); err != nil {
 		return err
 	}
-	z := gzip.NewWriter(w)
+	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
 	e := encoder{w: z}
 	e.number(int64(len(s.Ports)))
 	for _, p := range s.Ports {
@@ -153,10 +155,14 @@ func (d *decoder) state() *State {
 	for range d.count(maxFiles, 1) {
 		s.Files = append(s.Files, string(d.text(maxName)))
 	}
-	for range d.count(maxState, 7) {
+	packets := d.count(maxState, 7)
+	if packets > 0 {
+		s.Packets = make([]capture.Packet, 0, min(packets, 1<<20))
+	}
+	for range packets {
 		p := capture.Packet{Time: capture.Time(d.number()), Frame: d.within(0, 1<<62), File: firstFile + int32(d.within(0, maxFiles)), Interface: int32(d.within(0, 1<<30))}
 		p.Link, p.Length = capture.LinkType(d.within(0, 1<<32-1)), int(d.within(0, 1<<31-1))
-		p.Data = d.text(maxPacket)
+		p.Data = d.text(maxState)
 		if d.bad = d.bad || int(p.File)-firstFile >= len(s.Files) || len(p.Data) > p.Length; d.bad {
 			return s
 		}

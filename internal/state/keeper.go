@@ -13,11 +13,12 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// DefaultLimit is how many bytes of packets a State holds, with packetCost for each packet.
-const DefaultLimit = 64 << 20
+// limitOf is how many bytes of packets a State holds, with packetCost for each packet: a sixteenth of the memory that a run
+// may use, since what is made of them takes several times as much, and at most half of a file. memory 0 stands for 512 MiB.
+func limitOf(memory int64) int { return int(min(cmp.Or(memory, 512<<20)/16, maxState/2)) }
 
 const (
-	packetCost = 96      // bytes of memory beside its data
+	packetCost = 160     // bytes of memory beside its data
 	maxWaiting = 1 << 14 // packets that wait for the segment that tells their connection
 )
 
@@ -66,9 +67,9 @@ type conn struct {
 	next    [2]uint32 // raw sequence numbers that are due, by side
 }
 
-// NewKeeper keeps at most so many bytes of packets, 0 for DefaultLimit; before is what was known already, nil for nothing.
+// NewKeeper keeps at most so many bytes of packets; before is what was known already, nil for nothing.
 func NewKeeper(ports []uint16, before *State, limit int) *Keeper {
-	k := &Keeper{limit: cmp.Or(limit, DefaultLimit), ports: sorted(ports), waiting: map[place]*held{}, conns: map[int64]*conn{}}
+	k := &Keeper{limit: limit, ports: sorted(ports), waiting: map[place]*held{}, conns: map[int64]*conn{}}
 	if before != nil {
 		k.left, k.last = before.Left, before.Last
 		for _, m := range before.Marks {
@@ -102,7 +103,9 @@ func (k *Keeper) packet(p *capture.Packet) {
 	}
 	k.serial++
 	h := &held{Packet: *p, serial: k.serial}
-	h.Data = bytes.Clone(p.Data)
+	if p.File < firstFile { // else it is the State's
+		h.Data = bytes.Clone(p.Data)
+	}
 	k.waiting[place{p.File, p.Frame}] = h
 	k.queue = append(k.queue, h)
 	if len(k.queue) > maxWaiting {
@@ -194,9 +197,7 @@ func (k *Keeper) makeRoom() {
 		if k.bytes <= goal {
 			return
 		}
-		if k.bytes -= c.bytes; !c.useless {
-			k.left.Conns++
-		}
+		k.bytes -= c.bytes
 		if c.packets, c.bytes = nil, 0; c.closed {
 			delete(k.conns, c.id)
 		}
@@ -247,7 +248,11 @@ func (k *Keeper) Continued() (n int64) {
 // State returns what is kept, without secrets, when the run is over. name names the files.
 func (k *Keeper) State(o analysis.Options, name func(file int32) string) *State {
 	s := &State{Ports: k.ports, Begun: k.first, Last: k.last, Left: k.left, Marks: k.marks.all()}
-	var all []*held
+	n := 0
+	for _, c := range k.conns {
+		n += len(c.packets)
+	}
+	all := make([]*held, 0, n)
 	for _, c := range k.conns {
 		if !c.useless || !c.closed {
 			all = append(all, c.packets...)
@@ -259,7 +264,9 @@ func (k *Keeper) State(o analysis.Options, name func(file int32) string) *State 
 		packets[i] = h.Packet
 	}
 	numbers := map[int32]int32{} // not by name: standard input, say, is another file each time
-	for _, p := range withoutSecrets(packets, o) {
+	s.Packets = withoutSecrets(packets, o)
+	for i := range s.Packets {
+		p := &s.Packets[i]
 		n, known := numbers[p.File]
 		if !known {
 			text := name(p.File)
@@ -268,12 +275,11 @@ func (k *Keeper) State(o analysis.Options, name func(file int32) string) *State 
 			s.Files = append(s.Files[:n], text[:min(len(text), maxName)])
 		}
 		p.File = firstFile + n
-		s.Packets = append(s.Packets, p)
 	}
 	return s
 }
 
-// withoutSecrets blanks what respsniff cut blanks.
+// withoutSecrets blanks what respsniff cut blanks. It uses packets for what it returns.
 func withoutSecrets(packets []capture.Packet, o analysis.Options) []capture.Packet {
 	cutter := evidence.NewAll()
 	run := analysis.NewRun(&analysis.Options{Ports: o.Ports, Memory: o.Memory})
@@ -283,7 +289,7 @@ func withoutSecrets(packets []capture.Packet, o analysis.Options) []capture.Pack
 			cutter.Watch(event)
 		}
 	}
-	var cut []capture.Packet
+	cut := packets[:0]
 	for _, p := range packets {
 		if c, _, keep := cutter.Cut(p); keep {
 			cut = append(cut, c)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -70,7 +71,7 @@ func analysed(t *testing.T, packets []capture.Packet, before *State, keep bool, 
 	o.FileName = before.FileName
 	assembler := reassembly.New(reassembly.Options{})
 	run := analysis.NewRun(&o)
-	c := &Carrier{o: o, before: before, keeper: NewKeeper(nil, before, limit)}
+	c := &Carrier{o: o, before: before, keeper: NewKeeper(nil, before, cmp.Or(limit, limitOf(0)))}
 	c.known, c.stats = before.Known(o, detectors.All())
 	run.QualityFrom(func() analysis.CaptureQuality { return analysis.CaptureQuality{Stats: c.Stats(assembler.Stats())} })
 	if !keep {
@@ -246,7 +247,7 @@ func packetsOf(t *testing.T, text string) []capture.Packet {
 // kept, and a healthy one is not accused.
 func TestBehindForLong(t *testing.T) {
 	o := analysis.Options{}
-	const limit = 500 << 10 // of 4 MiB
+	const limit = 700 << 10
 	for _, healthy := range []bool{false, true} {
 		all := longTalk(t, healthy, 6000)
 		whole, misreads, _ := inPieces(t, [][]capture.Packet{all}, false, 0, o)

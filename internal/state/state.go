@@ -30,9 +30,9 @@ type State struct {
 	Marks       []Mark // of the latest packets, in the order in which they came
 }
 
-// Left counts what did not fit, of this file and those before it.
+// Left counts what did not fit of open connections, in this file and those before it.
 type Left struct {
-	Conns   int64 // connections
+	Conns   int64 // that are not known any more
 	Packets int64 // packets from the middle of open ones
 }
 
