@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
