@@ -64,3 +64,13 @@ func TestBadLinesAreNamed(t *testing.T) {
 		t.Error("a missing file is no error")
 	}
 }
+
+func FuzzRead(f *testing.F) {
+	f.Add(sample)
+	f.Fuzz(func(t *testing.T, text string) {
+		if n, err := Read(strings.NewReader(text)); err == nil {
+			n.Client(netip.MustParseAddr("172.18.0.2"))
+			n.Server(netip.MustParseAddrPort("[2001:db8::7]:6379"))
+		}
+	})
+}
