@@ -27,7 +27,8 @@ type Run struct {
 	sessions pool.Pool[Session]
 	summary  Summary
 	rows     rows
-	ticked   capture.Time // of a live run
+	ticked   capture.Time        // of a live run
+	from     func() capture.Time // see Since
 
 	admission
 	undecideds
@@ -249,6 +250,17 @@ func (r *Run) Resume(before *Run) {
 	r.register.Resume(before.register)
 }
 
-// Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r, up to at.
-// It is to be called before the events of r are over.
-func (r *Run) Since(before *Run, at capture.Time) { r.register.Since(before.register, at) }
+// Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r. from says,
+// once the events are over, when what is new began. It is to be called before that.
+func (r *Run) Since(before *Run, from func() capture.Time) {
+	r.from = from
+	r.register.Since(before.register, from)
+}
+
+// From returns when what is to be reported began, once the events are over; 0: with the first of them.
+func (r *Run) From() capture.Time {
+	if r.from == nil {
+		return 0
+	}
+	return r.from()
+}

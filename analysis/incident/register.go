@@ -114,10 +114,10 @@ func (g *Register) Resume(before *Register) {
 	g.weakened = maps.Clone(before.weakened)
 }
 
-// Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, up to at,
-// with the same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the
-// cause of what has. It is to be called before Findings.
-func (g *Register) Since(before *Register, at capture.Time) { g.since = since{before, at} }
+// Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, with the
+// same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the cause of what
+// has. from says, once all is reported, when what is new began. It is to be called before Findings.
+func (g *Register) Since(before *Register, from func() capture.Time) { g.since = since{before, from} }
 
 // Begin returns what a rule writes to, one a rule.
 func (g *Register) Begin(rule Rule) *Collector {

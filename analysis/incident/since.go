@@ -12,7 +12,13 @@ const earlierNote = "All of it was seen in earlier files: it is here since other
 // since is what a run reports on top of: an earlier run over the beginning of the same traffic.
 type since struct {
 	register *Register
-	at       capture.Time
+	from     func() capture.Time // when what is new began
+}
+
+// Lessened is what a rule keeps of a group, if its numbers can be those of what is new.
+type Lessened interface {
+	// TakeOff takes off what another one of its type, of the earlier run, has.
+	TakeOff(before any)
 }
 
 // takeAway takes from the groups what was there before.
@@ -20,6 +26,7 @@ func (s *since) takeAway(g *Register) {
 	if s.register == nil {
 		return
 	}
+	at := s.from()
 	for _, c := range g.collectors {
 		was := s.register.byRule[c.rule.ID]
 		if was == nil {
@@ -27,8 +34,11 @@ func (s *since) takeAway(g *Register) {
 		}
 		for _, x := range c.order {
 			if old := was.groups[groupID{x.f.Client, x.f.Server, x.f.Subject}]; old != nil {
-				x.takeAway(old, s.at)
+				x.takeAway(old, at)
 			}
+		}
+		if c.rest != nil && was.rest != nil {
+			c.rest.takeAway(was.rest, at)
 		}
 	}
 }
@@ -37,6 +47,9 @@ func (g *FindingGroup) takeAway(was *FindingGroup, at capture.Time) {
 	if g.f.Count <= was.f.Count {
 		g.earlier = true
 		return
+	}
+	if kept, ok := g.facts.(Lessened); ok && was.facts != nil {
+		kept.TakeOff(was.facts)
 	}
 	g.f.Count -= was.f.Count
 	g.f.First = max(g.f.First, min(at, g.f.Last))
@@ -66,6 +79,9 @@ func (s *since) news(g *Register, all []Finding) []Finding {
 	wanted := map[string]bool{}
 	old := func(f *Finding) bool {
 		x := g.group(f)
+		if c := g.byRule[f.Rule]; c != nil && f.More > 0 {
+			x = c.rest
+		}
 		return x != nil && x.earlier
 	}
 	for i := range all {

@@ -49,12 +49,12 @@ func Open(path string) (*Names, error) {
 	return n, nil
 }
 
-// Read reads lines of an address or network, a port where it matters, and a label, with blanks or commas between them. What
-// is behind # is a comment.
+// Read reads lines of an address or network, a port where it matters, and a label, with blanks, commas or = between them; behind
+// a comma a label may have blanks. What is behind # is a comment.
 //
 //	172.18.0.2:6379   cache
 //	172.18.0.2 6380   sessions
-//	10.1.0.0/16       web
+//	10.1.0.0/16,,web front end
 //	[2001:db8::7]     worker
 func Read(r io.Reader) (*Names, error) {
 	n := &Names{}
@@ -64,7 +64,7 @@ func Read(r io.Reader) (*Names, error) {
 		if line == 1 {
 			text = strings.TrimPrefix(text, "\ufeff")
 		}
-		fields := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == ',' })
+		fields := split(text)
 		if len(fields) == 0 {
 			continue
 		}
@@ -87,6 +87,20 @@ func Read(r io.Reader) (*Names, error) {
 		return cmp.Or(-cmp.Compare(min(a.port, 1), min(b.port, 1)), cmp.Compare(b.prefix.Bits(), a.prefix.Bits()))
 	})
 	return n, nil
+}
+
+// split parts a line into its fields.
+func split(line string) (fields []string) {
+	between := func(r rune) bool { return unicode.IsSpace(r) || r == '=' }
+	if strings.Contains(line, ",") {
+		between = func(r rune) bool { return r == ',' }
+	}
+	for _, field := range strings.FieldsFunc(line, between) {
+		if field = strings.TrimSpace(field); field != "" {
+			fields = append(fields, field)
+		}
+	}
+	return fields
 }
 
 func parse(fields []string) (e entry, err error) {

@@ -15,6 +15,9 @@ const sample = `# who is who
 2001:db8::8 worker
 ::ffff:10.0.0.1 mapped
 10.2.0.0/16:6379 shard
+10.3.0.1,,front end
+10.3.0.2 , 6379 , session store
+10.3.0.3=mail
 `
 
 func TestTheMostParticularEntryNames(t *testing.T) {
@@ -24,7 +27,7 @@ func TestTheMostParticularEntryNames(t *testing.T) {
 	}
 	for client, want := range map[string]string{
 		"172.18.0.2": "apps", "172.18.9.1": "web", "172.18.8.1": "apps", "2001:db8::7": "", "2001:db8::8": "worker",
-		"10.0.0.1": "mapped", "::ffff:172.18.9.1": "web", "10.2.0.1": "", "192.0.2.1": "",
+		"10.3.0.1": "front end", "10.3.0.3": "mail", "10.0.0.1": "mapped", "::ffff:172.18.9.1": "web", "10.2.0.1": "", "192.0.2.1": "",
 	} {
 		if got := n.Client(netip.MustParseAddr(client)); got != want {
 			t.Errorf("client %s: %q, want %q", client, got, want)
@@ -32,7 +35,7 @@ func TestTheMostParticularEntryNames(t *testing.T) {
 	}
 	for server, want := range map[string]string{
 		"172.18.0.2:6379": "cache", "172.18.0.2:6380": "sessions", "172.18.0.2:6381": "apps:6381", "172.18.9.1:6379": "web:6379",
-		"[2001:db8::7]:6379": "six", "[2001:db8::7]:6380": "", "10.2.3.4:6379": "shard", "10.2.3.4:6380": "", "[::ffff:10.0.0.1]:1": "mapped:1",
+		"[2001:db8::7]:6379": "six", "[2001:db8::7]:6380": "", "10.2.3.4:6379": "shard", "10.3.0.2:6379": "session store", "10.3.0.1:6379": "front end:6379", "10.2.3.4:6380": "", "[::ffff:10.0.0.1]:1": "mapped:1",
 	} {
 		if got := n.Server(netip.MustParseAddrPort(server)); got != want {
 			t.Errorf("server %s: %q, want %q", server, got, want)

@@ -52,7 +52,7 @@ func (c *Carrier) Around(run *analysis.Run, stages func(iter.Seq2[[]capture.Pack
 		return stages(batches)
 	}
 	if c.known != nil {
-		run.Since(c.known, c.before.Last)
+		run.Since(c.known, func() capture.Time { return c.keeper.first })
 	}
 	return c.keeper.Segments(stages(c.keeper.Packets(c.before.Before(batches, &c.how))))
 }
