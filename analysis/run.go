@@ -250,14 +250,14 @@ func (r *Run) Resume(before *Run) {
 	r.register.Resume(before.register)
 }
 
-// Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r. from says,
-// once the events are over, when what is new began. It is to be called before that.
+// Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r. from says
+// when what is new began; 0: it has not yet. It is to be called before the events begin.
 func (r *Run) Since(before *Run, from func() capture.Time) {
 	r.from = from
 	r.register.Since(before.register, from)
 }
 
-// From returns when what is to be reported began, once the events are over; 0: with the first of them.
+// From returns when what is to be reported began; 0: with the first event, or not yet.
 func (r *Run) From() capture.Time {
 	if r.from == nil {
 		return 0

@@ -36,6 +36,7 @@ type span struct {
 type ranked struct {
 	Example
 	serial int64 // of the report of an open connection that it is from, which the next one replaces; 0: it stays
+	news   bool  // see Register.Since
 }
 
 // otherLabels counts what is beyond the bound of labels.
@@ -95,10 +96,15 @@ func sum(to, also, what map[string]int, limit *bound.Bound) {
 	}
 }
 
-// exemplify keeps the occurrence's evidence if it is among the surest, and of these among the earliest.
+// exemplify keeps the occurrence's evidence if it is among the surest, and of these among the earliest. What is new goes before
+// what was reported by an earlier run.
 func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution) {
 	at := len(g.examples)
-	for at > 0 && g.examples[at-1].Confidence < o.Confidence {
+	news := reg.since.isNew(o.Time)
+	for at > 0 {
+		if x := &g.examples[at-1]; x.news == news && x.Confidence >= o.Confidence || x.news && !news {
+			break
+		}
 		at--
 	}
 	if at >= reg.o.MaxExamples {
@@ -112,7 +118,7 @@ func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution
 		e.Filter = DisplayFilter(e.Client, e.Server)
 	}
 	e.Confidence = o.Confidence
-	x := ranked{Example: e}
+	x := ranked{Example: e, news: news}
 	if now != nil {
 		x.serial = now.serial
 	}

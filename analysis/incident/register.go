@@ -116,8 +116,10 @@ func (g *Register) Resume(before *Register) {
 
 // Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, with the
 // same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the cause of what
-// has. from says, once all is reported, when what is new began. It is to be called before Findings.
-func (g *Register) Since(before *Register, from func() capture.Time) { g.since = since{before, from} }
+// has. from says when what is new began; 0: it has not yet. It is to be called before anything is reported.
+func (g *Register) Since(before *Register, from func() capture.Time) {
+	g.since = since{register: before, from: from}
+}
 
 // Begin returns what a rule writes to, one a rule.
 func (g *Register) Begin(rule Rule) *Collector {

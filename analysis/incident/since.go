@@ -13,6 +13,7 @@ const earlierNote = "All of it was seen in earlier files: it is here since other
 type since struct {
 	register *Register
 	from     func() capture.Time // when what is new began
+	done     bool
 }
 
 // Lessened is what a rule keeps of a group, if its numbers can be those of what is new.
@@ -21,11 +22,21 @@ type Lessened interface {
 	TakeOff(before any)
 }
 
+// isNew reports whether a moment is behind the beginning of what is new.
+func (s *since) isNew(t capture.Time) bool {
+	if s.register == nil {
+		return false
+	}
+	from := s.from()
+	return from != 0 && t >= from
+}
+
 // takeAway takes from the groups what was there before.
 func (s *since) takeAway(g *Register) {
-	if s.register == nil {
+	if s.register == nil || s.done {
 		return
 	}
+	s.done = true
 	at := s.from()
 	for _, c := range g.collectors {
 		was := s.register.byRule[c.rule.ID]
@@ -66,8 +77,8 @@ func (g *FindingGroup) takeAway(was *FindingGroup, at capture.Time) {
 		}
 	}
 	g.closed = max(g.closed-was.closed, 0)
-	if slices.ContainsFunc(g.examples, func(e ranked) bool { return e.Time >= at }) {
-		g.examples = slices.DeleteFunc(g.examples, func(e ranked) bool { return e.Time < at })
+	if slices.ContainsFunc(g.examples, func(e ranked) bool { return e.news }) {
+		g.examples = slices.DeleteFunc(g.examples, func(e ranked) bool { return !e.news })
 	}
 }
 
