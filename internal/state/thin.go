@@ -39,7 +39,7 @@ const (
 	keptTail   = 256 // packets
 	keptSlow   = 16  // exchanges
 	keptBefore = 2   // exchanges before one that stays
-	keptBehind = 4   // and behind it
+	keptBehind = 32  // and behind it: they show whose replies later callers got
 )
 
 // exchange is a run of packets between two moments of rest.
