@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -55,6 +56,7 @@ type Options struct {
 	FileName     func(file int32) string      // names for evidence; "" without
 	Live         bool                         // findings as soon as they are safe
 	Quiet        time.Duration                // of a live run: without an occurrence for so long a finding is over; 0: 5 minutes
+	Names        incident.Names               // of roles; clients have those that they give themselves where it has none
 	Memory       int64                        // limit in bytes that what is kept is scaled to; 0: 512 MiB
 	Without      inference.Terms              // evidence of the reader to leave out, for tables by term
 }

@@ -37,6 +37,14 @@ func (p printer) ShowsValues() bool { return p.is.ShowValues }
 func newRegister(r *Run) *incident.Register {
 	return incident.NewRegister(incident.RegisterOptions{
 		MaxExamples: r.o.MaxExamples, Live: r.o.Live, Quiet: r.o.Quiet, Params: r.o.Params, Bounds: &r.bounds,
+		Names: incident.Names{Server: r.o.Names.Server, Client: func(a netip.Addr) string {
+			if given := r.o.Names.Client; given != nil {
+				if name := given(a); name != "" {
+					return name
+				}
+			}
+			return r.clients.Name(a)
+		}},
 		StallBehind: func(server netip.AddrPort, from, to capture.Time) (incident.StallSpan, bool) {
 			return stallBehind(r.topology, server, from, to)
 		},

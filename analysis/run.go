@@ -27,8 +27,9 @@ type Run struct {
 	sessions pool.Pool[Session]
 	summary  Summary
 	rows     rows
-	ticked   capture.Time // of a live run
-	told     capture.Time // when it last emitted a Ticked
+	ticked   capture.Time        // of a live run
+	told     capture.Time        // when it last emitted a Ticked
+	from     func() capture.Time // see Since
 
 	admission
 	undecideds
@@ -248,4 +249,19 @@ func (r *Run) Resume(before *Run) {
 	r.failures.first, r.failures.count = before.failures.first, before.failures.count
 	r.earlier = r.topology.Inherit(before.topology, before.earlier)
 	r.register.Resume(before.register)
+}
+
+// Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r. from says
+// when what is new began; 0: it has not yet. It is to be called before the events begin.
+func (r *Run) Since(before *Run, from func() capture.Time) {
+	r.from = from
+	r.register.Since(before.register, from)
+}
+
+// From returns when what is to be reported began; 0: with the first event, or not yet.
+func (r *Run) From() capture.Time {
+	if r.from == nil {
+		return 0
+	}
+	return r.from()
 }

@@ -199,3 +199,25 @@ func reason(err error) string {
 	}
 	return err.Error()
 }
+
+// Apart names the captures of directories one by one.
+func Apart(names []string) []string {
+	var files []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() {
+			files = append(files, name)
+			continue
+		}
+		dir, err := Open([]string{name}, Options{})
+		if err != nil {
+			files = append(files, name) // its analysis says the same
+			continue
+		}
+		for _, f := range dir.Files() {
+			files = append(files, f.Name)
+		}
+		dir.Close()
+	}
+	return files
+}

@@ -142,6 +142,9 @@ func (h *handshake) see(req *resp.Request) {
 // Enrol follows the set-up of the connection and puts it into its population with the first other command.
 func (s *Conn) Enrol(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
 	h := &s.handshake
+	if v == pairing.VerbHello || len(req.Args) > 2 && len(req.Args[0].Bytes) == len("CLIENT") { // at any time
+		s.Reg.names.see(s.Client.Addr(), req)
+	}
 	if v == pairing.VerbPublish && s.Pop != nil && len(req.Args) > 1 && string(req.Args[1].Bytes) == "__sentinel__:hello" {
 		h.sentinel, s.Pop.async = true, true // a Sentinel that was at work before the capture began
 	}

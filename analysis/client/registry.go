@@ -20,6 +20,7 @@ type Registry struct {
 	given       Given
 	populations map[populationKey]*Population
 	limit       *bound.Bound
+	names       names
 	idle        idlePopulations
 	closes      recentCloses
 }
@@ -32,7 +33,7 @@ type populationKey struct {
 // NewRegistry prepares a run.
 func NewRegistry(given Given, bounds *bound.Set) *Registry {
 	return &Registry{
-		given: given, populations: map[populationKey]*Population{},
+		given: given, populations: map[populationKey]*Population{}, names: newNames(bounds),
 		limit: bounds.New(bound.Bound{ // 200 bytes each
 			Name: "client groups", Limit: bounds.Scaled(1 << 15), Loses: bound.History,
 			Hides: "what is known of the libraries of clients without an open connection",

@@ -80,6 +80,13 @@ type fullServer struct {
 	reported                   bool // what is counted here is the group's own
 }
 
+// TakeOff is of incident.Lessened.
+func (s *fullServer) TakeOff(before any) {
+	if b, ok := before.(*fullServer); ok {
+		s.refused, s.read, s.unused, s.cut = s.refused-b.refused, s.read-b.read, s.unused-b.unused, s.cut-b.cut
+	}
+}
+
 // holder is a client and the connections it had when the server was full.
 type holder struct {
 	client netip.Addr

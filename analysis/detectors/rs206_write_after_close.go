@@ -45,6 +45,13 @@ type closings struct {
 	timeouts          map[int]int // settings of `timeout` that fit, in seconds
 }
 
+// TakeOff is of incident.Lessened.
+func (c *closings) TakeOff(before any) {
+	if b, ok := before.(*closings); ok {
+		c.full, c.idle, c.other = c.full-b.full, c.idle-b.idle, c.other-b.other
+	}
+}
+
 func (w *lateWrites) control(c *analysis.Control) {
 	if c.FromClient || c.Segment.Flags&reassembly.RST == 0 {
 		return

@@ -72,6 +72,7 @@ type waitSpan struct {
 type stallsOfServer struct {
 	longest  time.Duration
 	start    capture.Time // of the longest
+	news     bool         // it ended behind Run.From
 	timeouts int
 	decide   []string // flags that would tell what the callers got that it made wait
 }
@@ -132,10 +133,17 @@ func (w *stalls) report(r *analysis.Run, st *cluster.Stall) *stallsOfServer {
 		Evidence: func() incident.Example { return w.evidence(r, st) },
 	})
 	s.timeouts += w.during[st]
-	if d := st.Duration(); d > s.longest {
-		s.longest, s.start = d, st.Start
+	if d, news := st.Duration(), st.End >= r.From(); news && !s.news || news == s.news && d > s.longest {
+		s.longest, s.start, s.news = d, st.Start, news
 	}
 	return s
+}
+
+// TakeOff is of incident.Lessened.
+func (s *stallsOfServer) TakeOff(before any) {
+	if b, ok := before.(*stallsOfServer); ok {
+		s.timeouts = max(s.timeouts-b.timeouts, 0)
+	}
 }
 
 func (w *stalls) evidence(r *analysis.Run, st *cluster.Stall) incident.Example {

@@ -198,6 +198,13 @@ type handled struct {
 	timeout                            *desync.Timeout
 }
 
+// TakeOff is of incident.Lessened.
+func (h *handled) TakeOff(before any) {
+	if b, ok := before.(*handled); ok {
+		h.all, h.quit, h.closed, h.reused, h.stalled = h.all-b.all, h.quit-b.quit, h.closed-b.closed, h.reused-b.reused, h.stalled-b.stalled
+	}
+}
+
 func (h *handled) add(x *wait, run *analysis.Run) {
 	h.all++
 	switch x.how {

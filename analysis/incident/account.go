@@ -66,7 +66,7 @@ func (j *joiner) incident(fs []*Finding) Incident {
 	} else {
 		in.exemplify(byRule[harm])
 	}
-	in.Fingerprint = in.print(harm)
+	in.Fingerprint = in.print(harm, byRule)
 	in.Title = j.title(&in, harm, byRule[harm])
 	in.Remedy = j.remedy(&in, order, byRule)
 	return in
@@ -239,15 +239,39 @@ func serversOf(fs []*Finding) []netip.AddrPort {
 }
 
 // print names an incident so that a second recording of the same fault has the same name.
-func (in *Incident) print(harm string) string {
-	who := in.Library
-	if who == "" {
-		for _, c := range in.Clients {
-			who += addrText(c) + " "
-		}
-		for _, s := range in.Servers {
-			who += addrPortText(s) + " "
+func (in *Incident) print(harm string, byRule map[string][]*Finding) string {
+	if in.Library != "" {
+		return hashed("IN", "", in.Library, in.Class.String()+" "+harm)
+	}
+	names := map[string]string{}
+	for _, fs := range byRule {
+		for _, f := range fs {
+			names[addrText(f.Client)], names[addrPortText(f.Server)] = f.ClientName, f.ServerName
 		}
 	}
-	return hashed("IN", netip.Addr{}, who, in.Class.String()+" "+harm)
+	who := func(addresses []string) string {
+		named := false
+		for i, a := range addresses {
+			if name := names[a]; name != "" {
+				addresses[i], named = "@"+name, true
+			}
+		}
+		if named { // names have another order than addresses, and several of one role are one
+			slices.Sort(addresses)
+			addresses = slices.Compact(addresses)
+		}
+		text := ""
+		for _, a := range addresses {
+			text += a + " "
+		}
+		return text
+	}
+	var clients, servers []string
+	for _, c := range in.Clients {
+		clients = append(clients, addrText(c))
+	}
+	for _, s := range in.Servers {
+		servers = append(servers, addrPortText(s))
+	}
+	return hashed("IN", "", who(clients)+who(servers), in.Class.String()+" "+harm)
 }

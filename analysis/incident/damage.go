@@ -20,6 +20,9 @@ func (j *joiner) damage(in *Incident, harm string, byRule map[string][]*Finding)
 			if f.Client.IsValid() && f.Severity > Low {
 				all[f.Client] = true
 			}
+			if g := j.group(f); g != nil && g.earlier {
+				continue
+			}
 			if rule != harm && !(in.Class == Desync && classOf(rule, f.Severity) == Desync) {
 				continue
 			}

@@ -45,13 +45,15 @@ type Finding struct {
 	Severity   Severity
 	Confidence pairing.Confidence
 	Title      string // one sentence with the numbers
-	// Fingerprint names the rule, the client's address, the server with its port, and the subject. It does not depend on
-	// client ports, times, frame numbers or the order of findings.
+	// Fingerprint names the rule, the client and the server by their roles, and the subject: by address, the server's with its
+	// port, or by name. It does not depend on client ports, times, frame numbers or the order of findings. Of several of the
+	// same roles the second one has "-2" behind it, and so on, in order of their addresses; with Options.Live, in order of
+	// their reports.
 	Fingerprint string
 	Client      netip.Addr     // zero where no single client is concerned
 	Server      netip.AddrPort // zero where no single server is concerned
-	Subject     string         // what else makes findings of one rule distinct: "slot 12182"
-	Library     string         // "jedis", or empty
+	Identity
+	Library     string // "jedis", or empty
 	Policy      string
 	First, Last capture.Time
 	Count       int // occurrences
@@ -70,6 +72,12 @@ type Finding struct {
 	More int
 	// Early says why it is told of while a live run goes on: it stands, and its numbers may grow. nil: the run is over.
 	Early *Early
+}
+
+// Identity is what else makes findings of one rule distinct, and what their ends are called.
+type Identity struct {
+	Subject                string // "slot 12182"
+	ClientName, ServerName string // of their roles, as Names gives them; "" where the fingerprint has the address
 }
 
 // Part is what a finding is to its incident.

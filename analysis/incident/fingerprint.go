@@ -11,7 +11,19 @@ import (
 // fingerprint names a finding so that a second recording of the same fault has the same name: the client by its address,
 // the server by address and port, no client port, no time.
 func fingerprint(rule string, id groupID) string {
-	return hashed(rule, id.client, addrPortText(id.server), id.subject)
+	return hashed(rule, addrText(id.client), addrPortText(id.server), id.subject)
+}
+
+// fingerprintOf does so by names, of the ends that have one. No address has the sign before them.
+func fingerprintOf(f *Finding) string {
+	client, server := addrText(f.Client), addrPortText(f.Server)
+	if f.ClientName != "" {
+		client = "@" + f.ClientName
+	}
+	if f.ServerName != "" {
+		server = "@" + f.ServerName
+	}
+	return hashed(f.Rule, client, server, f.Subject)
 }
 
 // FormerFingerprints returns the fingerprints that findings had before the server's port was part of them. Equal ones then
@@ -26,7 +38,7 @@ func FormerFingerprints(findings []Finding) []string {
 	times := map[string]int{}
 	for _, i := range order {
 		f := &findings[i]
-		names[i] = hashed(f.Rule, f.Client, addrText(f.Server.Addr()), f.Subject)
+		names[i] = hashed(f.Rule, addrText(f.Client), addrText(f.Server.Addr()), f.Subject)
 		times[names[i]]++
 		if n := times[names[i]]; n > 1 {
 			names[i] += fmt.Sprintf("-%d", n)
@@ -35,8 +47,8 @@ func FormerFingerprints(findings []Finding) []string {
 	return names
 }
 
-func hashed(rule string, client netip.Addr, server, subject string) string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%s", rule, addrText(client), server, subject))
+func hashed(rule, client, server, subject string) string {
+	h := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%s", rule, client, server, subject))
 	return rule + "-" + hex.EncodeToString(h[:6])
 }
 

@@ -25,6 +25,8 @@ type FindingGroup struct {
 	facts    any       // what the rule keeps of the group, a *T of its Facts[T]
 	more     *moreRows // of the row for groups beyond the bound
 	live     liveGroup
+	earlier  bool // none of it is new: see Register.Since
+	settled  bool // its fingerprint is the one that it keeps
 }
 
 // span is the occurrences on one connection: from the first to the last, and how many calls got another call's reply.
@@ -37,6 +39,7 @@ type span struct {
 type ranked struct {
 	Example
 	serial int64 // of the report of an open connection that it is from, which the next one replaces; 0: it stays
+	news   bool  // see Register.Since
 }
 
 // otherLabels counts what is beyond the bound of labels.
@@ -106,20 +109,25 @@ func sum(to, also, what map[string]int, limit *bound.Bound) {
 	}
 }
 
-// exemplify keeps the occurrence's evidence if it is among the surest, and of these among the earliest.
+// exemplify keeps the occurrence's evidence if it is among the surest, and of these among the earliest. What is new goes before
+// what was reported by an earlier run.
 func (g *FindingGroup) exemplify(reg *Register, o *Occurrence, now *contribution) {
 	if reg.o.Live && (g.live.latest == nil || o.Time.Sub(g.live.latest.Time) >= time.Second) { // not for each of many: it is for a telling now and then
 		e := o.example()
 		g.live.latest = &e
 	}
 	at := len(g.examples)
-	for at > 0 && g.examples[at-1].Confidence < o.Confidence {
+	news := reg.since.isNew(o.Time)
+	for at > 0 {
+		if x := &g.examples[at-1]; x.news == news && x.Confidence >= o.Confidence || x.news && !news {
+			break
+		}
 		at--
 	}
 	if at >= reg.o.MaxExamples {
 		return
 	}
-	x := ranked{Example: o.example()}
+	x := ranked{Example: o.example(), news: news}
 	if now != nil {
 		x.serial = now.serial
 	}

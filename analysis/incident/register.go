@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
 
@@ -24,6 +25,7 @@ type Register struct {
 	reporting    reporting
 	teller
 	history causeHistory
+	since   since
 }
 
 // RegisterOptions say how occurrences become findings.
@@ -33,6 +35,7 @@ type RegisterOptions struct {
 	Quiet       time.Duration     // of a live run: after how long without an occurrence a finding is over; 0: DefaultQuiet
 	Params      map[string]string // the rules' parameters, "rs301.share"
 	Bounds      *bound.Set        // of the run; nil: of this register alone
+	Names       Names
 	// StallBehind finds the stall of a server that covers half or more of a wait; nil: none is known.
 	StallBehind StallBehind
 	// Failed takes what a rule's text panicked with.
@@ -105,6 +108,7 @@ func (g *Register) Resume(before *Register) {
 	g.earlier = maps.Clone(before.byRule)
 	taken := 0
 	for _, c := range before.collectors {
+		c.settleAll() // by what clients were called in that run
 		for _, x := range c.all() {
 			if taken += len(x.conns); taken > g.bounds.taken.Limit {
 				g.bounds.taken.Hits += int64(len(x.conns))
@@ -116,6 +120,13 @@ func (g *Register) Resume(before *Register) {
 	}
 	g.history, g.turned = before.history, before.turned+1
 	g.weakened = maps.Clone(before.weakened)
+}
+
+// Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, with the
+// same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the cause of what
+// has. from says when what is new began; 0: it has not yet. It is to be called before anything is reported.
+func (g *Register) Since(before *Register, from func() capture.Time) {
+	g.since = since{register: before, from: from}
 }
 
 // Begin returns what a rule writes to, one a rule.
@@ -182,6 +193,10 @@ func (g *Register) Weakened() []string { return slices.Sorted(maps.Keys(g.weaken
 
 // Findings completes what all rules found, worst first, with what caused what.
 func (g *Register) Findings() []Finding {
+	for _, c := range g.collectors {
+		c.settleAll()
+	}
+	g.since.takeAway(g)
 	var all []Finding
 	for _, c := range g.collectors {
 		for _, x := range c.all() {
@@ -190,7 +205,7 @@ func (g *Register) Findings() []Finding {
 	}
 	SortFindings(all)
 	g.guarded(func() { g.relate(all) })
-	return all
+	return g.since.news(g, all)
 }
 
 // group returns the group that a finding was made of; nil where it is of another run.

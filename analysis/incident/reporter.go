@@ -87,7 +87,7 @@ func (c *Collector) newGroup(id groupID, o *Occurrence) *FindingGroup {
 	return &FindingGroup{
 		of: c,
 		f: Finding{
-			Rule: c.rule.ID, Name: c.rule.Name, Severity: o.Severity, Client: id.client, Server: id.server, Subject: id.subject,
+			Rule: c.rule.ID, Name: c.rule.Name, Severity: o.Severity, Client: id.client, Server: id.server, Identity: Identity{Subject: id.subject},
 			First: o.Time, Last: o.Time,
 		},
 		conns: map[int64]span{}, notes: map[string]bool{}, victims: map[string]int{}, commands: map[string]int{},

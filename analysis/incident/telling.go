@@ -169,6 +169,7 @@ func (g *teller) tell(x *FindingGroup, now capture.Time, yield func(Finding) boo
 	if e.News != NewsMore {
 		g.turned++
 	}
+	x.of.settle(x)
 	f := x.of.finding(x)
 	if f.Early = e; x.live.latest != nil {
 		latest := x.live.latest.clone()

@@ -281,3 +281,10 @@ func (s *Session) Close(seg *reassembly.Segment) {
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))
 	}
 }
+
+// AtRest reports whether every command has been answered, and what follows depends on none of them: there is no transaction,
+// no subscription, no MONITOR, and replies are on.
+func (s *Session) AtRest() bool {
+	m := &s.Mode
+	return s.Kind == RESP && s.Pending.Len() == 0 && !m.inMulti && m.Subs == 0 && m.monitor == 0 && m.replies == repliesOn && s.open == nil
+}

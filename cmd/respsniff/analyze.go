@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -47,8 +46,11 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 				return err
 			}
 			o.always = o.verdict.allowIncomplete || o.output.machine()
+			if o.separate && o.input.state != "" {
+				return usagef("--state carries from one run to the next; leave out --separate")
+			}
 			if o.separate {
-				return o.each(cmd.Context(), a, apart(names))
+				return o.each(cmd.Context(), a, capture.Apart(names))
 			}
 			doc, err := o.analyze(cmd.Context(), a, names)
 			if err != nil {
@@ -62,6 +64,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 a finding; 2 some input was not r
 	}
 	takesFiles(cmd)
 	cmd.Flags().BoolVar(&o.separate, "separate", false, "each file is a capture of its own")
+	cmd.Flags().StringVar(&o.input.state, "state", "", "`FILE` that carries what was known of connections and clients from one run to the next, for files that are analysed one by one")
 	o.input.add(cmd)
 	o.filter.add(cmd, true)
 	o.output.add(cmd, report.Formats)
@@ -108,8 +111,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	if len(watchers) == 0 {
 		p.run.ForRules()
 	}
-	packets := p.progress.Batches(ctx, p.source)
-	segments := p.assembler.Batched(packets)
+	segments := p.segments(ctx)
 	if filter.ChoosesConnections() {
 		p.tally.OnlyChosen()
 	}
@@ -117,7 +119,7 @@ func (o *analyzeOptions) document(ctx context.Context, a *app, names []string, u
 	var kept []incident.Finding
 	for f, err := range p.run.Detect(watch(events, watchers), p.detectors) {
 		if err != nil {
-			return nil, err
+			return nil, unreadable(err) // the file does not follow those of --state: others are notes of p.progress
 		}
 		kept = append(kept, f)
 	}
@@ -168,29 +170,12 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 		doc.Series = recorder.Series(doc.Findings, p.run.Conns())
 	}
 	p.mask.Document(doc)
-	return doc, nil
-}
-
-// apart names the captures of directories one by one.
-func apart(names []string) []string {
-	var files []string
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil || !info.IsDir() {
-			files = append(files, name)
-			continue
+	if !p.progress.Stopped {
+		if err := p.carrier.Save(p.fileName); err != nil {
+			return nil, unreadable(err)
 		}
-		dir, err := capture.Open([]string{name}, capture.Options{})
-		if err != nil {
-			files = append(files, name) // its analysis says the same
-			continue
-		}
-		for _, f := range dir.Files() {
-			files = append(files, f.Name)
-		}
-		dir.Close()
 	}
-	return files
+	return doc, nil
 }
 
 // each analyses every name alone and gives the worst exit code: findings, then unreadable input.

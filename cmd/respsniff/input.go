@@ -10,8 +10,10 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/client"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bytesize"
+	"github.com/respsniff/respsniff/internal/names"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/spf13/cobra"
 )
@@ -27,6 +29,8 @@ type inputFlags struct {
 	showValues      bool
 	mask            []string
 	params          ruleParams
+	names           string
+	state           string // of analyze
 
 	dropped capture.Drops // what drops says
 }
@@ -40,6 +44,7 @@ func (in *inputFlags) add(cmd *cobra.Command) {
 	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`: says which end is the server where the capture does not show it, and leaves out other ports; repeatable")
 	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "read timeout of clients, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
 	f.StringArrayVar(&in.policies, "policy", nil, "how clients use a connection, `[IP=]WORD`: lockstep (each call takes the next reply), pipelines, multiplex (each waits for its own) or async; repeatable")
+	f.StringVar(&in.names, "names", "", "`FILE` of names: lines of an address or network, a port if it matters, and a label; findings keep their fingerprints on other addresses")
 	under(cmd, headAnalysis)
 	f.BoolVar(&in.showValues, "show-values", false, "show values in evidence; secrets are never shown")
 	f.StringSliceVar(&in.mask, "mask", nil, "replace `keys,addresses` by stable tokens")
@@ -117,6 +122,13 @@ func (in *inputFlags) analysisOptions(a *app) (analysis.Options, error) {
 		} else {
 			return o, usagef("--drops %s: want a number, or tcpdump's line \"N packets dropped by kernel\"", in.drops)
 		}
+	}
+	if in.names != "" {
+		given, err := names.Open(in.names)
+		if err != nil {
+			return o, usagef("--names: %v", err)
+		}
+		o.Names = incident.Names{Client: given.Client, Server: given.Server}
 	}
 	o.ShowValues = in.showValues
 	o.MaskKeys = in.masks("keys")

@@ -211,7 +211,7 @@ func checkOutput(flag, path string, force bool) error {
 func (a *app) overInput(cmd *cobra.Command, names []string) error {
 	read, _ := cmd.Flags().GetStringArray("read-file")
 	names = slices.Concat(names, read)
-	for _, flag := range []string{"output", "write-baseline"} {
+	for _, flag := range []string{"output", "write-baseline", "state"} {
 		specs, err := cmd.Flags().GetStringArray(flag)
 		if err != nil {
 			one, _ := cmd.Flags().GetString(flag)

@@ -14,6 +14,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/progress"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/state"
 	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -32,6 +33,7 @@ type pipeline struct {
 	showValues bool
 	drops      capture.Drops  // from --drops
 	unread     []report.Input // where no capture could be read
+	carrier    *state.Carrier // of --state; nil without
 	// through sees the segments before the analysis does; nil: nothing does.
 	through func(iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*reassembly.Segment, error]
 }
@@ -54,7 +56,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
 	if err != nil {
 		a.fail(hint(err))
-		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
+		p.source, p.unread = &capture.Source{}, tally.Unopened(names, err)
 	}
 	p.progress = progress.Meter{W: a.stderr, Columns: columns(a.stderr), Quiet: a.quiet}
 	o.FileName, o.Memory = p.fileName, int64(a.memory)
@@ -62,6 +64,10 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	p.run = analysis.NewRun(&o)
 	p.run.QualityFrom(p.captureQuality)
 	p.tally.Watch(p.run, p.assembler)
+	p.carrier, err = state.NewCarrier(in.state, o, p.detectors)
+	if err != nil {
+		return nil, unreadable(fmt.Errorf("--state: %w", err))
+	}
 	return p, nil
 }
 
@@ -73,7 +79,7 @@ func (p *pipeline) close() {
 
 // segments runs the stages up to the segments, of all connections.
 func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, error] {
-	return p.assembler.Batched(p.progress.Batches(ctx, p.source))
+	return p.carrier.Around(p.run, p.assembler.Batched, p.progress.Batches(ctx, p.source))
 }
 
 // events runs the stages up to the events, of all connections.
@@ -83,23 +89,6 @@ func (p *pipeline) events(ctx context.Context) iter.Seq2[pairing.Event, error] {
 		segments = p.through(segments)
 	}
 	return p.tally.Events(p.run.Events(segments))
-}
-
-// unreadInputs describes inputs of which none could be opened.
-func unreadInputs(names []string, err error) []report.Input {
-	var inputs []report.Input
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	for i, err := range all {
-		in := report.Input{File: names[min(i, len(names)-1)], Error: err.Error()}
-		if e := (*capture.FormatError)(nil); errors.As(err, &e) {
-			in.File = e.File
-		}
-		inputs = append(inputs, in)
-	}
-	return inputs
 }
 
 // hint adds what to do to an error of opening captures.
@@ -116,7 +105,7 @@ func hint(err error) error {
 func (p *pipeline) fileName(file int32) string {
 	files := p.source.Files()
 	if file < 0 || int(file) >= len(files) {
-		return ""
+		return p.carrier.FileName(file)
 	}
 	return files[file].Name
 }
@@ -166,12 +155,13 @@ func (p *pipeline) document() *report.Document {
 	d.Summary = p.tally.Summary()
 	d.Summary.First, d.Summary.Last = p.progress.Earliest, p.progress.Latest
 	p.tally.Complete(d, p.captureQuality().Drops, log, p.fileName)
+	p.carrier.Complete(d)
 	return d
 }
 
 // captureQuality is what rules on the capture itself know.
 func (p *pipeline) captureQuality() analysis.CaptureQuality {
-	q := analysis.CaptureQuality{Stats: p.assembler.Stats(), Unread: p.assembler.Unread(), Drops: p.drops}
+	q := analysis.CaptureQuality{Stats: p.carrier.Stats(p.assembler.Stats()), Unread: p.assembler.Unread(), Drops: p.drops}
 	for _, f := range p.source.Files() {
 		q.Drops = q.Drops.Plus(f.Drops)
 	}

@@ -44,7 +44,8 @@ number, or if anything that is not wanted has at least the severity of --fail-on
 
 A rule goes by its ID or its name. With --rule, --not-rule or --min-severity only what they choose
 is compared: neither the findings nor the expectations of other rules. --write makes the file from
-the present result, of all rules.
+the present result, of all rules of at least medium severity, or that of --fail-on: each must fire
+again, in any number.
 
 -o json, junit, github and sarif have an entry for each capture: what was missing or
 unexpected, and its incidents, of which those that were expected fail nothing.`,
@@ -108,12 +109,8 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) (*report.D
 	if err != nil {
 		return fail(doc, &exitError{exitUsage, err}, err)
 	}
-	level := o.analyze.verdict.level
-	if o.analyze.verdict.never {
-		level = incident.Critical + 1
-	}
 	e, left := e.Only(o.analyze.filter.expects)
-	doc.Checked = e.Check(doc, level, p.rulesOn)
+	doc.Checked = e.Check(doc, o.level(), p.rulesOn)
 	doc.Checked.Capture, doc.Checked.LeftOut = name, left
 	if code := report.JudgeChecked(doc, o.analyze.verdict.gate(), e.Empty); code != exitClean {
 		return doc, &exitError{code: code}
@@ -121,9 +118,17 @@ func (o *verifyOptions) one(ctx context.Context, a *app, name string) (*report.D
 	return doc, nil
 }
 
+// level is the least severity that fails.
+func (o *verifyOptions) level() incident.Severity {
+	if o.analyze.verdict.never {
+		return incident.Critical + 1
+	}
+	return o.analyze.verdict.level
+}
+
 // expect writes the expectation that doc fulfils.
 func (o *verifyOptions) expect(a *app, path string, doc *report.Document) error {
-	if err := wholefile.Write(path, o.analyze.output.force, gate.Expect(doc).Write); err != nil {
+	if err := wholefile.Write(path, o.analyze.output.force, gate.Expect(doc, o.level()).Write); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return usagef("%s: the file exists: give --force to replace it", path)
 		}

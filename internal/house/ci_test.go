@@ -62,6 +62,9 @@ func TestGatePage(t *testing.T) {
 	if out := script(t, dir, p.block(t, "commands: baseline")); !strings.Contains(out, "accepted by the baseline") {
 		t.Errorf("no finding was accepted:\n%s", out)
 	}
+	if out := script(t, dir, p.block(t, "commands: names")+"\ngrep name: named.yaml"); !strings.Contains(out, "client_name: app") || !strings.Contains(out, "server_name: cache") {
+		t.Errorf("the names are not in the baseline:\n%s", out)
+	}
 }
 
 // TestGateWorkflow runs the program as the example workflow does, with the expectation of docs/ci.md.

@@ -41,9 +41,11 @@ var layers = map[string][]string{
 	"internal/wholefile":       {},
 	"internal/filter":          {"capture", "analysis", "analysis/detectors", "internal/bound", "internal/report"},
 	"internal/progress":        {"capture"},
+	"internal/names":           {},
 	"internal/nearest":         {},
 	"internal/timesort":        {"capture"},
 	"internal/communityid":     {},
+	"internal/state":           {"capture", "reassembly", "analysis", "internal/report", "internal/report/evidence", "internal/wholefile"},
 	"internal/tally":           {"capture", "reassembly", "analysis", "internal/bound", "internal/report", "internal/notice"},
 	"internal/live": {
 		"capture", "reassembly", "analysis", "analysis/detectors", "internal/report", "internal/metrics", "internal/filter", "internal/notice",

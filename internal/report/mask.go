@@ -88,6 +88,7 @@ func (m Mask) Document(d *Document) {
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		f.Client, f.Server = m.Addr(f.Client), m.AddrPort(f.Server)
+		f.ClientName, f.ServerName = "", "" // often those of hosts
 		f.Title, f.Remedy, f.Policy, f.Library = m.Text(f.Title), m.Text(f.Remedy), m.Text(f.Policy), m.Text(f.Library)
 		m.texts(f.Notes)
 		for j := range f.Victims {

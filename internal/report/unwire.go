@@ -55,7 +55,9 @@ func (w *documentWire) document() (*Document, error) {
 
 func (w *findingWire) finding() (incident.Finding, error) {
 	f := incident.Finding{
-		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, Subject: w.Subject, More: w.More, Part: incident.Part{Incident: w.Incident, Timeout: time.Duration(w.Timeout * float64(time.Millisecond))}, Library: w.Library, Policy: w.Policy,
+		Rule: w.Rule, Name: w.Name, Title: w.Title, Fingerprint: w.Fingerprint, More: w.More,
+		Identity: incident.Identity{Subject: w.Subject, ClientName: w.ClientName, ServerName: w.ServerName},
+		Part:     incident.Part{Incident: w.Incident, Timeout: time.Duration(w.Timeout * float64(time.Millisecond))}, Library: w.Library, Policy: w.Policy,
 		First: moment(w.First), Last: moment(w.Last), Count: w.Count, Connections: w.Connections, Notes: w.Notes,
 		Weakened: w.Weakened, Causes: w.Causes, Remedy: w.Remedy, Victims: tallies(w.VictimsBy), Commands: tallies(w.CommandsBy),
 	}

@@ -71,8 +71,7 @@ type findingWire struct {
 	Title       string  `json:"title"`
 	Fingerprint string  `json:"fingerprint"`
 	partWire
-	Client  string `json:"client,omitempty"`
-	Server  string `json:"server,omitempty"`
+	endsWire
 	Subject string `json:"subject,omitempty"`
 	Library string `json:"library,omitempty"`
 	Policy  string `json:"policy,omitempty"`
@@ -87,6 +86,13 @@ type findingWire struct {
 	More     int      `json:"more,omitempty"`
 	Remedy   string   `json:"remedy"`
 	*newsWire
+}
+
+type endsWire struct {
+	Client     string `json:"client,omitempty"`
+	ClientName string `json:"client_name,omitempty"`
+	Server     string `json:"server,omitempty"`
+	ServerName string `json:"server_name,omitempty"`
 }
 
 type partWire struct {
@@ -201,8 +207,9 @@ func wireFinding(f *incident.Finding) findingWire {
 	w := findingWire{
 		Type: "finding", Rule: Printable(f.Rule), Name: Printable(f.Name), Severity: f.Severity.String(),
 		Confidence: f.Confidence.String(), Number: f.Confidence.Number(), Title: Printable(f.Title),
-		Fingerprint: Printable(f.Fingerprint), Client: AddrText(f.Client), Server: AddrPortText(f.Server),
-		Subject: Printable(f.Subject), More: f.More, partWire: partWire{f.Incident, float64(f.Timeout) / float64(time.Millisecond)},
+		Fingerprint: Printable(f.Fingerprint),
+		endsWire:    endsWire{AddrText(f.Client), Printable(f.ClientName), AddrPortText(f.Server), Printable(f.ServerName)},
+		Subject:     Printable(f.Subject), More: f.More, partWire: partWire{f.Incident, float64(f.Timeout) / float64(time.Millisecond)},
 		Library: Printable(f.Library), Policy: Printable(f.Policy), spanWire: spanWire{stamp(f.First), stamp(f.Last)},
 		Count: f.Count, Connections: f.Connections, Notes: Printables(f.Notes), Weakened: f.Weakened,
 		Causes: Printables(f.Causes), Remedy: Printable(f.Remedy),

@@ -29,7 +29,7 @@ const maxRead = 1 << 22
 func (c *Cutter) Segments(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*reassembly.Segment, error] {
 	return func(yield func(*reassembly.Segment, error) bool) {
 		for s, err := range segments {
-			if err == nil && s.Length > 0 && s.End == reassembly.NotEnded && c.want[s.Conn.ID] && !c.raw && c.noted < maxRead {
+			if err == nil && s.Length > 0 && s.End == reassembly.NotEnded && c.wants(s.Conn.ID) && !c.raw && c.noted < maxRead {
 				c.noted++
 				side := &s.Conn.Sides[s.From]
 				c.early[s.Conn.ID] = append(c.early[s.Conn.ID], read{s.Frame, s.File, side.FirstSeq + uint32(s.Offset), uint32(s.Length)})

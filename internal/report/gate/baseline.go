@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -20,9 +22,11 @@ type Baseline struct {
 // Accepted is one known finding. Every entry has the reason, who accepted it, and until when.
 type Accepted struct {
 	Fingerprint string `yaml:"fingerprint"`
-	Rule        string `yaml:"rule,omitempty"`   // this and the next three for readers
-	Client      string `yaml:"client,omitempty"` // address; empty where no single one is concerned
-	Server      string `yaml:"server,omitempty"` // address and port
+	Rule        string `yaml:"rule,omitempty"`        // this and the next ones for readers
+	Client      string `yaml:"client,omitempty"`      // address; empty where no single one is concerned
+	ClientName  string `yaml:"client_name,omitempty"` // of its role, where the fingerprint has it; so does the server's
+	Server      string `yaml:"server,omitempty"`      // address and port
+	ServerName  string `yaml:"server_name,omitempty"`
 	Title       string `yaml:"title,omitempty"`
 	Reason      string `yaml:"reason"`
 	Owner       string `yaml:"owner"`
@@ -79,22 +83,22 @@ func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner 
 	kept, found := map[string]bool{}, prints(d.Findings)
 	if old != nil {
 		for _, a := range old.Accept {
-			i := found.of(a.Fingerprint)
-			if i >= 0 && a.Fingerprint != d.Findings[i].Fingerprint {
-				a.take(&d.Findings[i]) // from now on with the server's port
+			i, how := found.of(a.Fingerprint)
+			if how > byRole {
+				a.take(&d.Findings[i]) // from now on with the server's port, and with names
 			}
-			if partial || i >= 0 {
+			if partial || how != notFound {
 				b.Accept = append(b.Accept, a)
-				kept[a.Fingerprint] = true
+				kept[incident.Unnumbered(a.Fingerprint)] = true
 			}
 		}
 	}
 	for i := range d.Findings {
 		f := &d.Findings[i]
-		if incident.IsQuality(f.Rule) || kept[f.Fingerprint] {
-			continue
+		if incident.IsQuality(f.Rule) || kept[incident.Unnumbered(f.Fingerprint)] {
+			continue // what is known of one client of a role is known of the others
 		}
-		kept[f.Fingerprint] = true
+		kept[incident.Unnumbered(f.Fingerprint)] = true
 		a := Accepted{Reason: reason, Owner: owner, Until: until.Format(time.DateOnly)}
 		a.take(f)
 		b.Accept = append(b.Accept, a)
@@ -104,7 +108,8 @@ func NewBaseline(d *report.Document, partial bool, old *Baseline, reason, owner 
 
 // take names the finding that an entry accepts.
 func (a *Accepted) take(f *incident.Finding) {
-	a.Fingerprint, a.Rule, a.Title, a.Client, a.Server = f.Fingerprint, f.Rule, report.Printable(f.Title), "", ""
+	a.Fingerprint, a.Rule, a.Title, a.Client, a.Server = incident.Unnumbered(f.Fingerprint), f.Rule, report.Printable(f.Title), "", ""
+	a.ClientName, a.ServerName = report.Printable(f.ClientName), report.Printable(f.ServerName)
 	if f.Client.IsValid() {
 		a.Client = f.Client.String()
 	}
@@ -113,27 +118,56 @@ func (a *Accepted) take(f *incident.Finding) {
 	}
 }
 
-// fingerprints finds findings by their fingerprint, or by the one that they had before it contained the server's port.
-type fingerprints struct{ now, former map[string]int }
+// match says how an entry of a baseline and a finding belong together.
+type match uint8
 
-func prints(findings []incident.Finding) fingerprints {
-	p := fingerprints{map[string]int{}, map[string]int{}}
-	for i, former := range incident.FormerFingerprints(findings) {
-		p.now[findings[i].Fingerprint] = i
-		p.former[former] = i
-	}
-	return p
+const (
+	notFound  match = iota
+	byPrint         // the same fingerprint
+	byRole          // another client or server of the same role
+	byAddress       // the entry is from before the client or the server had a name
+	byFormer        // the entry is from before fingerprints contained the server's port
+)
+
+// why says what is to be known of entries that match by an older fingerprint.
+var why = map[match]string{
+	byAddress: "client or server had a name",
+	byFormer:  "fingerprints contained the server's port",
 }
 
-// of returns the index of a finding, -1 for none.
-func (p fingerprints) of(fingerprint string) int {
-	if i, ok := p.now[fingerprint]; ok {
-		return i
+// fingerprints finds findings by their fingerprint, or by one that they had before.
+type fingerprints [byFormer + 1]map[string]int
+
+func prints(findings []incident.Finding) *fingerprints {
+	var p fingerprints
+	for how := range p {
+		p[how] = map[string]int{}
 	}
-	if i, ok := p.former[fingerprint]; ok {
-		return i
+	note := func(how match, fingerprint string, i int) {
+		if _, known := p[how][fingerprint]; !known {
+			p[how][fingerprint] = i
+		}
 	}
-	return -1
+	for i, former := range incident.FormerFingerprints(findings) {
+		f := &findings[i]
+		note(byPrint, f.Fingerprint, i)
+		note(byRole, incident.Unnumbered(f.Fingerprint), i)
+		if f.ClientName != "" || f.ServerName != "" {
+			note(byAddress, incident.AddressFingerprint(f), i)
+		}
+		note(byFormer, former, i)
+	}
+	return &p
+}
+
+// of returns the index of a finding, the surest, and how it was found.
+func (p *fingerprints) of(fingerprint string) (int, match) {
+	for how := byPrint; how <= byFormer; how++ {
+		if i, ok := p[how][fingerprint]; ok {
+			return i, how
+		}
+	}
+	return 0, notFound
 }
 
 // Apply moves the accepted findings of d to d.Suppressed. It returns a warning for each entry that has expired, which
@@ -141,26 +175,41 @@ func (p fingerprints) of(fingerprint string) int {
 // unless d is only part of what was found.
 func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (warnings []string) {
 	day := today.Format(time.DateOnly)
-	entries := map[int]*Accepted{} // by finding
+	type entry struct {
+		*Accepted
+		how match
+	}
+	entries := map[int]entry{}      // by finding
+	roles := map[string]*Accepted{} // by fingerprint: they accept whatever has it, numbered or not
 	met := map[string]bool{}
 	found := prints(d.Findings)
 	for i := range b.Accept {
 		a := &b.Accept[i]
-		if at := found.of(a.Fingerprint); at >= 0 && (entries[at] == nil || d.Findings[at].Fingerprint == a.Fingerprint) {
-			entries[at] = a
+		at, how := found.of(a.Fingerprint)
+		if how == notFound {
+			continue
+		}
+		if was, known := entries[at]; !known || how < was.how {
+			entries[at] = entry{a, how}
+		}
+		if how <= byRole {
+			roles[a.Fingerprint] = a
 		}
 	}
 	var open []incident.Finding
 	for i, f := range d.Findings {
-		a := entries[i]
-		if a == nil {
+		a, known := entries[i]
+		if role := roles[incident.Unnumbered(f.Fingerprint)]; role != nil && (!known || a.how > byRole) {
+			a, known = entry{role, byRole}, true
+		}
+		if !known {
 			open = append(open, f)
 			continue
 		}
 		met[a.Fingerprint] = true
-		if a.Fingerprint != f.Fingerprint {
-			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s is from before fingerprints contained the server's port; it met %s, now %s: "+
-				"check it and write the baseline anew (owner %s)", a.Fingerprint, place(&f), f.Fingerprint, a.Owner))
+		if old := why[a.how]; old != "" {
+			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s is from before %s; it met %s, now %s: "+
+				"check it and write the baseline anew (owner %s)", a.Fingerprint, old, place(&f), f.Fingerprint, a.Owner))
 		}
 		if a.Until < day {
 			open = append(open, f)
@@ -172,7 +221,11 @@ func (b *Baseline) Apply(d *report.Document, partial bool, today time.Time) (war
 	d.Findings = open
 	for _, a := range b.Accept {
 		if !met[a.Fingerprint] && !partial {
-			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s met no finding: remove it (owner %s)", a.Fingerprint, a.Owner))
+			todo := "remove it"
+			if named := strings.Join(slices.DeleteFunc([]string{a.ClientName, a.ServerName}, func(name string) bool { return name == "" }), " and "); named != "" {
+				todo += ", or give the --names that call " + named + " so"
+			}
+			warnings = append(warnings, fmt.Sprintf("baseline: the entry for %s met no finding: %s (owner %s)", a.Fingerprint, todo, a.Owner))
 		}
 	}
 	return warnings

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func TestUnexpectedFromTheLevelOn(t *testing.T) {
 func TestExpectIsFulfilled(t *testing.T) {
 	for _, d := range []*report.Document{document(), {}} {
 		var b bytes.Buffer
-		if err := Expect(d).Write(&b); err != nil {
+		if err := Expect(d, incident.Low).Write(&b); err != nil {
 			t.Fatal(err)
 		}
 		e, err := ReadExpectation(bytes.NewReader(b.Bytes()))
@@ -102,6 +103,33 @@ func TestExpectIsFulfilled(t *testing.T) {
 		}
 		if strings.Contains(b.String(), "RS9") {
 			t.Errorf("RS9xx are wanted:\n%s", b.String())
+		}
+	}
+}
+
+// TestExpectHoldsForAnotherRecording: other counts and certainties of the same faults, and what is harmless gone.
+func TestExpectHoldsForAnotherRecording(t *testing.T) {
+	e := Expect(document(), incident.High)
+	d := document()
+	for i := range d.Findings {
+		d.Findings[i].Count, d.Findings[i].Confidence = 1, pairing.Likely
+	}
+	d.Findings = slices.DeleteFunc(d.Findings, func(f incident.Finding) bool { return f.Severity < incident.Medium })
+	if r := e.Check(d, incident.High, nil); !r.OK() {
+		t.Errorf("%+v", r)
+	}
+	worst := slices.MaxFunc(d.Findings, func(a, b incident.Finding) int { return int(a.Severity) - int(b.Severity) }).Rule
+	d.Findings = slices.DeleteFunc(d.Findings, func(f incident.Finding) bool { return f.Rule == worst })
+	if r := e.Check(d, incident.High, nil); len(r.Missing) != 1 {
+		t.Errorf("without %s: %+v", worst, r)
+	}
+	for i, f := range document().Findings {
+		if f.Severity >= incident.Medium || incident.IsQuality(f.Rule) {
+			continue
+		}
+		d := document()
+		if d.Findings[i].Severity = incident.Critical; len(e.Check(d, incident.High, nil).Unexpected) != 1 {
+			t.Errorf("%s, harmless before, is critical, and passes", f.Rule)
 		}
 	}
 }
