@@ -24,7 +24,7 @@ figures() { # NAME...: their values now, on one line
 	curl -sf "http://127.0.0.1:$metrics/metrics" | awk -v names="$*" '
 		BEGIN { n = split(names, name, " ") }
 		{ value[$1] = $2 }
-		END { for (i = 1; i <= n; i++) printf "%.0f ", value[name[i]] }'
+		END { for (i = 1; i <= n; i++) printf "%.0f ", value[name[i]]; print "" }'
 }
 
 all=$((seconds * rate))

@@ -1,6 +1,11 @@
 package incident
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/respsniff/respsniff/capture"
+)
 
 // liveGroup is what a live run remembers of a group.
 type liveGroup struct {
@@ -77,5 +82,69 @@ func subtract(from, what map[string]int) {
 		if from[k] -= n; from[k] <= 0 {
 			delete(from, k)
 		}
+	}
+}
+
+// look says what is to be told of a group at a moment; nil: nothing.
+func (g *FindingGroup) look(now capture.Time, quiet time.Duration) *Early {
+	f, t := &g.f, &g.live.telling
+	if f.Confidence < liveSure {
+		return nil
+	}
+	conns := len(g.conns) + g.closed
+	e := &Early{At: now, Conns: conns - t.conns}
+	silent, grown := f.Last.Sub(t.last), f.Count > t.seen
+	defer func() { t.seen = f.Count }()
+	resting := t.ended > 0 && now.Sub(t.ended) < tellEvery
+	switch {
+	case t.at == 0:
+		e.News = NewsFirst
+	case t.active && grown && silent >= quiet:
+		e.News, e.Quiet = NewsAgain, silent
+	case !t.active && f.Count > t.count && !resting:
+		e.News, e.Quiet = NewsAgain, max(silent, now.Sub(t.ended))
+	case f.Severity > t.severity || f.Confidence > t.confidence:
+		e.News = NewsWorse
+	case t.active && (f.Count >= 2*t.count || conns >= 2*t.conns && t.conns > 0 || conns > t.conns && now.Sub(t.at) >= tellEvery):
+		e.News = NewsMore
+	case t.active && !resting && g.isOver(now, quiet):
+		e.News, e.Quiet, e.Closed, e.CaughtUp = NewsOver, now.Sub(f.Last), t.closed, t.caughtUp
+	default:
+		if t.active {
+			t.last = max(t.last, f.Last)
+		}
+		return nil
+	}
+	t.last = max(t.last, f.Last)
+	t.active = e.News != NewsOver
+	if !t.active {
+		t.ended, t.closed, t.caughtUp = now, 0, 0
+	}
+	t.severity, t.confidence, t.count, t.conns, t.at = f.Severity, f.Confidence, f.Count, conns, now
+	return e
+}
+
+// isOver reports whether a finding is over: where it went on on connections, when it does so on none; else when nothing of
+// it has happened for a quiet time.
+func (g *FindingGroup) isOver(now capture.Time, quiet time.Duration) bool {
+	t := &g.live.telling
+	switch {
+	case g.live.goingOn > 0:
+		return false
+	case t.closed+t.caughtUp > 0:
+		return true
+	}
+	return now.Sub(g.f.Last) >= quiet
+}
+
+// recount adds to the rule's counts what is new in a group.
+func (g *FindingGroup) recount() {
+	l := &g.live
+	if l.counted == 0 {
+		g.of.counts.Findings++
+	}
+	if n := g.f.Count - l.counted; n > 0 {
+		g.of.counts.Occurrences += int64(n)
+		l.counted = g.f.Count
 	}
 }
