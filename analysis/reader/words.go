@@ -42,7 +42,7 @@ var positive, hint = math.Log(100), math.Log(30)
 
 // accusation bounds a word by the positive evidence on the connection, or, twice that, in its population.
 func accusation(w Word, gain, whole float64) Word {
-	switch g := max(gain, whole/2); {
+	switch g := min(max(gain, whole/2), whole); {
 	case g < hint:
 		return min(w, Possible)
 	case g < positive:
