@@ -14,6 +14,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/progress"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/page"
 	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -176,6 +177,15 @@ func (p *pipeline) captureQuality() analysis.CaptureQuality {
 		q.Drops = q.Drops.Plus(f.Drops)
 	}
 	return q
+}
+
+// recorder returns what records the traffic for the page, in a quarter of the memory limit.
+func (p *pipeline) recorder() *page.Recorder {
+	o := page.Options{Mask: p.mask, Bounds: p.run.Bounds(), Memory: int64(p.app.memory) / 4}
+	if p.showValues {
+		o.Value = func(e *pairing.Exchange) string { return p.run.Describe(e, &e.Serves) }
+	}
+	return page.NewRecorder(o)
 }
 
 // rulesOn names the rules that fired on a connection, when a run that kept its connections is over.

@@ -1,0 +1,156 @@
+package page
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/internal/report"
+)
+
+// Sizes of the page in one file.
+const (
+	maxFile     = 5 << 20 // bytes, all in all
+	fileConns   = 4000    // rows of the table of connections
+	fileMarks   = 10000   // marks of the time strip
+	fileRows    = 240     // commands of a connection that many have
+	fileBefore  = 40      // of these, before its first trouble
+	fileReserve = 64 << 10
+)
+
+// Write writes the page as one file that needs no network: with the incidents, their connections and a sample of the
+// others, at most 5 MB; what it leaves out it says.
+func Write(w io.Writer, d *report.Document, o report.Options) error {
+	t, _ := d.Trace.(*Trace)
+	r := newRun(d, o, t)
+	if t != nil {
+		if err := t.fill(r, d); err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(document(r.head, data, false))
+	return err
+}
+
+// fill puts into a run what the file has room for, the most telling first.
+func (t *Trace) fill(r *Run, d *report.Document) error {
+	order := t.order(d)
+	r.Marks = t.marksJSON(fileMarks)
+	chosen := map[int64]bool{}
+	for _, c := range order[:min(len(order), fileConns)] {
+		chosen[c.ID] = true
+	}
+	r.Conns = t.table(chosen, d)
+	r.Ladders = map[int64]*Ladder{}
+	base, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	room := maxFile - fileReserve - len(document(r.head, base, false))
+	shown, cut := 0, 0
+	for _, c := range order {
+		if !chosen[c.ID] || room <= 0 {
+			continue
+		}
+		l := t.excerpt(c.ID)
+		text, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		if room -= len(text) + 16; room <= 0 {
+			continue
+		}
+		r.Ladders[c.ID] = l
+		if shown++; len(l.Rows) < c.Commands {
+			cut++
+		}
+	}
+	if n := len(t.conns) - len(chosen); n > 0 {
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s of %s in the table of connections", report.Group(int64(n)), report.Count(int64(len(t.conns)), "connection")))
+	}
+	if n := len(t.conns) - shown; n > 0 {
+		r.LeftOut = append(r.LeftOut, "the commands of "+report.Count(int64(n), "connection"))
+	}
+	if cut > 0 {
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("most commands of %s: it has the %d about where something happened first", report.CountAs(int64(cut), "long connection", "long connections"), fileRows))
+	}
+	if n := len(t.r.marks) - len(r.Marks.Time); n > 0 {
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s of %s in the time strip", report.Group(int64(n)), report.Count(int64(len(t.r.marks)), "mark")))
+	}
+	return nil
+}
+
+// order returns the connections, those first that incidents tell of, then those on which something happened, then a
+// sample of the others, spread over the run.
+func (t *Trace) order(d *report.Document) []*analysis.ConnSummary {
+	rank := map[int64]int{}
+	name := func(conn int64) {
+		if conn != 0 && rank[conn] == 0 {
+			rank[conn] = len(rank) + 1
+		}
+	}
+	for i := range d.Incidents {
+		name(d.Incidents[i].Story.Conn)
+	}
+	for i := range d.Incidents {
+		for j := range d.Incidents[i].Others {
+			name(d.Incidents[i].Others[j].Conn)
+		}
+	}
+	for i := range d.Findings {
+		for j := range d.Findings[i].Examples {
+			name(d.Findings[i].Examples[j].Conn)
+		}
+	}
+	trouble := func(c *analysis.ConnSummary) (n int) {
+		if x := t.r.store.conns[c.ID]; x != nil {
+			n = 4*x.misreads + x.gaveUp
+		}
+		return n + len(c.Findings)
+	}
+	after := len(rank) + 1
+	ranks := make(map[int64]int, len(t.conns))
+	for i, c := range t.conns {
+		ranks[c.ID] = after + reversed(uint32(i))
+		if r := rank[c.ID]; r > 0 {
+			ranks[c.ID] = r
+		}
+	}
+	all := slices.Clone(t.conns)
+	slices.SortStableFunc(all, func(a, b *analysis.ConnSummary) int {
+		ra, rb := ranks[a.ID], ranks[b.ID]
+		if min(ra, rb) < after {
+			return cmp.Compare(ra, rb)
+		}
+		return cmp.Or(cmp.Compare(trouble(b), trouble(a)), cmp.Compare(ra, rb))
+	})
+	return all
+}
+
+// reversed reverses the low 20 bits of a number: a beginning of the numbers in this order is spread over all of them.
+func reversed(n uint32) (r int) {
+	for i := range 20 {
+		r |= int(n>>i&1) << (19 - i)
+	}
+	return r
+}
+
+// excerpt gives the commands of a connection, of many those around its first trouble.
+func (t *Trace) excerpt(id int64) *Ladder {
+	l, _ := t.Ladder(id, 0, 1<<62)
+	if len(l.Rows) <= fileRows {
+		return l
+	}
+	at := max(slices.IndexFunc(l.Rows, func(r row) bool { return r.troubled() }), 0)
+	from := min(max(at-fileBefore, 0), len(l.Rows)-fileRows)
+	l.Rows = l.Rows[from : from+fileRows]
+	l.Kept = fileRows
+	return l
+}

@@ -1,0 +1,111 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/respsniff/respsniff/internal/bound"
+)
+
+// steps is how many steps of time the whole run has in the time strip; a step is as long as it must be for that.
+const steps = 1024
+
+// maxLanes is how many servers, and how many clients, have a lane of their own in the time strip. Others share one.
+const maxLanes = 48
+
+// lane counts what one server or client did over time.
+type lane struct {
+	name     string
+	commands int64
+	trouble  int64
+	counts   []uint32 // commands by step
+}
+
+// lanes are the servers or the clients of the time strip.
+type lanes struct {
+	what  string // "server", "client"
+	limit *bound.Bound
+	by    map[string]*lane
+	all   []*lane
+	other *lane
+}
+
+func newLanes(what string, set *bound.Set) lanes {
+	return lanes{what: what, by: map[string]*lane{}, limit: set.New(bound.Bound{
+		Name: "lanes of " + what + "s in the time strip", Limit: maxLanes, Loses: bound.Detail, Hides: "the lanes of further " + what + "s, which share one",
+	})}
+}
+
+func (l *lanes) of(name string) *lane {
+	x := l.by[name]
+	switch {
+	case x != nil:
+	case l.limit.Admits(len(l.all)):
+		x = &lane{name: name}
+		l.by[name] = x
+		l.all = append(l.all, x)
+	default:
+		if l.other == nil {
+			l.other = &lane{name: fmt.Sprintf("further %ss", l.what)}
+		}
+		x = l.other
+	}
+	return x
+}
+
+// find returns the lane of a name, or the one that further names share; nil where there is neither.
+func (l *lanes) find(name string) *lane {
+	if x := l.by[name]; x != nil {
+		return x
+	}
+	return l.other
+}
+
+// sorted returns the lanes, those with trouble first, then those with the most commands.
+func (l *lanes) sorted() []*lane {
+	all := slices.Clone(l.all)
+	slices.SortStableFunc(all, func(a, b *lane) int {
+		return cmp.Or(cmp.Compare(b.trouble, a.trouble), cmp.Compare(b.commands, a.commands), cmp.Compare(a.name, b.name))
+	})
+	if l.other != nil {
+		all = append(all, l.other)
+	}
+	return all
+}
+
+// clock is the time scale that all lanes have in common: it begins at 0 and grows by doubling its steps.
+type clock struct{ width int64 } // of a step, in nanoseconds
+
+// step returns the step of a moment, and makes room for it in the lanes of all.
+func (c *clock) step(t int64, all ...*lanes) int {
+	c.width = max(c.width, 1000)
+	for t/c.width >= steps {
+		c.width *= 2
+		for _, l := range all {
+			for _, x := range append(l.all, l.other) {
+				if x != nil {
+					x.halve()
+				}
+			}
+		}
+	}
+	return int(max(t, 0) / c.width)
+}
+
+func (l *lane) add(step int) {
+	if step >= len(l.counts) {
+		l.counts = append(l.counts, make([]uint32, step+1-len(l.counts))...)
+	}
+	l.counts[step]++
+	l.commands++
+}
+
+func (l *lane) halve() {
+	for i := range l.counts {
+		n := l.counts[i]
+		l.counts[i] = 0
+		l.counts[i/2] += n
+	}
+	l.counts = l.counts[:(len(l.counts)+1)/2]
+}
