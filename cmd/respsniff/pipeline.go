@@ -55,7 +55,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
 	if err != nil {
 		a.fail(hint(err))
-		p.source, p.unread = &capture.Source{}, unreadInputs(names, err)
+		p.source, p.unread = &capture.Source{}, tally.Unread(names, err)
 	}
 	p.progress = progress.Meter{W: a.stderr, Columns: columns(a.stderr), Quiet: a.quiet}
 	o.FileName, o.Memory = p.fileName, int64(a.memory)
@@ -84,23 +84,6 @@ func (p *pipeline) events(ctx context.Context) iter.Seq2[pairing.Event, error] {
 		segments = p.through(segments)
 	}
 	return p.tally.Events(p.run.Events(segments))
-}
-
-// unreadInputs describes inputs of which none could be opened.
-func unreadInputs(names []string, err error) []report.Input {
-	var inputs []report.Input
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	for i, err := range all {
-		in := report.Input{File: names[min(i, len(names)-1)], Error: err.Error()}
-		if e := (*capture.FormatError)(nil); errors.As(err, &e) {
-			in.File = e.File
-		}
-		inputs = append(inputs, in)
-	}
-	return inputs
 }
 
 // hint adds what to do to an error of opening captures.

@@ -8,7 +8,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +17,6 @@ import (
 )
 
 func main() {
-	log.SetFlags(0)
 	dir := flag.String("o", ".", "directory of the pictures")
 	hash := flag.String("hash", "", "part of the page: conn-11-3")
 	sizes := flag.String("sizes", "1280x900,390x844", "sizes of the window")
@@ -26,7 +24,8 @@ func main() {
 	do := flag.String("do", "", "a script to run before the picture is taken")
 	flag.Parse()
 	if err := pictures(flag.Args(), *dir, *hash, strings.Split(*sizes, ","), *dark, *do); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 

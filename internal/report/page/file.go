@@ -35,7 +35,11 @@ func Write(w io.Writer, d *report.Document, o report.Options) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(document(r.head, data, false))
+	text, err := document(r.head, data, false)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
 	return err
 }
 
@@ -53,7 +57,11 @@ func (t *Trace) fill(r *Run, d *report.Document) error {
 	if err != nil {
 		return err
 	}
-	room := maxFile - fileReserve - len(document(r.head, base, false))
+	around, err := document(r.head, nil, false)
+	if err != nil {
+		return err
+	}
+	room := maxFile - fileReserve - len(around) - len(base)
 	shown, cut := 0, 0
 	for _, c := range order {
 		if !chosen[c.ID] || room <= 0 {

@@ -21,10 +21,7 @@ var frontFiles embed.FS
 var modules = []string{"dom.js", "time.js", "data.js", "hash.js", "top.js", "strip.js", "table.js", "scale.js", "ladder.js", "detail.js", "main.js"}
 
 func front(name string) string {
-	b, err := frontFiles.ReadFile("front/" + name)
-	if err != nil {
-		panic(err) // it is in the program, or the program does not build
-	}
+	b, _ := frontFiles.ReadFile("front/" + name) // a test holds that all are in the program
 	return string(b)
 }
 
@@ -57,20 +54,20 @@ func Policy(served bool) string {
 }
 
 // document is the page around its data; nil: it asks for them.
-func document(h *head, data []byte, served bool) []byte {
+func document(h *head, data []byte, served bool) ([]byte, error) {
 	var b bytes.Buffer
-	fill := func(t *template.Template) {
-		if err := t.Execute(&b, map[string]string{"Title": h.Title, "Word": h.Word, "Sentence": h.Sentence, "Level": h.Level, "Policy": Policy(served)}); err != nil {
-			panic(err) // the templates take any text
-		}
+	top := map[string]string{"Title": h.Title, "Word": h.Word, "Sentence": h.Sentence, "Level": h.Level, "Policy": Policy(served)}
+	if err := beginning().Execute(&b, top); err != nil {
+		return nil, err
 	}
-	fill(beginning())
 	// Behind the templates, what is written is of this program, or JSON in which every < is escaped.
 	b.WriteString("<style>" + front("page.css") + "</style>\n</head>\n<body>\n")
-	fill(body())
+	if err := body().Execute(&b, top); err != nil {
+		return nil, err
+	}
 	b.WriteString("<script type=\"application/json\" id=\"data\">" + cmp.Or(string(data), "null") + "</script>\n")
 	b.WriteString("<script type=\"module\">" + script() + "</script>\n</body>\n</html>\n")
-	return b.Bytes()
+	return b.Bytes(), nil
 }
 
 var beginning = sync.OnceValue(func() *template.Template {
@@ -88,4 +85,4 @@ var beginning = sync.OnceValue(func() *template.Template {
 var body = sync.OnceValue(func() *template.Template { return template.Must(template.New("body").Parse(front("page.html"))) })
 
 // Served is the page for a browser that asks a server for the data.
-func Served(r *Run) []byte { return document(r.head, nil, true) }
+func Served(r *Run) ([]byte, error) { return document(r.head, nil, true) }
