@@ -13,11 +13,11 @@ import (
 
 // Sizes of the page in one file.
 const (
-	maxFile     = 5 << 20 // bytes, all in all
-	fileConns   = 4000    // rows of the table of connections
-	fileMarks   = 10000   // marks of the time strip
-	fileRows    = 240     // commands of a connection that many have
-	fileBefore  = 40      // of these, before its first trouble
+	maxFile     = 5_000_000 // bytes, all in all
+	fileConns   = 4000      // rows of the table of connections
+	fileMarks   = 10000     // marks of the time strip
+	fileRows    = 240       // commands of a connection that many have
+	fileBefore  = 40        // of these, before its first trouble
 	fileReserve = 64 << 10
 )
 

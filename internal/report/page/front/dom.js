@@ -57,3 +57,14 @@ export const fields = (list) => el("dl", {}, list.map((f) => [el("dt", {}, f.lab
 export const grid = (caption, head, rows) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
   el("table", {}, el("caption", { class: "sr" }, caption), el("thead", {}, el("tr", {}, head.map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, rows.map((row) => el("tr", {}, row.map((c) => el("td", {}, c)))))));
+
+// keeping draws a part of the page anew and leaves the focus where it was.
+export function keeping(root, act) {
+  const name = (e) => e.dataset.key || e.tagName + e.textContent;
+  const at = document.activeElement;
+  const key = at && root.contains(at) && at !== root ? name(at) : null;
+  act();
+  if (key === null || root.contains(document.activeElement)) return;
+  const again = [...root.querySelectorAll("button, a, input, select, canvas, summary, [data-key]")].find((e) => name(e) === key);
+  if (again) again.focus({ preventScroll: true });
+}

@@ -2,7 +2,7 @@
 // arrows between the lines. At the right a grey line joins a reply to the command that it serves, as the server meant it;
 // at the left a coloured line joins it to the call that took it. On a healthy connection the two sides are alike.
 
-import { byID, copied, draw, el, fill, grid, say } from "./dom.js";
+import { byID, copied, draw, el, fill, grid, keeping, say } from "./dom.js";
 import { call, FACTS } from "./data.js";
 import { detail, meant, got } from "./detail.js";
 import { toConn } from "./hash.js";
@@ -78,6 +78,10 @@ export class LadderView {
   }
 
   render() {
+    keeping(byID("ladder"), () => this.redraw());
+  }
+
+  redraw() {
     const r = this.row;
     byID("ladder").hidden = false;
     fill(byID("ladder-h"), `Connection ${this.conn} `, el("span", { class: "dim" }, `${r.client} → ${r.server}${r.library ? ` (${r.library})` : ""}`));
@@ -109,13 +113,20 @@ export class LadderView {
       this.legend(misreads.length > 0),
       el("div", { class: "split" }, picture, el("div", { class: "detail", id: "detail", "aria-live": "off" },
         chosen ? detail(chosen, this, r) : el("p", { class: "dim" }, "Choose a call or a reply: its frames, what they show, and the lines to look at it elsewhere. ↑ and ↓ go from call to call."))),
-      el("details", { class: "numbers" }, el("summary", {}, "The same as a table"), this.table()),
-      el("details", { class: "lines" }, el("summary", {}, "The whole connection elsewhere"),
+      this.details("numbers", "The same as a table", this.table()),
+      this.details("lines", "The whole connection elsewhere",
         this.ladder.filter && copied("tshark", `tshark -r ${this.files[0] || "FILE"} -Y '${this.ladder.filter}'`),
         copied("its packets", `respsniff cut ${this.files.join(" ") || "FILE"} --conn ${this.conn} -o conn-${this.conn}.pcapng`),
         copied("its commands", `respsniff pairs ${this.files.join(" ") || "FILE"} --conn ${this.conn}`)));
     this.picture = picture;
     this.paint();
+  }
+
+  // details stays open when the rest is drawn anew.
+  details(name, summary, ...children) {
+    const old = this[name];
+    this[name] = el("details", { class: name, open: old && old.open }, el("summary", {}, summary), children);
+    return this[name];
   }
 
   stretch(by) {
@@ -332,7 +343,7 @@ export class LadderView {
         }
       }
       // the command
-      packets.append(draw("path", { d: `M${C} ${y}H${S - 1}`, class: "packet" + (on ? " on" : ""), "marker-end": "url(#to-packet)", ...open }, draw("title", {}, `frame ${c.frame}: ${c.name}; ACK ${c.ack}`)));
+      packets.append(draw("path", { d: `M${C} ${y}H${S - 1}`, class: "packet" + (on ? " on" : ""), "data-frame": c.frame, "marker-end": "url(#to-packet)", ...open }, draw("title", {}, `frame ${c.frame}: ${c.name}; ACK ${c.ack}`)));
       if (c.ackedFrame && (!c.reply || c.ackedFrame !== c.reply.frame)) {
         const ya = place(c.acked);
         packets.append(draw("path", { d: `M${S} ${ya}H${C + 1}`, class: "kernel", "marker-end": "url(#to-kernel)" }, draw("title", {}, `frame ${c.ackedFrame}: the server's kernel acknowledges #${c.index} after ${gap(c.acked - c.end)}`)));
@@ -348,7 +359,7 @@ export class LadderView {
       if (c.reply) {
         const yr = place(g.joined ? z.reply.last : c.reply.last);
         const yf = place(c.reply.first);
-        packets.append(draw("path", { d: `M${S} ${yr}H${C + 1}`, class: "packet reply" + (on ? " on" : "") + (c.takenBy && !c.takenBy.control ? " taken" : ""), "marker-end": "url(#to-packet)", ...open }, draw("title", {}, `frame ${c.reply.frame}: reply to #${c.index}, ${meant(c)}; ACK ${c.reply.ack}`)));
+        packets.append(draw("path", { d: `M${S} ${yr}H${C + 1}`, class: "packet reply" + (on ? " on" : "") + (c.takenBy && !c.takenBy.control ? " taken" : ""), "data-frame": c.reply.frame, "data-of": c.index, "marker-end": "url(#to-packet)", ...open }, draw("title", {}, `frame ${c.reply.frame}: reply to #${c.index}, ${meant(c)}; ACK ${c.reply.ack}`)));
         if (yr - yf > 3) packets.append(draw("rect", { x: S - 5, y: yf, width: 5, height: yr - yf, class: "flow" }));
         const bulge = Math.min(arcS - 8, 10 + Math.abs(yr - y) * 0.16 + depth * 3);
         sides.append(draw("path", { d: `M${S + 2} ${yr}C${S + bulge} ${yr} ${S + bulge} ${y} ${S + 3} ${y}`, class: "serves" + (on ? " on" : ""), "marker-end": "url(#to-serves)" }));
@@ -383,7 +394,7 @@ export class LadderView {
   label(l, x, anchor, y, pixels, fit, open, on, c, lx, to) {
     const g = draw("g", { class: "label" + (on ? " on" : ""), ...open });
     if (c) {
-      Object.entries({ tabindex: c.index === (this.chosen || this.calls[0].index) ? 0 : -1, role: "button", "data-index": c.index, "aria-label": `#${c.index} ${c.name}: the server meant ${meant(c)}; its caller got ${got(c, this.byIndex)}` }).forEach(([k, v]) => g.setAttribute(k, v));
+      Object.entries({ tabindex: c.index === (this.chosen || this.calls[0].index) ? 0 : -1, role: "button", "data-index": c.index, "data-key": "call-" + c.index, "aria-label": `#${c.index} ${c.name}: the server meant ${meant(c)}; its caller got ${got(c, this.byIndex)}` }).forEach(([k, v]) => g.setAttribute(k, v));
     }
     const away = l.y - y > 3;
     g.append(draw("path", { d: away ? `M${lx} ${l.y}L${to} ${y}` : `M${lx} ${y}H${to}`, class: "leader" }));

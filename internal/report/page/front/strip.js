@@ -1,7 +1,7 @@
 // The time strip: what is in view of the capture, a lane a server and a lane a client. Dragging over it goes closer, and
 // everything below follows.
 
-import { byID, el, fill, grid, say } from "./dom.js";
+import { byID, el, fill, grid, keeping, say } from "./dom.js";
 import { gap, group, moment, round, tick, zoneName } from "./time.js";
 
 export const MARKS = [
@@ -83,7 +83,7 @@ export class StripView {
       this.box = el("div", { class: "strip-box" }, this.canvas, el("div", { class: "brush", hidden: true }), el("div", { class: "tip", hidden: true }));
     }
     this.caption.textContent = `${moment(this.view[0], true)} to ${moment(this.view[1])} ${zoneName()}, ${gap(this.view[1] - this.view[0])}`;
-    fill(byID("strip"),
+    keeping(byID("strip"), () => fill(byID("strip"),
       el("div", { class: "bar" }, this.caption, el("span", { class: "grow" }), button("Whole capture", () => this.set(...this.run.span), this.whole()), button("Closer", () => this.zoom(2)), button("Wider", () => this.zoom(0.5), this.whole()),
         button("Earlier", () => this.pan(-0.5), this.view[0] <= this.run.span[0]), button("Later", () => this.pan(0.5), this.view[1] >= this.run.span[1])),
       this.box,
@@ -94,8 +94,15 @@ export class StripView {
       }), this.run.stalls.length > 0 && el("span", { class: "key" }, el("span", { class: "glyph stall", "aria-hidden": "true" }), "server stall"), el("span", { class: "key" }, el("span", { class: "glyph bars", "aria-hidden": "true" }), "commands"),
       el("span", { class: "dim" }, "Drag over a span to go closer.")),
       more > 0 && el("p", {}, button(this.all ? "Fewer lanes" : `${more} more lanes`, () => { this.all = !this.all; this.render(); this.paint(); })),
-      el("details", { class: "numbers" }, el("summary", {}, "The same as a table"), this.table()));
+      this.numbers()));
     this.paint();
+  }
+
+  // numbers stays open when the rest is drawn anew.
+  numbers() {
+    const open = this.opened && this.opened.open;
+    this.opened = el("details", { class: "numbers", open }, el("summary", {}, "The same as a table"), this.table());
+    return this.opened;
   }
 
   table() {

@@ -1,6 +1,6 @@
 // The connections: search, order, filters.
 
-import { byID, el, fill, say } from "./dom.js";
+import { byID, el, fill, keeping, say } from "./dom.js";
 import { hostOf } from "./data.js";
 import { toConn } from "./hash.js";
 import { count, gap, group, moment } from "./time.js";
@@ -69,13 +69,17 @@ export class TableView {
   }
 
   render() {
+    keeping(byID("table"), () => this.draw());
+  }
+
+  draw() {
     const t = this.table, c = t.c;
     const rows = t.choose(this.want);
     this.shown = rows;
     this.page = Math.max(0, Math.min(this.page, Math.ceil(rows.length / PAGE) - 1));
     const part = rows.slice(this.page * PAGE, (this.page + 1) * PAGE);
     fill(this.head, COLUMNS.map(([key, text, cls]) => el("th", { scope: "col", class: cls, "aria-sort": this.want.sort === key ? (this.want.down ? "descending" : "ascending") : null },
-      el("button", { type: "button", click: () => this.sort(key) }, text, this.want.sort === key ? (this.want.down ? " ▾" : " ▴") : ""))));
+      el("button", { type: "button", "data-key": "sort-" + key, click: () => this.sort(key) }, text, this.want.sort === key ? (this.want.down ? " ▾" : " ▴") : ""))));
     fill(this.rows, part.map((i) => {
       const cell = (text, cls) => el("td", { class: cls }, text);
       return el("tr", { class: c.conn[i] === this.open ? "open" : "", "data-conn": c.conn[i], click: (e) => { if (!e.target.closest("a") && !String(getSelection())) location.hash = toConn(c.conn[i]); } },
