@@ -60,11 +60,14 @@ func pictures(pages []string, dir, hash string, sizes []string, dark, do string)
 					name += "-" + hash
 				}
 				name += "-" + size + map[bool]string{true: "-dark"}[night] + ".png"
-				png, err := b.Picture()
+				shot, err := b.Picture()
 				if err != nil {
 					return err
 				}
-				if err := os.WriteFile(filepath.Join(dir, name), png, 0o644); err != nil {
+				if shot, err = small(shot); err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), shot, 0o644); err != nil {
 					return err
 				}
 			}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-
-	"github.com/respsniff/respsniff/internal/bound"
 )
 
 // steps is how many steps of time the whole run has in the time strip; a step is as long as it must be for that.
@@ -25,23 +23,18 @@ type lane struct {
 // lanes are the servers or the clients of the time strip.
 type lanes struct {
 	what  string // "server", "client"
-	limit *bound.Bound
 	by    map[string]*lane
 	all   []*lane
 	other *lane
 }
 
-func newLanes(what string, set *bound.Set) lanes {
-	return lanes{what: what, by: map[string]*lane{}, limit: set.New(bound.Bound{
-		Name: "lanes of " + what + "s in the time strip", Limit: maxLanes, Loses: bound.Detail, Hides: "the lanes of further " + what + "s, which share one",
-	})}
-}
+func newLanes(what string) lanes { return lanes{what: what, by: map[string]*lane{}} }
 
 func (l *lanes) of(name string) *lane {
 	x := l.by[name]
 	switch {
 	case x != nil:
-	case l.limit.Admits(len(l.all)):
+	case len(l.all) < maxLanes:
 		x = &lane{name: name}
 		l.by[name] = x
 		l.all = append(l.all, x)
@@ -52,14 +45,6 @@ func (l *lanes) of(name string) *lane {
 		x = l.other
 	}
 	return x
-}
-
-// find returns the lane of a name, or the one that further names share; nil where there is neither.
-func (l *lanes) find(name string) *lane {
-	if x := l.by[name]; x != nil {
-		return x
-	}
-	return l.other
 }
 
 // sorted returns the lanes, those with trouble first, then those with the most commands.

@@ -74,7 +74,7 @@ func NewRecorder(o Options) *Recorder {
 		o.Bounds = &bound.Set{}
 	}
 	return &Recorder{
-		o: o, store: newStore(o.Memory, maxConns, o.Bounds), servers: newLanes("server", o.Bounds), clients: newLanes("client", o.Bounds),
+		o: o, store: newStore(o.Memory, maxConns, o.Bounds), servers: newLanes("server"), clients: newLanes("client"),
 		noMarks: o.Bounds.New(bound.Bound{Name: "marks in the time strip", Limit: maxMarks, Loses: bound.Detail, Hides: "further marks in the time strip"}),
 	}
 }
@@ -116,27 +116,27 @@ func (r *Recorder) client(a netip.AddrPort) string { return report.AddrText(r.o.
 func (r *Recorder) exchange(e *pairing.Exchange) {
 	s := e.Session
 	x := r.row(e)
-	server, client := r.o.Mask.End(s.Server), r.client(s.Client)
-	sl, cl := r.servers.of(server), r.clients.of(client)
-	step := r.clock.step(x.start, &r.servers, &r.clients)
-	sl.add(step)
-	cl.add(step)
-	hurt := x.misread() && x.marks&notAwaited == 0
-	if hurt {
-		cl.trouble++
-		sl.trouble++
-		r.mark(mark{x.start, s.ID, x.index, markMisread, client, server})
-	}
 	r.flush()
-	if r.of = r.store.conn(s.ID); r.of == nil {
-		return
+	c := r.store.conn(s.ID)
+	if c == nil {
+		c = &conn{} // of nothing is kept but the counts
+	} else {
+		r.of, r.last = c, x
 	}
-	r.last = x
-	if hurt {
-		r.of.misreads++
+	if c.server == nil {
+		c.server, c.client = r.servers.of(r.o.Mask.End(s.Server)), r.clients.of(r.client(s.Client))
+	}
+	step := r.clock.step(x.start, &r.servers, &r.clients)
+	c.server.add(step)
+	c.client.add(step)
+	if x.misread() && x.marks&notAwaited == 0 {
+		c.client.trouble++
+		c.server.trouble++
+		c.misreads++
+		r.mark(mark{x.start, s.ID, x.index, markMisread, r.client(s.Client), r.o.Mask.End(s.Server)})
 	}
 	if x.reply.frame != 0 && x.marks&blocks == 0 {
-		r.of.longest = max(r.of.longest, x.reply.first-x.end)
+		c.longest = max(c.longest, x.reply.first-x.end)
 	}
 }
 

@@ -73,6 +73,7 @@ func newRun(d *report.Document, o report.Options, t *Trace) *Run {
 		r.Files = append(r.Files, report.ShellWord(d.Input[i].File))
 	}
 	if t == nil {
+		r.LeftOut = append(r.LeftOut, "time, connections and commands: a live run keeps none, and a saved one has none")
 		return r
 	}
 	_, offset := d.Summary.First.Std().In(o.Clock.Location()).Zone()

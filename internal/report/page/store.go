@@ -29,6 +29,8 @@ type conn struct {
 	misreads int // calls; QUITs and the like, which nobody waits for, are not
 	gaveUp   int
 	longest  int64 // wait for a reply, in nanoseconds
+
+	server, client *lane
 }
 
 // blockCost is what a block takes beside its rows, in bytes.

@@ -107,14 +107,7 @@ func (t *Trace) Closer(from, to int64) *Strip {
 	s := &Strip{From: from, Width: max((to-from)/steps, 1)}
 	counts := map[*lane][]uint32{}
 	for _, c := range t.r.store.conns {
-		sum, known := t.summary(c.id)
-		if !known {
-			continue
-		}
-		sl, cl := t.r.servers.find(t.r.o.Mask.End(sum.Server)), t.r.clients.find(t.r.client(sum.Client))
-		if sl == nil || cl == nil {
-			continue
-		}
+		sl, cl := c.server, c.client
 		for _, l := range [2]*lane{sl, cl} {
 			if counts[l] == nil {
 				counts[l] = make([]uint32, steps+1)

@@ -9,7 +9,7 @@ import { count, gap, group, moment, zoneName } from "./time.js";
 export function meant(c) {
   if (!c.reply) return c.due ? "no reply was seen" : "no reply is due";
   const n = `${c.reply.kind}, ${count(c.reply.to - c.reply.from, "byte")}`;
-  return c.reply.text ? (c.reply.kind === "error" ? `-${c.reply.text}` : `${n}: ${c.reply.text}`) : n;
+  return c.reply.text ? (c.reply.kind === "error" ? `-${c.reply.text.replace(/[.\s]+$/, "")}` : `${n}: ${c.reply.text}`) : n;
 }
 
 // got is whose reply its caller got.
@@ -35,7 +35,7 @@ export function detail(c, view, row) {
   const owed = view.calls.filter((x) => x.index < c.index && x.reply && x.reply.to > c.ack);
   if (owed.length > 0 && c.ack >= 0) {
     const x = owed[0];
-    facts.push([`ACK ${group(c.ack)} < ${group(x.reply.to)}: ${c.ack > x.reply.from ? "only a part" : "no byte"} of the reply to `, to(x.index), ` had arrived${owed.length > 1 ? `, nor of the ${count(owed.length - 1, "reply").replace("replys", "replies")} behind it` : ""}.`]);
+    facts.push([`ACK ${group(c.ack)} < ${group(x.reply.to)}: ${c.ack > x.reply.from ? "only a part" : "no byte"} of the reply to `, to(x.index), ` had arrived${owed.length > 1 ? `, nor of the ${owed.length === 2 ? "one" : owed.length - 1} behind it` : ""}.`]);
     frames.add(x.frame);
   } else if (c.ack >= 0) {
     facts.push([`ACK ${group(c.ack)}: what the client had received of the server's stream.`]);

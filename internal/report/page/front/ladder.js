@@ -111,7 +111,8 @@ export class LadderView {
         el("button", { type: "button", "aria-label": "compress time", click: () => this.stretch(0.5) }, "Time −"),
         this.zoom !== 1 && el("button", { type: "button", click: () => this.stretch(0) }, "Reset")),
       this.legend(misreads.length > 0),
-      el("div", { class: "split" }, picture, el("div", { class: "detail", id: "detail", "aria-live": "off" },
+      el("div", { class: "split" }, picture, el("div", { class: "detail" + (chosen ? " chosen" : ""), id: "detail" },
+        chosen && el("button", { type: "button", class: "close", "aria-label": "Close the detail", click: () => this.choose(0) }, "×"),
         chosen ? detail(chosen, this, r) : el("p", { class: "dim" }, "Choose a call or a reply: its frames, what they show, and the lines to look at it elsewhere. ↑ and ↓ go from call to call."))),
       this.details("numbers", "The same as a table", this.table()),
       this.details("lines", "The whole connection elsewhere",
@@ -285,7 +286,7 @@ export class LadderView {
     const head = 30;
     const root = draw("svg", { class: "ladder", width, height: height + head, viewBox: `0 0 ${width} ${height + head}`, role: "group", "aria-label": `Ladder of connection ${this.conn}; the same is in the table below`, "font-size": font });
     root.append(draw("defs", {}, ["own", "stolen", "serves", "packet", "kernel", "harmless"].map((k) =>
-      draw("marker", { id: "to-" + k, viewBox: "0 0 8 8", refX: 7.2, refY: 4, markerWidth: k === "stolen" ? 3.4 : 6, markerHeight: k === "stolen" ? 3.4 : 6, orient: "auto-start-reverse", markerUnits: "strokeWidth" }, draw("path", { d: "M0 0L8 4L0 8z", class: "head-" + k })))));
+      draw("marker", { id: "to-" + k, viewBox: "0 0 8 8", refX: 7.2, refY: 4, markerWidth: k === "stolen" ? 13 : 8, markerHeight: k === "stolen" ? 13 : 8, orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" }, draw("path", { d: "M0 0L8 4L0 8z", class: "head-" + k })))));
     const ground = draw("g", { transform: `translate(0 ${head})` });
     root.append(ground);
     const title = (x, anchor, text, cls) => root.append(draw("text", { x, y: 16, "text-anchor": anchor, class: "columns " + (cls || "") }, text));

@@ -81,11 +81,10 @@ async function start() {
     if (!same || !chosen) byID("ladder").scrollIntoView({ behavior: "instant" });
     if (chosen) {
       const r = chosen.getBoundingClientRect();
-      if (r.top < 0 || r.bottom > innerHeight) chosen.scrollIntoView({ block: "center" });
+      const bottom = matchMedia("(max-width: 1000px)").matches ? innerHeight * 0.55 : innerHeight; // the detail lies over the rest
+      if (r.top < 0 || r.bottom > bottom) scrollBy({ top: r.top - bottom * 0.45, behavior: "instant" });
     }
     if (!same) byID("ladder").focus({ preventScroll: true });
-    const detail = byID("detail");
-    if (at.index && detail && matchMedia("(max-width: 760px)").matches) detail.scrollIntoView({ block: "nearest" });
   }
 
   // firstConn is what is open when the address names nothing: the story of the worst incident, or the busiest connection.
@@ -104,7 +103,7 @@ async function start() {
     width = innerWidth;
     if (ladder.calls) ladder.render();
   });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
+  addEventListener("beforeprint", () => document.querySelectorAll(".numbers, .lines, .card details").forEach((d) => { d.open = true; }));
   await go(Boolean(place()));
   document.documentElement.dataset.ready = "yes";
 }

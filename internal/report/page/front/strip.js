@@ -351,7 +351,7 @@ function clip(g, text, width) {
 
 // nice is a round step of at least d nanoseconds.
 function nice(d) {
+  if (d > 1e9) return 1e9 * ([2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200].find((s) => s * 1e9 >= d) || Math.ceil(d / 86400e9) * 86400);
   const p = 10 ** Math.floor(Math.log10(Math.max(d, 1)));
-  for (const k of [1, 2, 5, 10]) if (k * p >= d) return k * p;
-  return 10 * p;
+  return [1, 2, 5, 10].find((k) => k * p >= d) * p;
 }
