@@ -115,7 +115,7 @@ func (o *outputFlags) check(formats []report.Format) error {
 // allExamples is more than the analysis keeps of any finding.
 const allExamples = 1000
 
-// figures reports whether some output shows the figures of report.Series.
+// figures reports whether some output has the figures of report.Series.
 func (o *outputFlags) figures() bool {
 	return slices.ContainsFunc(o.outputs, func(out output) bool {
 		return out.format == report.JSON || out.format == report.NDJSON

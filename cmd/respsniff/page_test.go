@@ -296,6 +296,41 @@ c1 > "<b>X</b>" => -ERR unknown command '<b>X</b>'
 	}
 }
 
+// TestSavedRunHasAPage: of a saved run there are the words, and a note that there is no more.
+func TestSavedRunHasAPage(t *testing.T) {
+	b := browse(t)
+	dir := t.TempDir()
+	saved, out := filepath.Join(dir, "run.json"), filepath.Join(dir, "page.html")
+	for _, args := range [][]string{{"analyze", "-o", "json=" + saved, testcap.Path(t, "01a_small.pcap")}, {"render", saved, "-o", "html=" + out}} {
+		if r := runApp(t, nil, "", args...); r.code != exitFindings {
+			t.Fatalf("%v: exit code %d: %s", args, r.code, r.errout)
+		}
+	}
+	must1(t, b.Open("file://"+out+"#conn-11"))
+	text := eval[string](t, b, "document.body.innerText")
+	for _, want := range []string{"37 calls got another call's reply", "Do now", "A saved run has no connections", "What this file leaves out"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+	if n := eval[int](t, b, `document.querySelectorAll("canvas, svg.ladder, a[href^='#conn-']").length`); n > 0 {
+		t.Errorf("the page has %d pictures, or links to some", n)
+	}
+}
+
+// TestViewThatEnded: a page whose server has gone says so.
+func TestViewThatEnded(t *testing.T) {
+	b, err := chromium.Start(5 * time.Minute)
+	if errors.Is(err, chromium.ErrNone) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	must1(t, err)
+	defer b.Close()
+	t.Run("while it runs", func(t *testing.T) { must1(t, b.Open(viewed(t, testcap.Path(t, "01a_small.pcap")))) })
+	must1(t, b.Eval(`location.hash = "#conn-12"`, nil))
+	must1(t, b.Wait(`document.getElementById("failed") && document.getElementById("failed").textContent.includes("it has ended")`))
+}
+
 // TestPageKeepsSecrets: neither the file nor what the server sends has passwords, or values without --show-values.
 func TestPageKeepsSecrets(t *testing.T) {
 	path := generated(t, `

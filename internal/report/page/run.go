@@ -181,9 +181,12 @@ func (p *parts) of(conn int64, client, server string, rules []string) []int {
 	return slices.Compact(ids)
 }
 
-// Find returns commands whose name or key contains a text, in the order of connections, at most so many.
+// Find returns commands of whose name or key each word of a text is a part, in the order of connections, at most so many.
 func (t *Trace) Find(text string, most int) (found []Found) {
-	text = strings.ToLower(text)
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) == 0 {
+		return nil
+	}
 	for _, s := range t.conns {
 		c := t.r.store.conns[s.ID]
 		if c == nil {
@@ -191,7 +194,12 @@ func (t *Trace) Find(text string, most int) (found []Found) {
 		}
 		for _, b := range c.blocks {
 			b.each(func(r *row) {
-				if len(found) < most && strings.Contains(strings.ToLower(r.command+" "+r.key), text) {
+				for _, w := range words {
+					if !contains(r.command, w) && !contains(r.key, w) {
+						return
+					}
+				}
+				if len(found) < most {
 					found = append(found, Found{s.ID, r.index, r.start, strings.TrimSpace(r.command + " " + r.key), r.misread()})
 				}
 			})
@@ -201,6 +209,26 @@ func (t *Trace) Find(text string, most int) (found []Found) {
 		}
 	}
 	return found
+}
+
+// contains reports whether a text contains a word in lower case, whatever the case of its ASCII letters.
+func contains(s, word string) bool {
+	for i := 0; i+len(word) <= len(s); i++ {
+		j := 0
+		for ; j < len(word); j++ {
+			c := s[i+j]
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			if c != word[j] {
+				break
+			}
+		}
+		if j == len(word) {
+			return true
+		}
+	}
+	return false
 }
 
 // Found is a command that a search found.

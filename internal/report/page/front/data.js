@@ -25,8 +25,9 @@ export function call(r) {
 export const FACTS = ["no reply is due to it", "it blocks", "queued: EXEC answers it", "handshake", "nobody waits for its reply", "its pairing is not certain", "its confirmations are pushed"];
 
 async function get(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  const answer = await fetch(path).catch(() => null);
+  if (!answer) throw new Error("respsniff view does not answer: it has ended");
+  if (!answer.ok) throw new Error(`respsniff view refuses ${path}: ${answer.status}`);
   return answer.json();
 }
 
@@ -46,11 +47,12 @@ class Inside {
   async closer() { return null; }
   async find(text) {
     const found = [];
-    const low = text.toLowerCase();
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     for (const [conn, l] of Object.entries(this.run.ladders)) {
       for (const r of l.rows) {
         const c = call(r);
-        if (c.name.toLowerCase().includes(low)) found.push({ conn: Number(conn), index: c.index, time: c.start, what: c.name, misread: c.misread });
+        const [command, key] = [c.command.toLowerCase(), (c.key || "").toLowerCase()];
+        if (words.every((w) => command.includes(w) || key.includes(w))) found.push({ conn: Number(conn), index: c.index, time: c.start, what: c.name, misread: c.misread });
         if (found.length >= 100) return found;
       }
     }

@@ -5,7 +5,7 @@
 import { byID, copied, draw, el, fill, grid, keeping, say } from "./dom.js";
 import { call, FACTS } from "./data.js";
 import { detail, meant, got } from "./detail.js";
-import { toConn } from "./hash.js";
+import { toConn, toIncident } from "./hash.js";
 import { best, layout } from "./scale.js";
 import { brief, count, gap, group, moment, tick, zoneName } from "./time.js";
 
@@ -87,20 +87,20 @@ export class LadderView {
     fill(byID("ladder-h"), `Connection ${this.conn} `, el("span", { class: "dim" }, `${r.client} → ${r.server}${r.library ? ` (${r.library})` : ""}`));
     const body = byID("ladder-body");
     if (!this.calls || this.calls.length === 0) {
-      fill(body, el("p", { class: "note" }, this.ladder ? "None of these commands is kept." : "The commands of this connection are not in this file: ",
-        !this.ladder && el("code", {}, `respsniff view ${this.files.join(" ")}`)));
+      fill(body, el("p", { class: "dim stats" }, r.protocol), el("p", { class: "note" }, r.commands === 0 ? "No command was seen on it." : this.ladder ? "None of these commands is kept." : "The commands of this connection are not in this file: ",
+        r.commands > 0 && !this.ladder && el("code", {}, `respsniff view ${this.files.join(" ")}`)));
       return;
     }
     const misreads = this.calls.filter((c) => c.misread && !c.control);
     const stats = [
-      count(r.commands, "command"), r.policy && `policy ${r.policy}`, r.timeout > 0 && `read timeout ${gap(r.timeout)}`,
+      r.protocol !== "resp" && r.protocol, count(r.commands, "command"), r.policy && `policy ${r.policy}`, r.timeout > 0 && `read timeout ${gap(r.timeout)}`,
       r.start === "syn" ? "seen from its beginning" : "began before the capture", `end: ${r.end}`, r.lost > 0 && `${group(r.lost)} bytes were not captured`,
     ].filter(Boolean).join(" · ");
     const first = this.calls[0].index, last = this.calls[this.calls.length - 1].index;
     const picture = el("div", { class: "picture" });
     const chosen = this.byIndex.get(this.chosen);
     fill(body,
-      el("p", { class: "dim stats" }, stats),
+      el("p", { class: "dim stats" }, stats, r.incidents.map((id) => [" · ", el("a", { href: toIncident(id) }, `incident ${id}`)])),
       el("p", { class: "lead" }, this.sentence(misreads)),
       el("div", { class: "bar" },
         el("button", { type: "button", disabled: this.from <= 1, click: () => this.move(-WINDOW + 10) }, "Earlier"),

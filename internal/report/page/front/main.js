@@ -46,7 +46,8 @@ async function start() {
 
   // trouble is the first command of a connection that something happened to.
   function trouble(conn) {
-    const m = strip && strip.marks.find((x) => x.conn === conn && x.index > 0 && x.what === 2) || strip.marks.find((x) => x.conn === conn && x.index > 0);
+    const mine = strip.marks.filter((x) => x.conn === conn && x.index > 0);
+    const m = mine.find((x) => x.what === 2) || mine[0];
     return m ? m.index : 0;
   }
 
@@ -96,7 +97,7 @@ async function start() {
     return first === undefined ? 0 : table.table.c.conn[first];
   }
 
-  addEventListener("hashchange", () => go(true));
+  addEventListener("hashchange", () => go(true).catch(failed));
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return;
@@ -108,7 +109,20 @@ async function start() {
   document.documentElement.dataset.ready = "yes";
 }
 
-start().catch((e) => {
-  fill(byID("cards"), el("p", { class: "note" }, `The page could not be drawn: ${e.message}`));
-  throw e;
+// failed says what went wrong where somebody looks, and on the console.
+function failed(e) {
+  let note = byID("failed");
+  if (!note) {
+    note = el("p", { class: "note", id: "failed", role: "alert" });
+    byID("head").append(note);
+  }
+  note.textContent = e.message;
+  note.scrollIntoView();
+  console.error(e);
+}
+
+addEventListener("unhandledrejection", (e) => {
+  e.preventDefault();
+  failed(e.reason);
 });
+start();

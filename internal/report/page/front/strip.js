@@ -327,6 +327,13 @@ export class StripView {
   }
 
   pick(x, y) {
+    const lane = this.laneList[Math.floor((y - 20) / this.laneHeight)];
+    if (lane && lane.kind === "incidents") {
+      const t = this.T(x);
+      const hit = this.run.incidents.find((i) => i.first >= 0 && i.first <= t && t <= i.last);
+      if (hit) location.hash = `#incident-${hit.id}`;
+      return;
+    }
     const m = this.near(x, y);
     if (m) location.hash = `#conn-${m.conn}${m.index ? "-" + m.index : ""}`;
   }

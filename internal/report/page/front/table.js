@@ -104,7 +104,7 @@ export class TableView {
     const t = this.table, c = t.c;
     return {
       conn, client: t.text("client", i), host: hostOf(t.text("client", i)), server: t.text("server", i), library: t.text("library", i), policy: t.text("policy", i), start: t.text("start", i), end: t.text("end", i),
-      first: c.first[i], last: c.last[i], commands: c.commands[i], timeout: c.timeout[i], lost: c.lost[i], misreads: c.misreads[i], rules: t.text("rules", i),
+      first: c.first[i], last: c.last[i], commands: c.commands[i], timeout: c.timeout[i], lost: c.lost[i], misreads: c.misreads[i], rules: t.text("rules", i), protocol: t.text("protocol", i), incidents: t.incidents.get(i) || [],
     };
   }
 
