@@ -154,6 +154,12 @@ func TestRowsComeBack(t *testing.T) {
 	if len(d.b) > 0 {
 		t.Errorf("%d bytes are left over", len(d.b))
 	}
+	d = rowDecoder{b}
+	for i, want := range all {
+		if command, key := d.name(); string(command) != want.command || string(key) != want.key {
+			t.Errorf("row %d is called %s %s", i, command, key)
+		}
+	}
 	for i := range all {
 		var list []any
 		if text, err := json.Marshal(&all[i]); err != nil || json.Unmarshal(text, &list) != nil || len(list) != 17 {

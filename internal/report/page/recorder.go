@@ -59,7 +59,7 @@ type markKind uint8
 
 const (
 	markGaveUp  markKind = iota // a read timed out, or a call was cancelled
-	markReuse                   // a connection was used again with a reply owed
+	markReuse                   // a connection was used again after that
 	markMisread                 // a call got another call's reply
 	markLeak                    // a connection or a pool was leaked
 	markFinding                 // an example of any other finding

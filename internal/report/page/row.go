@@ -132,11 +132,41 @@ func (d *rowDecoder) number() int64 {
 	return n
 }
 
-func (d *rowDecoder) text() string {
+func (d *rowDecoder) text() string { return string(d.bytes()) }
+
+func (d *rowDecoder) skip(numbers int) {
+	for range numbers {
+		_, k := binary.Varint(d.b)
+		d.b = d.b[max(k, 0):]
+	}
+}
+
+func (d *rowDecoder) bytes() []byte {
 	n, k := binary.Uvarint(d.b)
-	s := string(d.b[k : k+int(n)])
+	b := d.b[k : k+int(n)]
 	d.b = d.b[k+int(n):]
-	return s
+	return b
+}
+
+// name steps over a row and returns its command and its key, borrowed from what is decoded.
+func (d *rowDecoder) name() (command, key []byte) {
+	d.skip(10)
+	command = d.bytes()
+	if d.number() != 0 {
+		key = d.bytes()
+	}
+	if d.number() != 0 { // frame of the ACK
+		d.skip(1)
+	}
+	if d.number() != 0 { // frame of the reply
+		d.skip(6)
+		d.bytes()
+	}
+	d.skip(2)
+	if d.number() != 0 { // frame of what its caller did then
+		d.skip(2)
+	}
+	return command, key
 }
 
 func (d *rowDecoder) row() (r row) {

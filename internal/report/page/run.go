@@ -193,16 +193,15 @@ func (t *Trace) Find(text string, most int) (found []Found) {
 			continue
 		}
 		for _, b := range c.blocks {
-			b.each(func(r *row) {
-				for _, w := range words {
-					if !contains(r.command, w) && !contains(r.key, w) {
-						return
-					}
+			for d := (rowDecoder{b.bytes}); len(d.b) > 0 && len(found) < most; {
+				at := d
+				command, key := d.name()
+				if slices.ContainsFunc(words, func(w string) bool { return !contains(command, w) && !contains(key, w) }) {
+					continue
 				}
-				if len(found) < most {
-					found = append(found, Found{s.ID, r.index, r.start, strings.TrimSpace(r.command + " " + r.key), r.misread()})
-				}
-			})
+				r := at.row()
+				found = append(found, Found{s.ID, r.index, r.start, strings.TrimSpace(r.command + " " + r.key), r.misread()})
+			}
 			if len(found) >= most {
 				return found
 			}
@@ -212,7 +211,7 @@ func (t *Trace) Find(text string, most int) (found []Found) {
 }
 
 // contains reports whether a text contains a word in lower case, whatever the case of its ASCII letters.
-func contains(s, word string) bool {
+func contains(s []byte, word string) bool {
 	for i := 0; i+len(word) <= len(s); i++ {
 		j := 0
 		for ; j < len(word); j++ {

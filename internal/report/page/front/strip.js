@@ -6,7 +6,7 @@ import { gap, group, moment, round, tick, zoneName } from "./time.js";
 
 export const MARKS = [
   { one: "caller gave up", many: "callers gave up", style: "gone" },
-  { one: "use of a connection with a reply owed", many: "uses of a connection with a reply owed", style: "reuse" },
+  { one: "use of a connection after a caller gave up", many: "uses of connections after callers gave up", style: "reuse" },
   { one: "call got another call's reply", many: "calls got another call's reply", style: "stolen" },
   { one: "leak", many: "leaks", style: "leak" },
   { one: "example of another finding", many: "examples of other findings", style: "other" },
@@ -115,7 +115,7 @@ export class StripView {
         rows.push([kind, l.name, group(this.inView(l)), stalls.length ? `${stalls.length}, up to ${gap(Math.max(...stalls.map((s) => s.to - s.from)))}` : "", ...[0, 1, 2, 3].map((k) => mine.filter((m) => m.what === k).length || "")]);
       }
     }
-    return grid("Servers and clients in view", ["", "address", "commands", "stalls", "gave up", "reused with a reply owed", "got another call's reply", "leaks"], rows);
+    return grid("Servers and clients in view", ["", "address", "commands", "stalls", "gave up", "used again after that", "got another call's reply", "leaks"], rows);
   }
 
   inView(l) {
