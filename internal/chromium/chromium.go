@@ -178,7 +178,14 @@ func (b *Browser) Open(url string) error {
 	if err := b.Call("Page.navigate", map[string]any{"url": url}, nil); err != nil {
 		return err
 	}
-	return b.Wait(`document.documentElement.dataset.ready === "yes"`)
+	if err := b.Wait(`document.documentElement.dataset.ready === "yes" || document.getElementById("failed")`); err != nil {
+		return err
+	}
+	var failed string
+	if err := b.Eval(`(document.getElementById("failed") || {}).textContent || ""`, &failed); err != nil || failed == "" {
+		return err
+	}
+	return fmt.Errorf("the page says: %s\n%s", failed, strings.Join(b.Console, "\n"))
 }
 
 // patience is how long Wait waits.

@@ -133,7 +133,7 @@ func TestOnlyThePageIsAnswered(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tc.name, answer.StatusCode, tc.code)
 		}
 		if tc.code != 200 && (len(body) > 100 || strings.Contains(string(body), s.token)) {
-			t.Errorf("%s: it says %q", tc.name, body)
+			t.Errorf("%s: it says %.100q", tc.name, body)
 		}
 		for k, v := range map[string]string{"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Access-Control-Allow-Origin": ""} {
 			if got := answer.Header.Get(k); got != v {

@@ -18,7 +18,7 @@ import (
 var frontFiles embed.FS
 
 // modules in the order of what they import.
-var modules = []string{"dom.js", "time.js", "data.js", "hash.js", "top.js", "strip.js", "table.js", "scale.js", "detail.js", "ladder.js", "main.js"}
+var modules = []string{"dom.js", "time.js", "data.js", "hash.js", "top.js", "strip.js", "table.js", "scale.js", "detail.js", "picture.js", "ladder.js", "main.js"}
 
 func front(name string) string {
 	b, _ := frontFiles.ReadFile("front/" + name) // a test holds that all are in the program

@@ -91,8 +91,8 @@ async function start() {
   // firstConn is what is open when the address names nothing: the story of the worst incident, or the busiest connection.
   function firstConn() {
     if (!has) return 0;
-    const told = run.incidents.find((x) => x.conn > 0 && can(x.conn));
-    if (told) return told.conn;
+    const story = run.incidents.find((x) => x.conn > 0 && can(x.conn));
+    if (story) return story.conn;
     const first = table.shown.find((i) => can(table.table.c.conn[i]) && table.table.c.commands[i] > 1);
     return first === undefined ? 0 : table.table.c.conn[first];
   }
