@@ -194,6 +194,12 @@ func TestPageIsUsed(t *testing.T) {
 		must1(t, b.Wait(`document.querySelector("#detail h3") && document.querySelector("#detail h3").textContent.includes("GZQZLP")`))
 		must1(t, b.Eval(`(() => { const s = document.querySelector("input[type=search]"); s.value = ""; s.dispatchEvent(new Event("input")); })()`, nil))
 
+		// the calls that were hurt are listed
+		must1(t, b.Click(".filters input[type=checkbox]"))
+		must1(t, b.Wait(`document.querySelectorAll(".found li").length === 37`))
+		must1(t, b.Click(".filters input[type=checkbox]"))
+		must1(t, b.Wait(`!document.querySelector(".found li")`))
+
 		// a span is dragged, and what is below follows
 		must1(t, b.Eval(`document.getElementById("time").scrollIntoView({ behavior: "instant" })`, nil))
 		box := eval[[4]float64](t, b, `(() => { const r = document.querySelector("canvas").getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()`)

@@ -26,7 +26,7 @@ const (
 	maxHeader   = 1 << 14
 	maxInFlight = 8
 	maxRows     = 512 // commands in an answer
-	maxFound    = 100 // commands that a search finds
+	maxFound    = 200 // commands that a search finds
 	maxText     = 256 // bytes of a text to search for
 )
 
@@ -161,8 +161,8 @@ func (s *Server) data(w http.ResponseWriter, r *http.Request, name string) {
 			answer = s.trace.Closer(from, to)
 		}
 	case "find.json":
-		if text := r.URL.Query().Get("q"); text != "" && len(text) <= maxText {
-			answer = append([]page.Found{}, s.trace.Find(text, maxFound)...)
+		if text := r.URL.Query().Get("q"); len(text) <= maxText {
+			answer = append([]page.Found{}, s.trace.Find(text, r.URL.Query().Get("misread") != "", maxFound)...)
 		}
 	default:
 		http.NotFound(w, r)

@@ -18,6 +18,7 @@ type lane struct {
 	commands int64
 	trouble  int64
 	counts   []uint32 // commands by step
+	waits    []uint32 // longest wait for a reply to a command of the step, in microseconds
 }
 
 // lanes are the servers or the clients of the time strip.
@@ -78,19 +79,27 @@ func (c *clock) step(t int64, all ...*lanes) int {
 	return int(max(t, 0) / c.width)
 }
 
-func (l *lane) add(step int) {
+// add counts a command, whose caller waited for so many nanoseconds.
+func (l *lane) add(step int, wait int64) {
 	if step >= len(l.counts) {
 		l.counts = append(l.counts, make([]uint32, step+1-len(l.counts))...)
+		l.waits = append(l.waits, make([]uint32, step+1-len(l.waits))...)
 	}
 	l.counts[step]++
+	l.waits[step] = max(l.waits[step], micros(wait))
 	l.commands++
 }
+
+func micros(wait int64) uint32 { return uint32(min(max(wait, 0)/1000, 1<<32-1)) }
 
 func (l *lane) halve() {
 	for i := range l.counts {
 		n := l.counts[i]
 		l.counts[i] = 0
 		l.counts[i/2] += n
+		w := l.waits[i]
+		l.waits[i] = 0
+		l.waits[i/2] = max(l.waits[i/2], w)
 	}
-	l.counts = l.counts[:(len(l.counts)+1)/2]
+	l.counts, l.waits = l.counts[:(len(l.counts)+1)/2], l.waits[:(len(l.waits)+1)/2]
 }

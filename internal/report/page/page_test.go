@@ -264,7 +264,13 @@ func TestFileIsBounded(t *testing.T) {
 
 // TestWindows asks for parts of a run.
 func TestWindows(t *testing.T) {
-	x := record(t, Options{}, 3, 200, nil)
+	x := record(t, Options{}, 3, 200, map[place]bool{{3, 7}: true})
+	if found := x.Find("", true, 5); len(found) != 1 || found[0].Conn != 3 || found[0].Index != 7 {
+		t.Errorf("calls that got another call's reply: %+v", found)
+	}
+	if s := x.Strip(); s.Clients[0].Open[0] != 3 || s.Servers[0].Waits[0] != 1000 {
+		t.Errorf("at the beginning %d connections are open, and the longest wait is %d us; want 3 and 1000", s.Clients[0].Open[0], s.Servers[0].Waits[0])
+	}
 	if l, _ := x.Ladder(2, 100, 110); len(l.Rows) != 10 || l.Rows[0].index != 100 {
 		t.Errorf("a window of 10 has %d rows", len(l.Rows))
 	}
@@ -286,7 +292,7 @@ func TestWindows(t *testing.T) {
 	if s := x.Closer(int64(500*time.Millisecond), int64(600*time.Millisecond)); sum(s.Clients[0].Counts) < 30 || sum(s.Clients[0].Counts) > 33 {
 		t.Errorf("a tenth of a second has %d commands of 3 connections", sum(s.Clients[0].Counts))
 	}
-	if found := x.Find("GET KEY", 5); len(found) != 5 || found[0].Conn != 1 {
+	if found := x.Find("GET KEY", false, 5); len(found) != 5 || found[0].Conn != 1 {
 		t.Errorf("found %+v", found)
 	}
 }

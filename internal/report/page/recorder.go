@@ -127,17 +127,16 @@ func (r *Recorder) exchange(e *pairing.Exchange) {
 		c.server, c.client = r.servers.of(r.o.Mask.End(s.Server)), r.clients.of(r.client(s.Client))
 	}
 	step := r.clock.step(x.start, &r.servers, &r.clients)
-	c.server.add(step)
-	c.client.add(step)
+	wait := x.waited()
+	c.server.add(step, wait)
+	c.client.add(step, wait)
 	if x.misread() && x.marks&notAwaited == 0 {
 		c.client.trouble++
 		c.server.trouble++
 		c.misreads++
 		r.mark(mark{x.start, s.ID, x.index, markMisread, r.client(s.Client), r.o.Mask.End(s.Server)})
 	}
-	if x.reply.frame != 0 && x.marks&blocks == 0 {
-		c.longest = max(c.longest, x.reply.first-x.end)
-	}
+	c.longest = max(c.longest, wait)
 }
 
 // gaveUp takes how a caller gave up, which comes behind its exchange and before the next one.

@@ -83,6 +83,14 @@ func (r *row) misread() bool {
 	return b.Outcome == pairing.Before || b.Outcome == pairing.Extra || b.Index != 0 && b.Index != r.index
 }
 
+// waited is how long its reply took, in nanoseconds; 0: none was seen, or the command is one that waits by itself.
+func (r *row) waited() int64 {
+	if r.reply.frame == 0 || r.marks&blocks != 0 {
+		return 0
+	}
+	return r.reply.first - r.end
+}
+
 // troubled reports whether something happened to the caller that the page must be able to show.
 func (r *row) troubled() bool { return r.misread() || r.wait.frame != 0 }
 

@@ -181,15 +181,16 @@ func (p *parts) of(conn int64, client, server string, rules []string) []int {
 	return slices.Compact(ids)
 }
 
-// Find returns commands of whose name or key each word of a text is a part, in the order of connections, at most so many.
-func (t *Trace) Find(text string, most int) (found []Found) {
+// Find returns commands of whose name or key each word of a text is a part, in the order of connections, at most so many;
+// with misread only calls that got another call's reply.
+func (t *Trace) Find(text string, misread bool, most int) (found []Found) {
 	words := strings.Fields(strings.ToLower(text))
-	if len(words) == 0 {
+	if len(words) == 0 && !misread {
 		return nil
 	}
 	for _, s := range t.conns {
 		c := t.r.store.conns[s.ID]
-		if c == nil {
+		if c == nil || misread && c.misreads == 0 {
 			continue
 		}
 		for _, b := range c.blocks {
@@ -200,6 +201,9 @@ func (t *Trace) Find(text string, most int) (found []Found) {
 					continue
 				}
 				r := at.row()
+				if misread && (!r.misread() || r.marks&notAwaited != 0) {
+					continue
+				}
 				found = append(found, Found{s.ID, r.index, r.start, strings.TrimSpace(r.command + " " + r.key), r.misread()})
 			}
 			if len(found) >= most {

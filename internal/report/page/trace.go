@@ -86,56 +86,97 @@ type laneJSON struct {
 	Name     string   `json:"name"`
 	Commands int64    `json:"commands"`
 	Counts   []uint32 `json:"counts"`
+	Waits    []uint32 `json:"waits"` // longest wait for a reply, in microseconds
+	Open     []int32  `json:"open"`  // connections that were open in the step
 }
 
 // Strip gives the whole run in steps that were counted as it passed.
 func (t *Trace) Strip() *Strip {
-	return &Strip{Width: max(t.r.clock.width, 1000), Servers: lanesJSON(&t.r.servers), Clients: lanesJSON(&t.r.clients)}
-}
-
-func lanesJSON(l *lanes) []laneJSON {
-	all := []laneJSON{}
-	for _, x := range l.sorted() {
-		all = append(all, laneJSON{report.Printable(x.name), x.commands, x.counts})
-	}
-	return all
+	s := &Strip{Width: max(t.r.clock.width, 1000)}
+	t.lanes(s, func(l *lane) ([]uint32, []uint32) { return l.counts, l.waits })
+	return s
 }
 
 // Closer gives the commands between two moments in finer steps, from the rows that are kept.
 func (t *Trace) Closer(from, to int64) *Strip {
 	from = max(from, 0)
 	s := &Strip{From: from, Width: max((to-from)/steps, 1)}
-	counts := map[*lane][]uint32{}
+	fine := map[*lane]*lane{}
 	for _, c := range t.r.store.conns {
-		sl, cl := c.server, c.client
-		for _, l := range [2]*lane{sl, cl} {
-			if counts[l] == nil {
-				counts[l] = make([]uint32, steps+1)
-			}
-		}
 		for _, b := range c.blocks {
 			if b.to < from || b.from > to {
 				continue
 			}
+			for _, l := range [2]*lane{c.server, c.client} {
+				if fine[l] == nil {
+					fine[l] = &lane{}
+				}
+			}
 			b.each(func(r *row) {
 				if r.start >= from && r.start <= to {
-					i := min((r.start-from)/s.Width, steps)
-					counts[sl][i]++
-					counts[cl][i]++
+					i, wait := int(min((r.start-from)/s.Width, steps)), r.waited()
+					fine[c.server].add(i, wait)
+					fine[c.client].add(i, wait)
 				}
 			})
 		}
 	}
+	t.lanes(s, func(l *lane) ([]uint32, []uint32) {
+		if f := fine[l]; f != nil {
+			return f.counts, f.waits
+		}
+		return nil, nil
+	})
+	return s
+}
+
+// lanes fills in the lanes of a strip.
+func (t *Trace) lanes(s *Strip, numbers func(*lane) (counts, waits []uint32)) {
+	open := t.open(s.From, s.Width)
 	for _, side := range [2]struct {
 		lanes *lanes
 		out   *[]laneJSON
 	}{{&t.r.servers, &s.Servers}, {&t.r.clients, &s.Clients}} {
 		*side.out = []laneJSON{}
 		for _, l := range side.lanes.sorted() {
-			*side.out = append(*side.out, laneJSON{report.Printable(l.name), l.commands, counts[l]})
+			counts, waits := numbers(l)
+			*side.out = append(*side.out, laneJSON{report.Printable(l.name), l.commands, counts, waits, open[l]})
 		}
 	}
-	return s
+}
+
+// open counts by lane the connections that were open in each step.
+func (t *Trace) open(from, width int64) map[*lane][]int32 {
+	counts := map[*lane][]int32{}
+	step := func(at int64) int64 { return min(max((at-from)/width, 0), steps) }
+	for _, s := range t.conns {
+		first, last := t.r.at(s.First), t.r.at(s.Last)
+		if last < from || (first-from)/width > steps {
+			continue
+		}
+		var c conn
+		if kept := t.r.store.conns[s.ID]; kept != nil {
+			c = *kept
+		} else { // it had no command
+			c.server, c.client = t.r.servers.by[t.r.o.Mask.End(s.Server)], t.r.clients.by[t.r.client(s.Client)]
+		}
+		for _, l := range [2]*lane{c.server, c.client} {
+			if l == nil {
+				continue
+			}
+			if counts[l] == nil {
+				counts[l] = make([]int32, steps+2)
+			}
+			counts[l][step(first)]++
+			counts[l][step(last)+1]--
+		}
+	}
+	for _, c := range counts {
+		for i := 1; i < len(c); i++ {
+			c[i] += c[i-1]
+		}
+	}
+	return counts
 }
 
 func (t *Trace) summary(id int64) (*analysis.ConnSummary, bool) {

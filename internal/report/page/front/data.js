@@ -45,15 +45,15 @@ class Inside {
     return index || 1;
   }
   async closer() { return null; }
-  async find(text) {
+  async find(text, misread) {
     const found = [];
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     for (const [conn, l] of Object.entries(this.run.ladders)) {
       for (const r of l.rows) {
         const c = call(r);
         const [command, key] = [c.command.toLowerCase(), (c.key || "").toLowerCase()];
-        if (words.every((w) => command.includes(w) || key.includes(w))) found.push({ conn: Number(conn), index: c.index, time: c.start, what: c.name, misread: c.misread });
-        if (found.length >= 100) return found;
+        if (((c.misread && !c.control) || !misread) && words.every((w) => command.includes(w) || key.includes(w))) found.push({ conn: Number(conn), index: c.index, time: c.start, what: c.name, misread: c.misread });
+        if (found.length >= 200) return found;
       }
     }
     return found;
@@ -66,7 +66,7 @@ class Served {
   ladder(conn, from, to) { return get(`ladder.json?conn=${conn}&from=${from}&to=${to}`); }
   near(conn, at) { return get(`near.json?conn=${conn}&at=${Math.round(at)}`); }
   closer(from, to) { return get(`strip.json?from=${Math.round(from)}&to=${Math.round(to)}`); }
-  find(text) { return get(`find.json?q=${encodeURIComponent(text)}`); }
+  find(text, misread) { return get(`find.json?q=${encodeURIComponent(text)}${misread ? "&misread=1" : ""}`); }
 }
 
 export async function open() {

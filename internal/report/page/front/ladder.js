@@ -135,7 +135,8 @@ export class LadderView {
     if (misreads.length === 0) {
       const gone = this.calls.filter((c) => c.wait);
       const unsure = this.calls.filter((c) => c.unknown).length;
-      return [gone.length ? `${count(gone.length, "caller")} gave up here; no other call got the reply.` : "Each call here got its own reply.",
+      const well = this.calls.some((c) => c.own);
+      return [gone.length ? `${count(gone.length, "caller")} gave up here; no other call got the reply.` : well ? `Each call here${unsure ? " of which it can be told" : ""} got its own reply.` : "",
         unsure ? ` Of ${count(unsure, "call")} nobody can tell what it got.` : ""].join("");
     }
     const c = misreads[0];

@@ -2,7 +2,7 @@
 // everything below follows.
 
 import { byID, el, fill, grid, keeping, say } from "./dom.js";
-import { gap, group, moment, round, tick, zoneName } from "./time.js";
+import { count, gap, group, moment, round, tick, zoneName } from "./time.js";
 
 export const MARKS = [
   { one: "caller gave up", many: "callers gave up", style: "gone" },
@@ -12,7 +12,7 @@ export const MARKS = [
   { one: "example of another finding", many: "examples of other findings", style: "other" },
 ];
 const FEW = 8; // lanes of a kind that are shown at once
-const LANE = 26;
+const LANE = 26; // height of a lane in pixels; few are higher
 
 export class StripView {
   constructor(run, data, changed) {
@@ -92,6 +92,8 @@ export class StripView {
         const n = this.marks.filter((m) => m.what === i && m.t >= this.view[0] && m.t <= this.view[1]).length;
         return n > 0 && el("span", { class: "key" }, el("span", { class: "glyph " + k, "aria-hidden": "true" }), `${group(n)} ${n === 1 ? MARKS[i].one : MARKS[i].many}`);
       }), this.run.stalls.length > 0 && el("span", { class: "key" }, el("span", { class: "glyph stall", "aria-hidden": "true" }), "server stall"), el("span", { class: "key" }, el("span", { class: "glyph bars", "aria-hidden": "true" }), "commands"),
+      el("span", { class: "key" }, el("span", { class: "glyph wait", "aria-hidden": "true" }), "longest wait of a server's clients"),
+      el("span", { class: "key" }, el("span", { class: "glyph open", "aria-hidden": "true" }), "open connections of a client"),
       el("span", { class: "dim" }, "Drag over a span to go closer.")),
       more > 0 && el("p", {}, button(this.all ? "Fewer lanes" : `${more} more lanes`, () => { this.all = !this.all; this.render(); this.paint(); })),
       this.numbers()));
@@ -112,10 +114,11 @@ export class StripView {
       for (const l of this.strip[kind + "s"]) {
         const mine = this.marks.filter((m) => within(m) && m[kind] === l.name);
         const stalls = kind === "server" ? this.run.stalls.filter((s) => s.server === l.name && s.to >= this.view[0] && s.from <= this.view[1]) : [];
-        rows.push([kind, l.name, group(this.inView(l)), stalls.length ? `${stalls.length}, up to ${gap(Math.max(...stalls.map((s) => s.to - s.from)))}` : "", ...[0, 1, 2, 3].map((k) => mine.filter((m) => m.what === k).length || "")]);
+        const longest = this.most(l.waits), open = this.most(l.open);
+        rows.push([kind, l.name, group(this.inView(l)), longest ? gap(longest * 1000) : "", open || "", stalls.length ? `${stalls.length}, up to ${gap(Math.max(...stalls.map((s) => s.to - s.from)))}` : "", ...[0, 1, 2, 3].map((k) => mine.filter((m) => m.what === k).length || "")]);
       }
     }
-    return grid("Servers and clients in view", ["", "address", "commands", "stalls", "gave up", "used again after that", "got another call's reply", "leaks"], rows);
+    return grid("Servers and clients in view", ["", "address", "commands", "longest wait", "most connections", "stalls", "gave up", "used again after that", "got another call's reply", "leaks"], rows);
   }
 
   inView(l) {
@@ -128,6 +131,15 @@ export class StripView {
     return n;
   }
 
+  // most is the largest of the numbers in view.
+  most(numbers) {
+    const s = this.strip;
+    return (numbers || []).reduce((n, x, i) => {
+      const t = s.from + i * s.width;
+      return t + s.width > this.view[0] && t <= this.view[1] ? Math.max(n, x) : n;
+    }, 0);
+  }
+
   // paint draws on the canvas, in pixels of the screen.
   paint() {
     const canvas = this.canvas;
@@ -138,7 +150,8 @@ export class StripView {
     const type = "11px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
     g.font = type;
     const names = width < 620 ? 0 : Math.ceil(Math.min(230, Math.max(...lanes.map((l) => g.measureText(l.name).width)) + 14));
-    const lane = names ? LANE : LANE + 13;
+    const tall = lanes.length <= 6 ? LANE + 8 : LANE;
+    const lane = names ? tall : tall + 13;
     const height = 20 + lanes.length * lane + 4;
     this.width = canvas.clientWidth;
     const ratio = devicePixelRatio || 1;
@@ -170,7 +183,7 @@ export class StripView {
       if (x + g.measureText(text).width + 4 < width) g.fillText(text, x + 3, 8);
     }
     lanes.forEach((l, i) => {
-      const y = 20 + i * lane, h = LANE - 5;
+      const y = 20 + i * lane, h = tall - 5;
       const top = names ? y : y + 13;
       g.strokeStyle = color("line");
       g.beginPath();
@@ -195,7 +208,12 @@ export class StripView {
           g.globalAlpha = 1;
         }
       }
-      if (l.kind === "client") this.glyphs(g, l, X, top, h, color);
+      if (l.kind === "server") this.line(g, l.waits, X, top, h, color("dim"), (us) => Math.log10(1 + us / 100) / 5);
+      if (l.kind === "client") {
+        const most = Math.max(1, ...(l.open || []));
+        this.line(g, l.open, X, top, h, color("leak"), (n) => n / most);
+        this.glyphs(g, l, X, top, h, color);
+      }
       g.restore();
     });
     if (this.conn) {
@@ -220,6 +238,34 @@ export class StripView {
       const height = Math.max(2, (Math.log1p(c) / Math.log1p(most)) * (h - 2));
       g.fillRect(x, top + h - height, w, height);
     }
+  }
+
+  // line draws the largest of each pixel's numbers as steps.
+  line(g, numbers, X, top, h, style, part) {
+    if (!numbers) return;
+    const s = this.strip;
+    g.strokeStyle = style;
+    g.lineWidth = 1;
+    g.beginPath();
+    let last = null, px = -1, most = 0;
+    const put = () => {
+      const y = top + h - 0.5 - Math.min(1, part(most)) * (h - 2);
+      if (last === null) g.moveTo(px, y);
+      else { g.lineTo(px, last); g.lineTo(px, y); }
+      last = y;
+    };
+    numbers.forEach((n, i) => {
+      const x = Math.floor(X(s.from + i * s.width));
+      if (x !== px) {
+        if (px >= 0) put();
+        px = x;
+        most = 0;
+      }
+      most = Math.max(most, n);
+    });
+    if (px >= 0) put();
+    if (last !== null) g.lineTo(X(s.from + numbers.length * s.width), last);
+    g.stroke();
   }
 
   incidentLane(g, X, top, h, color) {
@@ -318,12 +364,26 @@ export class StripView {
       tip.hidden = true;
       return;
     }
-    tip.textContent = m ? `${moment(m.t)} ${MARKS[m.what].one}, connection ${m.conn}` : moment(this.T(x));
+    tip.textContent = m ? `${moment(m.t)} ${MARKS[m.what].one}, connection ${m.conn}` : this.step(x, y);
     tip.hidden = false;
     const w = this.canvas.clientWidth;
     tip.style.left = x > w / 2 ? "auto" : x + 12 + "px";
     tip.style.right = x > w / 2 ? w - x + 12 + "px" : "auto";
     tip.style.top = y + 14 + "px";
+  }
+
+  // step says what a lane has at a place.
+  step(x, y) {
+    const l = this.laneList[Math.floor((y - 20) / this.laneHeight)], s = this.strip;
+    const i = Math.floor((this.T(x) - s.from) / s.width);
+    const parts = [moment(this.T(x))];
+    if (l && l.counts) {
+      parts.push(count((l.counts || [])[i] || 0, "command"));
+      if ((l.waits || [])[i]) parts.push(`longest wait ${gap(l.waits[i] * 1000)}`);
+      if ((l.open || [])[i]) parts.push(`${count(l.open[i], "connection")} open`);
+      parts.push(`in ${gap(s.width)}`);
+    }
+    return parts.join(", ");
   }
 
   pick(x, y) {

@@ -6,6 +6,7 @@ import { toConn } from "./hash.js";
 import { count, gap, group, moment } from "./time.js";
 
 const PAGE = 15;
+const MOST = 200; // commands that a search finds
 const COLUMNS = [
   ["conn", "#", "number"], ["client", "client", ""], ["server", "server", ""], ["library", "library", ""], ["first", "first", ""],
   ["commands", "commands", "number"], ["misreads", "got another call's reply", "number"], ["gave_up", "gave up", "number"], ["behind", "behind", "number"],
@@ -24,13 +25,15 @@ export class TableView {
     const choice = (label, key, values, text) => values.length > 1 && el("label", {}, label, " ", el("select", { change: (e) => this.set({ [key]: key === "incident" ? Number(e.target.value) : e.target.value }), "data-key": key },
       el("option", { value: "" }, "all"), values.map((v) => el("option", { value: v }, text ? text(v) : v))));
     this.search = el("input", { type: "search", placeholder: "address, library, rule, #12, key or command", "aria-label": "Search connections and commands", input: () => this.typed() });
+    this.only = el("input", { type: "checkbox", change: () => this.look() });
     this.rows = el("tbody", {});
     this.head = el("tr", {});
     this.note = el("p", { class: "dim", id: "table-note" });
     this.hits = el("div", { id: "hits" });
     fill(byID("table"),
       el("div", { class: "bar filters" }, this.search, choice("incident", "incident", this.run.incidents.map((x) => x.id), (id) => `incident ${id}`),
-        choice("client", "client", table.hosts()), choice("server", "server", table.values("server")), choice("library", "library", table.values("library"))),
+        choice("client", "client", table.hosts()), choice("server", "server", table.values("server")), choice("library", "library", table.values("library")),
+        table.c.misreads.some((n) => n > 0) && el("label", {}, this.only, " list the calls that got another call's reply")),
       this.note, this.hits,
       el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Connections" }, el("table", { class: "conns" }, el("thead", {}, this.head), this.rows)),
       el("div", { class: "bar" }, this.back = el("button", { type: "button", click: () => this.turn(-1) }, "Previous"), this.next = el("button", { type: "button", click: () => this.turn(1) }, "Next"), this.where = el("span", { class: "dim" })));
@@ -48,11 +51,16 @@ export class TableView {
   typed() {
     this.set({ text: this.search.value });
     clearTimeout(this.timer);
-    this.timer = setTimeout(async () => {
-      const text = this.search.value.trim();
-      this.found = text.length >= 3 && !text.startsWith("#") ? (await this.data.find(text).catch(() => [])) || [] : [];
-      if (text === this.search.value.trim()) this.render();
-    }, 250);
+    this.timer = setTimeout(() => this.look(), 250);
+  }
+
+  // look looks for commands, of three letters or more, or for all that got another call's reply.
+  async look() {
+    const text = this.search.value.trim(), only = this.only.checked;
+    const found = only || (text.length >= 3 && !text.startsWith("#")) ? await this.data.find(text, only) : [];
+    if (text !== this.search.value.trim() || only !== this.only.checked) return;
+    this.found = found || [];
+    this.render();
   }
 
   turn(by) {
@@ -89,9 +97,9 @@ export class TableView {
     }));
     const filters = [this.want.span && "in the span above", this.want.incident && `of incident ${this.want.incident}`, this.want.client && `of ${this.want.client}`, this.want.server && `to ${this.want.server}`, this.want.library && `with ${this.want.library}`, this.want.text && `with “${this.want.text}”`].filter(Boolean);
     fill(this.note, `${count(rows.length, "connection")}${filters.length ? " " + filters.join(", ") : ""}${this.run.total > t.size ? `; this file has ${group(t.size)} of ${group(this.run.total)}` : ""} `,
-      filters.length > 0 && el("button", { type: "button", click: () => { this.search.value = ""; this.found = []; this.set({ text: "", incident: 0, client: "", server: "", library: "" }); } }, "All"));
-    fill(this.hits, this.found.length > 0 && el("details", { open: true }, el("summary", {}, `${this.found.length >= 100 ? "The first 100 commands" : count(this.found.length, "command")} with “${this.want.text}”`),
-      el("ul", { class: "found" }, this.found.slice(0, 100).map((f) => el("li", {}, el("a", { href: toConn(f.conn, f.index) }, `connection ${f.conn} #${f.index}`), ` ${moment(f.time)} ${f.what}`, f.misread && el("strong", { class: "stolen-text" }, " got another call's reply"))))));
+      filters.length > 0 && el("button", { type: "button", click: () => { this.search.value = ""; this.only.checked = false; this.found = []; this.set({ text: "", incident: 0, client: "", server: "", library: "" }); } }, "All"));
+    fill(this.hits, this.found.length > 0 && el("details", { open: true }, el("summary", {}, `${this.found.length >= MOST ? `The first ${MOST} commands` : count(this.found.length, "command")}${this.want.text ? ` with “${this.want.text}”` : ""}${this.only.checked ? " that got another call's reply" : ""}`),
+      el("ul", { class: "found" }, this.found.map((f) => el("li", {}, el("a", { href: toConn(f.conn, f.index) }, `connection ${f.conn} #${f.index}`), ` ${moment(f.time)} ${f.what}`, f.misread && !this.only.checked && el("strong", { class: "stolen-text" }, " got another call's reply"))))));
     this.back.disabled = this.page === 0;
     this.next.disabled = (this.page + 1) * PAGE >= rows.length;
     this.where.textContent = rows.length > PAGE ? `${group(this.page * PAGE + 1)} to ${group(Math.min(rows.length, (this.page + 1) * PAGE))} of ${group(rows.length)}` : "";
