@@ -13,12 +13,14 @@ import (
 
 // Sizes of the page in one file.
 const (
-	maxFile     = 5_000_000 // bytes, all in all
-	fileConns   = 4000      // rows of the table of connections
-	fileMarks   = 10000     // marks of the time strip
-	fileRows    = 240       // commands of a connection that many have
-	fileBefore  = 40        // of these, before its first trouble
-	fileReserve = 64 << 10
+	maxFile      = 5_000_000 // bytes, all in all
+	fileConns    = 4000      // rows of the table of connections
+	fileMarks    = 10000     // marks of the time strip
+	fileRows     = 60        // commands of a connection that has more
+	fileTroubled = 960       // of one on which something happened
+	fileBefore   = 20        // of these, before what happened
+	fileAfter    = 40        // and behind it
+	fileReserve  = 64 << 10
 )
 
 // Write writes the page as one file that needs no network: with the incidents, their connections and a sample of the
@@ -87,7 +89,7 @@ func (t *Trace) fill(r *Run, d *report.Document) error {
 		r.LeftOut = append(r.LeftOut, "the commands of "+report.Count(int64(n), "connection"))
 	}
 	if cut > 0 {
-		r.LeftOut = append(r.LeftOut, fmt.Sprintf("most commands of %s: it has the %d about where something happened first", report.CountAs(int64(cut), "long connection", "long connections"), fileRows))
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("most commands of %s: it has %d, or up to %d around what happened", report.CountAs(int64(cut), "long connection", "long connections"), fileRows, fileTroubled))
 	}
 	if n := len(t.r.marks) - len(r.Marks.Time); n > 0 {
 		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s of %s in the time strip", report.Group(int64(n)), report.Count(int64(len(t.r.marks)), "mark")))
@@ -150,15 +152,39 @@ func reversed(n uint32) (r int) {
 	return r
 }
 
-// excerpt gives the commands of a connection, of many those around its first trouble.
+// excerpt gives the commands of a connection: of many those around what happened, and then those from the first of that on.
 func (t *Trace) excerpt(id int64) *Ladder {
 	l, _ := t.Ladder(id, 0, 1<<62)
 	if len(l.Rows) <= fileRows {
 		return l
 	}
-	at := max(slices.IndexFunc(l.Rows, func(r row) bool { return r.troubled() }), 0)
-	from := min(max(at-fileBefore, 0), len(l.Rows)-fileRows)
-	l.Rows = l.Rows[from : from+fileRows]
-	l.Kept = fileRows
+	first := -1
+	wanted := make([]bool, len(l.Rows))
+	n := 0
+	want := func(from, to, most int) {
+		for i := max(from, 0); i < min(to, len(wanted)) && n < most; i++ {
+			if !wanted[i] {
+				wanted[i] = true
+				n++
+			}
+		}
+	}
+	for i := range l.Rows {
+		if l.Rows[i].troubled() {
+			if first < 0 {
+				first = i
+			}
+			want(i-fileBefore, i+fileAfter+1, fileTroubled)
+		}
+	}
+	from := min(max(first-fileBefore, 0), len(l.Rows)-fileRows)
+	want(from, len(l.Rows), fileRows)
+	kept := l.Rows[:0]
+	for i, yes := range wanted {
+		if yes {
+			kept = append(kept, l.Rows[i])
+		}
+	}
+	l.Rows, l.Kept = slices.Clip(kept), len(kept)
 	return l
 }

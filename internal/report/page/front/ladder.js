@@ -81,8 +81,13 @@ export class LadderView {
     byID("ladder").hidden = false;
     fill(byID("ladder-h"), `Connection ${this.conn} `, el("span", { class: "dim" }, `${r.client} → ${r.server}${r.library ? ` (${r.library})` : ""}`));
     const body = byID("ladder-body");
+    const first = this.calls && this.calls.length ? this.calls[0].index : this.from, last = this.calls && this.calls.length ? this.calls[this.calls.length - 1].index : this.from + WINDOW;
+    const bar = (...more) => el("div", { class: "bar" },
+      el("button", { type: "button", disabled: this.from <= 1, click: () => this.move(-WINDOW + 10) }, "Earlier"),
+      el("button", { type: "button", disabled: last >= r.commands, click: () => this.move(WINDOW - 10) }, "Later"),
+      el("span", { class: "dim" }, `commands ${first} to ${Math.min(last, r.commands)} of ${group(r.commands)}`), more);
     if (!this.calls || this.calls.length === 0) {
-      fill(body, el("p", { class: "dim stats" }, r.protocol), el("p", { class: "note" }, r.commands === 0 ? "No command was seen on it." : this.ladder ? "None of these commands is kept." : "The commands of this connection are not in this file: ",
+      fill(body, el("p", { class: "dim stats" }, r.protocol), this.ladder && r.commands > 0 && bar(), el("p", { class: "note" }, r.commands === 0 ? "No command was seen on it." : this.ladder ? "None of these commands is kept." : "The commands of this connection are not in this file: ",
         r.commands > 0 && !this.ladder && el("code", {}, `respsniff view ${this.files.join(" ")}`)));
       return;
     }
@@ -91,16 +96,12 @@ export class LadderView {
       r.protocol !== "resp" && r.protocol, count(r.commands, "command"), r.policy && `policy ${r.policy}`, r.timeout > 0 && `read timeout ${gap(r.timeout)}`,
       r.start === "syn" ? "seen from its beginning" : "began before the capture", `end: ${r.end}`, r.lost > 0 && `${group(r.lost)} bytes were not captured`,
     ].filter(Boolean).join(" · ");
-    const first = this.calls[0].index, last = this.calls[this.calls.length - 1].index;
     const frame = el("div", { class: "picture" });
     const chosen = this.byIndex.get(this.chosen);
     fill(body,
       el("p", { class: "dim stats" }, stats, r.incidents.map((id) => [" · ", el("a", { href: toIncident(id) }, `incident ${id}`)])),
       el("p", { class: "lead" }, this.sentence(misreads)),
-      el("div", { class: "bar" },
-        el("button", { type: "button", disabled: this.from <= 1, click: () => this.move(-WINDOW + 10) }, "Earlier"),
-        el("button", { type: "button", disabled: last >= r.commands, click: () => this.move(WINDOW - 10) }, "Later"),
-        el("span", { class: "dim" }, `commands ${first} to ${last} of ${group(r.commands)}`),
+      bar(
         el("span", { class: "grow" }),
         el("button", { type: "button", "aria-label": "stretch time", click: () => this.stretch(2) }, "Time +"),
         el("button", { type: "button", "aria-label": "compress time", click: () => this.stretch(0.5) }, "Time −"),
