@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -335,6 +337,42 @@ func TestViewThatEnded(t *testing.T) {
 	t.Run("while it runs", func(t *testing.T) { must1(t, b.Open(viewed(t, testcap.Path(t, "01a_small.pcap")))) })
 	must1(t, b.Eval(`location.hash = "#conn-12"`, nil))
 	must1(t, b.Wait(`document.getElementById("failed") && document.getElementById("failed").textContent.includes("it has ended")`))
+}
+
+// TestFramesAreOfTheirFiles: where several files are one capture, frames count from 1 in each, and the lines for tshark are apart.
+func TestFramesAreOfTheirFiles(t *testing.T) {
+	b := browse(t)
+	whole, err := os.ReadFile(generated(t, `
+conn c1 10.0.0.1:40001 -> 10.0.0.2:6379
+repeat 20 every 10ms { c1 > GET w{i} => $w }
+1.0 c1 > GET a
++300.4ms c1 > GET b
++100ms c1 < $A | $B
+`))
+	must1(t, err)
+	dir := t.TempDir()
+	const header, last = 24, 3 // in the second file: GET b, its ACK, the replies
+	cuts := []int{header}
+	for at := header; at < len(whole); at = cuts[len(cuts)-1] {
+		cuts = append(cuts, at+16+int(binary.LittleEndian.Uint32(whole[at+8:])))
+	}
+	at := cuts[len(cuts)-1-last-1]
+	one, two := filepath.Join(dir, "one.pcap"), filepath.Join(dir, "two.pcap")
+	must1(t, os.WriteFile(one, whole[:at], 0o600))
+	must1(t, os.WriteFile(two, slices.Concat(whole[:header], whole[at:]), 0o600))
+	must1(t, b.Open(written(t, one, two, "--policy", "lockstep")+"#conn-1-22"))
+	given := int64(0) // frame of the command that was given up, in the first file
+	for line := range strings.Lines(runApp(t, nil, "", "pairs", "-o", "ndjson", one, two).out) {
+		var e rows.Exchange
+		must1(t, json.Unmarshal([]byte(line), &e))
+		if e.Index == 21 {
+			given = e.Frame
+		}
+	}
+	lines := eval[[]string](t, b, `[...document.querySelectorAll("#detail .frames")].map((p) => p.textContent)`)
+	if want := []string{"Frames 1, 2, 3 of " + two, fmt.Sprintf("Frames %d of %s", given, one)}; !slices.Equal(lines, want) {
+		t.Errorf("frames %q, want %q", lines, want)
+	}
 }
 
 // TestPageKeepsSecrets: neither the file nor what the server sends has passwords, or values without --show-values.

@@ -135,7 +135,7 @@ func TestRowsComeBack(t *testing.T) {
 	full := row{
 		index: 1 << 20, start: -7, end: -7, frame: 1 << 40, file: 3, command: "CLIENT REPLY", key: "k\u00e4", hasKey: true, marks: notAwaited | blocks, outstanding: 9,
 		from: 1 << 50, to: 1<<50 + 12, ack: 77, acked: 3, ackedFrame: 12,
-		reply:  rowReply{first: 12, last: 15, frame: 13, from: 4, to: 90, ack: 88, kind: resp.Error, text: "ERR no"},
+		reply:  rowReply{first: 12, last: 15, frame: 13, file: 2, from: 4, to: 90, ack: 88, kind: resp.Error, text: "ERR no"},
 		belief: pairing.Belief{Index: 4, Confidence: pairing.Strong, Outcome: pairing.Plain}, wait: rowWait{time: 99, frame: 14, how: desync.GaveUpClose},
 	}
 	empty := full

@@ -177,7 +177,7 @@ func (r *Recorder) row(e *pairing.Exchange) row {
 	}
 	if e.Served {
 		p := &e.Serves
-		x.reply = rowReply{first: r.at(p.FirstTime), last: r.at(p.Time), frame: p.Frame, from: p.Start, to: p.End, ack: p.K, kind: p.Kind}
+		x.reply = rowReply{first: r.at(p.FirstTime), last: r.at(p.Time), frame: p.Frame, file: p.File, from: p.Start, to: p.End, ack: p.K, kind: p.Kind}
 		switch {
 		case p.IsError():
 			x.reply.text = r.o.Mask.Text(report.ErrorLine(string(p.Text.Raw())))

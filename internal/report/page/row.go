@@ -35,6 +35,7 @@ type row struct {
 type rowReply struct {
 	first, last int64 // times of its first and its last byte
 	frame       int64
+	file        int32
 	from, to    int64 // place in the server's stream
 	ack         int64 // how much of the client's stream the server's kernel had acknowledged
 	kind        resp.Kind
@@ -121,7 +122,7 @@ func (r *row) append(b []byte) []byte {
 	p := &r.reply
 	put(p.frame)
 	if p.frame != 0 {
-		put(p.first-r.end, p.last-p.first, p.from, p.to-p.from, p.ack-r.to, int64(p.kind))
+		put(p.first-r.end, p.last-p.first, int64(p.file), p.from, p.to-p.from, p.ack-r.to, int64(p.kind))
 		text(p.text)
 	}
 	put(int64(r.belief.Index), int64(r.belief.Confidence)<<4|int64(r.belief.Outcome), r.wait.frame)
@@ -167,7 +168,7 @@ func (d *rowDecoder) name() (command, key []byte) {
 		d.skip(1)
 	}
 	if d.number() != 0 { // frame of the reply
-		d.skip(6)
+		d.skip(7)
 		d.bytes()
 	}
 	d.skip(2)
@@ -194,6 +195,7 @@ func (d *rowDecoder) row() (r row) {
 	if p.frame = d.number(); p.frame != 0 {
 		p.first = r.end + d.number()
 		p.last = p.first + d.number()
+		p.file = int32(d.number())
 		p.from = d.number()
 		p.to = p.from + d.number()
 		p.ack = r.to + d.number()
@@ -212,7 +214,7 @@ func (d *rowDecoder) row() (r row) {
 // MarshalJSON writes the row as a list, whose order data.js knows:
 //
 //	[index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame,
-//	 [first, last, frame, from, to, ack, kind, text], [index, confidence, outcome], [time, frame, how]]
+//	 [first, last, frame, file, from, to, ack, kind, text], [index, confidence, outcome], [time, frame, how]]
 //
 // with 0 for a list of which there is nothing to say, and null for no key.
 func (r *row) MarshalJSON() ([]byte, error) {
@@ -238,7 +240,7 @@ func (r *row) MarshalJSON() ([]byte, error) {
 	numbers(r.acked, r.ackedFrame)
 	if p := &r.reply; p.frame != 0 {
 		b = append(b, '[')
-		numbers(p.first, p.last, p.frame, p.from, p.to, p.ack)
+		numbers(p.first, p.last, p.frame, int64(p.file), p.from, p.to, p.ack)
 		text(p.kind.String())
 		text(p.text)
 		closed()

@@ -6,7 +6,7 @@ const CONFIDENCE = ["", "possible", "likely", "strong", "proven"];
 export function call(r) {
   const [index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame, reply, belief, wait] = r;
   const c = { index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame };
-  c.reply = reply ? { first: reply[0], last: reply[1], frame: reply[2], from: reply[3], to: reply[4], ack: reply[5], kind: reply[6], text: reply[7] } : null;
+  c.reply = reply ? { first: reply[0], last: reply[1], frame: reply[2], file: reply[3], from: reply[4], to: reply[5], ack: reply[6], kind: reply[7], text: reply[8] } : null;
   c.believes = belief[0];
   c.sure = belief[1];
   c.confidence = CONFIDENCE[belief[1]];

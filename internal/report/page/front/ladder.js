@@ -52,7 +52,7 @@ export class LadderView {
       if (c.misread && taken) taken.takenBy = c;
       const next = this.byIndex.get(c.index + 1);
       // Where the connection was used again with its reply owed, its caller had gone by then.
-      if (c.nothing && c.due && !c.wait && next && (!c.reply || next.start < c.reply.last)) c.gone = next;
+      if (c.nothing && c.due && !c.wait && next && c.reply && next.start < c.reply.last) c.gone = next;
     }
   }
 

@@ -49,8 +49,9 @@ export function picture(view) {
       if (c.misread) lines.push([c.believes ? (narrow ? `got #${c.believes}'s reply` : `took the reply to #${c.believes}, ${c.confidence}`) : "took an older reply", c.control ? "harmless-text" : "stolen-text"]);
       else if (c.wait) lines.push([narrow ? `gave up ${brief(c.wait.time - c.end)}` : `gave up after ${brief(c.wait.time - c.end)}`, "gone-text"]);
       else if (c.gone && !c.control) lines.push([narrow ? `gone in ${brief(c.gone.start - c.end)}` : `gone when #${c.gone.index} was written, ${brief(c.gone.start - c.end)} later`, "gone-text"]);
+      else if (c.own && !c.reply) lines.push([narrow ? "reply not captured" : "its reply is not in the capture", "dim"]);
       else if (c.unknown) lines.push([narrow ? "got: unknown" : "what its caller got is unknown", "dim"]);
-      else if (c.nothing && c.due) lines.push(["its caller got no reply", c.control ? "dim" : "gone-text"]);
+      else if (c.nothing && c.due) lines.push(c.reply ? ["its caller got no reply", c.control ? "dim" : "gone-text"] : ["no reply was seen", "dim"]);
     }
     if (g.joined) for (const x of g.calls) when(x.start), when(x.reply.last);
     g.label = { lines: lines.length, text: lines, group: g };

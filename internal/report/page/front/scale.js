@@ -20,7 +20,7 @@ export function best(gaps) {
       const h = g * s;
       if (h >= 3 && h <= MAX_GAP) n += (heavy || !troubled ? 1 : 0.02) * (h >= 9 ? 2 : 1);
     }
-    if (n > most) [most, scale] = [n, s];
+    if (n > most || (n === most && s > scale)) [most, scale] = [n, s];
   }
   return scale;
 }
