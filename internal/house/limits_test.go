@@ -75,7 +75,7 @@ var noBounds = []struct {
 	{"internal/report", "display: the flags of the user's own that a sentence names, and the width of a line", []string{"maxFlags", "maxWidth"}},
 	{"internal/report", "figures draw the first few; findings and counts are whole", []string{"maxOwedConns", "maxOwedPoints", "MaxFigureLines", "maxDebts", "maxLatency"}},
 	{"internal/report/formats", "display: the format says how many more there are, or JSON has them", []string{"maxAnnotations"}},
-	{"internal/report/page", "display: the page says how many more there are, or where they are", []string{"maxFacts", "maxOthers", "maxValue", "fileRows", "maxFile", "maxLanes"}},
+	{"internal/report/page", "display: the page says how many more there are, or where they are", []string{"maxFacts", "maxOthers", "maxValue", "fileRows", "maxFile", "maxLanes", "maxCounted"}},
 	{"internal/report/page", "the limit of a bound that the store registers", []string{"maxConns"}},
 	{"internal/view", "a request beyond it is refused or waits, or is answered in part and asked again", []string{"maxHeader", "maxInFlight", "maxText", "maxRows", "maxFound"}},
 	{"internal/report", "a saved report beyond it is refused", []string{"maxSaved"}},

@@ -9,8 +9,13 @@ import (
 // steps is how many steps of time the whole run has in the time strip; a step is as long as it must be for that.
 const steps = 1024
 
-// maxLanes is how many servers, and how many clients, have a lane of their own in the time strip. Others share one.
-const maxLanes = 48
+const (
+	// maxLanes is how many servers, and how many clients, have a lane of their own in the time strip: those with the most
+	// trouble. Others share one.
+	maxLanes = 48
+	// maxCounted is how many are counted each by itself before that is known, at 8 KiB each at most.
+	maxCounted = 1024
+)
 
 // lane counts what one server or client did over time.
 type lane struct {
@@ -35,18 +40,21 @@ func (l *lanes) of(name string) *lane {
 	x := l.by[name]
 	switch {
 	case x != nil:
-	case len(l.all) < maxLanes:
+	case len(l.all) < maxCounted:
 		x = &lane{name: name}
 		l.by[name] = x
 		l.all = append(l.all, x)
 	default:
 		if l.other == nil {
-			l.other = &lane{name: fmt.Sprintf("further %ss", l.what)}
+			l.other = &lane{name: l.further()}
 		}
 		x = l.other
 	}
 	return x
 }
+
+// further is the name of the lane that is shared.
+func (l *lanes) further() string { return fmt.Sprintf("further %ss", l.what) }
 
 // sorted returns the lanes, those with trouble first, then those with the most commands.
 func (l *lanes) sorted() []*lane {

@@ -296,3 +296,44 @@ func TestWindows(t *testing.T) {
 		t.Errorf("found %+v", found)
 	}
 }
+
+// TestLanesAreOfTrouble: of many clients those with trouble have lanes of their own, and the others are counted together.
+func TestLanesAreOfTrouble(t *testing.T) {
+	r := NewRecorder(Options{})
+	const clients, calls = 2000, 3
+	var summaries []*analysis.ConnSummary
+	for c := range clients {
+		s := &pairing.Session{}
+		s.ID, s.Server = int64(c+1), server
+		s.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(c >> 8), byte(c)}), 1000)
+		for i := range calls {
+			at := began.Add(time.Duration(c*calls+i) * time.Millisecond)
+			e := &pairing.Exchange{Session: s, Index: i + 1, Served: true}
+			e.Time, e.EndTime, e.Frame = at, at, int64(c*calls+i+1)
+			e.Serves = pairing.ReplyInfo{Frame: e.Frame, FirstTime: at.Add(time.Duration(c) * time.Microsecond), Time: at, Kind: resp.Null}
+			if e.Belief = (pairing.Belief{Index: i + 1, Confidence: pairing.Strong}); c == 900 && i > 0 {
+				e.Belief.Index = i
+			}
+			r.See(e)
+		}
+		summaries = append(summaries, &analysis.ConnSummary{ID: s.ID, Client: s.Client, Server: s.Server, First: began, Last: began})
+	}
+	x := r.Trace(summaries, nil, nil)
+	for name, s := range map[string]*Strip{"whole": x.Strip(), "closer": x.Closer(0, int64(clients*calls)*int64(time.Millisecond))} {
+		if len(s.Clients) != maxLanes+1 || s.Clients[0].Name != "10.0.3.132" {
+			t.Fatalf("%s: %d lanes, the first of %s", name, len(s.Clients), s.Clients[0].Name)
+		}
+		last := s.Clients[maxLanes]
+		commands, longest, open := 0, uint32(0), int32(0)
+		for _, l := range s.Clients {
+			for _, n := range l.Counts {
+				commands += int(n)
+			}
+			longest = max(longest, slices.Max(l.Waits))
+			open += l.Open[0]
+		}
+		if last.Name != "further clients" || last.Commands != (clients-maxLanes)*calls || commands != clients*calls || longest != clients-1 || open != clients {
+			t.Errorf("%s: %s with %d commands; all lanes have %d, the longest wait is %d us, %d connections are open", name, last.Name, last.Commands, commands, longest, open)
+		}
+	}
+}

@@ -138,10 +138,40 @@ func (t *Trace) lanes(s *Strip, numbers func(*lane) (counts, waits []uint32)) {
 		out   *[]laneJSON
 	}{{&t.r.servers, &s.Servers}, {&t.r.clients, &s.Clients}} {
 		*side.out = []laneJSON{}
-		for _, l := range side.lanes.sorted() {
+		var shared *laneJSON
+		for i, l := range side.lanes.sorted() {
 			counts, waits := numbers(l)
-			*side.out = append(*side.out, laneJSON{report.Printable(l.name), l.commands, counts, waits, open[l]})
+			x := laneJSON{report.Printable(l.name), l.commands, counts, waits, open[l]}
+			switch {
+			case i < maxLanes && l != side.lanes.other:
+				*side.out = append(*side.out, x)
+			case shared == nil:
+				shared = &laneJSON{Name: side.lanes.further()}
+				fallthrough
+			default:
+				shared.add(&x)
+			}
 		}
+		if shared != nil {
+			*side.out = append(*side.out, *shared)
+		}
+	}
+}
+
+// add joins what another lane counted; nothing of it is kept.
+func (j *laneJSON) add(x *laneJSON) {
+	j.Commands += x.Commands
+	j.Counts = append(j.Counts, make([]uint32, max(len(x.Counts)-len(j.Counts), 0))...)
+	j.Waits = append(j.Waits, make([]uint32, max(len(x.Waits)-len(j.Waits), 0))...)
+	j.Open = append(j.Open, make([]int32, max(len(x.Open)-len(j.Open), 0))...)
+	for i, n := range x.Counts {
+		j.Counts[i] += n
+	}
+	for i, n := range x.Waits {
+		j.Waits[i] = max(j.Waits[i], n)
+	}
+	for i, n := range x.Open {
+		j.Open[i] += n
 	}
 }
 

@@ -20,6 +20,13 @@ export class StripView {
     this.width = 0;
     const m = run.marks;
     this.marks = m ? m.time.map((t, i) => ({ t, what: m.what[i], conn: m.conn[i], index: m.index[i], client: m.names[m.client[i]], server: m.names[m.server[i]] })) : [];
+    this.of = new Map(); // marks by client
+    const lanes = new Set(run.strip.clients.map((l) => l.name));
+    for (const x of this.marks) {
+      const name = lanes.has(x.client) ? x.client : "further clients";
+      if (!this.of.has(name)) this.of.set(name, []);
+      this.of.get(name).push(x);
+    }
     new ResizeObserver(() => { if (this.canvas && this.canvas.clientWidth !== this.width) this.paint(); }).observe(byID("strip"));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
   }
@@ -112,7 +119,7 @@ export class StripView {
     const rows = [];
     for (const kind of ["server", "client"]) {
       for (const l of this.strip[kind + "s"]) {
-        const mine = this.marks.filter((m) => within(m) && m[kind] === l.name);
+        const mine = (kind === "client" ? this.of.get(l.name) || [] : this.marks.filter((m) => m.server === l.name)).filter(within);
         const stalls = kind === "server" ? this.run.stalls.filter((s) => s.server === l.name && s.to >= this.view[0] && s.from <= this.view[1]) : [];
         const longest = this.most(l.waits), open = this.most(l.open);
         rows.push([kind, l.name, group(this.inView(l)), longest ? gap(longest * 1000) : "", open || "", stalls.length ? `${stalls.length}, up to ${gap(Math.max(...stalls.map((s) => s.to - s.from)))}` : "", ...[0, 1, 2, 3].map((k) => mine.filter((m) => m.what === k).length || "")]);
@@ -219,7 +226,7 @@ export class StripView {
     if (this.conn) {
       const x0 = X(this.conn.first), x1 = Math.max(x0 + 3, X(this.conn.last));
       g.fillStyle = color("ink");
-      g.fillRect(Math.max(names, x0), height - 3, Math.min(width, x1) - Math.max(names, x0), 3);
+      if (x1 > names && x0 < width) g.fillRect(Math.max(names, x0), height - 3, Math.min(width, x1) - Math.max(names, x0), 3);
     }
   }
 
@@ -292,11 +299,11 @@ export class StripView {
       const style = MARKS[k].style;
       g.fillStyle = color(style);
       g.strokeStyle = color("bg");
-      for (const m of this.marks) {
-        if (m.what !== k || m.client !== l.name) continue;
+      for (const m of this.of.get(l.name) || []) {
+        if (m.what !== k || m.t < this.view[0] || m.t > this.view[1]) continue;
         const x = Math.round(X(m.t));
         const id = k * 1e6 + x;
-        if (x < this.names - 5 || drawn.has(id)) continue;
+        if (drawn.has(id)) continue;
         drawn.add(id);
         const y = top + h * place[style];
         shape(g, style, x, y);
@@ -348,8 +355,8 @@ export class StripView {
     const lane = this.laneList && this.laneList[Math.floor((y - 20) / this.laneHeight)];
     if (!lane || lane.kind !== "client") return null;
     let bestMark = null, bestD = 6;
-    for (const m of this.marks) {
-      if (m.client !== lane.name || !m.conn) continue;
+    for (const m of this.of.get(lane.name) || []) {
+      if (!m.conn) continue;
       const d = Math.abs(this.X(m.t) - x) - (m.what === 2 ? 0.5 : 0);
       if (d < bestD) [bestD, bestMark] = [d, m];
     }
