@@ -16,7 +16,7 @@ type head struct {
 	Filtered      string         `json:"filtered"` // what filters left out; stands above the verdict
 	Word          string         `json:"word"`
 	Sentence      string         `json:"sentence"`
-	Level         string         `json:"level"` // severity of the worst incident, or "ok"
+	Level         string         `json:"level"` // how the word is painted: a severity, or "ok"
 	Facts         []field        `json:"facts"` // what was read, and how much of the truth it holds
 	Incidents     []incidentJSON `json:"incidents"`
 	MoreIncidents int            `json:"more_incidents"`
@@ -97,8 +97,12 @@ func newHead(d *report.Document, o report.Options, t *Trace) *head {
 	if x := d.Summary.Filtered; x != nil {
 		p.Filtered = report.Printable(x.String())
 	}
-	if in := d.Worst(); in != nil {
+	switch in := d.Worst(); {
+	case v.Word == report.WordClean || v.Word == report.WordKnown:
+	case in != nil && report.WordOf(in.Class) == v.Word:
 		p.Level = in.Severity.String()
+	default:
+		p.Level = "medium" // there is something to do before anything is known
 	}
 	words := report.Describer{Document: d, Clock: o.Clock}
 	_, traffic := d.Split()

@@ -72,6 +72,9 @@ func newRun(d *report.Document, o report.Options, t *Trace) *Run {
 	for i := range d.Input[:min(len(d.Input), report.MaxInputs)] {
 		r.Files = append(r.Files, report.ShellWord(d.Input[i].File))
 	}
+	if t == nil && d.Summary.Connections == 0 {
+		return r
+	}
 	if t == nil {
 		r.LeftOut = append(r.LeftOut, "time, connections and commands: a live run keeps none, and a saved one has none")
 		return r
