@@ -326,6 +326,15 @@ func TestSavedRunHasAPage(t *testing.T) {
 	}
 }
 
+// TestDoubtsStandAtTheTop: a verdict that is UNDECIDED comes with the flag that would decide.
+func TestDoubtsStandAtTheTop(t *testing.T) {
+	b := browse(t)
+	must1(t, b.Open(written(t, testcap.Path(t, "09i_go_pool_few_calls.pcap"))))
+	if text := eval[string](t, b, `document.querySelector("header").innerText`); !strings.Contains(text, "UNDECIDED") || !strings.Contains(text, "to decide: --read-timeout 10.77.0.1=200ms") {
+		t.Errorf("the head says %q", text)
+	}
+}
+
 // TestViewThatEnded: a page whose server has gone says so.
 func TestViewThatEnded(t *testing.T) {
 	b, err := chromium.Start(5 * time.Minute)

@@ -16,8 +16,9 @@ type head struct {
 	Filtered      string         `json:"filtered"` // what filters left out; stands above the verdict
 	Word          string         `json:"word"`
 	Sentence      string         `json:"sentence"`
-	Level         string         `json:"level"` // how the word is painted: a severity, or "ok"
-	Facts         []field        `json:"facts"` // what was read, and how much of the truth it holds
+	Doubts        []string       `json:"doubts"` // of a verdict that is UNDECIDED; of others they are among Facts
+	Level         string         `json:"level"`  // how the word is painted: a severity, or "ok"
+	Facts         []field        `json:"facts"`  // what was read, and how much of the truth it holds
 	Incidents     []incidentJSON `json:"incidents"`
 	MoreIncidents int            `json:"more_incidents"`
 	Findings      []findingJSON  `json:"findings"`
@@ -92,10 +93,13 @@ func newHead(d *report.Document, o report.Options, t *Trace) *head {
 	p := &head{
 		Title: "respsniff: " + string(v.Word), Word: string(v.Word), Sentence: v.Sentence, Level: "ok", Blind: report.BlindSpots,
 		Tool:  strings.TrimSpace("respsniff " + report.Printable(d.Tool.Version)),
-		Facts: facts(d, o.Clock, v), Suppressed: []string{}, Incidents: []incidentJSON{}, Findings: []findingJSON{},
+		Facts: facts(d, o.Clock, v), Doubts: []string{}, Suppressed: []string{}, Incidents: []incidentJSON{}, Findings: []findingJSON{},
 	}
 	if x := d.Summary.Filtered; x != nil {
 		p.Filtered = report.Printable(x.String())
+	}
+	if v.Word == report.WordUndecided {
+		p.Doubts = doubts(v)
 	}
 	switch in := d.Worst(); {
 	case v.Word == report.WordClean || v.Word == report.WordKnown:
@@ -132,11 +136,21 @@ func newHead(d *report.Document, o report.Options, t *Trace) *head {
 	return p
 }
 
+func doubts(v *report.Verdict) []string {
+	all := []string{}
+	for _, x := range v.Doubts {
+		all = append(all, report.Printable(strings.TrimSuffix(x.Why+"; to decide: "+x.Decide, "; to decide: ")))
+	}
+	return all
+}
+
 // facts says what was read, and what the capture hides.
 func facts(d *report.Document, c report.Clock, v *report.Verdict) []field {
 	var all []field
-	for _, x := range v.Doubts {
-		all = append(all, field{"Undecided", report.Printable(strings.TrimSuffix(x.Why+"; to decide: "+x.Decide, "; to decide: "))})
+	if v.Word != report.WordUndecided {
+		for _, x := range doubts(v) {
+			all = append(all, field{"Undecided", x})
+		}
 	}
 	quality, _ := d.Split()
 	if len(quality) == 0 {

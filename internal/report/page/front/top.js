@@ -29,6 +29,8 @@ export function showTop(run, can, choose) {
   byID("sentence").textContent = run.sentence;
   byID("filtered").textContent = run.filtered;
   byID("filtered").hidden = !run.filtered;
+  fill(byID("doubts"), el("ul", { class: "note" }, run.doubts.map((t) => el("li", {}, t))));
+  byID("doubts").hidden = run.doubts.length === 0;
   fill(byID("cards"), run.incidents.map((x) => card(x, can, choose)), run.more_incidents > 0 && el("p", {}, `and ${run.more_incidents} more: -o json has all`));
   byID("incidents").hidden = run.incidents.length === 0;
 }
