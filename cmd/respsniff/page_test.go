@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,64 @@ func TestLadderDrawsWhoTookWhat(t *testing.T) {
 					t.Errorf("%s of %s: connection %d #%d: %+v, want the reply to #%d, %s", how, name, e.Conn, e.Index, *got, e.Believes.Index, e.Believes.Confidence)
 				}
 			}
+		}
+	}
+}
+
+// TestPageSaysWhatPairsSays compares every command in the data of a page with its row of pairs.
+func TestPageSaysWhatPairsSays(t *testing.T) {
+	for _, name := range []string{"01a_small.pcap", "02a_redispy451_asyncio_cancel.pcap", "04_multi.pcap", "04_pubsub.pcap", "04_reply.pcap", "lab_a1.pcap"} {
+		path := testcap.Path(t, name)
+		text, err := os.ReadFile(strings.TrimPrefix(written(t, path), "file://"))
+		must1(t, err)
+		_, data, _ := strings.Cut(string(text), `id="data">`)
+		data, _, _ = strings.Cut(data, "</script>")
+		var page struct {
+			Ladders map[string]struct{ Rows [][]any }
+		}
+		must1(t, json.Unmarshal([]byte(data), &page))
+		_, byPlace := misread(t, path)
+		compared := 0
+		for conn, l := range page.Ladders {
+			for _, row := range l.Rows {
+				id, err := strconv.ParseInt(conn, 10, 64)
+				must1(t, err)
+				e := byPlace[[2]int64{id, int64(row[0].(float64))}]
+				key := any(nil)
+				if e.Key != nil {
+					key = *e.Key
+				}
+				want := []any{float64(e.Frame), float64(e.Outstanding), e.Command, key}
+				got := []any{row[3], row[6], row[10], row[11]}
+				if r, ok := row[14].([]any); ok && e.Serves != nil {
+					got = append(got, r[2], r[7], r[5].(float64)-r[4].(float64), r[8])
+					want = append(want, float64(e.Serves.Frame), e.Serves.Kind, float64(e.Serves.Bytes), e.Serves.Error)
+				} else if ok != (e.Serves != nil) {
+					t.Errorf("%s: connection %s #%v: a reply in the one only", name, conn, row[0])
+				}
+				b := row[15].([]any)
+				confidence := []string{"", "possible", "likely", "strong", "proven"}[int(b[1].(float64))]
+				switch {
+				case e.Believes == nil:
+					got, want = append(got, b...), append(want, 0.0, 0.0, 0.0)
+				case e.Believes.Confidence == "unknown":
+					got, want = append(got, b[2]), append(want, 1.0)
+				default:
+					got, want = append(got, b[0], confidence), append(want, float64(e.Believes.Index), e.Believes.Confidence)
+				}
+				if x, ok := row[17].([]any); ok && e.Exec != nil {
+					got, want = append(got, x...), append(want, float64(e.Exec.Element), e.Exec.Kind)
+				} else if ok != (e.Exec != nil) {
+					t.Errorf("%s: connection %s #%v: an element of EXEC in the one only", name, conn, row[0])
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: connection %s #%v (-pairs +page):\n%s", name, conn, row[0], diff)
+				}
+				compared++
+			}
+		}
+		if compared < 40 {
+			t.Errorf("%s: %d rows were compared", name, compared)
 		}
 	}
 }

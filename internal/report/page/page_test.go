@@ -137,9 +137,10 @@ func TestRowsComeBack(t *testing.T) {
 		from: 1 << 50, to: 1<<50 + 12, ack: 77, acked: 3, ackedFrame: 12,
 		reply:  rowReply{first: 12, last: 15, frame: 13, file: 2, from: 4, to: 90, ack: 88, kind: resp.Error, text: "ERR no"},
 		belief: pairing.Belief{Index: 4, Confidence: pairing.Strong, Outcome: pairing.Plain}, wait: rowWait{time: 99, frame: 14, how: desync.GaveUpClose},
+		exec: pairing.ExecView{Element: 2, Kind: resp.Bulk, N: 9},
 	}
 	empty := full
-	empty.key, empty.reply, empty.wait, empty.ackedFrame, empty.acked = "", rowReply{}, rowWait{}, 0, 0
+	empty.key, empty.reply, empty.wait, empty.ackedFrame, empty.acked, empty.exec = "", rowReply{}, rowWait{}, 0, 0, pairing.ExecView{}
 	var b []byte
 	all := []row{plain, full, empty, full}
 	for i := range all {
@@ -162,7 +163,7 @@ func TestRowsComeBack(t *testing.T) {
 	}
 	for i := range all {
 		var list []any
-		if text, err := json.Marshal(&all[i]); err != nil || json.Unmarshal(text, &list) != nil || len(list) != 17 {
+		if text, err := json.Marshal(&all[i]); err != nil || json.Unmarshal(text, &list) != nil || len(list) != 18 {
 			t.Errorf("row %d as JSON: %v: %s", i, err, text)
 		}
 	}

@@ -164,7 +164,7 @@ func (r *Recorder) flush() {
 func (r *Recorder) row(e *pairing.Exchange) row {
 	x := row{
 		index: e.Index, start: r.at(e.Time), end: r.at(e.EndTime), frame: e.Frame, file: e.File, command: report.CommandName(e), marks: marksOf(e.Flags),
-		outstanding: e.Outstanding, from: e.Start, to: e.End, ack: e.Ack, ackedFrame: e.AckedFrame,
+		outstanding: e.Outstanding, from: e.Start, to: e.End, ack: e.Ack, ackedFrame: e.AckedFrame, exec: e.Exec,
 	}
 	if e.HasKey {
 		x.hasKey, x.key = true, r.o.Mask.Key(e.Key.Raw())
@@ -188,11 +188,11 @@ func (r *Recorder) row(e *pairing.Exchange) row {
 			x.reply.text = r.o.Mask.Text(report.Shorten(report.Printable(r.o.Value(e)), maxValue))
 		}
 	}
-	x.belief = e.Belief
-	if b := &x.belief; b.Index != 0 && b.Confidence == pairing.Suppressed {
-		*b = pairing.Belief{Outcome: pairing.Unknown}
-	} else if b.Index != 0 || b.Outcome == pairing.Before || b.Outcome == pairing.Extra {
-		b.Confidence = max(b.Confidence, pairing.Possible)
+	switch b := e.Belief; { // as pairs has it
+	case b.Outcome == pairing.Unknown, b.Index != 0 && b.Confidence == pairing.Suppressed:
+		x.belief.Outcome = pairing.Unknown
+	case b.Index != 0, b.Outcome != pairing.Plain:
+		x.belief = pairing.Belief{Index: b.Index, Confidence: max(b.Confidence, pairing.Possible), Outcome: b.Outcome}
 	}
 	return x
 }

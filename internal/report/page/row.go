@@ -29,6 +29,7 @@ type row struct {
 	reply       rowReply // frame 0: none was seen
 	belief      pairing.Belief
 	wait        rowWait // frame 0: its caller was not seen to give up
+	exec        pairing.ExecView
 }
 
 // rowReply is the reply that the server meant for a command.
@@ -129,6 +130,10 @@ func (r *row) append(b []byte) []byte {
 	if r.wait.frame != 0 {
 		put(r.wait.time-r.end, int64(r.wait.how))
 	}
+	put(int64(r.exec.Element))
+	if r.exec.Element != 0 {
+		put(int64(r.exec.Kind), r.exec.N)
+	}
 	return b
 }
 
@@ -175,6 +180,9 @@ func (d *rowDecoder) name() (command, key []byte) {
 	if d.number() != 0 { // frame of what its caller did then
 		d.skip(2)
 	}
+	if d.number() != 0 { // element of EXEC
+		d.skip(2)
+	}
 	return command, key
 }
 
@@ -208,13 +216,16 @@ func (d *rowDecoder) row() (r row) {
 	if r.wait.frame = d.number(); r.wait.frame != 0 {
 		r.wait.time, r.wait.how = r.end+d.number(), desync.GaveUp(d.number())
 	}
+	if r.exec.Element = int(d.number()); r.exec.Element != 0 {
+		r.exec.Kind, r.exec.N = resp.Kind(d.number()), d.number()
+	}
 	return r
 }
 
 // MarshalJSON writes the row as a list, whose order data.js knows:
 //
 //	[index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame,
-//	 [first, last, frame, file, from, to, ack, kind, text], [index, confidence, outcome], [time, frame, how]]
+//	 [first, last, frame, file, from, to, ack, kind, text], [index, confidence, outcome], [time, frame, how], [element, kind] of EXEC]
 //
 // with 0 for a list of which there is nothing to say, and null for no key.
 func (r *row) MarshalJSON() ([]byte, error) {
@@ -255,6 +266,15 @@ func (r *row) MarshalJSON() ([]byte, error) {
 	if w := &r.wait; w.frame != 0 {
 		b = append(b, '[')
 		numbers(w.time, w.frame, int64(w.how))
+		closed()
+		b = append(b, ',')
+	} else {
+		numbers(0)
+	}
+	if x := &r.exec; x.Element != 0 {
+		b = append(b, '[')
+		numbers(int64(x.Element))
+		text(x.Kind.String())
 		closed()
 		b = append(b, ',')
 	} else {

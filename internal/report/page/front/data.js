@@ -4,7 +4,7 @@ const CONFIDENCE = ["", "possible", "likely", "strong", "proven"];
 
 // call makes an object of a row, whose order row.go gives.
 export function call(r) {
-  const [index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame, reply, belief, wait] = r;
+  const [index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame, reply, belief, wait, exec] = r;
   const c = { index, start, end, frame, file, marks, outstanding, from, to, ack, command, key, acked, ackedFrame };
   c.reply = reply ? { first: reply[0], last: reply[1], frame: reply[2], file: reply[3], from: reply[4], to: reply[5], ack: reply[6], kind: reply[7], text: reply[8] } : null;
   c.believes = belief[0];
@@ -12,6 +12,7 @@ export function call(r) {
   c.confidence = CONFIDENCE[belief[1]];
   c.outcome = ["plain", "unknown", "before", "extra"][belief[2]];
   c.wait = wait ? { time: wait[0], frame: wait[1], how: ["sent another command", "sent QUIT", "closed the connection"][wait[2]] } : null;
+  c.exec = exec ? `EXEC[${exec[0]}] ${exec[1]}` : ""; // what EXEC answered it with; its reply is QUEUED
   c.name = key === null ? command : `${command} ${key}`;
   c.unknown = c.outcome === "unknown";
   c.misread = c.outcome === "before" || c.outcome === "extra" || (c.believes !== 0 && c.believes !== index);

@@ -71,6 +71,7 @@ export function detail(c, view, row) {
     facts.push([el("strong", { class: c.takenBy.control ? "harmless-text" : "stolen-text" }, `Its reply was taken by #${c.takenBy.index} ${c.takenBy.name} (frame ${c.takenBy.frame}).`)]);
     see(c.takenBy.frame, c.takenBy.file);
   }
+  if (c.exec) facts.push([`Queued: ${c.exec} is its answer.`]);
   for (const [i, text] of FACTS.entries()) if (c.marks & (1 << i)) facts.push([text[0].toUpperCase() + text.slice(1) + "."]);
   const all = view.files.join(" ") || "FILE";
   const lines = [...files].map(([file, frames]) => {

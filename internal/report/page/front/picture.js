@@ -9,7 +9,7 @@ const LINE = 16; // height of a line of text
 const WIDTH = [1, 1.6, 2.6, 3.8, 5.2]; // of a coloured line, by confidence
 
 // short is meant for the picture, as pairs prints it.
-const short = (c) => (c.reply.kind === "error" && c.reply.text ? `-${c.reply.text}` : `${c.reply.kind} ${group(c.reply.to - c.reply.from)} B`);
+const short = (c) => (c.reply.kind === "error" && c.reply.text ? `-${c.reply.text}` : c.exec || `${c.reply.kind} ${group(c.reply.to - c.reply.from)} B`);
 
 // picture draws what a view has loaded, into its element, and returns the drawing.
 export function picture(view) {
