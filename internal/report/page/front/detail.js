@@ -40,7 +40,7 @@ export function detail(c, view, row) {
     facts.push([`ACK ${group(c.ack)} < ${group(x.reply.to)}: ${c.ack > x.reply.from ? "only a part" : "no byte"} of the reply to `, to(x.index), ` had arrived${owed.length > 1 ? `, nor of the ${owed.length === 2 ? "one" : owed.length - 1} behind it` : ""}.`]);
     see(x.frame, x.file);
   } else if (c.ack >= 0) {
-    facts.push([`ACK ${group(c.ack)}: what the client had received of the server's stream.`]);
+    facts.push([`ACK ${group(c.ack)}: the client had received ${count(c.ack, "byte")} of the server's stream.`]);
   }
   if (c.ackedFrame) {
     facts.push([`Frame ${c.ackedFrame}: the server's kernel acknowledged it ${gap(c.acked - c.end)} later${c.reply && c.reply.frame === c.ackedFrame ? ", with the reply" : ""}.`]);
