@@ -10,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/page"
 	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/spf13/cobra"
 )
@@ -156,6 +157,16 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 			}
 		})
 	}
+	var traced *page.Recorder
+	if o.output.page() {
+		o.keepConns = true
+		watchers = append(watchers, func(event pairing.Event) {
+			if traced == nil {
+				traced = p.recorder()
+			}
+			traced.See(event)
+		})
+	}
 	doc, err := o.document(ctx, a, names, &p, watchers...)
 	if err != nil {
 		return nil, err
@@ -168,6 +179,9 @@ func (o *analyzeOptions) analyze(ctx context.Context, a *app, names []string) (*
 	}
 	if recorder != nil {
 		doc.Series = recorder.Series(doc.Findings, p.run.Conns())
+	}
+	if traced != nil {
+		doc.Trace = traced.Trace(p.run.Conns(), p.run.Topology().Stalls(), doc.Findings)
 	}
 	p.mask.Document(doc)
 	if !p.progress.Stopped {

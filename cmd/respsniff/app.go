@@ -72,6 +72,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	root.AddGroup(commandGroups...)
 	root.AddCommand(grouped(groupCapture,
 		newAnalyzeCommand(a),
+		newViewCommand(a),
 		newLiveCommand(a),
 		newPairsCommand(a),
 		newConnsCommand(a),

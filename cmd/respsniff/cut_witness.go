@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"iter"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -10,7 +9,6 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
 	"github.com/respsniff/respsniff/internal/tally"
-	"github.com/respsniff/respsniff/reassembly"
 )
 
 // maxWitnesses bounds the connections that are cut only because a finding rests on them.
@@ -46,25 +44,17 @@ func (o *cutOptions) widen(ctx context.Context, a *app, names []string, doc *rep
 		if n > most {
 			best, most = try, n
 		}
-		if n == certainty(found) {
+		if n == evidence.Certainty(found) {
 			break
 		}
 	}
 	for _, b := range tally.Reached(&limits) {
 		a.warn("cut: %s", b)
 	}
-	if most < certainty(found) {
+	if most < evidence.Certainty(found) {
 		a.warn("cut: some of this rests on the whole capture: the cut alone does not show it, or less surely")
 	}
 	return best.conns, best.witnesses, nil
-}
-
-// certainty sums the confidence levels of findings.
-func certainty(found []incident.Finding) (n int) {
-	for i := range found {
-		n += int(found[i].Confidence)
-	}
-	return n
 }
 
 // reproduced analyses some connections alone, and sums the confidence with which they show the findings, never above
@@ -78,7 +68,7 @@ func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, fou
 	}
 	defer p.close()
 	p.run.ForRules()
-	segments := onlyConns(p.segments(ctx), conns)
+	segments := evidence.Only(p.segments(ctx), conns)
 	for f, err := range p.run.Detect(p.run.Events(segments), p.detectors) {
 		if err != nil {
 			return 0, err
@@ -90,22 +80,4 @@ func (o *cutOptions) reproduced(ctx context.Context, a *app, names []string, fou
 		}
 	}
 	return sum, nil
-}
-
-// onlyConns passes on the segments of some connections.
-func onlyConns(segments iter.Seq2[*reassembly.Segment, error], conns []int64) iter.Seq2[*reassembly.Segment, error] {
-	wanted := map[int64]bool{}
-	for _, c := range conns {
-		wanted[c] = true
-	}
-	return func(yield func(*reassembly.Segment, error) bool) {
-		for seg, err := range segments {
-			if err == nil && !wanted[seg.Conn.ID] {
-				continue
-			}
-			if !yield(seg, err) {
-				return
-			}
-		}
-	}
 }

@@ -115,11 +115,16 @@ func (o *outputFlags) check(formats []report.Format) error {
 // allExamples is more than the analysis keeps of any finding.
 const allExamples = 1000
 
-// figures reports whether some output shows the figures of report.Series.
+// figures reports whether some output has the figures of report.Series.
 func (o *outputFlags) figures() bool {
 	return slices.ContainsFunc(o.outputs, func(out output) bool {
-		return out.format == report.HTML || out.format == report.JSON || out.format == report.NDJSON
+		return out.format == report.JSON || out.format == report.NDJSON
 	})
+}
+
+// page reports whether some output is the page, for which the traffic is recorded.
+func (o *outputFlags) page() bool {
+	return slices.ContainsFunc(o.outputs, func(out output) bool { return out.format == report.HTML })
 }
 
 // machine reports whether some output is for machines, which want a document even of a run that read nothing.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/pairing"
-	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/rows"
 	"github.com/spf13/cobra"
@@ -40,19 +38,19 @@ beside it is that of QUEUED.`,
 
 // pairRows writes the exchanges as they settle.
 func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, out *rowSink) error {
-	lines := newErrorLines(p.run.Bounds())
+	lines := rows.NewErrorLines(p.run.Bounds())
 	for event, err := range f.Events(p.events(ctx)) {
 		if err != nil {
 			return err
 		}
 		if a, ok := event.(*analysis.Answered); ok {
-			lines.see(a)
+			lines.See(a)
 		}
 		e, ok := event.(*pairing.Exchange)
 		if !ok {
 			continue
 		}
-		line, long := lines.take(e)
+		line, long := lines.Take(e)
 		if err := f.begin(p.progress.First); err != nil {
 			return err
 		}
@@ -77,38 +75,4 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, ou
 		}
 	}
 	return nil
-}
-
-// errorLines holds errors that are longer than an exchange keeps, until their exchanges come.
-type errorLines struct {
-	at    map[errorPlace]string
-	limit *bound.Bound
-}
-
-func newErrorLines(bounds *bound.Set) errorLines {
-	return errorLines{map[errorPlace]string{}, bounds.New(bound.Bound{
-		Name: "long error lines", Limit: maxErrorLines, Hides: "the ends of further long error lines", Loses: bound.Detail,
-	})}
-}
-
-type errorPlace struct {
-	conn  int64
-	index int
-}
-
-// maxErrorLines bounds them: exchanges come when all of their connection is understood.
-const maxErrorLines = 1 << 14
-
-func (l errorLines) see(a *analysis.Answered) {
-	if a.Exchange.Served && a.Exchange.Serves.IsError() && !a.Exchange.Serves.Text.Whole() && l.limit.Admits(len(l.at)) {
-		l.at[errorPlace{a.Session.ID, a.Exchange.Index}] = string(a.Reply.Text)
-	}
-}
-
-// take gives the error of an exchange, if it is one of them.
-func (l errorLines) take(e *pairing.Exchange) (line string, ok bool) {
-	at := errorPlace{e.Session.ID, e.Index}
-	line, ok = l.at[at]
-	delete(l.at, at)
-	return line, ok && e.Served && e.Serves.IsError() && strings.HasPrefix(line, string(e.Serves.Text.Raw()))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/respsniff/respsniff/internal/progress"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/state"
+	"github.com/respsniff/respsniff/internal/report/page"
 	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -56,7 +57,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
 	if err != nil {
 		a.fail(hint(err))
-		p.source, p.unread = &capture.Source{}, tally.Unopened(names, err)
+		p.source, p.unread = &capture.Source{}, tally.Unread(names, err)
 	}
 	p.progress = progress.Meter{W: a.stderr, Columns: columns(a.stderr), Quiet: a.quiet}
 	o.FileName, o.Memory = p.fileName, int64(a.memory)
@@ -166,6 +167,15 @@ func (p *pipeline) captureQuality() analysis.CaptureQuality {
 		q.Drops = q.Drops.Plus(f.Drops)
 	}
 	return q
+}
+
+// recorder returns what records the traffic for the page, in a quarter of the memory limit.
+func (p *pipeline) recorder() *page.Recorder {
+	o := page.Options{Mask: p.mask, Bounds: p.run.Bounds(), Memory: int64(p.app.memory) / 4}
+	if p.showValues {
+		o.Value = func(e *pairing.Exchange) string { return p.run.Describe(e, &e.Serves) }
+	}
+	return page.NewRecorder(o)
 }
 
 // rulesOn names the rules that fired on a connection, when a run that kept its connections is over.

@@ -31,6 +31,11 @@ var layers = map[string][]string{
 	"analysis/pairing/align":   {},
 	"analysis/detectors":       {"capture", "reassembly", "resp", "analysis", "internal/bound", "internal/nearest"},
 	"internal/report":          {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal/communityid", "internal/timesort"},
+	"internal/report/rows":     {"capture", "reassembly", "resp", "analysis", "internal/bound", "internal/communityid", "internal/timesort", "internal/report"},
+	"internal/report/page":     {"capture", "resp", "analysis", "internal/bound", "internal/report"},
+	"internal/report/formats":  {"capture", "analysis", "analysis/detectors", "internal/report", "internal/report/page"},
+	"internal/view":            {"internal/report", "internal/report/page"},
+	"internal/chromium":        {},
 	"internal/report/evidence": {"capture", "reassembly", "resp", "analysis", "internal/bound", "internal/report"},
 	"internal/report/gate":     {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal/report"},
 	"internal/report/stages":   {"capture", "reassembly", "resp", "analysis", "internal/report"},
@@ -58,7 +63,7 @@ var layers = map[string][]string{
 	"internal":          {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal"},
 	"cmd":               {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal"},
 	"resp/commands":     {"resp"},
-	"scripts":           {"capture"},
+	"scripts":           {"capture", "internal/chromium"},
 }
 
 // guests says where a module or package from outside may be imported, and why not elsewhere.
@@ -79,7 +84,7 @@ var guests = []struct {
 	{"log", []string{"cmd"}, 0, "libraries return errors, they do not log"},
 	{"testing", []string{"internal/testcap", "internal/trial"}, 0, "it adds flags to the program"},
 	{"net/http/pprof", nil, 0, "the metrics port must not serve profiles"},
-	{"os/exec", []string{"resp/commands/internal", "scripts"}, 0, "an analysis of hostile input starts no program"},
+	{"os/exec", []string{"resp/commands/internal", "scripts", "internal/chromium"}, 0, "an analysis of hostile input starts no program"},
 	{"plugin", nil, 0, "it loads code"},
 }
 

@@ -228,3 +228,57 @@ func CountAs(n int64, one, many string) string {
 	}
 	return Group(n) + " " + many
 }
+
+// RoleLabel begins a line about a step of an incident.
+func RoleLabel(r incident.Role) string {
+	switch r {
+	case incident.RoleCause:
+		return "Cause:"
+	case incident.RoleHarmless:
+		return "Harmless:"
+	}
+	return "Effect:"
+}
+
+// Screen is what an incident did and what it came from, in words.
+type Screen struct{ Hurt, Why, Also, Harmless string }
+
+// Screen says what an incident did, why, what else followed, and what of it is harmless.
+func (t Describer) Screen(in *incident.Incident) (x Screen) {
+	d := &in.Damage
+	x.Hurt = mostTallies(d.Commands, 6)
+	if saw := mostTallies(d.Saw, 6); saw != "" {
+		if x.Hurt != "" {
+			x.Hurt += "; "
+		}
+		x.Hurt += "they saw " + saw
+	}
+	var why, then, mild []string
+	for i := range in.Steps {
+		switch s := &in.Steps[i]; {
+		case s.Role == incident.RoleCause:
+			why = append(why, StepText(s))
+		case s.Role == incident.RoleHarmless:
+			mild = append(mild, StepText(s))
+		case s.Rule != in.Rule:
+			then = append(then, StepText(s))
+		}
+	}
+	if len(why) == 0 && in.Cause.What == incident.OriginUnknown && in.Class == incident.Desync {
+		why = append(why, "what made the client give up is not in the capture")
+	}
+	x.Why, x.Also, x.Harmless = strings.Join(why, "; then "), strings.Join(then, "; "), strings.Join(mild, "; ")
+	return x
+}
+
+// mostTallies names the largest tallies and sums up the others.
+func mostTallies(ts []incident.Tally, most int) string {
+	if len(ts) > most {
+		rest := 0
+		for _, x := range ts[most:] {
+			rest += x.Count
+		}
+		ts = append(ts[:most:most], incident.Tally{Label: "others", Count: rest})
+	}
+	return TallyText(ts)
+}

@@ -32,10 +32,17 @@ type Document struct {
 	Warnings []string
 	// Checked is what holding the run against an expectation gave; nil without one.
 	Checked *Checked
-	// Series feed the figures of the HTML report; nil without.
+	// Series are figures for who reads the JSON; nil without.
 	Series *Series
+	// Trace is what was recorded of the traffic for the page (package page); nil: nothing was.
+	Trace Trace
 
 	Judged *Verdict // of Judge; nil: not judged
+}
+
+// Trace is a record of connections and their commands that package page makes and reads.
+type Trace interface {
+	Exchanges() int64 // commands in it
 }
 
 // Tool names the program that made a Document.

@@ -171,10 +171,15 @@ func TallyText(ts []incident.Tally) string {
 // TsharkLine returns the command that shows the frames of an example, ready for a POSIX shell. What came from standard
 // input has no name that could be read again.
 func TsharkLine(file, filter string) string {
+	return "tshark -r " + ShellWord(file) + " -Y " + shellQuote(filter)
+}
+
+// ShellWord is the name of a file as a POSIX shell takes it.
+func ShellWord(file string) string {
 	if file == "" || file == "-" {
-		file = "FILE"
+		return "FILE"
 	}
-	return "tshark -r " + shellQuote(file) + " -Y " + shellQuote(filter)
+	return shellQuote(file)
 }
 
 // shellQuote puts s, made printable, in single quotes unless it is a plain word.

@@ -2,7 +2,7 @@ package report
 
 import "slices"
 
-// Series are the numbers behind the figures of the HTML report. Each is bounded: see Recorder.
+// Series are figures for who draws them from the JSON report. Each is bounded: see Recorder.
 type Series struct {
 	// Owed holds, for each connection that a finding names as an example, its debt over time.
 	Owed []OwedSeries `json:"owed,omitempty"`

@@ -109,6 +109,9 @@ func (c Clock) ZoneName(t capture.Time) string {
 	return name + std.Format(" -07:00")
 }
 
+// Location is the zone in which moments are shown.
+func (c Clock) Location() *time.Location { return c.zone() }
+
 func (c Clock) zone() *time.Location {
 	if c.Zone == nil {
 		return time.UTC

@@ -174,32 +174,11 @@ func (t *textWriter) field(label, text string) {
 
 // screen answers what somebody asks who was woken up. What else followed, and what is harmless, comes behind it.
 func (t *textWriter) screen(in *incident.Incident) (also, harmless string) {
-	d := &in.Damage
-	hurt := t.tallies(d.Commands, 6)
-	if saw := t.tallies(d.Saw, 6); saw != "" {
-		if hurt != "" {
-			hurt += "; "
-		}
-		hurt += "they saw " + saw
-	}
-	t.field("Hurt", hurt)
+	x := t.say.Screen(in)
+	t.field("Hurt", x.Hurt)
 	t.field("Who", t.say.Parties(in))
 	t.field("Since", t.say.Since(in))
-	var why, then, mild []string
-	for i := range in.Steps {
-		switch s := &in.Steps[i]; {
-		case s.Role == incident.RoleCause:
-			why = append(why, StepText(s))
-		case s.Role == incident.RoleHarmless:
-			mild = append(mild, StepText(s))
-		case s.Rule != in.Rule:
-			then = append(then, StepText(s))
-		}
-	}
-	if len(why) == 0 && in.Cause.What == incident.OriginUnknown && in.Class == incident.Desync {
-		why = append(why, "what made the client give up is not in the capture")
-	}
-	t.field("Why", strings.Join(why, "; then "))
+	t.field("Why", x.Why)
 	for i, do := range in.Remedy {
 		label := "Do now"
 		if i > 0 {
@@ -208,22 +187,11 @@ func (t *textWriter) screen(in *incident.Incident) (also, harmless string) {
 		t.field(label, fmt.Sprintf("%d. %s", i+1, Printable(do)))
 	}
 	t.field("Sure", t.say.Sure(in))
-	return strings.Join(then, "; "), strings.Join(mild, "; ")
+	return x.Also, x.Harmless
 }
 
 // stepText is a step with the rule that it can be looked up under.
 func StepText(s *incident.IncidentStep) string { return Printable(s.What + " (" + s.Rule + ")") }
-
-func (t *textWriter) tallies(ts []incident.Tally, most int) string {
-	if len(ts) > most {
-		rest := 0
-		for _, x := range ts[most:] {
-			rest += x.Count
-		}
-		ts = append(ts[:most:most], incident.Tally{Label: "others", Count: rest})
-	}
-	return TallyText(ts)
-}
 
 // doubts says what could hide, and what would decide it.
 func (t *textWriter) doubts() {

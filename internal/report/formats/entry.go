@@ -42,7 +42,7 @@ func plainIncident(d *report.Document, in *incident.Incident) string {
 	}
 	for i := range in.Steps {
 		s := &in.Steps[i]
-		lines = append(lines, fmt.Sprintf("%s %s %s: %s.", roleLabel(s.Role), report.Printable(s.Rule), report.Printable(s.Name), report.Printable(s.What)))
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s.", report.RoleLabel(s.Role), report.Printable(s.Rule), report.Printable(s.Name), report.Printable(s.What)))
 	}
 	for i, do := range in.Remedy {
 		lines = append(lines, fmt.Sprintf("What to do, %d: %s", i+1, report.Printable(do)))
@@ -76,16 +76,6 @@ func plainRow(r *incident.StoryRow) string {
 		text += fmt.Sprintf("; the server meant %s, its caller got %s", report.MeantText(r), report.GotText(r))
 	}
 	return text
-}
-
-func roleLabel(r incident.Role) string {
-	switch r {
-	case incident.RoleCause:
-		return "Cause:"
-	case incident.RoleHarmless:
-		return "Harmless:"
-	}
-	return "Effect:"
 }
 
 // firstFile is the capture that an entry points to.

@@ -54,7 +54,7 @@ func TestEntriesAreIncidents(t *testing.T) {
 // TestStoriesInPages checks the two formats that people read besides the text.
 func TestStoriesInPages(t *testing.T) {
 	for format, wants := range map[report.Format][]string{
-		report.HTML:     {"<h3>What happened on connection 412, ", "<td>#3 &#43;PONG</td><td>#2 nil</td>", "<ol><li>"},
+		report.HTML:     {`"place":"What happened on connection 412, `, `"meant":"#3 +PONG","got":"#2 nil"`, `"remedy":["`},
 		report.Markdown: {"What happened on connection 412, ", " | \\#3 +PONG | \\#2 nil |\n", "<details><summary>2 findings</summary>"},
 	} {
 		var out bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/report/page"
 )
 
 // Write writes d to w in one format.
@@ -24,7 +25,7 @@ func Write(w io.Writer, f report.Format, d *report.Document, o report.Options) e
 	case report.Markdown:
 		return writeMarkdown(w, d, o)
 	case report.HTML:
-		return writeHTML(w, d, o)
+		return page.Write(w, d, o)
 	case report.SARIF:
 		return writeSARIF(w, []*report.Document{d}, o)
 	case report.CSV:

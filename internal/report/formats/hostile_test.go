@@ -191,28 +191,55 @@ func checkHTML(t *testing.T, text, out string) {
 		t.Fatal(err)
 	}
 	allowed := map[string]bool{}
-	for _, name := range strings.Fields("html head body main meta title style h1 h2 h3 span dl dt dd div table thead tbody tr th td a section p " +
-		"strong code ul ol li figure svg text tspan line polyline polygon rect details summary pre footer") {
+	for _, name := range strings.Fields("html head body main meta title style header h1 h2 p a span code noscript section div script") {
 		allowed[name] = true
 	}
-	var walk func(n *html.Node)
-	walk = func(n *html.Node) {
-		if n.Type == html.ElementNode {
-			if !allowed[n.Data] {
-				t.Errorf("%q: element <%s>", text, n.Data)
-			}
-			for _, a := range n.Attr {
-				key := strings.ToLower(a.Key)
-				if strings.HasPrefix(key, "on") || key == "src" || key == "style" || key == "href" && !strings.HasPrefix(a.Val, "#") {
-					t.Errorf("%q: <%s %s=%q>", text, n.Data, a.Key, a.Val)
-				}
+	var scripts []string
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if !allowed[n.Data] {
+			t.Errorf("%q: element <%s>", text, n.Data)
+		}
+		for _, a := range n.Attr {
+			key := strings.ToLower(a.Key)
+			if strings.HasPrefix(key, "on") || key == "src" || key == "style" || key == "href" && !strings.HasPrefix(a.Val, "#") {
+				t.Errorf("%q: <%s %s=%q>", text, n.Data, a.Key, a.Val)
 			}
 		}
-		for c := n.FirstChild; c != nil; c = c.NextSibling {
-			walk(c)
+		if n.Data == "script" {
+			scripts = append(scripts, n.FirstChild.Data)
 		}
 	}
-	walk(root)
+	if len(scripts) != 2 {
+		t.Fatalf("%q: %d scripts, want the data and the program", text, len(scripts))
+	}
+	var data any
+	if err := json.Unmarshal([]byte(scripts[0]), &data); err != nil {
+		t.Fatalf("%q: the data: %v", text, err)
+	}
+	printable(t, text, data)
+}
+
+// printable refuses what acts in any text of JSON, which may hold it escaped.
+func printable(t *testing.T, text string, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case string:
+		if _, bad := actingByte(v); bad {
+			t.Errorf("%q: the data have %q", text, v)
+		}
+	case []any:
+		for _, x := range v {
+			printable(t, text, x)
+		}
+	case map[string]any:
+		for k, x := range v {
+			printable(t, text, k)
+			printable(t, text, x)
+		}
+	}
 }
 
 // actingByte finds what must stand in no output: controls other than line feed and tab, bidirectional and zero-width

@@ -92,7 +92,7 @@ func (m *markdownWriter) incident(d *report.Document, in *incident.Incident) {
 	}
 	for i := range in.Steps {
 		s := &in.Steps[i]
-		m.printf("- %s %s %s: %s\n", roleLabel(s.Role), md(s.Rule), md(s.Name), md(s.What))
+		m.printf("- %s %s %s: %s\n", report.RoleLabel(s.Role), md(s.Rule), md(s.Name), md(s.What))
 	}
 	for i, do := range in.Remedy {
 		if i == 0 {

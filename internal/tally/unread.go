@@ -7,8 +7,8 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
-// Unopened describes inputs of which none could be opened.
-func Unopened(names []string, err error) []report.Input {
+// Unread describes inputs of which none could be opened.
+func Unread(names []string, err error) []report.Input {
 	var inputs []report.Input
 	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
