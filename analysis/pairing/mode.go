@@ -82,7 +82,7 @@ var modeRules = [...]modeRule{
 	verbReplconf:    {verb: verbReplconf, names: "REPLCONF", sent: sentReplconf},
 	verbShutdown:    {verb: verbShutdown, names: "SHUTDOWN", sent: sentShutdown},
 	VerbDebug:       {verb: VerbDebug, names: "DEBUG", sent: sentDebug},
-	VerbSelect:      {verb: VerbSelect, names: "SELECT"},
+	VerbSelect:      {verb: VerbSelect, names: "SELECT", served: servedSelect},
 	VerbAuth:        {verb: VerbAuth, names: "AUTH"},
 	VerbPing:        {verb: VerbPing, names: "PING"},
 	VerbPublish:     {verb: VerbPublish, names: "PUBLISH"},

@@ -80,9 +80,7 @@ func (s *Session) Hidden() Hidden {
 			h.Seen[role], h.Bytes[role], h.Cut[role] = c.Sides[side].Seen, c.Sides[side].Bytes, c.Sides[side].Cut
 		}
 	}
-	for role, clock := range s.hidden.clocks { // a copy: several rules ask
-		clock.settle(&h, role)
-	}
+	s.hidden.clocks.Settle(&h.Found)
 	return h
 }
 

@@ -1,6 +1,8 @@
 package pairing
 
 import (
+	"github.com/respsniff/respsniff/analysis/pairing/align"
+	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/pool"
 	"github.com/respsniff/respsniff/resp"
@@ -17,6 +19,8 @@ type Shared struct {
 	request    resp.Request
 	reply      resp.Reply
 	info       ReplyInfo
+	Known      known.Memory
+	early      align.Early
 	mark       SegmentMark // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
 }
 
