@@ -24,10 +24,13 @@ func suspect(s *Session, r *resp.Reply, at *reassembly.Segment) (by int) {
 	if rest[0].Batch != rest[1].Batch {
 		s.Shared.early.All++
 	}
-	owner := s.Shared.Known.Elsewhere(rest[0].facts.Asks, known.Value(r))
+	asked, value := rest[0].facts.Asks, uint64(0)
+	if asked != 0 {
+		value = known.Value(r)
+	}
 	for i := 1; i < min(len(rest), maxAnchor+1) && rest[i].End <= at.Ack; i++ {
 		before, ex := rest[i-1], rest[i]
-		if owner != 0 && ex.facts.Asks == owner ||
+		if value != 0 && s.Shared.Known.IsOf(value, asked, ex.facts.Asks) ||
 			before.Batch != ex.Batch && align.IsSoon(at.Time.Sub(ex.EndTime), at.Time.Sub(before.EndTime)) && ackedBefore(s, before, ex) {
 			by = i // no more in a row than may be in flight where a capture begins
 			break

@@ -1,8 +1,10 @@
 package known
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
@@ -18,27 +20,31 @@ type Facts struct {
 // use is what a command has to do with facts.
 type use struct {
 	asks  bool
-	sets  string // the reading command whose answer it changes
-	value int    // place of the new value among the arguments; 0: the reply is it
-	upTo  int    // place of the first argument that is no part of the question
+	sets  uint16 // the reading command whose answer it changes
+	value uint8  // place of the new value among the arguments; 0: the reply is it
+	upTo  uint8  // place of the first argument that is no part of the question; 0: it changes no answer
 }
 
-var writers = map[string]use{
-	"SET": {sets: "GET", value: 2, upTo: 2}, "SETEX": {sets: "GET", value: 3, upTo: 2}, "PSETEX": {sets: "GET", value: 3, upTo: 2},
-	"SETNX": {sets: "GET", value: 2, upTo: 2}, "GETSET": {sets: "GET", value: 2, upTo: 2},
-	"INCR": {sets: "GET", upTo: 2}, "DECR": {sets: "GET", upTo: 2}, "INCRBY": {sets: "GET", upTo: 2}, "DECRBY": {sets: "GET", upTo: 2},
-	"HSET": {sets: "HGET", value: 3, upTo: 3}, "HSETNX": {sets: "HGET", value: 3, upTo: 3}, "HINCRBY": {sets: "HGET", upTo: 3},
-}
-
-// uses has the use of each command by its ID, and readers the IDs of those that writers name.
-var uses, readers = func() (table [commands.CommandIDs]use, ids map[string]uint64) {
-	ids = map[string]uint64{}
+// uses has the use of each command by its ID.
+var uses = func() (table [commands.CommandIDs]use) {
+	ids := map[string]int{}
 	for c := range commands.Commands() {
-		u := writers[c.Name]
-		u.asks = c.Is(commands.ReadOnly) && c.HasKeys() && !c.MayBlock()
-		table[c.ID()], ids[c.Name] = u, uint64(c.ID())
+		table[c.ID()].asks = c.Is(commands.ReadOnly) && c.HasKeys() && !c.MayBlock()
+		ids[c.Name] = c.ID()
 	}
-	return table, ids
+	for _, w := range []struct {
+		names, sets string
+		value, upTo uint8
+	}{
+		{"SET SETNX GETSET", "GET", 2, 2}, {"SETEX PSETEX", "GET", 3, 2}, {"INCR DECR INCRBY DECRBY", "GET", 0, 2},
+		{"HSET HSETNX", "HGET", 3, 3}, {"HINCRBY", "HGET", 0, 3},
+	} {
+		for name := range strings.FieldsSeq(w.names) {
+			u := &table[ids[name]]
+			u.sets, u.value, u.upTo = uint16(ids[w.sets]), w.value, w.upTo
+		}
+	}
+	return table
 }()
 
 // fewArguments bounds the arguments of a question.
@@ -58,14 +64,17 @@ func text(h uint64, b []byte, length int) uint64 {
 	const odd = 0x9e3779b97f4a7c15
 	h = (h ^ uint64(length)) * odd
 	b = b[:min(len(b), prefix)]
-	for len(b) >= 8 {
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+	for len(b) > 8 {
+		w := binary.LittleEndian.Uint64(b)
 		h = (h ^ w ^ h>>29) * odd
 		b = b[8:]
 	}
 	w := uint64(0)
-	for i, c := range b {
-		w |= uint64(c) << (8 * i)
+	switch n := len(b); {
+	case n >= 4: // the two halves overlap where there are fewer than 8
+		w = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32
+	case n > 0:
+		w = uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16
 	}
 	return (h ^ w ^ h>>29) * odd
 }
@@ -79,8 +88,8 @@ func Of(place uint64, c *commands.Command, req *resp.Request) (f Facts) {
 	if u.asks {
 		f.Asks = question(place, uint64(c.ID()), req.Args[1:])
 	}
-	if u.upTo > 0 && req.NArgs > max(u.upTo-1, u.value) {
-		f.Sets = question(place, readers[u.sets], req.Args[1:u.upTo])
+	if u.upTo > 0 && req.NArgs > int(max(u.upTo-1, u.value)) {
+		f.Sets = question(place, uint64(u.sets), req.Args[1:u.upTo])
 		if u.value > 0 {
 			f.value = ofText(req.Args[u.value].Bytes, req.Args[u.value].Len)
 		}
@@ -131,21 +140,19 @@ func Value(r *resp.Reply) uint64 {
 func (m *Memory) Answered(f *Facts, r *resp.Reply, before *Answer) {
 	if f.Asks != 0 {
 		if v := Value(r); v != 0 {
-			m.Learn(f.Asks, v, before)
+			m.learn(f.Asks, v, before)
 		}
 	}
 	if f.Sets == 0 {
 		return
 	}
-	switch {
-	case r.Kind == resp.Simple && string(r.Text) == "QUEUED":
-		m.Forget(f.Sets)
+	switch queued := r.Kind == resp.Simple && string(r.Text) == "QUEUED"; {
+	case f.value != 0 && !queued && (r.Kind == resp.Simple || r.Kind == resp.Integer && r.N > 0):
+		m.holds(f.Sets, f.value)
 	case f.value == 0 && r.Kind == resp.Integer:
 		digits := strconv.AppendInt(make([]byte, 0, 20), r.N, 10)
-		m.Wrote(f.Sets, ofText(digits, len(digits)))
-	case f.value != 0 && (r.Kind == resp.Simple || r.Kind == resp.Integer && r.N > 0):
-		m.Wrote(f.Sets, f.value)
+		m.holds(f.Sets, ofText(digits, len(digits)))
 	case r.Kind != resp.Error:
-		m.Forget(f.Sets) // a condition was not met, or an old value came back
+		m.forget(f.Sets) // it may be carried out later, a condition was not met, or the old value came back
 	}
 }

@@ -5,21 +5,29 @@ package known
 // Memory is what the keys of all servers were last seen to hold. A slot has room for one fact, and the latest displaces an older
 // one: what is forgotten is no evidence for anything. No value is kept, only its hash.
 type Memory struct {
-	slots []fact
+	*tables // nil: nothing was learned
 	// Of the replies to a question whose answer was known, where the reply before was another value: trials. Of these, those with
 	// the answer that was known: same; and those that are nobody's but the other question's: foreign. They tell how much a value
 	// says in this traffic: where keys are overwritten all the time, or share their values, nothing.
 	trials, same, foreign int
 }
 
-// fact is the last answer to a question, or whose a value is.
-type fact struct{ of, is uint64 }
+// tables are small enough for the caches of a processor: 320 KiB.
+type tables struct {
+	facts  [slots]fact
+	owners [slots]owner
+}
 
-// slots is the room of a memory: 1 MiB.
-const slots = 1 << 16
+const slots = 1 << 14
 
-// several stands for the owners of a value that more than one key has held.
-const several = 1
+// fact is the last answer to a question.
+type fact struct{ question, answer uint64 }
+
+// owner is whose answer a value is, by parts of their hashes.
+type owner struct{ value, question uint16 }
+
+// several stands for the questions with the same answer.
+const several = 0
 
 // mix spreads a hash over all bits (the finaliser of MurmurHash3, which is in the public domain).
 func mix(h uint64) uint64 {
@@ -30,44 +38,35 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// ownerOf is the question whose value v is.
-func ownerOf(v uint64) uint64 { return mix(v ^ 0x9e3779b97f4a7c15) }
+func tag(h uint64) uint16 { return uint16(h>>48) | 1 }
 
-func (m *Memory) recall(of uint64) uint64 {
-	if m.slots == nil || of == 0 {
+func (m *Memory) recall(question uint64) uint64 {
+	if m.tables == nil {
 		return 0
 	}
-	if f := &m.slots[of%slots]; f.of == of {
-		return f.is
+	if f := &m.facts[question%slots]; f.question == question {
+		return f.answer
 	}
 	return 0
 }
 
-func (m *Memory) note(of, is uint64) {
-	if m.slots == nil {
-		m.slots = make([]fact, slots)
-	}
-	m.slots[of%slots] = fact{of, is}
-}
-
 // holds notes that a question now has this answer.
-func (m *Memory) holds(question, value uint64) {
-	if m.recall(question) == value {
+func (m *Memory) holds(question, answer uint64) {
+	if m.tables == nil {
+		m.tables = &tables{}
+	}
+	f := &m.facts[question%slots]
+	if f.question == question && f.answer == answer {
 		return
 	}
-	m.note(question, value)
-	owner := ownerOf(value)
-	switch now := m.recall(owner); now {
-	case question, several:
-	case 0:
-		m.note(owner, question)
-	default:
-		m.note(owner, several)
+	*f = fact{question, answer}
+	switch o := &m.owners[answer%slots]; {
+	case o.value != tag(answer):
+		*o = owner{tag(answer), tag(question)}
+	case o.question != tag(question):
+		o.question = several
 	}
 }
-
-// Known reports whether a question has had an answer.
-func (m *Memory) Known(question uint64) bool { return m.recall(question) != 0 }
 
 // Exists reports whether the last answer to a question was a value, and not that there is none.
 func (m *Memory) Exists(question uint64) bool {
@@ -75,24 +74,33 @@ func (m *Memory) Exists(question uint64) bool {
 	return v != 0 && v != null
 }
 
-// Elsewhere reports that an answer is not what is known of its own question, and whose it is: that of another question, and of
-// no third. 0: no evidence.
-func (m *Memory) Elsewhere(own, answer uint64) (question uint64) {
-	if had := m.recall(own); had == 0 || had == answer || answer == 0 {
-		return 0
+// IsOf reports whether an answer is not what is known of its own question, and is what is known of another one, and of no third.
+func (m *Memory) IsOf(answer, own, other uint64) bool {
+	if m.tables == nil || own == 0 || other == 0 || own == other || answer == 0 || m.recall(other) != answer {
+		return false
 	}
-	if q := m.recall(ownerOf(answer)); q > several && q != own && m.recall(q) == answer {
-		return q
-	}
-	return 0
+	mine := m.recall(own)
+	return mine != 0 && mine != answer && m.owners[answer%slots] == owner{tag(answer), tag(other)}
 }
 
-// Chance is how likely it is, by what was seen so far, that a reply which is its own is known as the value of one other question
+// chance is how likely it is, by what was seen so far, that a reply which is its own is known as the value of one other question
 // and not as that of its own.
-func (m *Memory) Chance() float64 { return float64(m.foreign+1) / float64(m.trials+2) }
+func (m *Memory) chance() float64 { return float64(m.foreign+1) / float64(m.trials+2) }
 
-// Steady is how likely it is that the answer to a question is the one that was known.
-func (m *Memory) Steady() float64 { return float64(m.same+1) / float64(m.trials+2) }
+// steady is how likely it is that the answer to a question is the one that was known.
+func (m *Memory) steady() float64 { return float64(m.same+1) / float64(m.trials+2) }
+
+// Ratio is how likely an answer is if it is that of its own question, over how likely it is if it is that of another one; 1: it
+// says nothing.
+func (m *Memory) Ratio(own, other, answer uint64) float64 {
+	switch {
+	case m.IsOf(answer, own, other):
+		return m.chance() / m.steady()
+	case m.IsOf(answer, other, own):
+		return m.steady() / m.chance()
+	}
+	return 1
+}
 
 // Mistaken takes back so many answers that were taken for those of other questions, and turned out to be their own.
 func (m *Memory) Mistaken(n int) { m.trials, m.foreign = m.trials+n, m.foreign+n }
@@ -100,13 +108,13 @@ func (m *Memory) Mistaken(n int) { m.trials, m.foreign = m.trials+n, m.foreign+n
 // Answer is a question with its answer.
 type Answer struct{ Question, Value uint64 }
 
-// Learn takes an answer; before is the one before it on the same connection, and becomes this one.
-func (m *Memory) Learn(question, value uint64, before *Answer) {
+// learn takes an answer; before is the one before it on the same connection, and becomes this one.
+func (m *Memory) learn(question, value uint64, before *Answer) {
 	if had := m.recall(question); had != 0 && before.Question != question && before.Value != had && before.Question != 0 {
 		m.trials++
 		if value == had {
 			m.same++
-		} else if value == before.Value && m.Elsewhere(question, value) == before.Question {
+		} else if m.IsOf(value, question, before.Question) {
 			m.foreign++
 		}
 	}
@@ -114,27 +122,9 @@ func (m *Memory) Learn(question, value uint64, before *Answer) {
 	m.holds(question, value)
 }
 
-// Wrote takes that a question now has this answer, as what was written says.
-func (m *Memory) Wrote(question, value uint64) { m.holds(question, value) }
-
-// Forget takes that the answer to a question may have changed.
-func (m *Memory) Forget(question uint64) {
+// forget takes that the answer to a question may have changed.
+func (m *Memory) forget(question uint64) {
 	if m.recall(question) != 0 {
-		m.note(question, 0)
+		m.facts[question%slots] = fact{}
 	}
-}
-
-// Ratio is how likely an answer is if it is that of its own question, over how likely it is if it is that of another one; 1: it
-// says nothing.
-func (m *Memory) Ratio(own, other, answer uint64) float64 {
-	mine, theirs := m.recall(own), m.recall(other)
-	switch {
-	case mine == 0 || theirs == 0 || mine == theirs || own == other:
-		return 1
-	case m.Elsewhere(own, answer) == other:
-		return m.Chance() / m.Steady()
-	case answer == mine && m.Elsewhere(other, answer) == own:
-		return m.Steady() / m.Chance()
-	}
-	return 1
 }
