@@ -355,6 +355,7 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	}
 	a.votes[a.shift+maxAnchor] += float32(min(says, mostOfOne))
 	if best, lead := a.likeliest(); lead >= anchored {
+		s.voted = s.ReplyCount + 1
 		h.anchorAt(s, best)
 	}
 }

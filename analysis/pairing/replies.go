@@ -342,13 +342,19 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 			s.doubts.doubtCommands(s, info.K-s.Prev.end, s.CommandCount+1)
 		}
 		s.open.unanchored(s, r, info)
-	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost():
+	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost() || s.fromBefore():
 		s.unanchoredReplies++
 		reportOdd(s, UnanchoredSeen, r, info)
 	default:
 		s.unsolicit++
 		reportOddity(s, &Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
 	}
+}
+
+// fromBefore reports whether a reply too many may rather answer a command from before the capture, or in a hole: quiet points may
+// coincide, and make the pairing begin too early by as many as were in flight.
+func (s *Session) fromBefore() bool {
+	return s.voted > 0 && s.ReplyCount < s.voted+turnsNeeded
 }
 
 // refuses recognises the server's answer to bytes that are no request. The commands before them have been answered by

@@ -112,6 +112,7 @@ type doubts struct {
 	unsureMode   bool // whether replies are due at all is not known: part of a command that may switch them off was not captured
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
+	voted        int         // one more than the replies before the pairing was anchored by quiet points; 0: it was not
 	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
 	open         *unresolved // replies whose command is not decided; nil almost always
 }

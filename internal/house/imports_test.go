@@ -23,10 +23,11 @@ var layers = map[string][]string{
 	"analysis/desync":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client", "analysis/inference", "analysis/reader"},
 	"analysis/pools":     {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},
+	"analysis/databases": {"resp", "internal/bound", "analysis/pairing"},
 	"analysis/incident":  {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis": {
 		"capture", "reassembly", "resp", "internal/bound", "internal/pool",
-		"analysis/incident", "analysis/desync", "analysis/reader", "analysis/inference", "analysis/pools", "analysis/cluster", "analysis/client", "analysis/pairing",
+		"analysis/databases", "analysis/incident", "analysis/desync", "analysis/reader", "analysis/inference", "analysis/pools", "analysis/cluster", "analysis/client", "analysis/pairing",
 	},
 	"analysis/pairing/align":   {},
 	"analysis/pairing/known":   {"resp"},

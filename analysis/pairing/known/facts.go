@@ -136,6 +136,9 @@ func Value(r *resp.Reply) uint64 {
 	return 0
 }
 
+// Nothing reports whether a reply says that there is nothing.
+func Nothing(r *resp.Reply) bool { return Value(r) == null }
+
 // Answered takes the reply to a command with facts.
 func (m *Memory) Answered(f *Facts, r *resp.Reply, before *Answer) {
 	if f.Asks != 0 {

@@ -2,6 +2,8 @@
 // all commands are alike no type tells which of them a reply serves, and its value does.
 package known
 
+import "math"
+
 // Memory is what the keys of all servers were last seen to hold. A slot has room for one fact, and the latest displaces an older
 // one: what is forgotten is no evidence for anything. No value is kept, only its hash.
 type Memory struct {
@@ -89,6 +91,9 @@ func (m *Memory) chance() float64 { return float64(m.foreign+1) / float64(m.tria
 
 // steady is how likely it is that the answer to a question is the one that was known.
 func (m *Memory) steady() float64 { return float64(m.same+1) / float64(m.trials+2) }
+
+// Changed is how likely it is that so many questions whose answers are known have others now.
+func (m *Memory) Changed(n int) float64 { return math.Pow(1-m.steady(), float64(n)) }
 
 // Ratio is how likely an answer is if it is that of its own question, over how likely it is if it is that of another one; 1: it
 // says nothing.
