@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
@@ -117,6 +118,9 @@ func (r *Run) taker() func(*reassembly.Segment, error) bool { // no method value
 		}
 		if s != nil {
 			r.summary.at(seg.Time)
+			if len(r.behind) > 0 {
+				r.behindUntil(seg)
+			}
 			s.segment(seg)
 		}
 		done = true
@@ -134,6 +138,7 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 				f.Client, f.Server = s.Client, s.Server
 			}
 			s.discard(r)
+			r.behind = slices.DeleteFunc(r.behind, func(b *BlockedBehind) bool { return b.Session == s })
 		}
 		c.Tag = failed{}
 	}
