@@ -184,7 +184,7 @@ func (m *mode) outOfBand(r *resp.Reply, pending int) bool {
 	case r.Kind == resp.Push:
 		return !isConfirmation(r)
 	case m.monitor >= monitorOn && r.Kind == resp.Simple:
-		return monitorLine(r.Text)
+		return resp.IsMonitorLine(r.Text)
 	}
 	return m.Subs > 0 && !m.resp3 && isMessage(r)
 }

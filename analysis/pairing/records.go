@@ -1,6 +1,8 @@
 package pairing
 
 import (
+	"time"
+
 	"github.com/respsniff/respsniff/analysis/pairing/align"
 	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/internal/bound"
@@ -21,7 +23,8 @@ type Shared struct {
 	info       ReplyInfo
 	Known      known.Memory
 	early      align.Early
-	mark       SegmentMark // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
+	paused     time.Duration // the longest pause inside a command that was no interruption
+	mark       SegmentMark   // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
 }
 
 // NewShared prepares what the pairings of a run share.

@@ -225,7 +225,7 @@ func (s *Session) joinsStream(r *resp.Reply) bool {
 		s.Kind = PubSub
 		s.Mode.Subs = max(s.Mode.Subs, 1)
 		return true
-	case r.Kind == resp.Simple && monitorLine(r.Text):
+	case r.Kind == resp.Simple && resp.IsMonitorLine(r.Text):
 		s.Kind, s.Mode.monitor = Monitor, monitorOn
 		return true
 	}
