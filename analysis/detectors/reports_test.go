@@ -269,6 +269,28 @@ host redis 10.0.0.2
 			t.Errorf("%s: %q, want %q", reply, f.Remedy, wants)
 		}
 	}
+	// One in three ends with an error.
+	r := inspect(t, written(t, `
+host app   10.0.0.1
+host redis 10.0.0.2
+2.0 repeat 100 every 60ms {
+    conn a{i} app:{42000+i} -> redis:6379
+    a{i} > GET a => -WRONGTYPE no
+    a{i} > FIN
+    a{i} < FIN
+    conn b{i} app:{43000+i} -> redis:6379
+    b{i} > GET a => $A
+    b{i} > FIN
+    b{i} < FIN
+    conn c{i} app:{44000+i} -> redis:6379
+    c{i} > GET a => $A
+    c{i} > FIN
+    c{i} < FIN
+}
+`), analysis.Options{})
+	if f := faults(r)["RS205"]; !strings.Contains(f.Remedy, "Use a pool") {
+		t.Errorf("one in three ends with an error: %q", f.Remedy)
+	}
 }
 
 // TestReadonlyOfManyConnections: a client that closes each connection that answers READONLY is not told to.
