@@ -24,9 +24,9 @@ func suspect(s *Session, r *resp.Reply, at *reassembly.Segment) (by int) {
 	if rest[0].Batch != rest[1].Batch {
 		s.Shared.early.All++
 	}
-	asked, value := rest[0].facts.Asks, uint64(0)
-	if asked != 0 {
-		value = known.Value(r)
+	asked, value := rest[0].facts.Asks, known.Value(r)
+	if !s.Shared.Known.Contradicts(asked, value) {
+		value = 0
 	}
 	for i := 1; i < min(len(rest), maxAnchor+1) && rest[i].End <= at.Ack; i++ {
 		before, ex := rest[i-1], rest[i]

@@ -76,13 +76,16 @@ func (m *Memory) Exists(question uint64) bool {
 	return v != 0 && v != null
 }
 
+// Contradicts reports whether an answer is another one than what is known of its question.
+func (m *Memory) Contradicts(question, answer uint64) bool {
+	had := m.recall(question)
+	return had != 0 && had != answer
+}
+
 // IsOf reports whether an answer is not what is known of its own question, and is what is known of another one, and of no third.
 func (m *Memory) IsOf(answer, own, other uint64) bool {
-	if m.tables == nil || own == 0 || other == 0 || own == other || answer == 0 || m.recall(other) != answer {
-		return false
-	}
-	mine := m.recall(own)
-	return mine != 0 && mine != answer && m.owners[answer%slots] == owner{tag(answer), tag(other)}
+	return own != 0 && other != 0 && own != other && answer != 0 && m.Contradicts(own, answer) && m.recall(other) == answer &&
+		m.owners[answer%slots] == owner{tag(answer), tag(other)}
 }
 
 // chance is how likely it is, by what was seen so far, that a reply which is its own is known as the value of one other question
