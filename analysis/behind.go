@@ -55,18 +55,15 @@ func behind(s *Session, ex *pairing.Exchange, until capture.Time) {
 	}
 	own := *ex
 	b.Exchange = &own
-	s.run.untold(b)
+	s.run.behind = append(s.run.behind, b) // until the server's other answers of that moment are there
 }
 
 // answersSettle is how much later than the end of a block the server's other answers of the same moment may stand: what ended it
 // was the command of another connection, and its reply follows.
 const answersSettle = time.Millisecond
 
-// untold keeps what waited behind a blocking command until the server's other answers of that moment are there.
-func (r *Run) untold(b *BlockedBehind) { r.behind = append(r.behind, b) }
-
 // behindUntil emits what is kept of the blocks that ended long enough before a segment, or all where a connection ends.
-func (r *Run) behindUntil(seg *reassembly.Segment) {
+func behindUntil(r *Run, seg *reassembly.Segment) {
 	for len(r.behind) > 0 && (seg.End != reassembly.NotEnded || seg.Time > r.behind[0].Until.Add(answersSettle)) {
 		b := r.behind[0]
 		r.behind = r.behind[1:]

@@ -96,7 +96,7 @@ func (s *Session) close(seg *reassembly.Segment) {
 	c := s.Conn
 	if s.Pending.Len() > 1 && s.Pending.Front().Flags&pairing.Blocks != 0 {
 		behind(s, s.Pending.Front(), seg.Time)
-		s.run.behindUntil(seg)
+		behindUntil(s.run, seg)
 	}
 	s.Session.Close(seg)
 	s.ended()

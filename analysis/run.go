@@ -119,7 +119,7 @@ func (r *Run) taker() func(*reassembly.Segment, error) bool { // no method value
 		if s != nil {
 			r.summary.at(seg.Time)
 			if len(r.behind) > 0 {
-				r.behindUntil(seg)
+				behindUntil(r, seg)
 			}
 			s.segment(seg)
 		}

@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"analysis/desync":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client", "analysis/inference", "analysis/reader"},
 	"analysis/pools":     {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},
-	"analysis/databases": {"resp", "internal/bound", "analysis/pairing"},
+	"analysis/databases": {"resp", "internal/bound", "analysis/pairing", "analysis/pairing/known"},
 	"analysis/incident":  {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis": {
 		"capture", "reassembly", "resp", "internal/bound", "internal/pool",
