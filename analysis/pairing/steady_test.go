@@ -41,7 +41,7 @@ func TestResetForgetsTheCommandBefore(t *testing.T) {
 	fill(reflect.ValueOf(&ex).Elem())
 	ex.reset()
 	own := Exchange{Session: ex.Session, Index: ex.Index, Place: ex.Place, Outstanding: ex.Outstanding, Batch: ex.Batch}
-	own.Call, own.Command, own.argc = ex.Call, ex.Command, ex.argc
+	own.Call, own.Command, own.argc, own.facts = ex.Call, ex.Command, ex.argc, ex.facts
 	own.Name.buf, own.Key.buf, own.Serves.Text.buf = ex.Name.buf, ex.Key.buf, ex.Serves.Text.buf
 	if !reflect.DeepEqual(ex, own) {
 		t.Errorf("left:\n%+v\nwanted:\n%+v", ex, own)
