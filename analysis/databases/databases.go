@@ -23,9 +23,23 @@ type poolKey struct {
 }
 
 // pool counts the connections of a client to a server.
-type pool struct {
-	first map[int]int // by the database of their first command with a key
-	moved map[int]int // those that later selected another one, by that first one
+type pool []tally // one a database
+
+type tally struct {
+	database int
+	first    int // connections whose first command with a key was for it
+	moved    int // of these, those that later selected another one
+}
+
+// of returns the tally of a database, which stays valid until another one is asked for.
+func (p *pool) of(database int) *tally {
+	for i := range *p {
+		if (*p)[i].database == database {
+			return &(*p)[i]
+		}
+	}
+	*p = append(*p, tally{database: database})
+	return &(*p)[len(*p)-1]
 }
 
 // Bounds of what is kept.
@@ -38,7 +52,7 @@ const (
 // NewRegistry prepares a run; what was read where is taken from memory.
 func NewRegistry(memory *known.Memory, set *bound.Set) *Registry {
 	return &Registry{pools: map[poolKey]*pool{}, known: memory, max: set.New(bound.Bound{
-		Name: "clients whose databases are compared", Limit: maxPools, Loses: bound.Detail, Hides: "databases left selected on connections of further clients",
+		Name: "clients whose databases are compared", Limit: set.Scaled(maxPools), Loses: bound.Detail, Hides: "databases left selected on connections of further clients",
 	})}
 }
 
@@ -100,11 +114,11 @@ func (c *Conn) begin(r *Registry, s *pairing.Session) {
 	c.begun, c.first = true, s.Database()
 	key := poolKey{s.Client.Addr(), s.Server}
 	if c.pool = r.pools[key]; c.pool == nil && r.max.Admits(len(r.pools)) {
-		c.pool = &pool{map[int]int{}, map[int]int{}}
+		c.pool = &pool{}
 		r.pools[key] = c.pool
 	}
 	if c.pool != nil {
-		c.pool.first[c.first]++
+		c.pool.of(c.first).first++
 	}
 }
 
@@ -117,7 +131,7 @@ func (c *Conn) Selected(r *Registry, ex *pairing.Exchange, number int) {
 	if c.left = nil; c.moves > 1 || number == c.first {
 		return // it selects on purpose, before each use
 	}
-	c.pool.moved[c.first]++
+	c.pool.of(c.first).moved++
 	s := ex.Session
 	l := &Left{Session: s, Select: *ex, From: c.first, To: number, written: map[uint64]bool{}}
 	l.Select.Session = nil
@@ -182,11 +196,12 @@ func (c *Conn) Ended(r *Registry) *Left {
 	if l == nil {
 		return nil
 	}
-	l.Others = c.pool.first[l.From] - c.pool.moved[l.From]
-	if l.Others < max(1, c.pool.moved[l.From]) || l.found >= l.Missed || r.known.Changed(l.Missed) > coincidence {
+	home := *c.pool.of(l.From)
+	l.Others = home.first - home.moved
+	if l.Others < max(1, home.moved) || l.found >= l.Missed || r.known.Changed(l.Missed) > coincidence {
 		return nil
 	}
-	if l.Own == 0 && c.pool.first[l.To] > 0 {
+	if l.Own == 0 && c.pool.of(l.To).first > 0 {
 		return nil // others begin there: it may have been lent to them
 	}
 	return l
