@@ -6,6 +6,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/databases"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
@@ -27,6 +28,7 @@ type Session struct {
 	// closeSeen says that the client has closed.
 	closeSeen bool
 	silenced  *silenced // nil almost always
+	databases databases.Conn
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
@@ -35,7 +37,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side,
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
 	s.run, s.closeSeen, s.silenced = run, false, nil
-	s.topo, s.facts = cluster.NodeConn{}, pools.ConnFacts{}
+	s.topo, s.facts, s.databases = cluster.NodeConn{}, pools.ConnFacts{}, databases.Conn{}
 	s.facts.Begin(run.links, s.ID)
 }
 
@@ -94,6 +96,7 @@ func (s *Session) close(seg *reassembly.Segment) {
 	c := s.Conn
 	if s.Pending.Len() > 1 && s.Pending.Front().Flags&pairing.Blocks != 0 {
 		behind(s, s.Pending.Front(), seg.Time)
+		behindUntil(s.run, seg)
 	}
 	s.Session.Close(seg)
 	s.ended()
@@ -120,6 +123,9 @@ func (s *Session) ended() {
 	s.run.clients.Closed(s.caller.Pop)
 	if _, only := s.OnlySide(); only {
 		sum.OneSided++
+	}
+	if l := s.databases.Ended(s.run.databases); l != nil {
+		s.run.emit(l)
 	}
 	s.run.emit(&Ended{s})
 }
@@ -151,6 +157,7 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 	}
 	s.facts.Command(&s.Session, ex)
 	s.topo.Sent(ex, req)
+	s.databases.Sent(r.databases, ex, req)
 	if s.silenced != nil {
 		silencedUntil(s, ex.Time, false)
 	}
@@ -172,6 +179,11 @@ func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 		run.emitAnswered(s, ex, r)
 	}
 	s.topo.Answered(ex, r)
+	if ex.Verb == pairing.VerbSelect && r.Kind != resp.Error {
+		s.databases.Selected(run.databases, ex, s.Database())
+	} else {
+		s.databases.Answered(run.databases, ex, r)
+	}
 	if ex.Flags&pairing.Blocks != 0 {
 		behind(s, ex, ex.Serves.FirstTime)
 	}

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/databases"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
@@ -51,7 +52,8 @@ type Hooks struct {
 	Shared   func(*desync.SharedUse)
 	Blocked  func(*desync.BlockGivenUp)
 	Behind   func(*BlockedBehind)
-	Finish   func(*Run) // the run is over; last chance to report
+	Left     func(*databases.Left) // a connection was left in another database
+	Finish   func(*Run)            // the run is over; last chance to report
 }
 
 // Detect runs the rules over a run's events and yields the findings, worst first, when the events are over. With
@@ -112,6 +114,7 @@ type watch struct {
 	shared   []func(*desync.SharedUse)
 	blocked  []func(*desync.BlockGivenUp)
 	behind   []func(*BlockedBehind)
+	left     []func(*databases.Left)
 	finish   []func(*Run)
 	called   int // hooks called with the event at hand
 }
@@ -131,6 +134,7 @@ func (w *watch) add(h Hooks) {
 	push(&w.shared, h.Shared)
 	push(&w.blocked, h.Blocked)
 	push(&w.behind, h.Behind)
+	push(&w.left, h.Left)
 	push(&w.finish, h.Finish)
 }
 
@@ -184,5 +188,7 @@ func (w *watch) see(e pairing.Event) {
 		each(w, 0, w.blocked, e)
 	case *BlockedBehind:
 		each(w, 0, w.behind, e)
+	case *databases.Left:
+		each(w, 0, w.left, e)
 	}
 }

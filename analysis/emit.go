@@ -14,7 +14,7 @@ type output struct {
 	sent     Sent
 	answered Answered
 	control  Control
-	behind   BlockedBehind
+	behind   []*BlockedBehind // until they are told, see behindUntil
 }
 
 // ForRules says, before the events begin, that Detect is all that they are for: commands, replies and exchanges that no

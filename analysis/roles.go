@@ -16,8 +16,10 @@ const (
 	maxHeldTotal    = 8 << 20  // of all connections
 	// heldSize is what a segment takes beside its payload.
 	heldSize = 256
-	// oneSideEnough is how many payloads of one side decide, if the other side shows nothing. Two that agree decide if
-	// they are of both sides: no stream that runs both ways looks like a request and its reply the wrong way round.
+	// oneSideEnough is how many payloads of one side decide, if the other side shows nothing: after so many that all read like
+	// requests the next one does not with a chance of 1 in 10, by the rule of succession, and a stream of replies has others.
+	// Two that agree decide if they are of both sides: no stream that runs both ways looks like a request and its reply the
+	// wrong way round.
 	oneSideEnough = 8
 )
 

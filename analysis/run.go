@@ -2,9 +2,11 @@ package analysis
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/cluster"
+	"github.com/respsniff/respsniff/analysis/databases"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
@@ -16,20 +18,21 @@ import (
 
 // Run is one pass over a capture: it owns the sessions and what the rooms share.
 type Run struct {
-	o        Options
-	bounds   bound.Set
-	shared   *pairing.Shared
-	clients  *client.Registry
-	judging  *desync.Judging
-	topology *cluster.Topology
-	earlier  []*cluster.Stall // of the runs that this one resumes
-	links    *pools.Registry
-	sessions pool.Pool[Session]
-	summary  Summary
-	rows     rows
-	ticked   capture.Time        // of a live run
-	told     capture.Time        // when it last emitted a Ticked
-	from     func() capture.Time // see Since
+	o         Options
+	bounds    bound.Set
+	shared    *pairing.Shared
+	clients   *client.Registry
+	judging   *desync.Judging
+	topology  *cluster.Topology
+	earlier   []*cluster.Stall // of the runs that this one resumes
+	links     *pools.Registry
+	databases *databases.Registry
+	sessions  pool.Pool[Session]
+	summary   Summary
+	rows      rows
+	ticked    capture.Time        // of a live run
+	told      capture.Time        // when it last emitted a Ticked
+	from      func() capture.Time // see Since
 
 	admission
 	undecideds
@@ -57,6 +60,7 @@ func NewRun(o *Options) *Run {
 	r.undecideds = newUndecideds(&r.bounds)
 	p := parameters(r.o.Params)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
+	r.databases = databases.NewRegistry(&r.shared.Known, &r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
 		Live: r.o.Live, Without: r.o.Without, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,
@@ -116,6 +120,9 @@ func (r *Run) taker() func(*reassembly.Segment, error) bool { // no method value
 		}
 		if s != nil {
 			r.summary.at(seg.Time)
+			if len(r.behind) > 0 {
+				behindUntil(r, seg)
+			}
 			s.segment(seg)
 		}
 		done = true
@@ -133,6 +140,7 @@ func (r *Run) abandon(seg *reassembly.Segment, cause any) {
 				f.Client, f.Server = s.Client, s.Server
 			}
 			s.discard(r)
+			r.behind = slices.DeleteFunc(r.behind, func(b *BlockedBehind) bool { return b.Session == s })
 		}
 		c.Tag = failed{}
 	}

@@ -57,6 +57,24 @@ func TurnsShare(kinds *[NumKinds]float64) (share float64) {
 	return share
 }
 
+// UnreadShare is the share, among the kinds that use a connection again after a caller has given up on it, of those that leave the
+// late reply for the next caller.
+func UnreadShare(kinds *[NumKinds]float64) float64 {
+	unread, all := 0.0, 0.0
+	for k, w := range kinds {
+		if Kind(k) == Closes {
+			continue
+		}
+		if all += w; Kind(k).Family() == Unread {
+			unread += w
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return unread / all
+}
+
 // pipelines is the share of writes with several commands from which on a client is one that pipelines.
 const pipelines = 0.05
 

@@ -18,6 +18,7 @@ type NodeConn struct {
 	viewless bool         // beyond the bound
 	tap      *replyTap    // collects the bytes of a slot map that was asked for
 	asking   int          // command number of the last ASKING
+	blocked  int          // commands that block it
 	queued   capture.Time // of its last command, by which it is in the node's queue
 }
 
@@ -100,6 +101,9 @@ func (c *NodeConn) leave(at capture.Time) {
 	if acked := s.AckSeen[pairing.RoleClient]; acked != reassembly.NoAck && acked > s.Answers.Offset()+1 && s.Fed[pairing.RoleServer] {
 		n.lossy = true // the client received bytes that the capture has not; one more may be the server's FIN
 	}
+	if c.blocked > 0 {
+		c.unblocked(c.blocked, at)
+	}
 	c.node, c.tap = nil, nil
 }
 
@@ -121,6 +125,9 @@ func (c *NodeConn) Sent(ex *pairing.Exchange, req *resp.Request) {
 	n := c.node
 	if n == nil {
 		return
+	}
+	if ex.Flags&(pairing.Blocks|pairing.Queued) == pairing.Blocks {
+		c.blocking()
 	}
 	if ex.HasKey && !t.active {
 		n.asking.push(c, ex.EndTime)
@@ -165,6 +172,12 @@ func (c *NodeConn) Answered(ex *pairing.Exchange, reply *resp.Reply) {
 	t := c.topology
 	if c.node == nil {
 		return
+	}
+	if n := c.node; n.blocked > 0 || n.unblocked >= ex.EndTime {
+		if ex.Flags&(pairing.Blocks|pairing.Queued) == pairing.Blocks && c.blocked > 0 {
+			c.unblocked(1, ex.Serves.Time)
+		}
+		n.other(ex)
 	}
 	if reply.Kind != resp.Error && !t.active && c.tap == nil {
 		if n := c.node; n.keyed.N < latencySample || ex.Verb == pairing.VerbPing {

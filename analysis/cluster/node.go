@@ -26,6 +26,10 @@ type node struct {
 	stall     *Stall       // ended last, while its burst of replies is counted
 	stalls    []*Stall     // in order of time
 
+	blocked   int          // connections that a command blocks
+	unblocked capture.Time // when the last one was blocked no longer
+	answers   *answers
+
 	ping, keyed medianSketch // latencies, the first latencySample of each
 
 	slots      *[resp.Slots]capture.Time // when the node last served a slot; nil while nothing shows a cluster

@@ -187,8 +187,47 @@ func TestCallsBehindABlockingCommand(t *testing.T) {
 	if f.Count != 4 || f.Confidence != pairing.Strong || !strings.Contains(f.Title, "up to 2.006841 s behind BLPOP q") {
 		t.Errorf("%q, %s, want 4 calls that waited up to 2.006841 s, strong", f.Title, f.Confidence)
 	}
-	if want := "what it popped reached nobody (possible)"; !strings.Contains(says(f), want) {
-		t.Errorf("%q is not said:\n%s", want, says(f))
+	for _, want := range []string{
+		"what it popped reached nobody (possible)",
+		"meanwhile the server answered 1 command of 1 other connection, the slowest after 0.157 ms (frame 160): it was not slow",
+	} {
+		if !strings.Contains(says(f), want) {
+			t.Errorf("%q is not said:\n%s", want, says(f))
+		}
+	}
+}
+
+// TestOthersWhileBlocked: that the server was not slow is said where others were answered in the meantime, and soon.
+func TestOthersWhileBlocked(t *testing.T) {
+	for others, want := range map[string]string{
+		"repeat 5 every 100ms { o > GET x => $y }": "meanwhile the server answered 5 commands of 1 other connection",
+		"o > GET x => $y\n+1ms p > GET x => $y":    "meanwhile the server answered 2 commands of 2 other connections",
+		"o > GET x\n+1200ms o < $y":                "the slowest after 1200.000 ms (frame",
+		"o > BLPOP other 1\n+1s o < nil*":          "",
+		"p > ACK":                                  "",
+	} {
+		r := inspect(t, written(t, fmt.Sprintf(`
+policy 10.0.0.1=multiplex
+host app   10.0.0.1
+host redis 10.0.0.2
+conn c app:42000 -> redis:6379
+conn o app:42001 -> redis:6379
+conn p app:42002 -> redis:6379
+repeat 30 every 1ms { c > GET k{i} => $v{i} }
+repeat 30 every 1ms { o > GET k{i} => $v{i} }
+repeat 30 every 1ms { p > GET k{i} => $v{i} }
+1.0    c > BLPOP jobs 3
++300ms c > GET a
++10ms  %s
+3.0    c < [ $jobs $job-17 ] | $A
+4.0 o > GET k => $v
+repeat 30 every 1ms { o > GET k{i} => $v{i} }
+`, others)), analysis.Options{Policies: map[netip.Addr]client.Policy{netip.MustParseAddr("10.0.0.1"): client.PolicyMultiplex}})
+		got := says(faults(r)["RS212"])
+		if !strings.Contains(got, "waited 1.7") || want == "" && strings.Contains(got, "meanwhile") || !strings.Contains(got, want) ||
+			strings.Contains(got, "not slow") != strings.HasPrefix(want, "meanwhile") {
+			t.Errorf("%q: want %q in:\n%s", others, want, got)
+		}
 	}
 }
 
@@ -229,6 +268,28 @@ host redis 10.0.0.2
 		if f := faults(r)["RS205"]; !strings.Contains(f.Remedy, wants) {
 			t.Errorf("%s: %q, want %q", reply, f.Remedy, wants)
 		}
+	}
+	// One in three ends with an error.
+	r := inspect(t, written(t, `
+host app   10.0.0.1
+host redis 10.0.0.2
+2.0 repeat 100 every 60ms {
+    conn a{i} app:{42000+i} -> redis:6379
+    a{i} > GET a => -WRONGTYPE no
+    a{i} > FIN
+    a{i} < FIN
+    conn b{i} app:{43000+i} -> redis:6379
+    b{i} > GET a => $A
+    b{i} > FIN
+    b{i} < FIN
+    conn c{i} app:{44000+i} -> redis:6379
+    c{i} > GET a => $A
+    c{i} > FIN
+    c{i} < FIN
+}
+`), analysis.Options{})
+	if f := faults(r)["RS205"]; !strings.Contains(f.Remedy, "Use a pool") {
+		t.Errorf("one in three ends with an error: %q", f.Remedy)
 	}
 }
 

@@ -38,6 +38,9 @@ func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Sever
 	if a.NMisfits < 2 && !a.Foreign {
 		conf = min(conf, pairing.Likely) // one contradiction may be the table's of commands
 	}
+	if a.ByValues && !weak {
+		conf = max(conf, pairing.Strong)
+	}
 	if len(more) > 0 && !weak {
 		conf = max(conf, pairing.Strong) // the command is known for it
 	}
@@ -54,8 +57,12 @@ func addSkip(r *analysis.Reporter, a *pairing.Alignment, severity incident.Sever
 				facts = append(facts, fmt.Sprintf("the server's kernel had it (frame %d)", ex.AckedFrame))
 			}
 			if a.Turns > 0 {
-				facts = append(facts, fmt.Sprintf("%d replies in turn came within %s behind the next command, and none in the pauses before: in order each "+
+				facts = append(facts, fmt.Sprintf("%d replies came within %s behind a later command, and none in the pauses before: in order each "+
 					"would have taken as long as the client happened to pause", a.Turns, ms(a.Behind)))
+			}
+			if a.Matches > 0 {
+				facts = append(facts, fmt.Sprintf("%s what the later command's key was last seen to hold, and not what that of the command in order was",
+					incident.Counted(a.Matches, "reply is", "replies are")))
 			}
 			facts = append(append(facts, misfits(run, a)...),
 				"left out, and with it every reply moved to the next command, everything fits; no other pairing does as well",

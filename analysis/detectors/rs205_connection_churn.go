@@ -165,7 +165,7 @@ func (w *churns) ended(e *analysis.Ended) {
 	if _, deaf := s.OnlySide(); deaf || s.Lossy() {
 		return // whether a reply came does not show, or how many commands there were
 	}
-	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.RejectedAtAccept() || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
+	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
 	at := pair{s.Client.Addr(), s.Server}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
@@ -61,7 +60,7 @@ func ReadTimeout() *analysis.Detector {
 // timedOut says whether a wait ended by a read timeout, and by which. t is nil where the timeout's length is not known
 // but nothing else can have ended the wait.
 func timedOut(run *analysis.Run, x *wait) (t *desync.Timeout, level pairing.Confidence) {
-	if use := run.UseOf(x.pop); use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync {
+	if x.together(run) {
 		return nil, pairing.Suppressed
 	}
 	top := min(x.sure, pairing.Strong)
@@ -160,17 +159,19 @@ func timeoutStep(fs []*incident.Finding, all []*handled, n int) string {
 	if after > 0 {
 		text += " after " + incident.SettingText(after)
 	}
-	reused := 0
+	reused, unsafe := 0, 0
 	for _, h := range all {
-		reused += h.reused
+		reused, unsafe = reused+h.reused, unsafe+h.unsafe
 	}
-	switch reused {
-	case 0:
+	switch {
+	case reused == 0:
 		return text + ", and each connection was closed, as it should be"
-	case n:
+	case unsafe == 0:
+		return text + ", and what the client did with the late replies cannot be told"
+	case unsafe == n:
 		return text + ", and each time the connection was used again"
 	}
-	return text + fmt.Sprintf(", after %d of which the connection was used again", reused)
+	return text + fmt.Sprintf(", after %d of which the connection was used again", unsafe)
 }
 
 func timeoutRemedy(f *incident.Finding, h *handled) string {
@@ -187,9 +188,13 @@ func timeoutRemedy(f *incident.Finding, h *handled) string {
 	default:
 		text += fmt.Sprintf("; %d %% coincide with server stalls (RS401). ", h.stalled*100/h.all)
 	}
-	if h.reused > 0 {
+	switch {
+	case h.unsafe > 0:
 		return text + fmt.Sprintf("The client handled %d of them wrongly: it used the connection again (RS101). Find why replies are late, "+
-			"and close connections after a timeout.", h.reused)
+			"and close connections after a timeout.", h.unsafe)
+	case h.reused > 0:
+		return text + fmt.Sprintf("After %d of them the client used the connection again, which is safe if it throws the late reply away, as clients with "+
+			"a queue of callers do. Find why replies are late.", h.reused)
 	}
 	return text + "The client handled this correctly: it closed the connection each time. Find why replies are late."
 }

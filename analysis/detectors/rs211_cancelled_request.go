@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
@@ -31,20 +30,23 @@ func CancelledRequest() *analysis.Detector {
 					return fmt.Sprintf("%s cancelled while their replies were on the way", was(f.Count, "call"))
 				},
 				Remedy: func(_ *incident.Finding, h *handled) string {
-					does := "does"
-					if h.reused > 0 {
-						does = "does not (RS101)"
+					text := "Calls are cancelled from above (deadline, disconnecting user), not by the socket timeout. Safe only if the client closes the " +
+						"connection, or throws the late reply away: here it "
+					switch {
+					case h.unsafe > 0:
+						return text + "does not (RS101)."
+					case h.reused > 0:
+						return text + "used connections again, and what it did with the late replies cannot be told."
 					}
-					return "Calls are cancelled from above (deadline, disconnecting user), not by the socket timeout. Safe only if the client closes the " +
-						"connection: here it " + does + "."
+					return text + "does."
 				},
 				Notes: func(_ *incident.Finding, h *handled) []string { return h.notes() },
 			})
 			return analysis.Hooks{Waited: w.waited, Finish: func(run *analysis.Run) {
 				for _, x := range w.all {
-					h, use := run.Habits(x.pop), run.UseOf(x.pop)
+					h := run.Habits(x.pop)
 					if _, given := run.GivenTimeout(x.client.Addr()); given || h == nil || x.doubtful() || !cancelled(h, x.gap, r.Number("min_samples")) ||
-						use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync {
+						x.together(run) {
 						continue
 					}
 					o := x.occurrence(run)

@@ -119,6 +119,14 @@ func behindOccurrence(run *analysis.Run, b *analysis.BlockedBehind, calls behind
 	if n := len(calls) - maxShownBehind; n > 0 {
 		facts = append(facts, "and "+incident.Counted(n, "call", "calls")+" more")
 	}
+	if m := b.Meanwhile; m.Replies > 0 {
+		fact := fmt.Sprintf("meanwhile the server answered %s of %s, the slowest after %s (frame %d)", incident.Counted(m.Replies, "command", "commands"),
+			incident.Counted(m.Connections, "other connection", "other connections"), ms(m.Slowest), m.Frame)
+		if m.Slowest < calls.longest()/2 {
+			fact += ": it was not slow"
+		}
+		facts = append(facts, fact)
+	}
 	if popped(&ex) {
 		facts = append(facts, "if its own caller gave up as theirs may have, what it popped reached nobody (possible)")
 		list = frames(append(list, ex.Serves.Frame)...)

@@ -13,6 +13,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
+	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 )
@@ -40,6 +41,7 @@ type wait struct {
 	gap            time.Duration
 	at             capture.Time // of what the client did instead
 	name           string       // of the command
+	use            desync.Use   // how its connection is used, as far as known then
 	sent           capture.Time // its last byte
 	*shownWait                  // nil beyond the bound
 }
@@ -72,7 +74,7 @@ func (w *waits) waited(e *analysis.WaitEnded) {
 	}
 	x := &wait{
 		conn: s.ID, client: s.Client, server: s.Server, pop: s.Population(), how: e.How, sure: e.Sure, gap: e.Gap, at: e.Time,
-		name: ex.CommandName(), sent: ex.EndTime,
+		name: ex.CommandName(), sent: ex.EndTime, use: s.Use(),
 	}
 	if w.shown.Admits(len(w.all)) {
 		x.shownWait = &shownWait{frame: e.Frame, ask: command(w.run, ex), file: ex.File}
@@ -83,6 +85,26 @@ func (w *waits) waited(e *analysis.WaitEnded) {
 
 // doubtful reports whether the client may have written on because it is meant to.
 func (x *wait) doubtful() bool { return x.how == desync.GaveUpReuse && x.sure < pairing.Likely }
+
+// together reports whether the calls of the connection, or of its client, overlap by intention: what one does says nothing of
+// another's wait.
+func (x *wait) together(run *analysis.Run) bool {
+	use := run.UseOf(x.pop)
+	if x.use.Word > use.Word {
+		use = x.use
+	}
+	return use.Policy == client.PolicyMultiplex || use.Policy == client.PolicyAsync
+}
+
+// keeps reports whether the client is known, or likely, to leave a late reply for the next caller on the connection, rather than
+// to throw it away.
+func (x *wait) keeps(run *analysis.Run) bool {
+	if use := run.UseOf(x.pop); use.Basis >= client.Named {
+		return use.Policy.TakesTurns()
+	}
+	h := run.Habits(x.pop)
+	return h != nil && reader.WordOf(client.UnreadShare(&h.Kinds)) >= reader.Likely
+}
 
 // occurrence completes who waited, by what is known at the end of the run.
 func (x *wait) occurrence(run *analysis.Run) incident.Occurrence {
@@ -194,8 +216,9 @@ func micros(d time.Duration) string {
 
 // handled counts what clients did when they stopped waiting.
 type handled struct {
-	all, quit, closed, reused, stalled int
-	timeout                            *desync.Timeout
+	all, quit, closed, stalled int
+	reused, unsafe             int // connections used again, and those of a client that leaves late replies for the next caller
+	timeout                    *desync.Timeout
 }
 
 // TakeOff is of incident.Lessened.
@@ -213,7 +236,9 @@ func (h *handled) add(x *wait, run *analysis.Run) {
 	case desync.GaveUpClose:
 		h.closed++
 	default:
-		h.reused++
+		if h.reused++; x.keeps(run) {
+			h.unsafe++
+		}
 	}
 	if x.stall(run) != nil {
 		h.stalled++
@@ -226,7 +251,8 @@ func (h *handled) notes() []string {
 	for _, a := range []struct {
 		n    int
 		what string
-	}{{h.closed, "the connection was closed (correct)"}, {h.quit, "QUIT was sent, then it was closed (correct)"}, {h.reused, "it was used again (RS101)"}} {
+	}{{h.closed, "the connection was closed (correct)"}, {h.quit, "QUIT was sent, then it was closed (correct)"}, {h.unsafe, "it was used again (RS101)"},
+		{h.reused - h.unsafe, "it was used again (safe if the client throws the late reply away, as those with a queue of callers do)"}} {
 		if a.n > 0 {
 			list = append(list, incident.Counted(a.n, "time", "times")+" "+a.what)
 		}

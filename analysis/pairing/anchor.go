@@ -310,6 +310,7 @@ func (h *unresolved) vote(s *Session, info *ReplyInfo) {
 	}
 	a.Speak(a.shift, float32(min(says, mostOfOne)))
 	if best, lead := a.Likeliest(); lead >= anchored {
+		s.voted = s.ReplyCount + 1
 		h.anchorAt(s, best)
 	}
 }

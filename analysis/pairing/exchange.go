@@ -3,6 +3,7 @@ package pairing
 import (
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
@@ -103,6 +104,7 @@ type Exchange struct {
 	Foreign       bool          // the contradiction is by slot or echo
 	idle          time.Duration // silence of the client before it
 	Caller        callerMarks
+	facts         known.Facts
 }
 
 // reset readies the record of an earlier command for another one, in all that Session.sent does not set. The bytes of texts

@@ -1,6 +1,7 @@
 package pairing
 
 import (
+	"github.com/respsniff/respsniff/analysis/pairing/stamps"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -17,15 +18,7 @@ type Hidden struct {
 	Holes int      // runs of lost bytes
 	First Hole     // the first of them; Missing 0: none
 
-	// Unechoed counts packets without new bytes that were never captured: the peer echoed a TCP timestamp that none of
-	// the captured packets carries (RFC 7323, section 3). Echo is the first such timestamp, EchoFrame the packet that
-	// echoes it.
-	Unechoed  int
-	Echo      uint32
-	EchoFrame int64
-	EchoFile  int32
-	EchoTime  capture.Time
-	EchoOf    int // who sent the packet that is missing
+	stamps.Found
 
 	// Reframed counts the requests and replies whose boundary had to be searched.
 	Reframed int
@@ -48,21 +41,7 @@ type Hole struct {
 // hidden gathers Hidden while the connection lives.
 type hidden struct {
 	Hidden
-	clocks [2]echoes // of the timestamps that each role sent
-	// inStep says that the timestamps of both sides are known and no echo waits. Then a segment that is not older than the
-	// one before it, and echoes nothing newer, shows nothing.
-	inStep bool
-}
-
-// echoes compares the TCP timestamps that one side sent with those that its peer echoes.
-type echoes struct {
-	last    uint32 // newest timestamp seen of this side
-	echo    uint32 // one that no packet so far carries
-	known   bool
-	waiting bool // for the packet that carries echo
-	file    int32
-	frame   int64
-	time    capture.Time
+	clocks stamps.Clocks
 }
 
 // hole takes a segment before which bytes are missing.
@@ -71,48 +50,5 @@ func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	if h.First.Missing == 0 {
 		h.First = Hole{who == RoleClient, seg.Offset - seg.Missing, seg.Missing, seg.Frame, seg.File, seg.Time}
 	}
-	// What is missing carried timestamps too, and the bytes show the loss better.
-	h.clocks[RoleClient].waiting, h.clocks[RoleServer].waiting = false, false
-	h.clocks[who].known, h.inStep = false, false
-}
-
-// follows is the early return of stamp where nothing is to be noted but the timestamp. It is inlined.
-func (h *hidden) follows(own, peer *echoes, seg *reassembly.Segment) bool {
-	if !h.inStep || int32(seg.TSVal-own.last) < 0 || int32(seg.TSEcr-peer.last) > 0 {
-		return false
-	}
-	own.last = seg.TSVal
-	return true
-}
-
-// stamp takes every segment with TCP timestamps, after hole.
-func (h *hidden) stamp(who int, seg *reassembly.Segment) {
-	own, peer := &h.clocks[RoleClient], &h.clocks[RoleServer]
-	if who == RoleServer {
-		own, peer = peer, own
-	}
-	if own.waiting && own.echo == seg.TSVal {
-		own.waiting = false // it stood behind its echo in the file
-	}
-	if !own.known || int32(seg.TSVal-own.last) > 0 {
-		own.last, own.known = seg.TSVal, true
-	}
-	h.inStep = own.known && peer.known && !own.waiting && !peer.waiting
-	if int32(seg.TSEcr-peer.last) <= 0 || !peer.known || seg.Ack == reassembly.NoAck || peer.waiting && peer.echo == seg.TSEcr {
-		return
-	}
-	peer.settle(&h.Hidden, 1-who)
-	h.inStep = false
-	peer.waiting, peer.echo, peer.frame, peer.file, peer.time = true, seg.TSEcr, seg.Frame, seg.File, seg.Time
-}
-
-// settle counts the echo that waits for its packet: the packet was not captured.
-func (e *echoes) settle(h *Hidden, who int) {
-	if !e.waiting {
-		return
-	}
-	e.waiting = false
-	if h.Unechoed++; h.Unechoed == 1 {
-		h.Echo, h.EchoFrame, h.EchoFile, h.EchoTime, h.EchoOf = e.echo, e.frame, e.file, e.time, who
-	}
+	h.clocks.Hole(who)
 }

@@ -82,7 +82,7 @@ var modeRules = [...]modeRule{
 	verbReplconf:    {verb: verbReplconf, names: "REPLCONF", sent: sentReplconf},
 	verbShutdown:    {verb: verbShutdown, names: "SHUTDOWN", sent: sentShutdown},
 	VerbDebug:       {verb: VerbDebug, names: "DEBUG", sent: sentDebug},
-	VerbSelect:      {verb: VerbSelect, names: "SELECT"},
+	VerbSelect:      {verb: VerbSelect, names: "SELECT", served: servedSelect},
 	VerbAuth:        {verb: VerbAuth, names: "AUTH"},
 	VerbPing:        {verb: VerbPing, names: "PING"},
 	VerbPublish:     {verb: VerbPublish, names: "PUBLISH"},
@@ -184,7 +184,7 @@ func (m *mode) outOfBand(r *resp.Reply, pending int) bool {
 	case r.Kind == resp.Push:
 		return !isConfirmation(r)
 	case m.monitor >= monitorOn && r.Kind == resp.Simple:
-		return monitorLine(r.Text)
+		return resp.IsMonitorLine(r.Text)
 	}
 	return m.Subs > 0 && !m.resp3 && isMessage(r)
 }

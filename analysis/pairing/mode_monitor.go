@@ -1,11 +1,6 @@
 package pairing
 
-import (
-	"bytes"
-	"strconv"
-
-	"github.com/respsniff/respsniff/resp"
-)
+import "github.com/respsniff/respsniff/resp"
 
 // monitorState is whether the server sends a line for each command that it carries out.
 type monitorState uint8
@@ -40,14 +35,4 @@ func watchMonitor(s *Session, ex *Exchange) {
 	s.Sink.Oddity(&Oddity{
 		Session: s, What: StaleMode, Frame: ex.Frame, File: ex.File, Time: ex.Time, Offset: ex.Start, Exchange: ex, Gap: ex.idle, Text: "MONITOR",
 	})
-}
-
-// monitorLine recognises the status lines that MONITOR sends: +1339518083.107412 [0 127.0.0.1:60866] "keys" "*"
-func monitorLine(text []byte) bool {
-	i := bytes.IndexByte(text, ' ')
-	if i < 3 || i+1 >= len(text) || text[i+1] != '[' {
-		return false
-	}
-	_, err := strconv.ParseFloat(string(text[:i]), 64)
-	return err == nil
 }

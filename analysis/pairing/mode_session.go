@@ -44,6 +44,12 @@ func servedReset(s *Session, _ *Exchange, r *resp.Reply) {
 	s.Block.end()
 }
 
+func servedSelect(s *Session, _ *Exchange, r *resp.Reply) {
+	if r.Kind == resp.Error {
+		s.db.Refused()
+	}
+}
+
 // sentShutdown: there is no reply on success.
 func sentShutdown(_ *mode, _ *resp.Request, ex *Exchange) { ex.Flags |= NotAwaited }
 

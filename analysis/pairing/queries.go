@@ -30,6 +30,9 @@ func (s *Session) Commands() int { return s.CommandCount }
 // Replies returns how many in-band replies the server has sent.
 func (s *Session) Replies() int { return s.ReplyCount }
 
+// Database is the one that the latest SELECT asked for; known.UnknownDatabase: one from before the capture.
+func (s *Session) Database() int { return s.db.Number }
+
 // OneSided reports that the server's packets are not in the capture.
 func (s *Session) OneSided() bool {
 	if s.Conn == nil {
@@ -80,9 +83,7 @@ func (s *Session) Hidden() Hidden {
 			h.Seen[role], h.Bytes[role], h.Cut[role] = c.Sides[side].Seen, c.Sides[side].Bytes, c.Sides[side].Cut
 		}
 	}
-	for role, clock := range s.hidden.clocks { // a copy: several rules ask
-		clock.settle(&h, role)
-	}
+	s.hidden.clocks.Settle(&h.Found)
 	return h
 }
 
@@ -125,11 +126,8 @@ func (s *Session) OpenSecret() (start int64, ok bool) {
 // minReplies is how many replies must have fitted before bytes that do not count as a fault of the server.
 const minReplies = 2
 
-// lastReply returns when the last byte of the server arrived.
-func (s *Session) lastReply() capture.Time { return s.LastData[RoleServer].Time }
-
 // LastServerData returns when the server last sent bytes on this connection; 0: not yet.
-func (s *Session) LastServerData() capture.Time { return s.lastReply() }
+func (s *Session) LastServerData() capture.Time { return s.LastData[RoleServer].Time }
 
 // Spoke reports whether the connection has shown that it is Redis's: by a reply, by a request in the form of an array, or by a
 // command as a line to a port of Redis. Lines alone are of many protocols.

@@ -1,6 +1,10 @@
 package pairing
 
 import (
+	"time"
+
+	"github.com/respsniff/respsniff/analysis/pairing/align"
+	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/pool"
 	"github.com/respsniff/respsniff/resp"
@@ -18,7 +22,10 @@ type Shared struct {
 	reply      resp.Reply
 	info       ReplyInfo
 	replies    []bufferedReply // empty: memory for a buffer to come
-	mark       SegmentMark     // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
+	Known      known.Memory
+	early      align.Early
+	paused     time.Duration // the longest pause inside a command that was no interruption
+	mark       SegmentMark   // of the segment that is taken; handed to the Sink, so it cannot lie on the stack
 }
 
 // NewShared prepares what the pairings of a run share.

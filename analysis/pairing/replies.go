@@ -13,7 +13,7 @@ import (
 // payload, its ACK number. It reports whether replies were looked for.
 func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 	s.Last = seg.Time
-	if h := &s.hidden; !seg.Plain || seg.HasTS && !h.follows(&h.clocks[RoleServer], &h.clocks[RoleClient], seg) {
+	if !seg.Plain || seg.HasTS && !s.hidden.clocks.Follows(RoleServer, seg) {
 		s.missed(RoleServer, seg)
 	}
 	if s.Acked < s.Log.Len() && (seg.Plain || seg.Ack != reassembly.NoAck && (seg.Length > 0 || seg.Repeated == 0)) {
@@ -36,6 +36,9 @@ func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 		} else {
 			s.severalReplies(seg, reply)
 		}
+		if ack := s.AckSeen[RoleClient]; !s.noDelay && seg.Length < smallPacket && seg.Repeated == 0 && ack != reassembly.NoAck && ack < seg.Offset {
+			s.noDelay = true
+		}
 		s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true, seg.Frame}
 		if !s.steady {
 			s.settle()
@@ -44,6 +47,9 @@ func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 	s.AckSeen[RoleServer] = max(s.AckSeen[RoleServer], seg.Ack)
 	return looked
 }
+
+// smallPacket is less than any full segment: the least maximum of IPv4 (RFC 879).
+const smallPacket = 536
 
 // severalReplies takes a segment that does not hold exactly one reply.
 func (s *Session) severalReplies(seg *reassembly.Segment, reply *resp.Reply) {
@@ -104,12 +110,13 @@ func textLength(r *resp.Reply) int {
 func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
 	if s.steady && s.Pending.Len() > 0 && !s.partial.started {
 		if ex := s.Pending.Front(); ex.Verb == OtherVerb && seg.Ack >= ex.End && ex.Flags&Queued == 0 && ex.Call.Plain(r) &&
-			(s.Pending.Len() == 1 || !suspect(s, seg)) {
+			(s.Pending.Len() == 1 || suspect(s, r, seg) == 0) {
 			s.describe(&ex.Serves, r, seg)
 			s.Pending.Pop()
 			s.ReplyCount++
 			s.replyBytes += r.End - r.Start
 			ex.due, ex.Served = 0, true
+			s.Shared.Known.Answered(&ex.facts, r, &s.db.Last)
 			s.Sink.Served(ex, r)
 			s.Shared.Release(ex)
 			return
@@ -185,10 +192,12 @@ func (s *Session) match(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segment)
 		s.unasked(r, info, seg)
 		return
 	}
-	if s.Pending.Len() > 1 && suspect(s, seg) {
-		s.open = &unresolved{missing: &missing{odds: 1}}
-		s.open.weigh(s, r, info)
-		return
+	if s.Pending.Len() > 1 {
+		if by := suspect(s, r, seg); by > 0 {
+			s.open = &unresolved{missing: align.NewLost(by, s.Pending.Len())}
+			s.open.weigh(s, r, info)
+			return
+		}
 	}
 	s.replyBytes += r.End - r.Start
 	if ex.due--; r.Kind == resp.Error {
@@ -216,7 +225,7 @@ func (s *Session) joinsStream(r *resp.Reply) bool {
 		s.Kind = PubSub
 		s.Mode.Subs = max(s.Mode.Subs, 1)
 		return true
-	case r.Kind == resp.Simple && monitorLine(r.Text):
+	case r.Kind == resp.Simple && resp.IsMonitorLine(r.Text):
 		s.Kind, s.Mode.monitor = Monitor, monitorOn
 		return true
 	}
@@ -306,6 +315,9 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply) {
 	if ex.Unsure {
 		s.unsureMode = false
 	}
+	if ex.Flags&Uncertain == 0 && ex.Contradiction == "" {
+		s.Shared.Known.Answered(&ex.facts, r, &s.db.Last)
+	}
 	if !s.steady {
 		s.Mode.answered(s, ex, r)
 	}
@@ -330,13 +342,19 @@ func (s *Session) unasked(r *resp.Reply, info *ReplyInfo, seg *reassembly.Segmen
 			s.doubts.doubtCommands(s, info.K-s.Prev.end, s.CommandCount+1)
 		}
 		s.open.unanchored(s, r, info)
-	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost():
+	case s.Unanchored() || s.requests.Lost() || s.Answers.Lost() || s.fromBefore():
 		s.unanchoredReplies++
 		reportOdd(s, UnanchoredSeen, r, info)
 	default:
 		s.unsolicit++
 		reportOddity(s, &Oddity{Session: s, What: Unsolicited, Reply: r, Info: info, Exchange: s.lastServed()})
 	}
+}
+
+// fromBefore reports whether a reply too many may rather answer a command from before the capture, or in a hole: quiet points may
+// coincide, and make the pairing begin too early by as many as were in flight.
+func (s *Session) fromBefore() bool {
+	return s.voted > 0 && s.ReplyCount < s.voted+turnsNeeded
 }
 
 // refuses recognises the server's answer to bytes that are no request. The commands before them have been answered by

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
@@ -16,7 +17,7 @@ const BatchGap = 20 * time.Microsecond
 // number. It reports whether commands were looked for.
 func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 	s.Last = seg.Time
-	if h := &s.hidden; !seg.Plain || seg.HasTS && !h.follows(&h.clocks[RoleClient], &h.clocks[RoleServer], seg) {
+	if !seg.Plain || seg.HasTS && !s.hidden.clocks.Follows(RoleClient, seg) {
 		s.missed(RoleClient, seg)
 	}
 	if looked = seg.Length > 0 && (s.Kind == RESP || s.carriesRESP(RoleClient, seg)); looked {
@@ -42,6 +43,9 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 	}
 	if seg.Flags&reassembly.SYN == 0 {
 		s.closedWindow = seg.Window == 0
+	}
+	if seg.Length == 0 {
+		s.bareAck = max(s.bareAck, seg.Ack)
 	}
 	s.AckSeen[RoleClient] = max(s.AckSeen[RoleClient], seg.Ack)
 	return looked
@@ -123,6 +127,7 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 		s.examine(ex, req)
 	}
 	ex.totalDue = ex.due
+	ex.facts = known.Of(s.db.Place, cmd, req)
 	p := &s.Prev
 	same := p.Valid && p.SameWrite(ex, start)
 	if !same && !p.continues(ex) {
@@ -193,6 +198,12 @@ func (s *Session) examine(ex *Exchange, req *resp.Request) {
 		_, ex.secretReply = commands.Secrets(req)
 	}
 	s.Mode.request(v, req, ex)
+	switch v {
+	case VerbSelect:
+		s.db.Select(req)
+	case VerbReset:
+		s.db.Enter(0)
+	}
 	if ex.Flags&Subscribing != 0 && ex.Flags&NoReplyDue != 0 {
 		s.quietSubs = ex.due // Redis 7 confirms all the same: it counts them as pushes, in RESP2 too
 	}

@@ -42,7 +42,7 @@ type unresolved struct {
 	replies   []bufferedReply
 	batches   int  // writes of the client since
 	anchoring bool // because bytes were lost: anchor looks for the shift; else because of a contradiction, or of missing
-	missing   *missing
+	missing   *align.Lost
 	anchor    anchor
 }
 
@@ -124,10 +124,16 @@ func isQuiet(s *Session, now capture.Time) bool {
 // resolve looks for the pairing that resolves the contradictions in the buffer, and releases the replies by it. While
 // none is certain it waits for more, unless it must decide now.
 func (h *unresolved) resolve(s *Session, quiet, now bool) {
-	if h.missing != nil && !now {
+	if m := h.missing; m != nil {
+		switch left := s.Pending.Len() - len(h.replies); {
+		case quiet && m.Proven(&s.Shared.early) && left >= m.By && (now || h.sureEnough(&s.Shared.early)):
+			h.leaveOutOldest(s)
+		case now || quiet && left < m.By:
+			h.inOrder(s)
+		}
 		return
 	}
-	if s.Pending.Len() == 0 || h.missing != nil {
+	if s.Pending.Len() == 0 {
 		h.releaseInOrder(s, nil, false)
 		return
 	}
@@ -330,10 +336,12 @@ type Alignment struct {
 	Swapped  bool        // neighbours whose replies came in the other order
 	Foreign  bool        // a slot or an echoed text is among the contradictions
 	Live     *Exchange   // a command behind the skipped ones that was answered
-	// Turns is, where no content contradicts, how many replies in turn came just behind the command after that which they
-	// would serve in order, and Behind how long the slowest took from there.
-	Turns  int
-	Behind time.Duration
+	// Where no content contradicts: Turns is how many replies came just behind the command that they serve, and Behind how long
+	// the slowest took from there; Matches is how many are known as the answer to that command and not to the one that they would
+	// serve in order. ByValues: these show it alone.
+	Turns, Matches int
+	Behind         time.Duration
+	ByValues       bool
 }
 
 func (*Alignment) Event() {}

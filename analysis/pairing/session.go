@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -29,6 +30,7 @@ type Session struct {
 	Keyed  bool          // a command with a key was sent
 	MinRTT time.Duration // fastest kernel acknowledgement of a command
 	torn   *torn         // nil almost always
+	db     known.Database
 	hidden hidden
 }
 
@@ -71,6 +73,8 @@ type streams struct {
 	fullSize int         // largest segment of the client
 	reqStart SegmentMark // the segment that began a request which is not yet whole
 	repeated bool        // the client sent bytes again
+	bareAck  int64       // highest ACK number of the client's packets without data
+	noDelay  bool        // the server was seen to send a small packet while an earlier one was not acknowledged
 	// closedWindow says that the client's last window was zero: its kernel can take no more.
 	closedWindow bool
 }
@@ -108,6 +112,7 @@ type doubts struct {
 	unsureMode   bool // whether replies are due at all is not known: part of a command that may switch them off was not captured
 	holes        bool // lost bytes since the last command
 	holed        [2]bool
+	voted        int         // one more than the replies before the pairing was anchored by quiet points; 0: it was not
 	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
 	open         *unresolved // replies whose command is not decided; nil almost always
 }
@@ -177,6 +182,10 @@ func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment, clie
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	s.ClientSide, s.RoleKnown, s.RoleBy = client, by != NoBasis, by
 	s.Client, s.Server = c.Ends[client], c.Ends[client.Other()]
+	s.bareAck = reassembly.NoAck
+	if s.db = known.NewDatabase(s.Server, 0); s.Start == reassembly.MidStream {
+		s.db = known.NewDatabase(s.Server, known.UnknownDatabase)
+	}
 }
 
 // RoleOf returns which role the sender of a segment plays. FromClient or FromServer then takes the segment, and at last,
@@ -192,7 +201,7 @@ func (s *Session) missed(who int, seg *reassembly.Segment) {
 		s.hole(who, seg.Missing)
 	}
 	if seg.HasTS {
-		s.hidden.stamp(who, seg)
+		s.hidden.clocks.Stamp(who, seg, &s.hidden.Found)
 	}
 	if seg.Length > len(seg.Payload) {
 		s.cut[who] = true

@@ -1,7 +1,6 @@
 package pairing
 
 import (
-	"math/rand/v2"
 	"reflect"
 	"testing"
 
@@ -42,7 +41,7 @@ func TestResetForgetsTheCommandBefore(t *testing.T) {
 	fill(reflect.ValueOf(&ex).Elem())
 	ex.reset()
 	own := Exchange{Session: ex.Session, Index: ex.Index, Place: ex.Place, Outstanding: ex.Outstanding, Batch: ex.Batch}
-	own.Call, own.Command, own.argc = ex.Call, ex.Command, ex.argc
+	own.Call, own.Command, own.argc, own.facts = ex.Call, ex.Command, ex.argc, ex.facts
 	own.Name.buf, own.Key.buf, own.Serves.Text.buf = ex.Name.buf, ex.Key.buf, ex.Serves.Text.buf
 	if !reflect.DeepEqual(ex, own) {
 		t.Errorf("left:\n%+v\nwanted:\n%+v", ex, own)
@@ -69,43 +68,6 @@ func fill(v reflect.Value) {
 		v.SetBool(true)
 	case v.Kind() == reflect.String:
 		v.SetString("x")
-	}
-}
-
-// TestFollowsReturnsEarly holds what a timestamp leaves that follows takes against what stamp makes of it.
-func TestFollowsReturnsEarly(t *testing.T) {
-	early, echoed := 0, 0
-	for seed := range uint64(200) {
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		var f, g hidden
-		clock := [2]uint32{rnd.Uint32(), rnd.Uint32()}
-		for frame := range int64(200) {
-			who := rnd.IntN(2)
-			clock[who] += rnd.Uint32N(2)
-			seg := &reassembly.Segment{Frame: frame, HasTS: true, TSVal: clock[who], TSEcr: clock[1-who]}
-			switch rnd.IntN(20) {
-			case 0:
-				seg.TSVal -= rnd.Uint32N(5)
-			case 1:
-				seg.TSEcr += rnd.Uint32N(5)
-			case 2:
-				seg.Missing = 3
-				f.hole(who, seg)
-				g.hole(who, seg)
-			}
-			if seg.Missing == 0 && f.follows(&f.clocks[who], &f.clocks[1-who], seg) {
-				early++
-			} else {
-				f.stamp(who, seg)
-			}
-			if g.stamp(who, seg); f != g {
-				t.Fatalf("seed %d, frame %d:\n%+v\n%+v", seed, frame, f, g)
-			}
-		}
-		echoed += g.Unechoed
-	}
-	if early < 10000 || echoed < 100 {
-		t.Errorf("%d early, %d echoes of packets never captured", early, echoed)
 	}
 }
 

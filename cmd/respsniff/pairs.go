@@ -18,8 +18,9 @@ func newPairsCommand(a *app) *cobra.Command {
 		Short: "Print every command with the reply the server meant and the reply its caller got",
 		Long: `Pairs prints one row for each command of each connection. SERVES is the reply that the server meant
 for it. BELIEVES is the reply that its caller got: "=" is its own, "#2" is that of command 2 of the
-connection. "EXEC[2] bulk" is the element of EXEC's array that answers a queued command; the time
-beside it is that of QUEUED.`,
+connection, "extra" one that no command asked for, "older" one to a command from before the capture.
+"EXEC[2] bulk" is the element of EXEC's array that answers a queued command; the time beside it is
+that of QUEUED.`,
 		Example: `  respsniff pairs redis.pcap
   respsniff pairs --misread --by time redis.pcap
   respsniff pairs -o ndjson --conn 12 redis.pcap`,
@@ -57,7 +58,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, ou
 		if !f.Exchange(report.SentName(e), report.Printable(string(e.Key.Raw())), e.Time) {
 			continue
 		}
-		if misread && (e.Belief.Index == 0 || e.Belief.Index == e.Index) {
+		if misread && (e.Belief.Index == e.Index || e.Belief.Index == 0 && e.Belief.Outcome <= pairing.Unknown) {
 			continue
 		}
 		row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)

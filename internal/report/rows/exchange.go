@@ -76,7 +76,24 @@ func (x *Exec) text() string { return fmt.Sprintf("EXEC[%d] %s", x.Element, x.Ki
 type Believes struct {
 	Index      int    `json:"index,omitempty"`
 	Confidence string `json:"confidence"` // "unknown" where nobody can tell
+	Older      bool   `json:"-"`          // the reply to a command from before the capture
 }
+
+// String is whose reply it was, and how surely: "#2 strong", or, of no command that was captured, "extra" (no command asked for
+// it) or "older" (its command was sent before the capture).
+func (b *Believes) String() string {
+	switch {
+	case b.Index > 0:
+		return fmt.Sprintf("#%d %s", b.Index, b.Confidence)
+	case b.Confidence == unknown:
+		return unknown
+	case b.Older:
+		return "older, " + b.Confidence
+	}
+	return "extra, " + b.Confidence
+}
+
+const unknown = "unknown"
 
 // flagWords name what a row says about a command beyond its pairing.
 var flagWords = [...]struct {
@@ -119,9 +136,9 @@ func NewExchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort,
 	}
 	switch b := &e.Belief; {
 	case b.Outcome == pairing.Unknown, b.Index != 0 && b.Confidence == pairing.Suppressed:
-		row.Believes = &Believes{Confidence: "unknown"}
+		row.Believes = &Believes{Confidence: unknown}
 	case b.Index != 0, b.Outcome != pairing.Plain:
-		row.Believes = &Believes{Index: b.Index, Confidence: max(b.Confidence, pairing.Possible).String()}
+		row.Believes = &Believes{Index: b.Index, Confidence: max(b.Confidence, pairing.Possible).String(), Older: b.Outcome == pairing.Before}
 	}
 	return row
 }
@@ -212,7 +229,7 @@ func (r *Exchange) line(c report.Clock, before capture.Time) string {
 	case r.Believes != nil && r.Serves != nil && r.Believes.Index == r.Serves.Index:
 		believes = "="
 	case r.Believes != nil:
-		believes = fmt.Sprintf("#%d %s", r.Believes.Index, r.Believes.Confidence)
+		believes = r.Believes.String()
 	}
 	var notes []string
 	if r.Outstanding > 0 {

@@ -30,12 +30,12 @@ func sampleRows() []Row {
 	return []Row{
 		&Exchange{
 			Type: "exchange", Conn: 412, Client: "198.18.0.2:47868", Server: "198.18.0.11:14159", Index: 3, Command: "GET", Key: &key, Frame: 4396,
-			Time: at(0), Serves: &Serves{Index: 3, Frame: 4450, Time: at(time.Second), Kind: "null", Bytes: 5}, Believes: &Believes{2, "strong"},
+			Time: at(0), Serves: &Serves{Index: 3, Frame: 4450, Time: at(time.Second), Kind: "null", Bytes: 5}, Believes: &Believes{Index: 2, Confidence: "strong"},
 		},
 		&Exchange{
 			Type: "exchange", Conn: 412, Client: "198.18.0.2:47868", Server: "198.18.0.11:14159", Index: 4, Command: "GET", Key: &key, Frame: 4460,
 			Time: at(time.Second), Outstanding: 1, Serves: &Serves{Index: 4, Frame: 4461, Time: at(time.Second + time.Millisecond), Kind: "error", Bytes: 38, Error: "MOVED 7438 198.18.0.12:14160"},
-			Believes: &Believes{4, "proven"},
+			Believes: &Believes{Index: 4, Confidence: "proven"},
 		},
 		&Exchange{
 			Type: "exchange", Conn: 412, Client: "198.18.0.2:47868", Server: "198.18.0.11:14159", Index: 5, Command: "QUIT", Frame: 4470, Time: at(2 * time.Second),
@@ -44,7 +44,7 @@ func sampleRows() []Row {
 		&Exchange{
 			Type: "exchange", Conn: 413, Client: "198.18.0.2:47870", Server: "198.18.0.11:14159", Index: 2, Command: "GET", Key: &key, Frame: 4480,
 			Time: at(3 * time.Second), Flags: []string{"queued"}, Exec: newExec(pairing.ExecView{Element: 1, Kind: resp.Bulk, N: 57}),
-			Serves: &Serves{Index: 2, Frame: 4481, Time: at(3*time.Second + time.Millisecond), Kind: "simple", Bytes: 9}, Believes: &Believes{2, "proven"},
+			Serves: &Serves{Index: 2, Frame: 4481, Time: at(3*time.Second + time.Millisecond), Kind: "simple", Bytes: 9}, Believes: &Believes{Index: 2, Confidence: "proven"},
 		},
 	}
 }

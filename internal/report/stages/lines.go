@@ -74,7 +74,7 @@ func Exchange(e *pairing.Exchange, file string, mask report.Mask) string {
 		}
 	}
 	if b := row.Believes; b != nil {
-		line += fmt.Sprintf(" | believes #%d %s", b.Index, b.Confidence)
+		line += " | believes " + b.String()
 	}
 	return line + "\n"
 }
