@@ -268,7 +268,15 @@ func (q *population) weigh(list []*fitted, o *Options) {
 	q.whole = 0
 	for _, c := range list {
 		c.gain = gain(&c.post, &o.prior)
-		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
+		without := c.pi
+		if o.Known != nil && !o.Without.Has(inference.TermLibrary) {
+			if known := o.Known(c.v.c); known != nil { // of its library, which counts as its own; not that callers take turns: so they may with any
+				for k := range without {
+					without[k] /= max(known[k], 1e-9)
+				}
+			}
+		}
+		q.whole += max(-3, min(5, gain(&c.post, &without)))
 	}
 }
 

@@ -43,6 +43,22 @@ func TestDoubtsBoundWords(t *testing.T) {
 	}
 }
 
+// TestAgreementIsNoEvidence: connections that agree, and of which none shows anything by itself, accuse nobody.
+func TestAgreementIsNoEvidence(t *testing.T) {
+	for _, x := range []struct {
+		gain, whole float64
+		most        Word
+	}{
+		{8.8, 1, Possible}, {4.8, 3.5, Likely}, {4.8, 4.8, Proven}, {2, 30, Proven}, {2, 8, Likely}, {2, 3, Possible}, {5, -3, Possible},
+	} {
+		for w := Unknown; w <= Proven; w++ {
+			if got := accusation(w, x.gain, x.whole); got != min(w, x.most) {
+				t.Errorf("%g nats, %g added by each: %s became %s, want %s at most", x.gain, x.whole, w, got, x.most)
+			}
+		}
+	}
+}
+
 // TestReleasedConnsAreUsedAgain: a connection that has settled is used again, as if it were new; one that has not is not.
 func TestReleasedConnsAreUsedAgain(t *testing.T) {
 	ended := 0

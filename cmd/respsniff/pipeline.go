@@ -14,8 +14,8 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/progress"
 	"github.com/respsniff/respsniff/internal/report"
-	"github.com/respsniff/respsniff/internal/state"
 	"github.com/respsniff/respsniff/internal/report/page"
+	"github.com/respsniff/respsniff/internal/state"
 	"github.com/respsniff/respsniff/internal/tally"
 	"github.com/respsniff/respsniff/reassembly"
 )
