@@ -48,6 +48,7 @@ repeat 5 { conn u{i} app:{42000+i} -> redis:6380 }
 2.3034 u3 > GET next
 2.3044 u4 > GET next
 repeat 5 { 2.36 u{i} < $late ; +1ms u{i} < $nextval }
+repeat 5 { 2.40 u{i} > GET a ; +700us u{i} > GET b ; +4ms u{i} < $A | $B ; +2ms u{i} > GET c ; +700us u{i} > GET d ; +4ms u{i} < $C | $D }
 `)
 	notes := map[uint16]string{6379: "what the clients did: 3 times the connection was closed (correct)", 6380: "what the clients did: 5 times it was used again (RS101)"}
 	remedies := map[uint16]string{6379: "The client handled this correctly", 6380: "The client handled 5 of them wrongly"}

@@ -31,6 +31,7 @@ type population struct {
 	pi        [client.NumKinds]float64
 	ignorance *inference.Ignorance // of the last fit
 	whole     float64              // evidence for unread replies, summed over its connections
+	each      float64              // what they add to what the others say of them
 	named     bool                 // the set-up of a connection was captured, with the name of its library, if it has one
 	many      float64              // how likely it is that its callers share connections, by how they took turns
 	habits    *Habits              // as the last fit found them; nil: there was none
@@ -263,21 +264,47 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 }
 
 // weigh finds how much better the kinds that leave replies unread explain each connection than any healthy one, by all that
-// is known: the connection itself, the others of its population, its library, and how its callers take turns.
+// is known: the connection itself, the others of its population, its library, and how its callers take turns. And it finds what
+// the connections add to that, each to what the others say of it: where several are accused, that they agree is no evidence.
 func (q *population) weigh(list []*fitted, o *Options) {
-	q.whole = 0
+	accused := 0
 	for _, c := range list {
-		c.gain = gain(&c.post, &o.prior)
-		without := c.pi
-		if o.Known != nil && !o.Without.Has(inference.TermLibrary) {
-			if known := o.Known(c.v.c); known != nil { // of its library, which counts as its own; not that callers take turns: so they may with any
-				for k := range without {
-					without[k] /= max(known[k], 1e-9)
-				}
-			}
+		if c.gain = gain(&c.post, &o.prior); c.leaves() >= thresholds[len(thresholds)-1].least && !c.closed() {
+			accused++
 		}
-		q.whole += max(-3, min(5, gain(&c.post, &without)))
 	}
+	q.whole, q.each = 0, 0
+	for _, c := range list {
+		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
+		q.each += max(-3, min(5, gain(&c.post, c.beside(o))))
+	}
+	if accused < 2 {
+		q.each = inf // nobody else says anything of it
+	}
+}
+
+// closed reports whether the connection was closed by a caller that gave up, so that nobody got its reply.
+func (c *fitted) closed() bool {
+	if len(c.v.Steps) == 0 {
+		return false
+	}
+	last := &c.v.Steps[len(c.v.Steps)-1]
+	return last.What == inference.NextClose && !last.Have
+}
+
+// beside is what the others of its population say of a connection, without what is known of its library, which counts as its
+// own. That its callers take turns does not: so they may with any library.
+func (c *fitted) beside(o *Options) *[client.NumKinds]float64 {
+	pi := c.pi
+	if o.Known == nil || o.Without.Has(inference.TermLibrary) {
+		return &pi
+	}
+	if known := o.Known(c.v.c); known != nil {
+		for k := range pi {
+			pi[k] /= max(known[k], 1e-9)
+		}
+	}
+	return &pi
 }
 
 // gain is the evidence for unread replies that turned one weight of the kinds into another, in nats.

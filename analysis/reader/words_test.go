@@ -46,14 +46,15 @@ func TestDoubtsBoundWords(t *testing.T) {
 // TestAgreementIsNoEvidence: connections that agree, and of which none shows anything by itself, accuse nobody.
 func TestAgreementIsNoEvidence(t *testing.T) {
 	for _, x := range []struct {
-		gain, whole float64
-		most        Word
+		gain, whole, each float64
+		most              Word
 	}{
-		{8.8, 1, Possible}, {4.8, 3.5, Likely}, {4.8, 4.8, Proven}, {2, 30, Proven}, {2, 8, Likely}, {2, 3, Possible}, {5, -3, Possible},
+		{8.8, 1, 1, Possible}, {4.8, 1, 3.5, Likely}, {4.8, 1, 4.8, Proven}, {2, 30, 30, Proven}, {2, 8, 8, Likely}, {2, 3, 3, Possible},
+		{8.8, 10, -3, Possible}, {4.8, 1, inf, Proven},
 	} {
 		for w := Unknown; w <= Proven; w++ {
-			if got := accusation(w, x.gain, x.whole); got != min(w, x.most) {
-				t.Errorf("%g nats, %g added by each: %s became %s, want %s at most", x.gain, x.whole, w, got, x.most)
+			if got := accusation(w, x.gain, x.whole, x.each); got != min(w, x.most) {
+				t.Errorf("%+v: %s became %s, want %s at most", x, w, got, x.most)
 			}
 		}
 	}
