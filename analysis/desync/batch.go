@@ -168,6 +168,9 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 		}
 		return
 	}
+	if _, basis := c.Known(); a.Confidence == pairing.Possible && basis < client.Named {
+		weaklyReused(c, ex, next)
+	}
 	d := c.trouble()
 	d.begin(a.Why, ex)
 	d.Use, d.Library = c.Use(), c.Pop.Library()
