@@ -40,7 +40,7 @@ func TestHealthyCapturesUnderDamage(t *testing.T) {
 		"01f_jedis262_timeouts_only.pcap", "02d_redispy455_asyncio_fixed.pcap", "04_goredis_pipeline.pcap", "04_ioredis.pcap", "04_sentinel.pcap",
 		"07b_hiredis_reconnect.pcap", "08f_ioredis4_healthy.pcap", "08h_redigo_healthy.pcap", "08i_rueidis_cancelled_healthy.pcap",
 		"09b_phpredis_T120_healthy.pcap", "09c_perl_T120_healthy.pcap", "09e_redispy_cancelled_healthy.pcap", "09g_redispy_threads_T100_healthy.pcap",
-		"24a_gomux_ok_low_T150.client.pcap", "41b_ioredis4_low_T150_wan.server.pcap",
+		"24a_gomux_ok_low_T150.pcap", "41b_ioredis4_low_T150_wan.pcap",
 	}
 	if exhaustive.Step(2) > 1 {
 		captures = captures[:4]

@@ -12,10 +12,10 @@ func TestLostSetUpAccusesNobody(t *testing.T) {
 	c := &fitted{v: &view{c: conn}, gain: positive + 1}
 	for lost, want := range map[bool]Word{false: Strong, true: Likely} {
 		conn.setUp.lost = lost
-		if w := accuses(&population{each: 10}, c, Strong); w != want {
+		if w := accuses(&population{shown: shown{each: 10}}, c, Strong); w != want {
 			t.Errorf("lost %v: %v", lost, w)
 		}
-		if w := accuses(&population{named: true, each: 10}, c, Strong); w != Strong {
+		if w := accuses(&population{named: true, shown: shown{each: 10}}, c, Strong); w != Strong {
 			t.Errorf("lost %v, and another connection has it: %v", lost, w)
 		}
 	}
@@ -52,7 +52,7 @@ func TestOneSidedForgets(t *testing.T) {
 		c := &fitted{v: &view{c: &Conn{pop: &population{}}}, gain: 2 * positive}
 		c.v.c.assumed = true
 		c.post[kind] = 1
-		if w := accuses(&population{each: 10}, c, Strong); w != want {
+		if w := accuses(&population{shown: shown{each: 10}}, c, Strong); w != want {
 			t.Errorf("%v: %v", kind, w)
 		}
 	}

@@ -30,12 +30,11 @@ type population struct {
 	params    [client.NumFamilies]*client.Params
 	pi        [client.NumKinds]float64
 	ignorance *inference.Ignorance // of the last fit
-	whole     float64              // evidence for unread replies, summed over its connections
-	each      float64              // what they add to what the others say of them
-	named     bool                 // the set-up of a connection was captured, with the name of its library, if it has one
-	many      float64              // how likely it is that its callers share connections, by how they took turns
-	habits    *Habits              // as the last fit found them; nil: there was none
-	ends      []float64            // waits that ended without a reply, of the latest
+	shown
+	named  bool      // the set-up of a connection was captured, with the name of its library, if it has one
+	many   float64   // how likely it is that its callers share connections, by how they took turns
+	habits *Habits   // as the last fit found them; nil: there was none
+	ends   []float64 // waits that ended without a reply, of the latest
 }
 
 // rounds of the estimation; the kinds are weighed from the hold-th on, once each has had its chance to fit.
@@ -262,6 +261,10 @@ func (q *population) begin(list []*fitted, counts *[client.NumFamilies]*client.C
 	}
 	return &base.Gaps
 }
+
+// shown is the evidence for unread replies of a population, in nats, summed over its connections: whole, and what each adds to
+// what the others say of it.
+type shown struct{ whole, each float64 }
 
 // weigh finds how much better the kinds that leave replies unread explain each connection than any healthy one, by all that
 // is known: the connection itself, the others of its population, its library, and how its callers take turns. And it finds what

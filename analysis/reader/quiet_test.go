@@ -240,7 +240,7 @@ func TestOutcomes(t *testing.T) {
 	} {
 		var row Row
 		c.gain = x.gain
-		c.got(&row, x.list, 2, x.st, 0, &population{each: inf})
+		c.got(&row, x.list, 2, x.st, 0, &population{shown: shown{each: inf}})
 		row.Posterior = 0
 		if row != x.want {
 			t.Errorf("%s: %+v", x.name, row)
