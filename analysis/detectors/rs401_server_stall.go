@@ -38,9 +38,12 @@ func ServerStall() *analysis.Detector {
 					return fmt.Sprintf("the server process at %s stalled %d times, up to %s", f.Server, f.Count, seconds(s.longest))
 				},
 				Remedy: func(_ *incident.Finding, s *stallsOfServer) string {
-					return fmt.Sprintf("The server process stalled for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
-						"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s. %s timed out because of it.",
-						seconds(s.longest), at(s.start), incident.Counted(s.timeouts, "read", "reads"))
+					text := fmt.Sprintf("The server process stalled for %s (its kernel answered at once). Look at SLOWLOG, LATENCY DOCTOR, fork and AOF "+
+						"rewrites, swap, SIGSTOP, and big DEL, KEYS or scripts at %s.", seconds(s.longest), at(s.start))
+					if s.timeouts > 0 {
+						text += fmt.Sprintf(" %s timed out because of it.", incident.Counted(s.timeouts, "read", "reads"))
+					}
+					return text
 				},
 				Notes: func(_ *incident.Finding, s *stallsOfServer) []string { return s.decide },
 				Step:  stallStep,
