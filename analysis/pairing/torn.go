@@ -49,6 +49,9 @@ func reportTorn(s *Session, refused bool) {
 	}
 	s.torn = nil
 	start, inside := s.requests.Partial()
+	if !refused && s.Start == reassembly.MidStream {
+		return // how long its writes pause was seen before the capture
+	}
 	if !refused && (!inside || start != t.start || t.gap <= s.Shared.paused) {
 		return
 	}
