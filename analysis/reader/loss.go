@@ -144,7 +144,7 @@ func accuses(q *population, c *fitted, w Word) Word {
 	if c.v.c.assumed && c.post[client.Forgets] > c.leaves()/2 {
 		w = min(w, Possible) // where no reply was captured nothing tells this kind from one that throws late replies away
 	}
-	return accusation(named(q, c, w), c.gain, q.whole, q.each)
+	return accusation(named(q, c, w), c.gain, q.whole, max(q.each, c.alone))
 }
 
 // named bounds a word about callers that gave up: where bytes of the set-up were lost, or it was before the capture, and no

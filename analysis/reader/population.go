@@ -51,6 +51,7 @@ type fitted struct {
 	prior   [client.NumKinds]float64 // as the other connections of its population say
 	pi      [client.NumKinds]float64 // … and what is known of its client
 	gain    float64                  // evidence for unread replies, in nats
+	alone   float64                  // of it, what the connection adds to what the others say
 }
 
 // fit estimates the population's parameters and judges its connections (EM: judge with what is known, count what that
@@ -268,7 +269,8 @@ type shown struct{ whole, each float64 }
 
 // weigh finds how much better the kinds that leave replies unread explain each connection than any healthy one, by all that
 // is known: the connection itself, the others of its population, its library, and how its callers take turns. And it finds what
-// the connections add to that, each to what the others say of it: where several are accused, that they agree is no evidence.
+// the connections add to that, each to what the others say of it, alone and all together: where several are accused, that they
+// agree is no evidence.
 func (q *population) weigh(list []*fitted, o *Options) {
 	accused := 0
 	for _, c := range list {
@@ -279,7 +281,9 @@ func (q *population) weigh(list []*fitted, o *Options) {
 	q.whole, q.each = 0, 0
 	for _, c := range list {
 		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
-		q.each += max(-3, min(5, gain(&c.post, c.beside(o))))
+		c.alone = gain(&c.post, c.beside(o))
+		q.each += max(-3, min(5, c.alone))
+		c.alone -= math.Log(float64(max(1, accused))) // the more there are, the more one of them shows by chance
 	}
 	if accused < 2 {
 		q.each = inf // nobody else says anything of it

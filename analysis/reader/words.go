@@ -41,8 +41,8 @@ func WordOf(posterior float64) Word {
 var positive, hint = math.Log(100), math.Log(30)
 
 // accusation bounds a word by the positive evidence on the connection, with what the others of its population say of it, or,
-// twice that, in the population. each is what the connections add to what the others say of them: many of which none shows
-// anything by itself agree easily.
+// twice that, in the population. each is what the connections add to what the others say of them, or this one alone: many of
+// which none shows anything by itself agree easily.
 func accusation(w Word, gain, whole, each float64) Word {
 	switch g := min(max(gain, whole/2), each); {
 	case g < hint:
