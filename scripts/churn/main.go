@@ -40,8 +40,8 @@ type writer struct {
 	hosts uint32
 	conns uint32
 
-	commands, again int
-	frame           [16 + headers + 256]byte
+	commands, again, vanish int
+	frame                   [16 + headers + 256]byte
 }
 
 func main() {
@@ -50,8 +50,9 @@ func main() {
 	conns := flag.Int("conns", 200, "connections open at a time")
 	commands := flag.Int("commands", 1000, "most commands of a connection")
 	again := flag.Int("again", 20, "most connections of an address, one after another")
+	vanish := flag.Int("vanish", 100, "one connection in so many ends without a sign; 0: none")
 	flag.Parse()
-	w := &writer{commands: *commands, again: *again, out: bufio.NewWriterSize(os.Stdout, 1<<20), rnd: rand.New(rand.NewPCG(1, 2)), time: 1_700_000_000_000_000, step: int64(1e6 / *rate)}
+	w := &writer{commands: *commands, again: *again, vanish: *vanish, out: bufio.NewWriterSize(os.Stdout, 1<<20), rnd: rand.New(rand.NewPCG(1, 2)), time: 1_700_000_000_000_000, step: int64(1e6 / *rate)}
 	if err := w.write(*conns, w.time+int64(*seconds)*1e6); err != nil {
 		fmt.Fprintln(os.Stderr, "churn:", err)
 		os.Exit(1)
@@ -86,7 +87,7 @@ func (w *writer) write(conns int, until int64) error {
 // open begins a connection: from the address of the one before, or from a new one.
 func (w *writer) open(before *conn) *conn {
 	w.conns++
-	c := &conn{commands: 1 + w.rnd.IntN(w.commands), vanishes: w.rnd.IntN(100) == 0, port: uint16(20000 + w.conns%40000), start: w.rnd.Uint32()}
+	c := &conn{commands: 1 + w.rnd.IntN(w.commands), vanishes: w.vanish > 0 && w.rnd.IntN(w.vanish) == 0, port: uint16(20000 + w.conns%40000), start: w.rnd.Uint32()}
 	if before != nil && before.ofItsAddress > 0 {
 		c.client, c.ofItsAddress = before.client, before.ofItsAddress-1
 	} else {
