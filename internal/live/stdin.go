@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
@@ -26,6 +27,7 @@ type Stdin struct {
 	last    capture.Time  // of the latest packet
 	arrived time.Time     // when it came
 	info    capture.FileInfo
+	names   atomic.Pointer[[]string] // of interfaces, for whoever writes packets meanwhile
 }
 
 // stdinBatch is packets on their way to the analysis; their data lie in arena.
@@ -51,11 +53,10 @@ func (s *Stdin) Name() string { return "-" }
 
 // Interfaces returns the names that the stream gives its interfaces, as far as it was read.
 func (s *Stdin) Interfaces() []string {
-	var names []string
-	for _, i := range s.info.Interfaces {
-		names = append(names, i.Name)
+	if names := s.names.Load(); names != nil {
+		return *names
 	}
-	return names
+	return nil
 }
 
 // Drops returns what the stream says the capturing side lost: a pcapng says so at its end, a pcap never.
@@ -109,6 +110,13 @@ func (s *Stdin) Packets(ctx context.Context) iter.Seq2[capture.Packet, error] {
 }
 
 func (s *Stdin) take(b *stdinBatch) {
+	if len(b.info.Interfaces) != len(s.info.Interfaces) {
+		names := make([]string, len(b.info.Interfaces))
+		for i := range names {
+			names[i] = b.info.Interfaces[i].Name
+		}
+		s.names.Store(&names)
+	}
 	s.present, s.at, s.info = b, 0, b.info
 	if n := len(b.packets); n > 0 {
 		s.last, s.arrived = max(s.last, b.packets[n-1].Time), time.Now()
