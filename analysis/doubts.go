@@ -28,7 +28,7 @@ func doubtsOf(r *Run) (all []Doubt) {
 	all = append(all, undecided(clients)...)
 	others := int(sum.Suppressed)
 	for _, u := range clients {
-		others -= u.Weak.Times
+		others -= u.Unclaimed
 	}
 	if others > 0 {
 		all = append(all, Doubt{Why: incident.Counted(others, "claim was", "claims were") + " too weak to be made"})

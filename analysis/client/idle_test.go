@@ -1,9 +1,6 @@
 package client
 
 import (
-	"math/rand/v2"
-	"net/netip"
-	"slices"
 	"testing"
 
 	"github.com/respsniff/respsniff/internal/bound"
@@ -31,38 +28,5 @@ func TestLongestIdleIsForgotten(t *testing.T) {
 	}
 	if p := r.populations[populationKey{client: a.Client.Addr()}]; p != a.Pop {
 		t.Error("the one that came back was forgotten")
-	}
-}
-
-// TestIdlePopulations compares the list with a slice, over any order of closes and returns.
-func TestIdlePopulations(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	var l idlePopulations
-	var want []*Population
-	all := make([]*Population, 6)
-	for i := range all {
-		all[i] = &Population{Client: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})}
-	}
-	for range 2000 {
-		p := all[random.IntN(len(all))]
-		if i := slices.Index(want, p); i >= 0 {
-			l.remove(p)
-			want = slices.Delete(want, i, i+1)
-		} else {
-			l.remove(p) // not listed: nothing happens
-			l.push(p)
-			want = append(want, p)
-		}
-		var forward, back []*Population
-		for p := l.first; p != nil && len(forward) <= len(all); p = p.idle.after {
-			forward = append(forward, p)
-		}
-		for p := l.last; p != nil && len(back) <= len(all); p = p.idle.before {
-			back = append(back, p)
-		}
-		slices.Reverse(back)
-		if !slices.Equal(forward, want) || !slices.Equal(back, want) {
-			t.Fatalf("forward %d, back %d, want %d of them in order", len(forward), len(back), len(want))
-		}
 	}
 }

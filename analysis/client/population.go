@@ -1,6 +1,10 @@
 package client
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/respsniff/respsniff/internal/idle"
+)
 
 // Population is the connections of one client address with the same set-up, to whatever servers: one program, as far as can
 // be told. What they do with replies is in package reader, under the same key.
@@ -13,7 +17,7 @@ type Population struct {
 	jedis   bool // a connection was closed as Jedis does: QUIT, +OK, RST
 	checks  bool // one that was closed with unread bytes in it was replaced at once: its pool looks for them
 	open    int
-	idle    idleLinks
+	idle    idle.Place[Population]
 }
 
 // Basis says how it is known how a client uses its connections.
@@ -66,6 +70,6 @@ func (r *Registry) Closed(p *Population) {
 		return
 	}
 	if p.open--; p.open == 0 {
-		r.idle.push(p)
+		r.idle.Add(p, &p.idle)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/idle"
 )
 
 // Given is what the user said of clients; the zero Addr stands for every client.
@@ -21,7 +22,7 @@ type Registry struct {
 	populations map[populationKey]*Population
 	limit       *bound.Bound
 	names       names
-	idle        idlePopulations
+	idle        idle.List[Population] // those without an open connection
 	closes      recentCloses
 }
 
@@ -82,9 +83,24 @@ func (r *Registry) populationOf(c *Conn) *Population {
 		p.library = h.library
 	}
 	p.async = p.async || h.sentinel
-	r.idle.remove(p)
+	r.idle.Remove(&p.idle)
 	p.open++
 	return p
+}
+
+// makeRoom forgets, at the bound, the population that has been without a connection for longest. Who still judges by it
+// keeps it. Populations with open connections are as many as these at most.
+func (r *Registry) makeRoom() {
+	if len(r.populations) < r.limit.Limit {
+		return
+	}
+	r.limit.Hits++
+	p := r.idle.First()
+	if p == nil {
+		return
+	}
+	r.idle.Remove(&p.idle)
+	delete(r.populations, populationKey{p.Client, p.SetUp})
 }
 
 // Known says what is known, beside its traffic, of how the connection is used.

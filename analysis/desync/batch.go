@@ -161,15 +161,11 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 		}
 		return
 	}
-	if a.Confidence == pairing.Suppressed {
-		if policy, basis := c.Known(); basis < client.Named || policy.TakesTurns() { // else whoever waits takes its own
-			c.Judging.Suppressed++
-			weaklyReused(c, ex, next)
-		}
-		return
+	if a.Confidence <= pairing.Possible && c.mayLeave(a.Confidence) {
+		weaklyReused(c, ex, next, a.Confidence)
 	}
-	if _, basis := c.Known(); a.Confidence == pairing.Possible && basis < client.Named {
-		weaklyReused(c, ex, next)
+	if a.Confidence == pairing.Suppressed {
+		return
 	}
 	d := c.trouble()
 	d.begin(a.Why, ex)
@@ -186,6 +182,16 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 		d.Abandoned = append(d.Abandoned, a)
 	}
 	d.LastTime = next.Time
+}
+
+// mayLeave reports whether what was seen leaves open that late replies are left for the next caller, and nothing that is known
+// of the client says so or denies it.
+func (c *Callers) mayLeave(claim pairing.Confidence) bool {
+	if reader.WordOf(1-c.leaving) >= reader.Strong {
+		return false
+	}
+	policy, basis := c.Known()
+	return basis < client.Named || claim == pairing.Suppressed && policy.TakesTurns() // of others whoever waits takes its own
 }
 
 // level is how sure it is that a reply was left for the next caller. What ACK numbers prove is a fact once the kind is

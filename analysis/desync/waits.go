@@ -93,8 +93,9 @@ type Undecided struct {
 	// Overlaps are writes before an earlier reply by a client that may or may not be meant to: its policy would decide.
 	Overlaps Doubt
 	// Weak are callers that went away before the next command, where it is too weak a claim that later callers got their replies.
-	Weak  Doubt
-	Named bool // the library's name, or the user, says how it uses its connections
+	Weak      Doubt
+	Unclaimed int  // of Weak, those of which nothing is claimed: they are among Judging.Suppressed
+	Named     bool // the library's name, or the user, says how it uses its connections
 	// Late are replies that came after a long wait, of which nobody knows whether their callers had given up: the read
 	// timeout would decide.
 	Late              Doubt
@@ -152,9 +153,15 @@ func overlapped(c *Callers, ex, next *pairing.Exchange) {
 }
 
 // weaklyReused notes a caller that went away, on a connection that was used again, where it cannot be said what became of its
-// reply.
-func weaklyReused(c *Callers, ex, next *pairing.Exchange) {
+// reply; claim is how sure it is that it was left for the next caller.
+func weaklyReused(c *Callers, ex, next *pairing.Exchange, claim pairing.Confidence) {
+	unclaimed := 0
+	if claim == pairing.Suppressed {
+		unclaimed = 1
+	}
+	c.Judging.Suppressed += int64(unclaimed)
 	if u := undecided(c, ex); u != nil {
+		u.Unclaimed += unclaimed
 		u.Weak.add(ex, next.Frame, next.Time.Sub(ex.EndTime))
 		_, basis := c.Known()
 		u.Named = basis >= client.Named

@@ -12,7 +12,7 @@ func (f *ConnFacts) join(s *pairing.Session) {
 		f.joined = true
 		if f.link = f.registry.linkOf(s.Client.Addr(), s.Server); f.link != nil {
 			f.link.inSight++
-			f.registry.idle.remove(f.link)
+			f.registry.idle.Remove(&f.link.idle)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/idle"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -88,6 +89,6 @@ func everything(f *ConnFacts) string {
 	if f.link != nil {
 		l, p = *f.link, *f.link.peer
 	}
-	x.registry, x.link, l.registry, l.peer = nil, nil, nil, nil
+	x.registry, x.link, l.registry, l.peer, l.idle = nil, nil, nil, nil, idle.Place[Link]{}
 	return fmt.Sprintf("%+v %+v %+v", x, l, p)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/idle"
 )
 
 // Link is what is known of all connections of one client address to one server.
@@ -33,14 +34,8 @@ type Link struct {
 	closes    closeRing
 	load      load
 	pools     *Pools
-	place
-}
-
-// place is where a link stands among those without a connection.
-type place struct {
-	inSight       int // connections
-	listed        bool
-	before, after *Link
+	inSight   int // connections
+	idle      idle.Place[Link]
 }
 
 // FailedOpen is a SYN without a connection behind it.
@@ -104,6 +99,6 @@ func (l *Link) failed(f *ConnFacts, at capture.Time) {
 // outOfSight notes that a connection of the link is over.
 func (l *Link) outOfSight() {
 	if l.inSight--; l.inSight == 0 && l.registry != nil {
-		l.registry.idle.push(l)
+		l.registry.idle.Add(l, &l.idle)
 	}
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/idle"
 )
 
 // Registry holds the links of one run.
 type Registry struct {
 	links  map[linkKey]*Link
-	idle   idleLinks
-	live   bool // links are given up for others
+	idle   idle.List[Link] // those of which no connection is in sight
+	live   bool            // links are given up for others
 	peers  map[netip.AddrPort]*peer
 	kept   linkTotals
 	limits linkLimits
@@ -119,11 +120,12 @@ func (r *Registry) linkOf(client netip.Addr, server netip.AddrPort) *Link {
 		if !r.live {
 			return nil
 		}
-		if r.idle.first == nil {
+		longest := r.idle.First()
+		if longest == nil {
 			r.limits.busy.Hits++
 			return nil
 		}
-		r.giveUp(r.idle.first)
+		r.giveUp(longest)
 	}
 	p := r.peers[server]
 	if p == nil {
@@ -138,7 +140,7 @@ func (r *Registry) linkOf(client netip.Addr, server netip.AddrPort) *Link {
 
 // giveUp forgets a link.
 func (r *Registry) giveUp(l *Link) {
-	r.idle.remove(l)
+	r.idle.Remove(&l.idle)
 	delete(r.links, linkKey{l.Client, l.Server})
 	if l.peer.links--; l.peer.links == 0 {
 		delete(r.peers, l.Server)
@@ -147,38 +149,6 @@ func (r *Registry) giveUp(l *Link) {
 	r.kept.ticks -= len(l.Ticks)
 	r.kept.chains -= len(l.Chains)
 	r.kept.exhausted -= len(l.Exhausted)
-}
-
-// idleLinks lists the links of which no connection is in sight, the one that has been so for longest first.
-type idleLinks struct{ first, last *Link }
-
-// push lists a link.
-func (q *idleLinks) push(l *Link) {
-	l.before, l.listed = q.last, true
-	if q.last != nil {
-		q.last.after = l
-	} else {
-		q.first = l
-	}
-	q.last = l
-}
-
-// remove takes a link off the list, if it is on it.
-func (q *idleLinks) remove(l *Link) {
-	if !l.listed {
-		return
-	}
-	if l.before != nil {
-		l.before.after = l.after
-	} else {
-		q.first = l.after
-	}
-	if l.after != nil {
-		l.after.before = l.before
-	} else {
-		q.last = l.before
-	}
-	l.place = place{inSight: l.inSight}
 }
 
 // Links returns the links seen so far, in order of client and server.

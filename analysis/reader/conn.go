@@ -92,7 +92,7 @@ func (c *Conn) Belongs(k Key) {
 	if c.pop = c.r.reg.population(k, c.who); c.pop != nil {
 		c.place = len(c.pop.conns)
 		c.pop.conns = append(c.pop.conns, c)
-		c.r.reg.idle.set(c.pop)
+		c.r.reg.look(c.pop)
 	}
 }
 

@@ -51,7 +51,7 @@ func (q *population) judgeAll(r *Reader, last bool) {
 		q.forget()
 	}
 	q.tidy()
-	r.reg.idle.set(q)
+	r.reg.look(q)
 }
 
 // owing names the replies that some of the hypotheses have unread at the end of a view; before are those of its begin.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/idle"
 )
 
 // registry holds the populations of a run, and what the connections of one address share: a bounded number of them. Where
@@ -15,7 +16,7 @@ type registry struct {
 	pops    map[Key]*population
 	first   *population // in the order in which they began
 	last    *population
-	idle    idle
+	idle    idle.List[population] // those without a connection
 	limit   *bound.Bound
 	full    *bound.Bound                           // no population is idle
 	timeout func(netip.Addr) (time.Duration, bool) // Options.ReadTimeout
@@ -23,10 +24,9 @@ type registry struct {
 
 // links are the place of a population in the registry.
 type links struct {
-	who                   *who
-	before, after         *population
-	idleBefore, idleAfter *population // among those without a connection
-	idling                bool
+	who           *who
+	before, after *population
+	idle          idle.Place[population]
 }
 
 // maxPopulations is how many populations are kept with the usual memory, at 20 KiB each.
@@ -75,13 +75,13 @@ func (g *registry) population(k Key, w *who) *population {
 		}
 	}
 	if !g.limit.Admits(len(g.pops)) {
-		old := g.idle.first
+		old := g.idle.First()
 		if old == nil {
 			g.full.Hits++
 			g.release(w)
 			return nil
 		}
-		g.idle.remove(old)
+		g.idle.Remove(&old.idle)
 		g.drop(old)
 	}
 	q := &population{key: k, shortest: inf, links: links{who: w}}
@@ -129,35 +129,11 @@ func (g *registry) all() iter.Seq[*population] {
 	}
 }
 
-// idle lists the populations without a connection, the longest first.
-type idle struct{ first, last *population }
-
-// set lists a population, or does not, by whether it has connections left.
-func (l *idle) set(q *population) {
-	switch on := len(q.conns) == 0; {
-	case on && !q.idling:
-		q.idling = true
-		if q.idleBefore = l.last; l.last != nil {
-			l.last.idleAfter = q
-		} else {
-			l.first = q
-		}
-		l.last = q
-	case !on && q.idling:
-		l.remove(q)
-	}
-}
-
-func (l *idle) remove(q *population) {
-	if q.idleBefore != nil {
-		q.idleBefore.idleAfter = q.idleAfter
+// look lists a population among those without a connection, or takes it off, by whether it has some.
+func (g *registry) look(q *population) {
+	if len(q.conns) == 0 {
+		g.idle.Add(q, &q.idle)
 	} else {
-		l.first = q.idleAfter
+		g.idle.Remove(&q.idle)
 	}
-	if q.idleAfter != nil {
-		q.idleAfter.idleBefore = q.idleBefore
-	} else {
-		l.last = q.idleBefore
-	}
-	q.idleBefore, q.idleAfter, q.idling = nil, nil, false
 }

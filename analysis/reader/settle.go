@@ -194,7 +194,7 @@ func (r *Reader) over(c *Conn) {
 	c.drop(r)
 	if c.pop != nil {
 		c.pop.remove(c)
-		r.reg.idle.set(c.pop)
+		r.reg.look(c.pop)
 		c.pop = nil // the connection may be kept for long
 	}
 	r.ended = Verdict{Conn: c, Last: c.latest, Ended: true, Quiet: true}

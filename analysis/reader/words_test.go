@@ -121,7 +121,7 @@ func TestLateBelonging(t *testing.T) {
 	for _, c := range []*Conn{early, other} {
 		c.End(2e9)
 	}
-	r.reg.idle.remove(r.reg.first)
+	r.reg.idle.Remove(&r.reg.first.idle)
 	r.reg.drop(r.reg.first)
 	last.Closed(&Ending{Time: 2e9, ByClient: true})
 	if len(r.reg.whos) != 0 {
