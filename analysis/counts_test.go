@@ -28,7 +28,7 @@ func count(tb testing.TB, name string) map[uint16]*tally {
 		}
 		return t
 	}
-	segments := reassembly.New(reassembly.Options{}).Segments(replay(load(tb, name)))
+	segments := reassembly.New(reassembly.Options{}).Segments(replay(testcap.Packets(tb, name)))
 	for e, err := range analysis.NewRun(nil).Events(segments) {
 		if err != nil {
 			tb.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
-	"slices"
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -28,24 +27,6 @@ type pairOf map[place]struct {
 	reply        uint32
 	served, sure bool
 	what         string
-}
-
-// load reads a capture into memory.
-func load(tb testing.TB, name string) (list []capture.Packet) {
-	tb.Helper()
-	src, err := capture.Open([]string{testcap.Path(tb, name)}, capture.Options{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer src.Close()
-	for p, err := range src.Packets() {
-		if err != nil {
-			tb.Fatal(err)
-		}
-		p.Data = slices.Clone(p.Data)
-		list = append(list, p)
-	}
-	return list
 }
 
 func replay(list []capture.Packet) iter.Seq2[capture.Packet, error] {
@@ -122,7 +103,7 @@ func TestPairsSurviveLoss(t *testing.T) {
 		"04_replication_psync.pcap", "04_reply.pcap", "04_resp3.pcap", "04_sentinel.pcap", "04_tracking.pcap",
 	} {
 		t.Run(name, func(t *testing.T) {
-			packets := load(t, name)
+			packets := testcap.Packets(t, name)
 			packets = packets[:min(len(packets), 700)]
 			step := 1
 			if len(packets) > longest {

@@ -6,6 +6,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/internal/testcap"
 )
 
 // TestCapturesThatBeginAnywhere leaves out the first packets of healthy captures, as many as there may be: a reply to a command
@@ -16,7 +17,7 @@ func TestCapturesThatBeginAnywhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole := packetsOf(t, name)
+			whole := testcap.Packets(t, name)
 			said := strongRules(inspect(t, each(whole), analysis.Options{}))
 			for n := 1; n < len(whole); n += exhaustive.Step(37) {
 				r := inspect(t, replay(scenario.Apply(whole, scenario.StartAt(n))), analysis.Options{})

@@ -8,13 +8,14 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/testcap"
 )
 
 // TestCutCapturesSayNothingNew cuts the packets of real captures short, and leaves out what one side sent: a rule that was
 // silent must not be strong then.
 func TestCutCapturesSayNothingNew(t *testing.T) {
 	for _, name := range []string{"01a_small.pcap", "01c_jedis262_fixed_T300.pcap", "02d_redispy455_asyncio_fixed.pcap", "03a_jedispool_leak_4s.pcap"} {
-		whole := packetsOf(t, name)
+		whole := testcap.Packets(t, name)
 		said := strongRules(inspect(t, each(whole), analysis.Options{}))
 		damages := map[string][]capture.Packet{"client only": fromClients(whole, true), "server only": fromClients(whole, false)}
 		for _, n := range []int{68, 80, 96} {

@@ -10,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/internal/testcap"
 )
 
 // from leaves out the first share of the packets: the capture began late.
@@ -48,7 +49,7 @@ func TestHealthyCapturesUnderDamage(t *testing.T) {
 	for i, name := range captures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole := packetsOf(t, name)
+			whole := testcap.Packets(t, name)
 			base := accused(inspect(t, each(whole), analysis.Options{}))
 			names := share(damages, i)
 			if i == 0 { // its callers give up often and share connections: what is uncertain shows here first

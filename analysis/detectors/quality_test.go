@@ -34,24 +34,6 @@ func ofQuality(t *testing.T, packets iter.Seq2[capture.Packet, error], drops cap
 	return found
 }
 
-func packetsOf(t *testing.T, name string) []capture.Packet {
-	t.Helper()
-	src, err := capture.Open([]string{testcap.Path(t, name)}, capture.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	var list []capture.Packet
-	for p, err := range src.Packets() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Data = append([]byte(nil), p.Data...)
-		list = append(list, p)
-	}
-	return list
-}
-
 func each(list []capture.Packet) iter.Seq2[capture.Packet, error] {
 	return func(yield func(capture.Packet, error) bool) {
 		for _, p := range list {
@@ -77,7 +59,7 @@ func TestQualityOfRealCaptures(t *testing.T) {
 			"RS903": "2 connections began before the capture",
 		},
 	} {
-		found := ofQuality(t, each(packetsOf(t, name)), capture.Drops{})
+		found := ofQuality(t, each(testcap.Packets(t, name)), capture.Drops{})
 		for rule, f := range found {
 			if want[rule] == "" || !strings.Contains(f.Title, want[rule]) {
 				t.Errorf("%s: %s: %s, want %q", name, rule, f.Title, want[rule])
@@ -94,7 +76,7 @@ func TestQualityOfRealCaptures(t *testing.T) {
 // TestMissingACKOfTheArticle: the packet that the article's excerpt lacks is known by the timestamp that the server's
 // keep-alive probe echoes.
 func TestMissingACKOfTheArticle(t *testing.T) {
-	f := ofQuality(t, each(packetsOf(t, "seed1_article.pcap")), capture.Drops{})["RS901"]
+	f := ofQuality(t, each(testcap.Packets(t, "seed1_article.pcap")), capture.Drops{})["RS901"]
 	if f.Severity != incident.Info || len(f.Examples) != 1 || !strings.Contains(strings.Join(f.Examples[0].Facts, " "), "400341063") {
 		t.Errorf("%+v", f)
 	}
@@ -106,7 +88,7 @@ func TestKernelDrops(t *testing.T) {
 	if !ok {
 		t.Fatal("not read")
 	}
-	f := ofQuality(t, each(packetsOf(t, "seed1_article.pcap")), drops)["RS901"]
+	f := ofQuality(t, each(testcap.Packets(t, "seed1_article.pcap")), drops)["RS901"]
 	if want := "182,367 of 4,675,218 packets (3.90 %) are missing"; !strings.HasPrefix(f.Title, want) || f.Severity != incident.Low {
 		t.Errorf("%s: %s, want %s", f.Severity, f.Title, want)
 	}
@@ -114,7 +96,7 @@ func TestKernelDrops(t *testing.T) {
 
 // TestLossNamesWhatItWeakened: findings marked as weakened are named by RS901, and loss is always reported.
 func TestLossNamesWhatItWeakened(t *testing.T) {
-	whole := packetsOf(t, "01a_small.pcap")
+	whole := testcap.Packets(t, "01a_small.pcap")
 	for seed := range uint64(10) {
 		list := scenario.DropRate(0.05, seed)(whole)
 		asm := reassembly.New(reassembly.Options{})

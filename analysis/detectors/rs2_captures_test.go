@@ -207,7 +207,7 @@ func TestArticleTimeout(t *testing.T) {
 // have neither fault in the first, and evictor churn in the second.
 func TestChurnUnderLoss(t *testing.T) {
 	for name, churn := range map[string]int{"02d_redispy455_asyncio_fixed.pcap": 0, "03a_jedispool_leak_4s.pcap": 1} {
-		list := packetsOf(t, name)
+		list := testcap.Packets(t, name)
 		if n := len(of(inspect(t, each(list), analysis.Options{}), "RS203")); n != churn {
 			t.Errorf("%s: RS203 %d times, want %d", name, n, churn)
 		}

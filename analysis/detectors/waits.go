@@ -224,7 +224,8 @@ type handled struct {
 // TakeOff is of incident.Lessened.
 func (h *handled) TakeOff(before any) {
 	if b, ok := before.(*handled); ok {
-		h.all, h.quit, h.closed, h.reused, h.stalled = h.all-b.all, h.quit-b.quit, h.closed-b.closed, h.reused-b.reused, h.stalled-b.stalled
+		h.all, h.quit, h.closed, h.stalled = h.all-b.all, h.quit-b.quit, h.closed-b.closed, h.stalled-b.stalled
+		h.reused, h.unsafe = h.reused-b.reused, h.unsafe-b.unsafe
 	}
 }
 

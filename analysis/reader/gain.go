@@ -16,22 +16,22 @@ type shown struct{ whole, each float64 }
 // is known: the connection itself, the others of its population, its library, and how its callers take turns. And it finds what
 // the connections add to that, each to what the others say of it, alone and all together: where several are accused, that they
 // agree is no evidence.
-func (q *population) weigh(list []*fitted, o *Options) {
+func (s *shown) weigh(list []*fitted, o *Options) {
 	accused := 0
 	for _, c := range list {
 		if c.gain = gain(&c.post, &o.prior); c.leaves() >= thresholds[len(thresholds)-1].least && c.usedAgain() {
 			accused++
 		}
 	}
-	q.whole, q.each = 0, 0
+	s.whole, s.each = 0, 0
 	for _, c := range list {
-		q.whole += max(-3, min(5, gain(&c.post, &c.pi)))
+		s.whole += max(-3, min(5, gain(&c.post, &c.pi)))
 		c.alone = gain(&c.post, c.beside(o))
-		q.each += max(-3, min(5, c.alone))
+		s.each += max(-3, min(5, c.alone))
 		c.alone -= math.Log(float64(max(1, accused))) // the more there are, the more one of them shows by chance
 	}
 	if accused < 2 {
-		q.each = inf // nobody else says anything of it
+		s.each = inf // nobody else says anything of it
 	}
 }
 

@@ -115,7 +115,7 @@ func (q *population) fit(o *Options, p *inference.Pass) []*fitted {
 		}
 	}
 	q.keep(list, &counts)
-	q.weigh(list, o)
+	q.shown.weigh(list, o)
 	q.learnIgnorance(list)
 	q.habits = q.summarise(list)
 	return list

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/respsniff/respsniff/internal/testenv"
 	"github.com/respsniff/respsniff/internal/trial"
 )
 
@@ -156,7 +157,7 @@ func liveHealthyBenchmark(t *testing.T, program string) {
 	}
 	port := redisServer(t)
 	trial.Run(t, func(r *trial.Trial) {
-		address := freeAddress(t)
+		address := testenv.FreeAddress(t)
 		l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--metrics", address)
 		for _, args := range [][]string{{"-n", "30000", "-t", "set,get"}, {"-n", "30000", "-t", "set,lpush", "-P", "16"}} {
 			if out, err := exec.Command(bench, append([]string{"-p", strconv.Itoa(port), "-q"}, args...)...).CombinedOutput(); err != nil {
@@ -347,7 +348,7 @@ func liveSlowOutput(t *testing.T, program string) {
 	trial.Run(t, func(r *trial.Trial) {
 		file := filepath.Join(t.TempDir(), "a.pcapng")
 		saved := filepath.Join(t.TempDir(), "a.ndjson")
-		address := freeAddress(t)
+		address := testenv.FreeAddress(t)
 		l := startLive(t, program, w, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson="+saved, "-o", "text", "--interval", "1ms", "-w", file, "--metrics", address)
 		c := dialCaller(t, port)
 		for range 3000 {

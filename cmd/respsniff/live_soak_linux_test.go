@@ -1,44 +1,24 @@
 package main
 
 import (
-	"io"
-	"net"
-	"net/http"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
 	"testing"
-)
 
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+	"github.com/respsniff/respsniff/internal/testenv"
+)
 
 // metric asks a running program for one of its figures.
 func metric(t *testing.T, address, name string) float64 {
 	t.Helper()
-	r, err := http.Get("http://" + address + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(b)
+	_, b := testenv.Get(t, "http://"+address+"/metrics")
+	m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(b)
 	if m == nil {
 		t.Fatalf("no %s in %s", name, b)
 	}
-	v, err := strconv.ParseFloat(string(m[1]), 64)
+	v, err := strconv.ParseFloat(m[1], 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +40,7 @@ func liveShortSoak(t *testing.T, program string) {
 		t.Skip("no redis-benchmark here")
 	}
 	port := redisServer(t)
-	address := freeAddress(t)
+	address := testenv.FreeAddress(t)
 	l := startLive(t, program, nil, "-i", "lo", "--port", strconv.Itoa(port), "-o", "ndjson", "--metrics", address, "-B", "32", "--evidence", t.TempDir())
 	var memory, goroutines []float64
 	const rounds = 8

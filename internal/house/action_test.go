@@ -14,28 +14,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/respsniff/respsniff/internal/testenv"
 )
-
-// needs skips a test that lacks programs or rights; in CI, which has them, it fails.
-func needs(t *testing.T, programs ...string) {
-	t.Helper()
-	why := ""
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			why = p + " is not installed"
-		}
-	}
-	if os.Geteuid() != 0 {
-		why = "recording loopback needs root"
-	}
-	switch {
-	case why == "":
-	case os.Getenv("CI") != "":
-		t.Fatal(why)
-	default:
-		t.Skip(why)
-	}
-}
 
 // startRedis runs a server for the length of the test and returns its port.
 func startRedis(t *testing.T) int {
@@ -82,7 +62,7 @@ func goredis(t *testing.T) string {
 // TestTwoRecordings records one test of a real client twice: what is written of the first holds for the second, and for no
 // recording without the fault.
 func TestTwoRecordings(t *testing.T) {
-	needs(t, "tcpdump", "redis-server", "redis-cli")
+	testenv.Needs(t, "tcpdump", "redis-server", "redis-cli")
 	dir, client, port := t.TempDir(), goredis(t), startRedis(t)
 	record := filepath.Join(root(t), "docs", "examples", "record.sh")
 	for _, name := range []string{"one", "two"} {
@@ -221,7 +201,7 @@ func (r *runner) run(inputs map[string]string) string {
 
 // TestActionRecords runs action.yml step by step over a test of a real client, which is as expected, and then is not.
 func TestActionRecords(t *testing.T) {
-	needs(t, "tcpdump", "redis-server")
+	testenv.Needs(t, "tcpdump", "redis-server")
 	client, port := goredis(t), startRedis(t)
 	for name, c := range map[string]struct {
 		expectation string

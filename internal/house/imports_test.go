@@ -62,7 +62,8 @@ var layers = map[string][]string{
 	},
 	"internal/trial":    {},
 	"internal/scenario": {"capture", "reassembly", "resp"},
-	"internal/testcap":  {},
+	"internal/testcap":  {"capture"},
+	"internal/testenv":  {},
 	"internal/house":    {},
 	"internal":          {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal"},
 	"cmd":               {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal"},
@@ -86,9 +87,9 @@ var guests = []struct {
 	{"github.com/google/go-cmp", nil, 0, "it is for tests"},
 	{"github.com/santhosh-tekuri/jsonschema", nil, 0, "it is for tests"},
 	{"log", []string{"cmd"}, 0, "libraries return errors, they do not log"},
-	{"testing", []string{"internal/testcap", "internal/trial"}, 0, "it adds flags to the program"},
+	{"testing", []string{"internal/testcap", "internal/testenv", "internal/trial"}, 0, "it adds flags to the program"},
 	{"net/http/pprof", nil, 0, "the metrics port must not serve profiles"},
-	{"os/exec", []string{"resp/commands/internal", "scripts", "internal/chromium"}, 0, "an analysis of hostile input starts no program"},
+	{"os/exec", []string{"resp/commands/internal", "scripts", "internal/chromium", "internal/testenv"}, 0, "an analysis of hostile input starts no program"},
 	{"plugin", nil, 0, "it loads code"},
 }
 

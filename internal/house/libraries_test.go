@@ -147,6 +147,6 @@ func localNames(f *ast.FuncDecl) map[string]bool {
 // libraries are the sources of packages that others import for their work.
 func libraries(t *testing.T) []*source {
 	return slices.DeleteFunc(sources(t), func(s *source) bool {
-		return s.program || inside(s.dir, "internal/testcap")
+		return s.program || inside(s.dir, "internal/testcap") || inside(s.dir, "internal/testenv")
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -27,6 +26,7 @@ import (
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/internal/testenv"
 )
 
 // halfAnHourApart is the same fault twice between the same two hosts: 4 connections from second 1 on, 7 from second 1801 on,
@@ -95,7 +95,7 @@ func startPiped(t *testing.T, text string) *piped {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &piped{t: t, dir: t.TempDir(), metrics: freePort(t), done: make(chan error, 1)}
+	p := &piped{t: t, dir: t.TempDir(), metrics: testenv.FreeAddress(t), done: make(chan error, 1)}
 	for q, err := range s.Packets() {
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func (p *piped) feed(s int) {
 // figure is one of the run's metrics now; labels belong to the name.
 func (p *piped) figure(name string) float64 {
 	p.t.Helper()
-	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(get(p.t, "http://"+p.metrics+"/metrics"))
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(page(p.t, "http://"+p.metrics+"/metrics"))
 	if m == nil {
 		p.t.Fatalf("no %s", name)
 	}
@@ -195,28 +195,11 @@ func (p *piped) evidence() (spans [][2]int) {
 	return spans
 }
 
-func get(t *testing.T, address string) string {
+// page is what a server answers.
+func page(t *testing.T, url string) string {
 	t.Helper()
-	r, err := http.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	_, body := testenv.Get(t, url)
+	return body
 }
 
 // TestTwoIncidents lets the same two hosts have the same fault twice, half an hour apart, read from a stream, with a real
@@ -317,7 +300,7 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &prometheus{freePort(t)}
+	p := &prometheus{testenv.FreeAddress(t)}
 	cmd := exec.Command(program, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+p.address, "--log.level=error")
 	var log sharedBuffer
 	cmd.Stderr = &log
@@ -353,7 +336,7 @@ func (p *prometheus) alert(t *testing.T, name string, fires bool) {
 				Alerts []struct{ Labels map[string]string }
 			}
 		}
-		if err := json.Unmarshal([]byte(get(t, "http://"+p.address+"/api/v1/alerts")), &a); err != nil {
+		if err := json.Unmarshal([]byte(page(t, "http://"+p.address+"/api/v1/alerts")), &a); err != nil {
 			t.Fatal(err)
 		}
 		for _, x := range a.Data.Alerts {
@@ -406,7 +389,7 @@ func (p *prometheus) knows(t *testing.T, query string) {
 			Status string
 			Data   struct{ Result []any }
 		}
-		if err := json.Unmarshal([]byte(get(t, "http://"+p.address+"/api/v1/query?query="+url.QueryEscape(query))), &a); err != nil {
+		if err := json.Unmarshal([]byte(page(t, "http://"+p.address+"/api/v1/query?query="+url.QueryEscape(query))), &a); err != nil {
 			t.Fatal(err)
 		}
 		if a.Status == "success" && len(a.Data.Result) > 0 {

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"math"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"runtime"
@@ -332,16 +331,7 @@ func scrape(t *testing.T, m *metrics.Metrics) string {
 			t.Error("the server failed")
 		}
 	}()
-	answer, err := http.Get("http://" + listener.Addr().String() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return page(t, "http://"+listener.Addr().String()+"/metrics")
 }
 
 // TestLimitsOfEvidence: a finding without a file of evidence is counted under the limit that it met.

@@ -3,7 +3,6 @@ package metrics
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,6 +18,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/testenv"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
@@ -45,21 +45,6 @@ func command(words ...string) *commands.Command {
 	return commands.Lookup(&q)
 }
 
-// scrape asks as Prometheus does.
-func scrape(t *testing.T, url string) (int, string) {
-	t.Helper()
-	r, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode, string(b)
-}
-
 func serve(t *testing.T, m *Metrics) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,7 +68,7 @@ func serve(t *testing.T, m *Metrics) string {
 func TestScrape(t *testing.T) {
 	m := New("RS101", "RS102")
 	url := serve(t, m)
-	if _, text := scrape(t, url+"/metrics"); !strings.Contains(text, "\nrespsniff_finding_occurrences_total{rule=\"RS102\"} 0\n") {
+	if _, text := testenv.Get(t, url+"/metrics"); !strings.Contains(text, "\nrespsniff_finding_occurrences_total{rule=\"RS102\"} 0\n") {
 		t.Error("a rule that found nothing yet is not served as 0")
 	}
 	m.Update(State{
@@ -99,7 +84,7 @@ func TestScrape(t *testing.T) {
 	blocked.Flags |= pairing.Blocks
 	m.Event(blocked)
 	m.Event(&analysis.ConnSummary{})
-	code, text := scrape(t, url+"/metrics")
+	code, text := testenv.Get(t, url+"/metrics")
 	if code != http.StatusOK {
 		t.Fatal(code, text)
 	}
@@ -121,7 +106,7 @@ func TestScrape(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/", "/debug/pprof/", "/debug/vars"} {
-		if code, _ := scrape(t, url+path); code != http.StatusNotFound {
+		if code, _ := testenv.Get(t, url+path); code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, code)
 		}
 	}
@@ -135,7 +120,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	const servers = maxSeries + 500
 	var scraping sync.WaitGroup
 	scraping.Go(func() {
-		if code, text := scrape(t, url+"/metrics"); code != http.StatusOK {
+		if code, text := testenv.Get(t, url+"/metrics"); code != http.StatusOK {
 			t.Error(code, text)
 		}
 	})
@@ -220,7 +205,7 @@ func TestBoundsAreCounters(t *testing.T) {
 	m := New()
 	m.Update(State{LimitHits: 7, Limits: map[string]int64{"client groups": 5, "half \"open\"": 2}})
 	m.Update(State{LimitHits: 4, Limits: map[string]int64{"client groups": 3, "links": 1}})
-	_, text := scrape(t, serve(t, m)+"/metrics")
+	_, text := testenv.Get(t, serve(t, m)+"/metrics")
 	for _, line := range []string{
 		`respsniff_bound_hits_total{bound="client groups"} 5`,
 		`respsniff_bound_hits_total{bound="half \"open\""} 2`,

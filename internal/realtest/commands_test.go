@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/internal/testenv"
 	"github.com/respsniff/respsniff/internal/trial"
 )
 
 // TestEveryCommandAgainstServer records callers that say all they can to a real server. For each command of each
 // connection the analysis must name the very reply that its caller read: kind, text and place in the stream.
 func TestEveryCommandAgainstServer(t *testing.T) {
-	needs(t, "redis-server", "tcpdump")
+	testenv.Needs(t, "redis-server", "tcpdump")
 	trial.Run(t, func(r *trial.Trial) { sayAll(t, r) })
 }
 

@@ -11,28 +11,6 @@ import (
 	"time"
 )
 
-// needs skips a test that runs programs which are not installed, or without the right to capture. In CI, which installs
-// them and runs as root, it fails instead.
-func needs(t *testing.T, programs ...string) {
-	t.Helper()
-	why := ""
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			why = p + " is not installed"
-		}
-	}
-	if os.Geteuid() != 0 {
-		why = "recording loopback needs root"
-	}
-	switch {
-	case why == "":
-	case os.Getenv("CI") != "":
-		t.Fatal(why)
-	default:
-		t.Skip(why)
-	}
-}
-
 // server is a redis-server of one test's own, with a configuration file that it may rewrite.
 type server struct {
 	port int

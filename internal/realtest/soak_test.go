@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/respsniff/respsniff/analysis/incident"
+	"github.com/respsniff/respsniff/internal/testenv"
 	"github.com/respsniff/respsniff/internal/trial"
 )
 
@@ -15,7 +16,7 @@ const soakCommands = 50_000
 // TestHealthySoakShort is scripts/soak_healthy.sh in small: healthy load in lockstep and in pipelines is accused of nothing,
 // however mildly.
 func TestHealthySoakShort(t *testing.T) {
-	needs(t, "redis-server", "redis-benchmark", "tcpdump")
+	testenv.Needs(t, "redis-server", "redis-benchmark", "tcpdump")
 	for _, depth := range []string{"1", "16"} {
 		t.Run("pipelines of "+depth, func(t *testing.T) {
 			trial.Run(t, func(r *trial.Trial) { soak(t, r, depth) })

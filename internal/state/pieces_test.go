@@ -21,25 +21,6 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
-// load reads a capture into memory.
-func load(t *testing.T, name string) []capture.Packet {
-	t.Helper()
-	source, err := capture.Open([]string{testcap.Path(t, name)}, capture.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer source.Close()
-	var all []capture.Packet
-	for p, err := range source.Packets() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Data = bytes.Clone(p.Data)
-		all = append(all, p)
-	}
-	return all
-}
-
 // parted cuts packets into n files of equal time.
 func parted(all []capture.Packet, n int) [][]capture.Packet {
 	pieces := make([][]capture.Packet, n)
@@ -179,7 +160,7 @@ func TestPiecesFindWhatTheWholeFinds(t *testing.T) {
 		if len(sizes) == 0 {
 			continue
 		}
-		all := load(t, x.name)
+		all := testcap.Packets(t, x.name)
 		whole, misreads, _ := inPieces(t, [][]capture.Packet{all}, false, 0, analysis.Options{})
 		for _, n := range sizes {
 			pieces := parted(all, n)

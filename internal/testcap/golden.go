@@ -1,12 +1,15 @@
 package testcap
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/respsniff/respsniff/capture"
 )
 
 var update = flag.Bool("update", false, "rewrite goldens and the measured parts of documents")
@@ -37,4 +40,22 @@ func Golden(tb testing.TB, document, name, want string) {
 	if err := os.WriteFile(path, []byte(head+open+want+"<!-- end -->"+tail), 0o644); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// Packets reads a capture into memory.
+func Packets(tb testing.TB, name string) (list []capture.Packet) {
+	tb.Helper()
+	src, err := capture.Open([]string{Path(tb, name)}, capture.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer src.Close()
+	for p, err := range src.Packets() {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		p.Data = bytes.Clone(p.Data)
+		list = append(list, p)
+	}
+	return list
 }
