@@ -31,12 +31,15 @@ type tally struct {
 	moved    int // of these, those that later selected another one
 }
 
-// of returns the tally of a database, which stays valid until another one is asked for.
+// of returns the tally of a database, which stays valid until another one is asked for. Beyond the bound nothing is kept.
 func (p *pool) of(database int) *tally {
 	for i := range *p {
 		if (*p)[i].database == database {
 			return &(*p)[i]
 		}
+	}
+	if len(*p) >= maxDatabases {
+		return &tally{database: database}
 	}
 	*p = append(*p, tally{database: database})
 	return &(*p)[len(*p)-1]
@@ -45,6 +48,8 @@ func (p *pool) of(database int) *tally {
 // Bounds of what is kept.
 const (
 	maxPools = 1 << 12
+	// maxDatabases is how many databases of one client's connections are told apart. Redis has 16, if it is told nothing else.
+	maxDatabases = 64
 	// asked is how many commands of a connection that has moved may wait for their replies, and are looked at.
 	asked = 64
 )
