@@ -82,6 +82,16 @@ type Segment struct {
 	// Missing counts the bytes directly before Offset that were sent and acknowledged, or waited for in vain, and
 	// never captured. The sum over a side's segments is SideStats.Lost. A FIN that was lost counts as one byte.
 	Missing int64
+	// Framing counts the places directly before Offset, behind those that are Missing, that hold nothing for who reads the
+	// stream: what encloses the content of an encrypted record, and whole records that are none of the application's. Only
+	// a stage that decrypts sets it; it may then be all that a segment carries.
+	Framing int64
+	// Sealed says that the Length bytes before the segment's end are the content of encrypted records that cannot be read, as far
+	// as the lengths of the records tell. Payload is empty.
+	Sealed bool
+	// Unverified says that Payload was decrypted without the check that nobody altered it, as the capture holds only a part
+	// of its record.
+	Unverified bool
 	// Ack is the sender's acknowledgement number as an offset in the other side's stream, or NoAck. For new bytes it is
 	// the one of the first captured copy.
 	Ack int64
@@ -123,6 +133,22 @@ type Conn struct {
 
 	// Tag belongs to the consumer, which hangs its own state on the connection; nil at first.
 	Tag any
+	// Encryption describes what encloses the streams, as far as a stage that knows it has found out; nil: nothing does.
+	Encryption *Encryption
+}
+
+// Encryption is what was found out of the TLS of one connection.
+type Encryption struct {
+	Version    string // "TLS 1.3"; "": the handshake was not captured
+	Suite      string // IANA name of the cipher suite, or its number; "": not captured
+	Resumed    bool   // an earlier session was continued: by ticket, session ID or pre-shared key
+	KeyUpdates int    // seen, of both sides
+	// Records counts those with content of the application, as far as is known, Read those of them whose content was read.
+	Records, Read int64
+	Unverified    int64  // of those read: decrypted without the check of their tags
+	Unread        string // why what was not read was not; "": all was
+	// State belongs to the stage.
+	State any
 }
 
 // Start says how a connection came into view.
