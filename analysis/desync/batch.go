@@ -210,6 +210,9 @@ func (c *Callers) level(a *Abandonment) pairing.Confidence {
 	if a.Weakened {
 		level = level.Down()
 	}
+	if c.Kind == pairing.TLS && (a.Why == ByTimeout || a.Why == ByInference) {
+		level = min(level, pairing.Possible) // no ACK number shows it
+	}
 	return level
 }
 
@@ -271,7 +274,7 @@ func (d *Desync) surest() pairing.Confidence {
 // wentOn notes that the last caller, which got another's reply, went on sooner than its own can have come.
 func (c *Callers) wentOn(next *pairing.Exchange) {
 	ex, d := c.last, c.Desync
-	if ex == nil || d == nil || c.misread != ex.Index || !ex.Served || next.Ack == reassembly.NoAck || next.Ack >= ex.Serves.End {
+	if ex == nil || d == nil || c.Kind == pairing.TLS || c.misread != ex.Index || !ex.Served || next.Ack == reassembly.NoAck || next.Ack >= ex.Serves.End {
 		return
 	}
 	if d.TooSoon++; d.TooSoon == 1 {
