@@ -91,7 +91,7 @@ func (f *ConnFacts) fromClient(s *pairing.Session, seg *reassembly.Segment) {
 		return
 	}
 	// The same ACK number as the write directly before: no byte of the reply that was due became readable in between.
-	if f.owed != NothingOwed && seg.Offset == f.writeEnd && seg.Ack == f.writeAck && seg.Ack != reassembly.NoAck && !seg.Late &&
+	if f.owed != NothingOwed && seg.Offset-seg.Framing == f.writeEnd && seg.Ack == f.writeAck && seg.Ack != reassembly.NoAck && !seg.Late &&
 		seg.Time.Sub(f.LastClient) >= overtakePause {
 		f.Overtook = true
 	}

@@ -22,6 +22,7 @@ var noBounds = []struct {
 	{"analysis/cluster", "examples: all are counted", []string{"stormExamples"}},
 	{"analysis/pools", "beyond it two steps of time become one", []string{"maxTimeline"}},
 	{"analysis/client", "more of a name than tells roles apart", []string{"maxName"}},
+	{"internal/tlsrecord", "what is longer is no record and no message of the handshake that is read", []string{"maxRecord", "maxFragment", "headerSize", "maxMessage", "MaxContent"}},
 	{"internal/state", "a file beyond them is refused, and so is one that overlaps the one before by more", []string{"maxState", "maxFiles", "maxName", "maxMarks"}},
 	{"internal/state", "a packet that no segment stands for is of no connection", []string{"maxWaiting"}},
 	{"internal/names", "a file beyond them is refused", []string{"maxEntries", "maxLabel"}},
