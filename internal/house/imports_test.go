@@ -12,6 +12,7 @@ var layers = map[string][]string{
 	"resp":               {},
 	"internal/bound":     {},
 	"internal/idle":      {},
+	"internal/keylog":    {"internal/bound"},
 	"internal/pool":      {},
 	"capture":            {"capture/tcpdump"},
 	"capture/tcpdump":    {},
