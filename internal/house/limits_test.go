@@ -25,6 +25,7 @@ var noBounds = []struct {
 	{"internal/tlsrecord", "what is longer is no record and no message of the handshake that is read", []string{"maxRecord", "maxFragment", "headerSize", "maxMessage", "MaxContent"}},
 	{"internal/state", "a file beyond them is refused, and so is one that overlaps the one before by more", []string{"maxState", "maxFiles", "maxName", "maxMarks"}},
 	{"internal/state", "a packet that no segment stands for is of no connection", []string{"maxWaiting"}},
+	{"internal/keylog", "longer than any line that is used; it counts as bad", []string{"maxLine"}},
 	{"internal/names", "a file beyond them is refused", []string{"maxEntries", "maxLabel"}},
 	{"analysis/client", "how many read timeouts one client has is a parameter of the model", []string{"MaxSteps"}},
 	{"analysis/client", "working sizes: beyond it the same numbers are kept as a histogram", []string{"maxLessons"}},
