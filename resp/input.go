@@ -42,6 +42,14 @@ func (in *input) feed(p []byte, unseen int, open bool) {
 	}
 }
 
+// skip passes n places of the stream that hold nothing. between says that no value is open there.
+func (in *input) skip(n int64, between bool) {
+	in.base += n
+	if between {
+		in.framed += n
+	}
+}
+
 // settled reports whether all that was fed has been read, up to a boundary beyond doubt. Where taken is true it is.
 func (in *input) settled() bool {
 	return in.pos == len(in.p) && in.unseen == 0 && !in.lost && !in.doubt && in.framed == in.offset()

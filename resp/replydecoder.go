@@ -59,6 +59,10 @@ func (d *ReplyDecoder) Gap(n int64) {
 	d.hole(n)
 }
 
+// Skip says that the next n places of the stream hold nothing, as what encloses the records of an encrypted stream: the bytes
+// around them are adjacent. Call it when Next has returned ErrShort, or before the first Feed.
+func (d *ReplyDecoder) Skip(n int64) { d.in.skip(n, d.part == nil) }
+
 // Resync says that the next byte may stand inside a reply, as in a capture that begins in mid-stream.
 func (d *ReplyDecoder) Resync() {
 	d.part, d.cut, d.in.taken, d.in.lost, d.in.last = nil, cutReply{}, false, true, 0

@@ -53,6 +53,10 @@ func (d *RequestDecoder) Gap(n int64) {
 	d.hole(n)
 }
 
+// Skip says that the next n places of the stream hold nothing, as what encloses the records of an encrypted stream: the bytes
+// around them are adjacent. Call it when Next has returned ErrShort, or before the first Feed.
+func (d *RequestDecoder) Skip(n int64) { d.in.skip(n, d.part == nil) }
+
 // Resync says that the next byte may stand inside a request, as in a capture that begins in mid-stream.
 func (d *RequestDecoder) Resync() {
 	d.part, d.in.taken, d.in.lost, d.in.last = nil, false, true, 0

@@ -1,14 +1,19 @@
 package databases
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/respsniff/respsniff/internal/bound"
+)
 
 // TestDatabasesAreBounded: a client that selects ever other databases costs no more than one that uses a few.
 func TestDatabasesAreBounded(t *testing.T) {
 	var p pool
+	max := &bound.Bound{Limit: maxDatabases}
 	for n := range 10 * maxDatabases {
-		p.of(n).first++
+		p.of(n, max).first++
 	}
-	if len(p) != maxDatabases || p.of(3).first != 1 || p.of(5*maxDatabases).first != 0 {
-		t.Errorf("%d databases, %d connections in the fourth, %d beyond the bound", len(p), p.of(3).first, p.of(5*maxDatabases).first)
+	if len(p) != maxDatabases || max.Hits == 0 || p.of(3, max).first != 1 || p.of(5*maxDatabases, max).first != 0 {
+		t.Errorf("%d databases, %d connections in the fourth, %d beyond the bound", len(p), p.of(3, max).first, p.of(5*maxDatabases, max).first)
 	}
 }

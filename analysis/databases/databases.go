@@ -15,6 +15,7 @@ type Registry struct {
 	pools map[poolKey]*pool
 	known *known.Memory
 	max   *bound.Bound
+	each  *bound.Bound // databases of one client
 }
 
 type poolKey struct {
@@ -32,13 +33,13 @@ type tally struct {
 }
 
 // of returns the tally of a database, which stays valid until another one is asked for. Beyond the bound nothing is kept.
-func (p *pool) of(database int) *tally {
+func (p *pool) of(database int, max *bound.Bound) *tally {
 	for i := range *p {
 		if (*p)[i].database == database {
 			return &(*p)[i]
 		}
 	}
-	if len(*p) >= maxDatabases {
+	if !max.Admits(len(*p)) {
 		return &tally{database: database}
 	}
 	*p = append(*p, tally{database: database})
@@ -58,6 +59,8 @@ const (
 func NewRegistry(memory *known.Memory, set *bound.Set) *Registry {
 	return &Registry{pools: map[poolKey]*pool{}, known: memory, max: set.New(bound.Bound{
 		Name: "clients whose databases are compared", Limit: set.Scaled(maxPools), Loses: bound.Detail, Hides: "databases left selected on connections of further clients",
+	}), each: set.New(bound.Bound{
+		Name: "databases of one client that are told apart", Limit: maxDatabases, Loses: bound.Detail, Hides: "that a connection was left in one of the others",
 	})}
 }
 
@@ -123,7 +126,7 @@ func (c *Conn) begin(r *Registry, s *pairing.Session) {
 		r.pools[key] = c.pool
 	}
 	if c.pool != nil {
-		c.pool.of(c.first).first++
+		c.pool.of(c.first, r.each).first++
 	}
 }
 
@@ -136,7 +139,7 @@ func (c *Conn) Selected(r *Registry, ex *pairing.Exchange, number int) {
 	if c.left = nil; c.moves > 1 || number == c.first {
 		return // it selects on purpose, before each use
 	}
-	c.pool.of(c.first).moved++
+	c.pool.of(c.first, r.each).moved++
 	s := ex.Session
 	l := &Left{Session: s, Select: *ex, From: c.first, To: number, written: map[uint64]bool{}}
 	l.Select.Session = nil
@@ -201,12 +204,12 @@ func (c *Conn) Ended(r *Registry) *Left {
 	if l == nil {
 		return nil
 	}
-	home := *c.pool.of(l.From)
+	home := *c.pool.of(l.From, r.each)
 	l.Others = home.first - home.moved
 	if l.Others < max(1, home.moved) || l.found >= l.Missed || r.known.Changed(l.Missed) > coincidence {
 		return nil
 	}
-	if l.Own == 0 && c.pool.of(l.To).first > 0 {
+	if l.Own == 0 && c.pool.of(l.To, r.each).first > 0 {
 		return nil // others begin there: it may have been lent to them
 	}
 	return l

@@ -15,6 +15,22 @@ type feed struct {
 	synAck capture.Time // the first one; 0: none was seen
 	ack    capture.Time // the first segment that acknowledges it and nothing more
 	shaken bool
+	edges  [2]edge // by role
+}
+
+// edge is where the last value of a role ended, and how many places behind it enclose the content of encrypted records.
+type edge struct{ end, framing int64 }
+
+// start returns where a value begins that has content from start on: where the one before it ended, unless bytes were lost between.
+func (e *edge) start(start, end int64) int64 {
+	if e.framing > 0 {
+		if start -= e.framing; start < e.end {
+			start = e.end // what was enclosed lay within the value, too
+		}
+		e.framing = 0
+	}
+	e.end = end
+	return start
 }
 
 // handshake measures how long the client took to acknowledge the SYN-ACK: by the segment that does just that, which the file
@@ -53,6 +69,7 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 	if !c.shaken && c.Start != reassembly.MidStream {
 		c.handshake(who, seg)
 	}
+	c.edges[who].framing += seg.Framing
 	if who == pairing.RoleServer {
 		if seg.Flags != 0 { // else it only tells of lost bytes
 			conn.Heard()
@@ -94,7 +111,7 @@ func (c *Callers) Sent(ex *pairing.Exchange, start *pairing.SegmentMark) {
 	if c.Pop != nil {
 		c.belongs()
 	}
-	cmd := reader.Command{Index: int32(ex.Index), Time: ex.Time, EndTime: ex.EndTime, Start: ex.Start, End: ex.End, Ack: ex.Ack}
+	cmd := reader.Command{Index: int32(ex.Index), Time: ex.Time, EndTime: ex.EndTime, Start: c.edges[pairing.RoleClient].start(ex.Start, ex.End), End: ex.End, Ack: ex.Ack}
 	if ex.Ack == reassembly.NoAck {
 		cmd.Ack = -1
 	}
@@ -128,7 +145,7 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 		c.conn.Drains(int32(ex.Index))
 	}
 	c.conn.Answered(&reader.Reply{
-		Index: int32(ex.Index), Unsure: c.unsure(ex), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind),
+		Index: int32(ex.Index), Unsure: c.unsure(ex), Time: r.Time, Start: c.edges[pairing.RoleServer].start(r.Start, r.End), End: r.End, Type: typeOf(r.Kind),
 	})
 }
 
@@ -141,14 +158,14 @@ func (c *Callers) unsure(ex *pairing.Exchange) bool {
 // Extra takes a reply that no command asked for.
 func (c *Callers) Extra(r *pairing.ReplyInfo) {
 	if c.conn != nil {
-		c.conn.Answered(&reader.Reply{Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+		c.conn.Answered(&reader.Reply{Time: r.Time, Start: c.edges[pairing.RoleServer].start(r.Start, r.End), End: r.End, Type: typeOf(r.Kind)})
 	}
 }
 
 // AnswersUnseen takes a reply to a command that was never captured, written before the given one.
 func (c *Callers) AnswersUnseen(r *pairing.ReplyInfo, before int) {
 	if c.conn != nil && before > 0 {
-		c.conn.Answered(&reader.Reply{Index: int32(-before), Time: r.Time, Start: r.Start, End: r.End, Type: typeOf(r.Kind)})
+		c.conn.Answered(&reader.Reply{Index: int32(-before), Time: r.Time, Start: c.edges[pairing.RoleServer].start(r.Start, r.End), End: r.End, Type: typeOf(r.Kind)})
 	}
 }
 

@@ -48,7 +48,7 @@ type hidden struct {
 func (h *hidden) hole(who int, seg *reassembly.Segment) {
 	h.Holes++
 	if h.First.Missing == 0 {
-		h.First = Hole{who == RoleClient, seg.Offset - seg.Missing, seg.Missing, seg.Frame, seg.File, seg.Time}
+		h.First = Hole{who == RoleClient, seg.Offset - seg.Framing - seg.Missing, seg.Missing, seg.Frame, seg.File, seg.Time}
 	}
 	h.clocks.Hole(who)
 }

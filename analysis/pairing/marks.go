@@ -40,6 +40,7 @@ type CloseMark struct {
 type tail struct {
 	Ex         *Exchange // nil once it has been settled
 	end        int64
+	next       int64 // where what follows begins: end, and what encloses an encrypted record behind it
 	EndTime    capture.Time
 	Ack        int64
 	frame      int64
@@ -54,7 +55,7 @@ type tail struct {
 
 // follow makes a command the tail.
 func (t *tail) follow(ex *Exchange, start *SegmentMark) {
-	t.Ex, t.end, t.EndTime, t.Ack, t.batch = ex, ex.End, ex.EndTime, ex.Ack, ex.Batch
+	t.Ex, t.end, t.next, t.EndTime, t.Ack, t.batch = ex, ex.End, ex.End, ex.EndTime, ex.Ack, ex.Batch
 	t.frame, t.time, t.file, t.Full = start.frame, start.time, start.file, start.full
 	t.late, t.Valid, t.ReplyBytes = ex.Late, true, false
 }

@@ -36,7 +36,7 @@ func (s *Session) FromServer(seg *reassembly.Segment) (looked bool) {
 		} else {
 			s.severalReplies(seg, reply)
 		}
-		if ack := s.AckSeen[RoleClient]; !s.noDelay && seg.Length < smallPacket && seg.Repeated == 0 && ack != reassembly.NoAck && ack < seg.Offset {
+		if ack := s.AckSeen[RoleClient]; !s.noDelay && seg.Length < smallPacket && seg.Repeated == 0 && ack != reassembly.NoAck && ack < seg.Offset-seg.Framing {
 			s.noDelay = true
 		}
 		s.LastData[RoleServer] = dataMark{seg.Time, seg.File, true, seg.Frame}

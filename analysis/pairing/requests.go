@@ -251,13 +251,13 @@ func (s *Session) boundPending() {
 // continues reports whether a command is of the batch of the tail though it begins in a segment of its own: that one
 // directly follows, with no byte from the server between.
 func (t *tail) continues(ex *Exchange) bool {
-	return t.Valid && !t.ReplyBytes && t.Ack == ex.Ack && t.end == ex.Start && (ex.Time.Sub(t.EndTime) < BatchGap || t.Full)
+	return t.Valid && !t.ReplyBytes && t.Ack == ex.Ack && t.next == ex.Start && (ex.Time.Sub(t.EndTime) < BatchGap || t.Full)
 }
 
 // SameWrite reports whether a command begins in the segment that the tail began in, or in one that was captured in the
 // same moment and directly follows: a large write cut into pieces on its way.
 func (t *tail) SameWrite(ex *Exchange, start *SegmentMark) bool {
-	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.end
+	return t.frame == start.frame && t.file == start.file || ex.Time == t.EndTime && ex.Start == t.next
 }
 
 // maxAwaited bounds how many outstanding commands are looked at on each packet of a client that never reads.
@@ -327,7 +327,7 @@ func (s *Session) begin(who int, seg *reassembly.Segment) {
 		return
 	}
 	s.Answers.SetOffset(seg.Offset)
-	anchored := s.Log.Len() > 0 && s.Log.Front().Index == 1 && s.Log.Front().Ack == seg.Offset
+	anchored := s.Log.Len() > 0 && s.Log.Front().Index == 1 && s.Log.Front().Ack == seg.Offset-seg.Framing
 	if !anchored {
 		s.Answers.Resync()
 	}

@@ -200,6 +200,16 @@ func (s *Session) missed(who int, seg *reassembly.Segment) {
 		s.hidden.hole(who, seg)
 		s.hole(who, seg.Missing)
 	}
+	if seg.Framing > 0 {
+		if who == RoleClient {
+			s.requests.Skip(seg.Framing)
+			if _, open := s.requests.Partial(); !open {
+				s.Prev.next += seg.Framing
+			}
+		} else {
+			s.Answers.Skip(seg.Framing)
+		}
+	}
 	if seg.HasTS {
 		s.hidden.clocks.Stamp(who, seg, &s.hidden.Found)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +13,9 @@ import (
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/bytesize"
+	"github.com/respsniff/respsniff/internal/keylog"
 	"github.com/respsniff/respsniff/internal/names"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/spf13/cobra"
@@ -31,6 +34,7 @@ type inputFlags struct {
 	params          ruleParams
 	names           string
 	state           string // of analyze
+	keylogs         []string
 
 	dropped capture.Drops // what drops says
 }
@@ -40,6 +44,7 @@ func (in *inputFlags) add(cmd *cobra.Command) {
 	f.StringVar(&in.date, "date", "", "`YYYY-MM-DD` of times in text captures that lack it")
 	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")
 	f.Var(&in.maxDecompressed, "max-decompressed", "most bytes that one compressed file may unfold to (0: the built-in limit)")
+	f.StringArrayVar(&in.keylogs, "keylog", nil, "`FILE` of TLS secrets in the format of SSLKEYLOGFILE, which is read too; repeatable")
 	under(cmd, headInput)
 	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`: says which end is the server where the capture does not show it, and leaves out other ports; repeatable")
 	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "read timeout of clients, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
@@ -147,4 +152,28 @@ func perClient(spec string) (who netip.Addr, word string, err error) {
 		return who, "", fmt.Errorf("%q is not an IP address", before)
 	}
 	return who.Unmap(), after, nil
+}
+
+// secrets reads the key logs; nil: none was given.
+func (in *inputFlags) secrets(bounds *bound.Set) (*keylog.Log, error) {
+	files := in.keylogs
+	if name := os.Getenv("SSLKEYLOGFILE"); name != "" {
+		files = append(files, name)
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
+	keys := keylog.New(bounds)
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		err = keys.Read(f)
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }

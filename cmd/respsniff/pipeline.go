@@ -17,6 +17,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report/page"
 	"github.com/respsniff/respsniff/internal/state"
 	"github.com/respsniff/respsniff/internal/tally"
+	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -27,6 +28,7 @@ type pipeline struct {
 	source     *capture.Source
 	progress   progress.Meter
 	assembler  *reassembly.Assembler
+	records    *tlsrecord.Stage
 	run        *analysis.Run
 	detectors  []*analysis.Detector
 	tally      tally.Tally
@@ -63,6 +65,11 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	o.FileName, o.Memory = p.fileName, int64(a.memory)
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory})
 	p.run = analysis.NewRun(&o)
+	keys, err := in.secrets(p.run.Bounds())
+	if err != nil {
+		return nil, err
+	}
+	p.records = tlsrecord.New(keys, p.run.Bounds())
 	p.run.QualityFrom(p.captureQuality)
 	p.tally.Watch(p.run, p.assembler)
 	p.carrier, err = state.NewCarrier(in.state, o, p.detectors)
@@ -80,7 +87,7 @@ func (p *pipeline) close() {
 
 // segments runs the stages up to the segments, of all connections.
 func (p *pipeline) segments(ctx context.Context) iter.Seq2[*reassembly.Segment, error] {
-	return p.carrier.Around(p.run, p.assembler.Batched, p.progress.Batches(ctx, p.source))
+	return p.records.Segments(p.carrier.Around(p.run, p.assembler.Batched, p.progress.Batches(ctx, p.source)))
 }
 
 // events runs the stages up to the events, of all connections.

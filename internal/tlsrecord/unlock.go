@@ -1,0 +1,229 @@
+package tlsrecord
+
+import (
+	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/keylog"
+	"github.com/respsniff/respsniff/internal/tlsrecord/protect"
+)
+
+// searchState says how far the search for the keys of a connection is.
+type searchState uint8
+
+const (
+	notSearched searchState = iota
+	waiting                 // no key is known, but more may come
+	found                   // keys were made
+	failed                  // there are none, or they do not fit
+)
+
+// Why nothing is read of a connection.
+const (
+	noKeys      = "no key of it is known"
+	wrongKeys   = "the key that is known of it does not fit"
+	noHandshake = "it began before the capture, and no key that is known opens it"
+	old         = "it began before the capture: the keys of TLS 1.2 need its handshake"
+)
+
+// maxTrials is how many times a key is tried on a record, over all connections that began before the capture: some seconds.
+const maxTrials = 1 << 22
+
+// recordsTried is how many records of a direction keys are tried on: the first ones may be damaged, or of the handshake.
+const recordsTried = 4
+
+// farthest is how far into a connection a record's sequence number is looked for by trial.
+const farthest = 20_000
+
+func newTrials(bounds *bound.Set) *bound.Bound {
+	return bounds.New(bound.Bound{
+		Name: "keys tried on TLS connections that began before the capture", Limit: maxTrials, Loses: bound.Evidence, Hides: "what was said on them",
+	})
+}
+
+// fail gives up to read a connection.
+func (c *conn) fail(reason string) {
+	c.search, c.reason = failed, reason
+	for k := range c.half {
+		c.half[k].keys = nil
+	}
+}
+
+// unlock looks for the key of a direction, for a record of it. It reports whether there is one to be tried.
+func (s *Stage) unlock(c *conn, d *direction, r *record) bool {
+	if c.search == failed || c.search == found && c.hello.server {
+		return false
+	}
+	h := &c.hello
+	suite := protect.ByNumber(h.suite)
+	switch {
+	case h.server && !suite.Readable:
+		c.fail("its cipher suite " + suite.Name + " is not read, as it has no AEAD")
+		return false
+	case s.keys == nil:
+		c.reason = noKeys
+		return false
+	case h.server && h.version != tls13:
+		return d.on && s.unlock12(c, d)
+	case h.server && h.client:
+		secrets, ok := s.keys.Find(h.clientRandom)
+		if !ok {
+			c.search, c.reason = waiting, noKeys
+			return false
+		}
+		for side := range c.half {
+			secret := secrets.Server
+			if c.half[side].isOf(c, true) {
+				secret = secrets.Client
+			}
+			if k, err := protect.New13(suite, secret); err == nil {
+				c.half[side].keys = k
+			}
+		}
+		if c.search = found; d.keys == nil {
+			c.reason = noKeys
+		}
+		return d.keys != nil
+	}
+	return s.try(c, d, r)
+}
+
+// isOf reports whether a direction is the client's.
+func (d *direction) isOf(c *conn, client bool) bool { return (d == &c.half[c.client]) == client }
+
+// unlock12 makes the keys of TLS 1.2, once both randoms are known.
+func (s *Stage) unlock12(c *conn, d *direction) bool {
+	h := &c.hello
+	if !h.client {
+		c.fail(old)
+		return false
+	}
+	var master []byte
+	if secrets, ok := s.keys.Find(h.clientRandom); ok {
+		master = secrets.Master
+	}
+	if master == nil && !h.full {
+		if h.serverSession == h.clientSession {
+			master = s.sessions.find(h.clientSession)
+		}
+		if master == nil {
+			master = s.sessions.find(h.ticket)
+		}
+	}
+	if master == nil {
+		c.search, c.reason = waiting, noKeys
+		return false
+	}
+	client, server, err := protect.New12(protect.ByNumber(h.suite), master, h.clientRandom[:], h.serverRandom[:])
+	if err != nil {
+		c.fail(wrongKeys)
+		return false
+	}
+	c.half[c.client].keys, c.half[c.client.Other()].keys = client, server
+	c.search, c.master = found, master
+	s.sessions.keep(h.serverSession, master)
+	s.sessions.keep(h.newTicket, master)
+	s.sessions.keep(h.ticket, master)
+	return d.keys != nil
+}
+
+// try tries the keys of all connections of TLS 1.3 on a record, where the capture lacks the handshake or one side of it.
+func (s *Stage) try(c *conn, d *direction, r *record) bool {
+	if !r.whole() || d.tries >= recordsTried || r.head[0] != typeApplicationData {
+		return false
+	}
+	d.tries++
+	if c.reason = noHandshake; c.seen.version != 0 && c.seen.version != tls13 {
+		c.fail(old)
+		return false
+	}
+	other := &c.half[0]
+	if other == d {
+		other = &c.half[1]
+	}
+	for _, wide := range []bool{false, true} {
+		for random, secrets := range s.keys.All() {
+			if c.hello.client && random != c.hello.clientRandom || c.search == found && random != c.random || s.used[random] && random != c.random {
+				continue
+			}
+			for _, client := range []bool{true, false} {
+				if c.certain && d.isOf(c, true) != client {
+					continue
+				}
+				secret := secrets.Server
+				if client {
+					secret = secrets.Client
+				}
+				k, seq, ok := s.fits(c, secret, r, wide)
+				if !ok {
+					continue
+				}
+				d.keys, d.seq, d.sure = k, seq, true
+				c.search, c.random, c.reason = found, random, ""
+				if s.used == nil {
+					s.used = map[keylog.Random]bool{}
+				}
+				s.used[random] = true
+				if !c.certain {
+					c.certain = true
+					if c.client = sideOf(c, d); !client {
+						c.client = c.client.Other()
+					}
+				}
+				c.info.Version, c.info.Suite = versionName(tls13), k.Suite().Name
+				return true
+			}
+			if s.trials.Hits > 0 {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// fits tries a secret on a record. Where the suite tells the sequence number of a record, that takes one trial; else few are
+// tried of all secrets before many are of each.
+func (s *Stage) fits(c *conn, secret []byte, r *record, wide bool) (k *protect.Keys, seq uint64, ok bool) {
+	for _, id := range suites13 {
+		suite := protect.ByNumber(id)
+		if c.hello.server && c.hello.suite != id {
+			continue
+		}
+		k, err := protect.New13(suite, secret)
+		if err != nil {
+			continue // of another length
+		}
+		if k.TellsSequence() {
+			if wide {
+				continue
+			}
+			for range generations {
+				if s.tried++; !s.trials.Admits(s.tried) {
+					return nil, 0, false
+				}
+				if seq, ok := k.Sequence(r.head, r.body); ok {
+					return k, seq, true
+				}
+				k = k.Next()
+			}
+			continue
+		}
+		from, to := uint64(0), uint64(near)
+		if wide {
+			from, to = near, farthest
+		}
+		if s.tried += int(to - from); !s.trials.Admits(s.tried) {
+			return nil, 0, false
+		}
+		if seq, ok := k.Search(r.head, r.body, from, to); ok {
+			return k, seq, true
+		}
+	}
+	return nil, 0, false
+}
+
+// generations is how many keys are tried of each secret: each KeyUpdate makes a new one, and they are rare.
+const generations = 4
+
+// near is how far records are looked for of all secrets first.
+const near = 64
+
+var suites13 = [...]uint16{0x1301, 0x1302, 0x1303}
