@@ -20,19 +20,32 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// maxContent is how much content a record has at most (RFC 8446 section 5.1).
-const maxContent = 1 << 14
+// fullContent is the content of a record that has no room for more (RFC 8446 section 5.1).
+const fullContent = 1 << 14
 
-// Bounds of the writes of one connection that wait for a reply; of a peer that never answers none of them waits any longer.
+// Bounds of the writes of one connection that wait for a reply.
 const (
 	maxOpen      = 1 << 10
 	maxOpenFlood = 1 << 4 // while many commands of all connections are kept
 )
+
+// Limits are those of the connections of one run.
+type Limits struct{ open, flood *bound.Bound }
+
+// NewLimits makes the limits of a run.
+func NewLimits(set *bound.Set) *Limits {
+	const oldest = "replies to all writes that a connection had outstanding"
+	return &Limits{
+		open:  set.New(bound.Bound{Name: "outstanding encrypted writes", Limit: maxOpen, Hides: oldest, Loses: bound.Evidence}),
+		flood: set.New(bound.Bound{Name: "outstanding encrypted writes while many commands are kept", Limit: maxOpenFlood, Hides: oldest, Loses: bound.Evidence}),
+	}
+}
 
 // farewell is the most content of a QUIT, "*1\r\n$4\r\nQUIT\r\n".
 const farewell = 14
@@ -40,12 +53,13 @@ const farewell = 14
 // Conn makes the exchanges of one connection. Before comes first with each segment, then FromClient or FromServer once the
 // pairing has seen it, and Finish at the end.
 type Conn struct {
-	s     *pairing.Session
-	write write
-	reply reply
-	waits [16]float32 // latest times to a reply with nothing else outstanding, s
-	taken int         // of these
-	sent  content     // of the write before
+	s      *pairing.Session
+	limits *Limits
+	write  write
+	reply  reply
+	waits  [16]float32 // latest times to a reply with nothing else outstanding, s
+	taken  int         // of these
+	sent   content     // of the write before
 }
 
 // content is where a piece of a stream ends, and how much of it is the application's.
@@ -78,7 +92,7 @@ type reply struct {
 var unnamed = []resp.Arg{{}}
 
 // Begin readies c for a connection.
-func (c *Conn) Begin(s *pairing.Session) { *c = Conn{s: s} }
+func (c *Conn) Begin(s *pairing.Session, limits *Limits) { *c = Conn{s: s, limits: limits} }
 
 // Before takes a segment before anything else looks at it: a write that it does not continue is over.
 func (c *Conn) Before(who int, seg *reassembly.Segment) {
@@ -96,7 +110,7 @@ func (c *Conn) Before(who int, seg *reassembly.Segment) {
 // continues reports whether a segment belongs to the write whose records are coming in.
 func (c *Conn) continues(seg *reassembly.Segment) bool {
 	w := &c.write
-	return seg.Length > 0 && seg.Missing == 0 && (seg.Frame == w.last.Frame && seg.File == w.last.File || w.last.Length >= maxContent)
+	return seg.Length > 0 && seg.Missing == 0 && (seg.Frame == w.last.Frame && seg.File == w.last.File || w.last.Length >= fullContent)
 }
 
 // FromClient takes a segment of the client.
@@ -123,11 +137,11 @@ func (c *Conn) FromClient(seg *reassembly.Segment) {
 func (c *Conn) flush() {
 	w := &c.write
 	w.open = false
-	limit := maxOpen
+	limit := c.limits.open
 	if c.s.Shared.InUse > 2*c.s.Shared.MaxLog {
-		limit = maxOpenFlood
+		limit = c.limits.flood
 	}
-	if c.s.Pending.Len() >= limit {
+	if !limit.Admits(c.s.Pending.Len()) {
 		for c.s.Pending.Len() > 0 {
 			c.s.DropPending()
 		}
@@ -160,7 +174,7 @@ func (c *Conn) FromServer(seg *reassembly.Segment) {
 	i.MaxGap = max(i.MaxGap, seg.Time.Sub(i.Time))
 	i.End, i.Time, i.Frame, i.File = end, seg.Time, seg.Frame, seg.File
 	i.N += int64(seg.Length)
-	r.end, r.full = end, seg.Length >= maxContent
+	r.end, r.full = end, seg.Length >= fullContent
 	if r.full {
 		return
 	}
