@@ -15,7 +15,7 @@ import (
 func Encrypted() *analysis.Detector {
 	return &analysis.Detector{
 		ID: "RS906", Name: "encrypted", Severity: incident.Info, Since: "0.1.0",
-		Summary: "connections are encrypted, and were not read",
+		Summary: "connections are encrypted",
 		Begin: func(r *analysis.Reporter) analysis.Hooks {
 			groups := incident.Keep(r.Collector, incident.Texts[unreadTLS]{
 				Title: func(f *incident.Finding, u *unreadTLS) string {
@@ -23,7 +23,7 @@ func Encrypted() *analysis.Detector {
 					if u.judged > 0 {
 						what = fmt.Sprintf("judged by the times and ACK numbers of %s and %s", counted(u.writes, "write", "writes"), counted(u.replies, "reply", "replies"))
 					}
-					return counted(int64(f.Count), "connection is encrypted", "connections are encrypted") + " (TLS) and could not be read: " + what
+					return counted(int64(f.Count), "connection is encrypted", "connections are encrypted") + " (TLS, not RESP): " + what
 				},
 				Notes: func(f *incident.Finding, u *unreadTLS) []string { return u.notes() },
 				Remedy: func(*incident.Finding, *unreadTLS) string {
@@ -58,8 +58,8 @@ type unreadTLS struct {
 	reasons                 map[string]int64 // connections, by why they were not read; the first few reasons
 }
 
-// few is how many ports and reasons are named.
-const few = 5
+// maxInNote is how many ports and reasons a note names.
+const maxInNote = 5
 
 func (u *unreadTLS) see(s *analysis.Session) {
 	if u.ports == nil {
@@ -71,11 +71,11 @@ func (u *unreadTLS) see(s *analysis.Session) {
 		u.writes += int64(s.CommandCount)
 		u.replies += int64(s.ReplyCount)
 	case !s.RedisPort():
-		if u.others++; u.ports[s.Server.Port()] > 0 || len(u.ports) < few {
+		if u.others++; u.ports[s.Server.Port()] > 0 || len(u.ports) < maxInNote {
 			u.ports[s.Server.Port()]++
 		}
 	}
-	if e := s.Conn.Encryption; e != nil && e.Unread != "" && (u.reasons[e.Unread] > 0 || len(u.reasons) < few) {
+	if e := s.Conn.Encryption; e != nil && e.Unread != "" && (u.reasons[e.Unread] > 0 || len(u.reasons) < maxInNote) {
 		u.reasons[e.Unread]++
 	}
 }
