@@ -35,6 +35,7 @@ type direction struct {
 	skipped int64 // places of lost records since a record was opened
 	seq     uint64
 	keys    *protect.Keys
+	idle    bool // nothing of the application can have been among what was lost
 	blind   int    // encrypted records that the capture has in part, since one was opened
 	tries   int    // records that keys were tried on
 	message []byte // of the handshake, in the clear, under way
@@ -105,7 +106,7 @@ func (s *Stage) payload(c *conn, d *direction, p []byte) {
 			if d.size == 0 && len(p) >= headerSize {
 				_, length, ok := header(p)
 				if !ok {
-					d.lose(int64(len(p)))
+					d.broken(c, p)
 					return
 				}
 				if n := headerSize + length; len(p) >= n { // nearly all: the whole record, where it lies
@@ -122,7 +123,7 @@ func (s *Stage) payload(c *conn, d *direction, p []byte) {
 			}
 			_, length, ok := header(d.buf)
 			if !ok {
-				d.lose(int64(len(p)))
+				d.broken(c, p)
 				return
 			}
 			d.want = headerSize + length
@@ -199,19 +200,24 @@ func (d *direction) lose(n int64) {
 	d.taken += n
 }
 
+// broken takes bytes that are no record.
+func (d *direction) broken(c *conn, p []byte) {
+	c.info.Broken = true
+	d.lose(int64(len(p)))
+}
+
 // resume begins with a record behind what was lost.
 func (d *direction) resume() {
+	d.giveUp()
 	d.lost = false
-	d.gap += d.taken - d.done
-	d.skipped += d.taken - d.done
-	d.sure = false
-	d.done = d.taken
 }
 
 // giveUp says of all that was taken that it was lost, where no record begins yet.
 func (d *direction) giveUp() {
 	if n := d.taken - d.done; n > 0 {
-		d.gap += n
+		if !d.idle {
+			d.gap += n
+		}
 		d.skipped += n
 		d.done, d.sure = d.taken, false
 		d.lose(0)
