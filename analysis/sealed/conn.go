@@ -10,9 +10,9 @@
 //     does for callers that share a connection.
 //  2. With one write outstanding, all that comes before the next one is its reply.
 //  3. With several outstanding, each record answers the oldest that the server had when it sent it. One record may answer more
-//     of them: Redis handles what it has read at once. So what the server had when it sent its last record, and has not
-//     answered for longer than nine of ten replies took, was answered with that record. By this the pairing is level again
-//     after each pause, and no error lasts.
+//     of them: Redis handles at once what it has. So what the server had when it sent its last record, and has not answered
+//     for longer than replies usually take, with the way there and back, was answered with that record. By this the
+//     pairing is level again after each pause, and no error lasts.
 package sealed
 
 import (
@@ -207,7 +207,7 @@ func (c *Conn) level(now capture.Time) {
 // leastWaits is how many times to a reply are enough to tell what is usual.
 const leastWaits = 4
 
-// usual is the time that nine of ten replies do not exceed, s.
+// usual is the median time to a reply, s.
 func (c *Conn) usual() float64 {
 	n := min(c.taken, len(c.waits))
 	if n < leastWaits {
@@ -215,7 +215,7 @@ func (c *Conn) usual() float64 {
 	}
 	sorted := c.waits
 	slices.Sort(sorted[:n])
-	return float64(sorted[n*9/10])
+	return float64(sorted[n/2])
 }
 
 // lost takes that bytes of the server are missing: the reply to the oldest write, or a part of it.
