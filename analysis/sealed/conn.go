@@ -17,6 +17,7 @@ package sealed
 
 import (
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
@@ -47,6 +48,9 @@ func NewLimits(set *bound.Set) *Limits {
 	}
 }
 
+// shortestTimer is the shortest deadline that a client can set: nobody gives up sooner.
+const shortestTimer = time.Millisecond
+
 // farewell is the most content of a QUIT, "*1\r\n$4\r\nQUIT\r\n".
 const farewell = 14
 
@@ -59,13 +63,14 @@ type Conn struct {
 	reply  reply
 	waits  [16]float32 // latest times to a reply with nothing else outstanding, s
 	taken  int         // of these
-	sent   content     // of the write before
+	sent   content     // the write before
 }
 
-// content is where a piece of a stream ends, and how much of it is the application's.
+// content is what a write held: where it ends, how much of it is the application's, and when it was.
 type content struct {
 	end    int64
 	length int64
+	at     capture.Time
 	seen   bool
 }
 
@@ -80,12 +85,11 @@ type write struct {
 
 // reply is what came back last.
 type reply struct {
-	info  pairing.ReplyInfo
-	full  bool         // its last record is full: more of it follows
-	after bool         // it has served, and what comes now belongs to it
-	end   int64        // place behind it
-	had   int64        // of the client's stream, that the server had when it sent it
-	at    capture.Time // … and when that was; 0: it has sent nothing yet
+	info pairing.ReplyInfo
+	full bool         // its last record is full: more of it follows
+	end  int64        // place behind it
+	had  int64        // of the client's stream, that the server had when it sent it
+	at   capture.Time // … and when that was; 0: it has sent nothing yet
 }
 
 // unnamed is the name of a command that nobody can read.
@@ -130,13 +134,17 @@ func (c *Conn) FromClient(seg *reassembly.Segment) {
 	w.bytes += int64(seg.Length)
 	w.last = *seg
 	w.last.Payload, w.last.Conn = nil, nil
-	c.sent.end = seg.Offset + int64(seg.Length)
+	w.req.End = seg.Offset + int64(seg.Length)
 }
 
 // flush hands on the write that is over.
 func (c *Conn) flush() {
 	w := &c.write
 	w.open = false
+	if c.s.CommandCount > 0 && c.s.ReplyCount == 0 && w.last.Time.Sub(c.sent.at) < shortestTimer {
+		c.sent.at = w.last.Time // the set-up, which is written ahead: its replies are one
+		return
+	}
 	limit := c.limits.open
 	if c.s.Shared.InUse > 2*c.s.Shared.MaxLog {
 		limit = c.limits.flood
@@ -147,8 +155,8 @@ func (c *Conn) flush() {
 		}
 		c.s.Sink.Overrun()
 	}
-	w.req.End, w.req.Args, w.req.NArgs = c.sent.end, unnamed, 1
-	c.sent.length, c.sent.seen = w.bytes, true
+	w.req.Args, w.req.NArgs = unnamed, 1
+	c.sent = content{w.req.End, w.bytes, w.last.Time, true}
 	c.s.Wrote(&w.req, &w.last, &w.start)
 }
 
