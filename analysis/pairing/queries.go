@@ -30,7 +30,9 @@ func (s *Session) RedisPort() bool {
 }
 
 // Asks reports whether the connection has commands that are due replies, be it that nobody can read them.
-func (s *Session) Asks() bool { return s.Kind == RESP || s.Kind == TLS && s.CommandCount > 0 }
+func (s *Session) Asks() bool {
+	return s.Kind == RESP || s.Kind == TLS && s.CommandCount > 0 && !s.Streams
+}
 
 // Commands returns how many commands the client has sent, Replies how many in-band replies the server has.
 func (s *Session) Commands() int { return s.CommandCount }
