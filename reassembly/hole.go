@@ -78,7 +78,7 @@ func (q *sequencer) giveUp(f *flow, s Side, w *waiting, place, limit int64) {
 	}
 	q.segment = Segment{
 		Conn: &f.conn, From: s, Time: w.seg.Time, Frame: w.seg.Frame, File: w.seg.File,
-		Offset: place, Missing: h.lost, Ack: NoAck, RawSeq: side.FirstSeq + uint32(place),
+		Offset: place, Missing: h.lost, Ack: NoAck, Header: Header{RawSeq: side.FirstSeq + uint32(place)},
 	}
 	h.lost = 0
 	q.emit()

@@ -112,6 +112,11 @@ type Segment struct {
 	// Probe says that this is a keep-alive or zero-window probe: at most one byte, at the place before the next one due.
 	Probe bool
 
+	Header
+}
+
+// Header is what the headers of a segment's packet say beside its place.
+type Header struct {
 	RawSeq, RawAck uint32 // as in the packet
 	Window         uint32 // advertised, scaled where the handshake was seen
 	TTL            uint8  // or IPv6 hop limit

@@ -27,7 +27,7 @@ func TestSeeReturnsEarly(t *testing.T) {
 			who := int(frame+1) % 2
 			seg := &reassembly.Segment{
 				Flags: reassembly.ACK, Time: at.Add(time.Duration(rnd.IntN(300)) * time.Microsecond), Frame: frame, Offset: offset[who],
-				Length: 5, Payload: []byte("12345"), Ack: offset[1-who], TTL: 64, Plain: true,
+				Length: 5, Payload: []byte("12345"), Ack: offset[1-who], Header: reassembly.Header{TTL: 64}, Plain: true,
 			}
 			owed := Owed(2 * (1 - who))
 			if frame == 1 && seed%2 > 0 {

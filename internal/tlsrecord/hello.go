@@ -49,7 +49,7 @@ var retryRandom = keylog.Random{
 }
 
 // handshake takes what a record in the clear holds of the handshake.
-func (s *Stage) handshake(c *conn, d *direction, body []byte) {
+func (c *conn) handshake(s *Stage, d *direction, body []byte) {
 	if len(d.message)+len(body) > maxMessage+maxFragment {
 		d.message = nil
 		return
@@ -64,7 +64,7 @@ func (s *Stage) handshake(c *conn, d *direction, body []byte) {
 		if len(d.message) < 4+n {
 			return
 		}
-		s.message(c, d, d.message[0], d.message[4:4+n])
+		c.message(s, d, d.message[0], d.message[4:4+n])
 		d.message = d.message[4+n:]
 	}
 	if len(d.message) == 0 {
@@ -72,7 +72,7 @@ func (s *Stage) handshake(c *conn, d *direction, body []byte) {
 	}
 }
 
-func (s *Stage) message(c *conn, d *direction, typ byte, p []byte) {
+func (c *conn) message(s *Stage, d *direction, typ byte, p []byte) {
 	h := &c.hello
 	switch typ {
 	case msgClientHello:

@@ -22,7 +22,7 @@ func (s *Stage) record(c *conn, d *direction, r *record) {
 		}
 	case typ != typeApplicationData && !d.on:
 		if typ == typeHandshake && r.whole() {
-			s.handshake(c, d, r.body)
+			c.handshake(s, d, r.body)
 		}
 	default:
 		s.encrypted(c, d, r, app)

@@ -23,7 +23,7 @@ func TestFollowsReturnsEarly(t *testing.T) {
 		for frame := range int64(200) {
 			who := rnd.IntN(2)
 			clock[who] += rnd.Uint32N(2)
-			seg := &reassembly.Segment{Frame: frame, HasTS: true, TSVal: clock[who], TSEcr: clock[1-who]}
+			seg := &reassembly.Segment{Frame: frame, Header: reassembly.Header{HasTS: true, TSVal: clock[who], TSEcr: clock[1-who]}}
 			switch rnd.IntN(20) {
 			case 0:
 				seg.TSVal -= rnd.Uint32N(5)

@@ -16,7 +16,7 @@ func TestLines(t *testing.T) {
 	conn := &reassembly.Conn{ID: 7, Start: reassembly.Handshake, Ends: [2]netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:4000"), netip.MustParseAddrPort("10.0.0.2:6379")}}
 	text := "*2\r\n$3\r\nGET\r\n$1\r\na\r\n"
 	s := &reassembly.Segment{
-		Conn: conn, From: reassembly.A, Flags: reassembly.PSH | reassembly.ACK, Time: at, Frame: 9, Length: len(text), Payload: []byte(text), Ack: 3, Window: 500, Late: true,
+		Conn: conn, From: reassembly.A, Flags: reassembly.PSH | reassembly.ACK, Time: at, Frame: 9, Length: len(text), Payload: []byte(text), Ack: 3, Header: reassembly.Header{Window: 500}, Late: true,
 	}
 	if got, want := Segment(s, report.Mask{}), "2026-01-02T03:04:05.000000Z conn=7 frame=9 10.0.0.1:4000>10.0.0.2:6379 [P.] off=0 len=20 cap=20 ack=3 win=500 late\n"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
