@@ -11,6 +11,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
 	"github.com/respsniff/respsniff/analysis/reader"
+	"github.com/respsniff/respsniff/analysis/sealed"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
@@ -24,6 +25,7 @@ type Session struct {
 	reader desync.Callers
 	run    *Run
 	topo   cluster.NodeConn
+	sealed sealed.Conn
 	facts  pools.ConnFacts
 	// closeSeen says that the client has closed.
 	closeSeen bool
@@ -39,6 +41,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side,
 	s.run, s.closeSeen, s.silenced = run, false, nil
 	s.topo, s.facts, s.databases = cluster.NodeConn{}, pools.ConnFacts{}, databases.Conn{}
 	s.facts.Begin(run.links, s.ID)
+	s.sealed.Begin(&s.Session)
 }
 
 // SessionOf returns the session that a pairing belongs to.
@@ -56,6 +59,10 @@ func (s *Session) segment(seg *reassembly.Segment) {
 		}
 	}
 	who := s.RoleOf(seg)
+	if seg.Sealed || s.Kind == pairing.TLS {
+		s.takeSealed(who, seg)
+		return
+	}
 	s.reader.Segment(who, seg)
 	if who == pairing.RoleClient {
 		if seg.Plain {
@@ -92,6 +99,12 @@ func (s *Session) owes() pools.Owed {
 // close ends the session: nothing follows on the connection.
 func (s *Session) close(seg *reassembly.Segment) {
 	s.Over, s.End = true, seg.End
+	switch {
+	case s.Kind == pairing.TLS:
+		s.sealed.Finish(seg.Time)
+	case s.Kind == pairing.Undecided && s.Conn.Encryption != nil:
+		s.Kind = pairing.TLS // nothing but its handshake was seen
+	}
 	s.facts.Finish(&s.Session, seg.Time)
 	c := s.Conn
 	if s.Pending.Len() > 1 && s.Pending.Front().Flags&pairing.Blocks != 0 {
@@ -145,12 +158,21 @@ func (s *Session) disown() {
 
 // Describe follows the set-up of the connection.
 func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) bool {
+	if s.Kind == pairing.TLS {
+		ex.Command = sealed.Command
+		s.caller.EnrolSealed(signatureOf(s.Conn.Encryption))
+		return false
+	}
 	s.caller.Enrol(v, req, ex)
 	return ex.Flags&pairing.InHandshake != 0
 }
 
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
+	if s.Kind == pairing.TLS {
+		s.sentSealed(ex, req, start)
+		return
+	}
 	r := s.run
 	if r.summary.Commands++; s.CommandCount == 1 {
 		s.first()
@@ -173,6 +195,10 @@ func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.S
 // Served takes a reply that was tied to its command.
 func (s *Session) Served(ex *pairing.Exchange, r *resp.Reply) {
 	s.reader.Served(ex)
+	if s.Kind == pairing.TLS {
+		s.topo.Answered(ex, r)
+		return
+	}
 	run := s.run
 	run.summary.Replies++
 	if !run.forRules || r.Kind == resp.Error || ex.Contradiction != "" {
@@ -225,7 +251,9 @@ func (s *Session) ClientClosed() {
 	if s.caller.Pop == nil || s.closeSeen {
 		return
 	}
-	s.closeSeen = true
+	if s.closeSeen = true; s.Kind == pairing.TLS && s.sealed.LastIsFarewell() {
+		s.reader.Parted()
+	}
 	if s.silenced != nil {
 		silencedUntil(s, s.Closing[pairing.RoleClient].Time, true)
 	}
@@ -262,7 +290,7 @@ func (r *Run) GivenTimeout(client netip.Addr) (time.Duration, bool) {
 
 // Judged takes an exchange whose belief is final.
 func (r *Run) Judged(ex *pairing.Exchange) {
-	if ex.Session.Kind == pairing.Unparsed {
+	if k := ex.Session.Kind; k == pairing.Unparsed || k == pairing.TLS && !r.forRules {
 		return
 	}
 	if !r.forRules || ex.Troubled() {

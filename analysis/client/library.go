@@ -160,5 +160,13 @@ func (s *Conn) Enrol(v pairing.Verb, req *resp.Request, ex *pairing.Exchange) {
 	s.Pop = s.Reg.populationOf(s)
 }
 
+// EnrolSealed puts a connection whose set-up cannot be read into its population: by what is in the clear of it.
+func (s *Conn) EnrolSealed(signature uint64) {
+	if h := &s.handshake; !h.done {
+		h.done, h.signature = true, signature
+		s.Pop = s.Reg.populationOf(s)
+	}
+}
+
 // SetUpSignature names the commands of the connection's set-up, in order: connections with the same are of one population.
 func (s *Conn) SetUpSignature() uint64 { return s.handshake.signature }

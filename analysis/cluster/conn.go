@@ -83,7 +83,7 @@ func (c *NodeConn) Segment(seg *reassembly.Segment) {
 		c.leave(min(seg.Time, t.stalls.latest))
 		return
 	}
-	if seg.From == s.ClientSide && seg.Length > len(seg.Payload) {
+	if seg.From == s.ClientSide && seg.Length > len(seg.Payload) && !seg.Sealed {
 		n.unsure = max(n.unsure, seg.Time.Add(longestPause)) // it may hold CLIENT PAUSE
 	}
 	if seg.From != s.ClientSide && (seg.Length > 0 || seg.Flags&reassembly.FIN != 0) {

@@ -22,7 +22,7 @@ type waiter struct {
 
 // waitingSince describes what a connection waits for, if it was sent after the process's last sign of life.
 func waitingSince(s *pairing.Session, last capture.Time) (w waiter, ok bool) {
-	if s.Kind != pairing.RESP || s.Unanchored() || s.Pending.Len() == 0 {
+	if !s.Asks() || s.Unanchored() || s.Pending.Len() == 0 {
 		return w, false
 	}
 	if s.AckSeen[pairing.RoleClient] != reassembly.NoAck && s.AckSeen[pairing.RoleClient] > s.Answers.Offset() && s.Fed[pairing.RoleServer] {

@@ -1,6 +1,8 @@
 package desync
 
 import (
+	"time"
+
 	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
@@ -142,6 +144,7 @@ func (c *Callers) abandoned(ex, next *pairing.Exchange) {
 	a.Weakened = (ex.Flags|next.Flags)&(pairing.AfterHole|pairing.Uncertain) != 0 && !a.Flat
 	if r := &ex.Serves; ex.Served && next.Ack != reassembly.NoAck {
 		switch {
+		case c.Kind == pairing.TLS && next.Ack < r.End: // what is between the content of records may be acknowledged
 		case r.Start < next.Ack && next.Ack < r.End:
 			a.Why = ByHalf
 			ex.Caller.Half = true
@@ -200,14 +203,26 @@ func (c *Callers) level(a *Abandonment) pairing.Confidence {
 	if a.Given.Unsure || a.Next.Unsure || a.Given.Flags&pairing.Subscribing != 0 || mute(c) {
 		return pairing.Suppressed // a subscriber reads whatever comes: no caller waits for a confirmation
 	}
-	level := pairing.Confidence(min(c.sure, reader.WordOf(c.leaving)))
+	level := pairing.Confidence(min(c.sealed(a.Gap), c.sure, reader.WordOf(c.leaving)))
 	if level >= pairing.Strong && (a.Why == ByAck || a.Why == ByHalf) {
 		level = pairing.Proven
 	}
 	if a.Weakened {
 		level = level.Down()
 	}
+	if c.Kind == pairing.TLS && (a.Why == ByTimeout || a.Why == ByInference) {
+		level = min(level, pairing.Possible) // no ACK number shows it
+	}
 	return level
+}
+
+// sealed bounds what is said of a wait that ended with another write, on a connection that cannot be read: where several callers
+// share it, they write at any time, and hardly as long after one another as the client's read timeout is.
+func (c *Callers) sealed(gap time.Duration) reader.Word {
+	if c.Kind == pairing.TLS && c.timeout(gap).T == 0 {
+		return reader.Possible
+	}
+	return reader.Proven
 }
 
 // reused notes that the client wrote another command while k replies were owed.
@@ -259,7 +274,7 @@ func (d *Desync) surest() pairing.Confidence {
 // wentOn notes that the last caller, which got another's reply, went on sooner than its own can have come.
 func (c *Callers) wentOn(next *pairing.Exchange) {
 	ex, d := c.last, c.Desync
-	if ex == nil || d == nil || c.misread != ex.Index || !ex.Served || next.Ack == reassembly.NoAck || next.Ack >= ex.Serves.End {
+	if ex == nil || d == nil || c.Kind == pairing.TLS || c.misread != ex.Index || !ex.Served || next.Ack == reassembly.NoAck || next.Ack >= ex.Serves.End {
 		return
 	}
 	if d.TooSoon++; d.TooSoon == 1 {

@@ -177,10 +177,10 @@ func (c *Callers) Closed() bool {
 		return true
 	}
 	c.belongs()
-	if c.Kind != pairing.RESP {
+	if !c.Asks() {
 		c.conn.Abandon()
 	}
-	if c.conn.End(c.Last); c.ended || c.Kind != pairing.RESP {
+	if c.conn.End(c.Last); c.ended || !c.Asks() {
 		c.flush()
 		closed(c)
 		c.emitUnjudged()
@@ -193,7 +193,7 @@ func (c *Callers) Closed() bool {
 
 // Settle hands out the exchanges of a connection on which nobody reads in turn: subscribers, MONITOR, replication.
 func (c *Callers) Settle() {
-	if c.Kind == pairing.RESP {
+	if c.Asks() {
 		if c.until > 0 && !c.holdsBlock() {
 			c.flush()
 		}
@@ -213,7 +213,7 @@ func (c *Callers) emitUnjudged() {
 		}
 		if ex.Served {
 			ex.Belief = pairing.Belief{Index: ex.Index, Confidence: pairing.Likely}
-			if c.Kind == pairing.RESP {
+			if c.Asks() {
 				ex.Belief = pairing.Belief{Outcome: pairing.Unknown}
 			}
 		}

@@ -83,6 +83,7 @@ type Misreads struct {
 	Victims   []pairing.Victim
 	Last      pairing.Victim // the last one, if not among Victims
 	NVictims  int
+	Unread    int                // of a connection that is encrypted: calls that may be of them
 	Strongest pairing.Confidence // of the victims
 	ByCommand map[string]int
 	BySaw     map[string]int

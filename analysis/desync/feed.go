@@ -74,7 +74,7 @@ func (c *Callers) Segment(who int, seg *reassembly.Segment) {
 		if seg.Flags != 0 { // else it only tells of lost bytes
 			conn.Heard()
 		}
-		if seg.Length > len(seg.Payload) {
+		if seg.Length > len(seg.Payload) && !seg.Sealed {
 			conn.Came(seg.Time, seg.Offset+int64(seg.Length))
 		}
 	} else {
@@ -137,7 +137,7 @@ func (c *Callers) Served(ex *pairing.Exchange) {
 	if c.block != nil {
 		blockServed(c, ex)
 	}
-	if c.conn == nil || c.Kind != pairing.RESP && c.Kind != pairing.Undecided {
+	if c.conn == nil || !c.Asks() && c.Kind != pairing.Undecided {
 		return
 	}
 	r := &ex.Serves
@@ -166,6 +166,16 @@ func (c *Callers) Extra(r *pairing.ReplyInfo) {
 func (c *Callers) AnswersUnseen(r *pairing.ReplyInfo, before int) {
 	if c.conn != nil && before > 0 {
 		c.conn.Answered(&reader.Reply{Index: int32(-before), Time: r.Time, Start: c.edges[pairing.RoleServer].start(r.Start, r.End), End: r.End, Type: typeOf(r.Kind)})
+	}
+}
+
+// Parted takes that the last command, of which nothing is known, may have been a QUIT.
+func (c *Callers) Parted() {
+	if ex := c.LastExchange(); ex != nil {
+		ex.Flags |= pairing.NotAwaited
+	}
+	if c.conn != nil {
+		c.conn.Parted()
 	}
 }
 

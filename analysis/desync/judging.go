@@ -98,7 +98,7 @@ func doubts(conn *reader.Conn) (d reader.Doubts) {
 	if c, ok := conn.Tag.(*Callers); ok {
 		policy, basis := c.Known()
 		d = reader.Doubts{
-			CutCommands: c.CutCommands(), Lossy: c.Lossy(),
+			CutCommands: c.CutCommands(), Lossy: c.Lossy(), Sealed: c.Kind == pairing.TLS,
 			Together: basis >= client.Named && policy != client.PolicyUnknown && !policy.TakesTurns(),
 		}
 	}

@@ -8,6 +8,14 @@ import (
 // misread notes that the caller of ex got r's reply.
 func misread(s *Callers, ex, r *pairing.Exchange, conf pairing.Confidence) {
 	d := s.trouble()
+	if s.Kind == pairing.TLS {
+		if ex.Flags&pairing.NotAwaited == 0 {
+			d.begin(ByAck, ex)
+			d.Unread++
+			d.Strongest, d.LastTime = max(d.Strongest, conf), ex.Time
+		}
+		return // nobody can say what the caller got
+	}
 	v := victim(s, ex, r, conf)
 	if ex.Flags&pairing.NotAwaited != 0 {
 		d.Quits++

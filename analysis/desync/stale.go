@@ -12,7 +12,7 @@ import (
 // capture, and why: next was written before a byte came, by a client whose callers are known to take turns. One fact that
 // only fits a connection which was behind makes it likely, two make it strong.
 func corroborated(c *Callers, ex, next *pairing.Exchange) (level pairing.Confidence, why []string) {
-	if policy, basis := c.Known(); basis < client.Guessed || !policy.TakesTurns() || next == nil || !flat(ex, next) {
+	if policy, basis := c.Known(); c.Kind == pairing.TLS || basis < client.Guessed || !policy.TakesTurns() || next == nil || !flat(ex, next) {
 		return pairing.Suppressed, nil
 	}
 	if ex.HasTS && ex.AckedTS != 0 && ex.Served {

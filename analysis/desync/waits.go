@@ -54,7 +54,7 @@ func waited(c *Callers, ex *pairing.Exchange, how GaveUp, frame int64, at captur
 	}
 	sure := c.gaveUp
 	if how == GaveUpReuse {
-		sure = min(sure, c.sure) // it may be meant so
+		sure = min(sure, c.sure, c.sealed(gap)) // it may be meant so
 	}
 	if c.Lossy() {
 		sure = min(sure, reader.Likely) // which command the reply that came later served may be off by what is missing

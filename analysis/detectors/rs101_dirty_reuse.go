@@ -90,6 +90,10 @@ func evidence(d *desync.Desync, a *desync.Abandonment) (facts []string) {
 			facts = append(facts, fmt.Sprintf("%d commands of this connection were written sooner than the reply before them can have come", d.TooSoon))
 		}
 	}
+	if d.Unread > 0 {
+		facts = append(facts, fmt.Sprintf("the connection is encrypted: whether %s behind it got another one's reply cannot be seen, and is possible",
+			incident.Counted(d.Unread, "call", "calls")))
+	}
 	return facts
 }
 

@@ -342,7 +342,7 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	if !found {
 		best = -len(h.replies)
 		for s.Pending.Len() > 0 {
-			s.dropPending()
+			s.DropPending()
 		}
 		lo, hi = -maxAnchor, maxAnchor
 	}
@@ -366,7 +366,7 @@ func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) 
 	s.open = open
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
-			s.dropPending()
+			s.DropPending()
 		}
 	}
 	for i := range h.replies {

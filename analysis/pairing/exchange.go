@@ -107,7 +107,7 @@ type Exchange struct {
 	facts         known.Facts
 }
 
-// reset readies the record of an earlier command for another one, in all that Session.sent does not set. The bytes of texts
+// reset readies the record of an earlier command for another one, in all that Session.Wrote does not set. The bytes of texts
 // stay, which nothing counts: zeroing all took 30 instructions more.
 func (ex *Exchange) reset() {
 	r, v := &ex.Request, &ex.Serves

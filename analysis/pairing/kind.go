@@ -67,12 +67,12 @@ func Encrypted(p []byte) bool {
 // decideKind decides from a payload what the connection carries.
 func (r *roles) decideKind(s *Session, who int, seg *reassembly.Segment) {
 	p := seg.Payload
-	if len(p) == 0 {
-		return // cut off whole by the snapshot length
-	}
-	if Encrypted(p) {
+	if seg.Sealed || Encrypted(p) {
 		s.Kind = TLS
 		return
+	}
+	if len(p) == 0 {
+		return // cut off whole by the snapshot length
 	}
 	like := commands.Like(p)
 	switch {

@@ -55,6 +55,8 @@ func (p Printer) Key(ex *Exchange) string {
 func (p Printer) Describe(ex *Exchange, in *ReplyInfo) string {
 	text := resp.TextOf(in.Text.Raw())
 	switch in.Kind {
+	case resp.NoKind:
+		return fmt.Sprintf("encrypted, %d bytes", in.N)
 	case resp.Null:
 		return "nil"
 	case resp.Integer:

@@ -24,6 +24,9 @@ func (s *Session) InsideCommand() bool {
 	return inside
 }
 
+// Asks reports whether the connection has commands that are due replies, be it that nobody can read them.
+func (s *Session) Asks() bool { return s.Kind == RESP || s.Kind == TLS && s.CommandCount > 0 }
+
 // Commands returns how many commands the client has sent, Replies how many in-band replies the server has.
 func (s *Session) Commands() int { return s.CommandCount }
 
@@ -132,5 +135,5 @@ func (s *Session) LastServerData() capture.Time { return s.LastData[RoleServer].
 // Spoke reports whether the connection has shown that it is Redis's: by a reply, by a request in the form of an array, or by a
 // command as a line to a port of Redis. Lines alone are of many protocols.
 func (s *Session) Spoke() bool {
-	return s.ReplyCount > 0 || s.framed || s.spelled && (s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port()))
+	return s.ReplyCount > 0 || s.framed || s.spelled && s.RedisPort()
 }

@@ -259,7 +259,7 @@ func (s *Session) confirms(r *resp.Reply, info *ReplyInfo) bool {
 			s.open.guess(s)
 		}
 		for s.Pending.Len() > 0 && s.Pending.Front() != ex {
-			s.dropPending()
+			s.DropPending()
 		}
 		s.open = nil
 		if s.Pending.Len() == 0 {
@@ -322,6 +322,14 @@ func (s *Session) serve(ex *Exchange, r *resp.Reply) {
 		s.Mode.answered(s, ex, r)
 	}
 	s.Sink.Served(ex, r)
+}
+
+// Replied ties a reply that cannot be read to the oldest command.
+func (s *Session) Replied(info *ReplyInfo) {
+	ex := s.Pending.Pop()
+	ex.due, ex.Serves = 0, *info
+	s.serve(ex, &s.Shared.sealed)
+	s.Shared.Release(ex)
 }
 
 // unasked takes a reply that no command asked for.
@@ -390,8 +398,8 @@ func (s *Session) hole(who int, n int64) {
 
 func (s *Session) SeenHole() bool { return s.holed[RoleClient] || s.holed[RoleServer] }
 
-// dropPending gives up waiting for the oldest reply.
-func (s *Session) dropPending() {
+// DropPending gives up waiting for the oldest reply.
+func (s *Session) DropPending() {
 	ex := s.Pending.Pop()
 	ex.Flags |= Uncertain | AfterHole
 	ex.LostReply = true

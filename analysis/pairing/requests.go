@@ -25,13 +25,13 @@ func (s *Session) FromClient(seg *reassembly.Segment) (looked bool) {
 			closeCut(s, seg)
 		}
 		mark := &s.Shared.mark
-		s.markOf(seg, mark)
+		s.MarkOf(seg, mark)
 		if !s.Fed[RoleClient] {
 			s.begin(RoleClient, seg)
 		}
 		req := &s.Shared.request
 		if seg.Length == len(seg.Payload) && s.torn == nil && s.requests.Single(seg.Payload, req) {
-			s.sent(req, seg, mark) // one command in a segment of its own: nearly all are
+			s.Wrote(req, seg, mark) // one command in a segment of its own: nearly all are
 		} else {
 			watchTorn(s, seg)
 			s.severalRequests(seg, mark)
@@ -72,15 +72,15 @@ func (s *Session) severalRequests(seg *reassembly.Segment, mark *SegmentMark) {
 			}
 		}
 		s.steady = s.steady && !req.Opaque && !req.Resynced && !req.Doubtful && req.LostBefore == 0
-		s.sent(req, seg, start)
+		s.Wrote(req, seg, start)
 	}
 	if from, ok := s.requests.Partial(); ok && from >= seg.Offset {
 		s.reqStart = *mark
 	}
 }
 
-// markOf describes a segment of the client with new bytes.
-func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
+// MarkOf describes a segment of the client with new bytes.
+func (s *Session) MarkOf(seg *reassembly.Segment, m *SegmentMark) {
 	m.frame, m.file, m.time, m.ack = seg.Frame, seg.File, seg.Time, seg.Ack
 	m.ts, m.hasTS, m.late, m.seen = seg.TSEcr, seg.HasTS, seg.Late, true
 	if m.full = false; seg.Length >= s.fullSize {
@@ -88,9 +88,9 @@ func (s *Session) markOf(seg *reassembly.Segment, m *SegmentMark) {
 	}
 }
 
-// sent makes an exchange of a command that begins in the segment start and ends in seg, and finds its place among those
+// Wrote makes an exchange of a command that begins in the segment start and ends in seg, and finds its place among those
 // of its connection, and what reply it is due.
-func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) {
+func (s *Session) Wrote(req *resp.Request, seg *reassembly.Segment, start *SegmentMark) {
 	s.CommandCount++
 	s.askedBytes += req.End - req.Start
 	s.Shared.InUse++
@@ -148,7 +148,7 @@ func (s *Session) sent(req *resp.Request, seg *reassembly.Segment, start *Segmen
 	if ex.Flags&NoReplyDue == 0 && ex.due > 0 {
 		s.Pending.Push(ex)
 		ex.Refs = 2
-		if s.Pending.Len() > maxOutstandingFlood {
+		if s.Pending.Len() > maxOutstandingFlood && s.Kind != TLS {
 			s.boundPending()
 		}
 	}
@@ -243,7 +243,7 @@ func (s *Session) boundPending() {
 		s.open.guess(s) // before the places that they are buffered for move
 	}
 	for s.Pending.Len() > limit.Limit {
-		s.dropPending()
+		s.DropPending()
 	}
 	s.Sink.Overrun()
 }

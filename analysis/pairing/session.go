@@ -213,7 +213,7 @@ func (s *Session) missed(who int, seg *reassembly.Segment) {
 	if seg.HasTS {
 		s.hidden.clocks.Stamp(who, seg, &s.hidden.Found)
 	}
-	if seg.Length > len(seg.Payload) {
+	if seg.Length > len(seg.Payload) && (!seg.Sealed || s.Kind == RESP) {
 		s.cut[who] = true
 	}
 }
@@ -277,7 +277,7 @@ func (s *Session) control(who int, seg *reassembly.Segment) {
 			m.Frame, m.Time, m.Ack = seg.Frame, seg.Time, seg.Ack
 		}
 	}
-	if who == RoleClient && (m.Fin || m.Rst) && s.Kind.decoded() {
+	if who == RoleClient && (m.Fin || m.Rst) && (s.Kind.decoded() || s.Kind == TLS) {
 		s.Sink.ClientClosed()
 	}
 	s.Sink.Control(who, seg)
@@ -295,7 +295,7 @@ func (s *Session) Close(seg *reassembly.Segment) {
 	if s.Kind == RESP && !s.Spoke() && !s.SeenHole() && s.unsolicit+s.accepted+s.unanchoredReplies == 0 && s.CommandCount > 0 {
 		stopPairing(s, Unparsed)
 	}
-	if s.Kind.decoded() {
+	if s.Kind.decoded() || s.Asks() {
 		reportTorn(s, false)
 		s.finishReplies(max(s.Closing[RoleServer].Time, s.Closing[RoleClient].Time))
 	}

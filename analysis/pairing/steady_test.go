@@ -10,7 +10,7 @@ import (
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// TestOrdinaryCommandsChangeNoMode sends each command that Session.sent does not examine on a steady connection.
+// TestOrdinaryCommandsChangeNoMode sends each command that Session.Wrote does not examine on a steady connection.
 func TestOrdinaryCommandsChangeNoMode(t *testing.T) {
 	tried := 0
 	for c := range commands.Commands() {
@@ -34,7 +34,7 @@ func TestOrdinaryCommandsChangeNoMode(t *testing.T) {
 	}
 }
 
-// TestResetForgetsTheCommandBefore resets a record in which everything is set: only what Session.sent sets itself, and the
+// TestResetForgetsTheCommandBefore resets a record in which everything is set: only what Session.Wrote sets itself, and the
 // bytes of texts, may be left.
 func TestResetForgetsTheCommandBefore(t *testing.T) {
 	var ex Exchange

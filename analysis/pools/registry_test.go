@@ -39,7 +39,7 @@ func TestLinksBeyondTheBound(t *testing.T) {
 		f.Begin(r, int64(n))
 		s := client(n)
 		for i := range 4 {
-			seg := &reassembly.Segment{Flags: reassembly.ACK, Time: sec(float64(n*10 + i)), Frame: int64(i + 1), Length: 1, Payload: []byte("x"), TTL: 64, Plain: true}
+			seg := &reassembly.Segment{Flags: reassembly.ACK, Time: sec(float64(n*10 + i)), Frame: int64(i + 1), Length: 1, Payload: []byte("x"), Header: reassembly.Header{TTL: 64}, Plain: true}
 			ex := &pairing.Exchange{}
 			ex.Time = seg.Time
 			f.Command(s, ex)

@@ -270,6 +270,16 @@ func (c *Conn) Drains(index int32) {
 	}
 }
 
+// Parted tells that the last write may have been a QUIT: the client wrote no more before it closed.
+func (c *Conn) Parted() {
+	if n := len(c.writes); n > 0 {
+		c.writes[n-1].flags |= Farewell
+	}
+	if n := len(c.commands); n > 0 {
+		c.commands[n-1].flags |= Farewell
+	}
+}
+
 // Abandon tells that nobody reads in turn on the connection: a subscriber, MONITOR, replication.
 func (c *Conn) Abandon() {
 	c.judged = true

@@ -58,17 +58,18 @@ type Doubts struct {
 	CutCommands bool // packets that were cut short hide how many commands were written
 	Together    bool // its client is known to share connections, or not to wait for replies
 	Lossy       bool // packets, or parts of them, are not in the capture
+	Sealed      bool // nothing of it can be read: how many commands a write holds, and which replies came, is not seen
 }
 
 // bound bounds the word of a row.
 func (d *Doubts) bound(r *Row) {
 	own := r.Got == Read && r.Reply == r.Index
 	switch {
-	case d.CutCommands:
+	case d.CutCommands, d.Sealed && !own && r.Got != Nothing:
 		r.Word = min(r.Word, Possible)
 	case !own && d.Together:
 		r.Word = min(r.Word, Possible) // who is known to share a connection, or not to wait, is not accused of what times suggest
-	case d.Lossy:
+	case d.Lossy, d.Sealed:
 		r.Word = min(r.Word, Likely) // a packet that is not there may have told otherwise
 	}
 }

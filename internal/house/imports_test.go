@@ -26,10 +26,11 @@ var layers = map[string][]string{
 	"analysis/pools":     {"capture", "reassembly", "resp", "internal/bound", "internal/idle", "analysis/pairing"},
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},
 	"analysis/databases": {"resp", "internal/bound", "analysis/pairing", "analysis/pairing/known"},
+	"analysis/sealed":    {"capture", "reassembly", "resp", "analysis/pairing"},
 	"analysis/incident":  {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis": {
 		"capture", "reassembly", "resp", "internal/bound", "internal/pool",
-		"analysis/databases", "analysis/incident", "analysis/desync", "analysis/reader", "analysis/inference", "analysis/pools", "analysis/cluster", "analysis/client", "analysis/pairing",
+		"analysis/databases", "analysis/incident", "analysis/desync", "analysis/reader", "analysis/inference", "analysis/pools", "analysis/cluster", "analysis/client", "analysis/pairing", "analysis/sealed",
 	},
 	"analysis/pairing/align":   {},
 	"analysis/pairing/known":   {"resp"},

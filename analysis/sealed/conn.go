@@ -1,0 +1,230 @@
+// Package sealed makes exchanges of a connection of which not a byte can be read: of its writes, and of what came back.
+//
+// Where TLS is not decrypted, the records with content of the application are seen with their lengths, places, ACK numbers and
+// times. A write of the client is taken for a command, and what the server then sends for its reply, so that the rooms that infer
+// who waited and who gave up work as on connections in the clear. How many commands a write holds is not known, nor how many
+// replies a record.
+//
+//  1. A write is what the client hands to its kernel at once: the records of one packet, and those that continue a full one
+//     (RFC 8446 section 5.1). One command may be in two writes all the same; the gate of package inference weighs that, as it
+//     does for callers that share a connection.
+//  2. With one write outstanding, all that comes before the next one is its reply.
+//  3. With several outstanding, each record answers the oldest that the server had when it sent it. One record may answer more
+//     of them: Redis handles what it has read at once. So what the server had when it sent its last record, and has not
+//     answered for longer than nine of ten replies took, was answered with that record. By this the pairing is level again
+//     after each pause, and no error lasts.
+package sealed
+
+import (
+	"slices"
+
+	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/reassembly"
+	"github.com/respsniff/respsniff/resp"
+	"github.com/respsniff/respsniff/resp/commands"
+)
+
+// maxContent is how much content a record has at most (RFC 8446 section 5.1).
+const maxContent = 1 << 14
+
+// Bounds of the writes of one connection that wait for a reply; of a peer that never answers none of them waits any longer.
+const (
+	maxOpen      = 1 << 10
+	maxOpenFlood = 1 << 4 // while many commands of all connections are kept
+)
+
+// farewell is the most content of a QUIT, "*1\r\n$4\r\nQUIT\r\n".
+const farewell = 14
+
+// Conn makes the exchanges of one connection. Before comes first with each segment, then FromClient or FromServer once the
+// pairing has seen it, and Finish at the end.
+type Conn struct {
+	s     *pairing.Session
+	write write
+	reply reply
+	waits [16]float32 // latest times to a reply with nothing else outstanding, s
+	taken int         // of these
+	sent  content     // of the write before
+}
+
+// content is where a piece of a stream ends, and how much of it is the application's.
+type content struct {
+	end    int64
+	length int64
+	seen   bool
+}
+
+// write is the write whose records are coming in.
+type write struct {
+	req   resp.Request
+	start pairing.SegmentMark
+	last  reassembly.Segment // of its last record; Payload and Conn are not kept
+	bytes int64              // of content
+	open  bool
+}
+
+// reply is what came back last.
+type reply struct {
+	info  pairing.ReplyInfo
+	full  bool         // its last record is full: more of it follows
+	after bool         // it has served, and what comes now belongs to it
+	end   int64        // place behind it
+	had   int64        // of the client's stream, that the server had when it sent it
+	at    capture.Time // … and when that was; 0: it has sent nothing yet
+}
+
+// unnamed is the name of a command that nobody can read.
+var unnamed = []resp.Arg{{}}
+
+// Begin readies c for a connection.
+func (c *Conn) Begin(s *pairing.Session) { *c = Conn{s: s} }
+
+// Before takes a segment before anything else looks at it: a write that it does not continue is over.
+func (c *Conn) Before(who int, seg *reassembly.Segment) {
+	if c.write.open && !(who == pairing.RoleClient && c.continues(seg)) {
+		c.flush()
+	}
+	if who == pairing.RoleClient && (seg.Length > 0 || seg.Flags&(reassembly.FIN|reassembly.RST) != 0) && !c.write.open {
+		c.level(seg.Time)
+	}
+	if who == pairing.RoleServer && seg.Missing > 0 {
+		c.lost()
+	}
+}
+
+// continues reports whether a segment belongs to the write whose records are coming in.
+func (c *Conn) continues(seg *reassembly.Segment) bool {
+	w := &c.write
+	return seg.Length > 0 && seg.Missing == 0 && (seg.Frame == w.last.Frame && seg.File == w.last.File || w.last.Length >= maxContent)
+}
+
+// FromClient takes a segment of the client.
+func (c *Conn) FromClient(seg *reassembly.Segment) {
+	if seg.Length == 0 {
+		return
+	}
+	w := &c.write
+	if !w.open {
+		w.open, w.bytes = true, 0
+		c.s.MarkOf(seg, &w.start)
+		w.req.Start = seg.Offset
+		if c.sent.seen && seg.Missing == 0 {
+			w.req.Start = c.sent.end // what encloses it is between
+		}
+	}
+	w.bytes += int64(seg.Length)
+	w.last = *seg
+	w.last.Payload, w.last.Conn = nil, nil
+	c.sent.end = seg.Offset + int64(seg.Length)
+}
+
+// flush hands on the write that is over.
+func (c *Conn) flush() {
+	w := &c.write
+	w.open = false
+	limit := maxOpen
+	if c.s.Shared.InUse > 2*c.s.Shared.MaxLog {
+		limit = maxOpenFlood
+	}
+	if c.s.Pending.Len() >= limit {
+		for c.s.Pending.Len() > 0 {
+			c.s.DropPending()
+		}
+		c.s.Sink.Overrun()
+	}
+	w.req.End, w.req.Args, w.req.NArgs = c.sent.end, unnamed, 1
+	c.sent.length, c.sent.seen = w.bytes, true
+	c.s.Wrote(&w.req, &w.last, &w.start)
+}
+
+// FromServer takes a segment of the server.
+func (c *Conn) FromServer(seg *reassembly.Segment) {
+	if seg.Length == 0 {
+		return
+	}
+	c.level(seg.Time)
+	r := &c.reply
+	end := seg.Offset + int64(seg.Length)
+	if c.s.Pending.Len() == 0 || seg.Ack != reassembly.NoAck && c.s.Pending.Front().End > seg.Ack {
+		r.end, r.full = end, false // it goes on, or nobody asked
+		return
+	}
+	i := &r.info
+	if !r.full {
+		*i = pairing.ReplyInfo{Start: seg.Offset, K: seg.Ack, FirstTime: seg.Time, Time: seg.Time}
+		if r.at != 0 && seg.Missing == 0 {
+			i.Start = r.end
+		}
+	}
+	i.MaxGap = max(i.MaxGap, seg.Time.Sub(i.Time))
+	i.End, i.Time, i.Frame, i.File = end, seg.Time, seg.Frame, seg.File
+	i.N += int64(seg.Length)
+	r.end, r.full = end, seg.Length >= maxContent
+	if r.full {
+		return
+	}
+	c.serve()
+	r.had, r.at = i.K, i.Time
+}
+
+// serve gives what came to the oldest write.
+func (c *Conn) serve() {
+	if c.s.Pending.Len() == 1 {
+		wait := c.reply.info.FirstTime.Sub(c.s.Pending.Front().EndTime)
+		c.waits[c.taken%len(c.waits)] = float32(wait.Seconds())
+		c.taken++
+	}
+	c.s.Replied(&c.reply.info)
+}
+
+// level takes that nothing came until now: what the server had when it sent its last record was answered with it, if it answers
+// sooner than that.
+func (c *Conn) level(now capture.Time) {
+	r := &c.reply
+	for r.at != 0 && c.s.Pending.Len() > 0 && c.s.Pending.Front().End <= r.had && now.Sub(r.at).Seconds() > c.usual() {
+		i := r.info
+		i.Start, i.FirstTime = i.End, i.Time
+		i.MaxGap, i.N = 0, 0
+		c.s.Replied(&i)
+	}
+}
+
+// leastWaits is how many times to a reply are enough to tell what is usual.
+const leastWaits = 4
+
+// usual is the time that nine of ten replies do not exceed, s.
+func (c *Conn) usual() float64 {
+	n := min(c.taken, len(c.waits))
+	if n < leastWaits {
+		return 1e9
+	}
+	sorted := c.waits
+	slices.Sort(sorted[:n])
+	return float64(sorted[n*9/10])
+}
+
+// lost takes that bytes of the server are missing: the reply to the oldest write, or a part of it.
+func (c *Conn) lost() {
+	c.reply.full = false
+	if c.s.Pending.Len() > 0 {
+		c.s.DropPending()
+	}
+}
+
+// Finish ends what is open: nothing more comes.
+func (c *Conn) Finish(at capture.Time) {
+	if c.write.open {
+		c.flush()
+	}
+	if r := &c.reply; r.full && c.s.Pending.Len() > 0 {
+		c.serve()
+	}
+	c.level(at)
+}
+
+// LastIsFarewell reports whether the last write may be a QUIT, by its length.
+func (c *Conn) LastIsFarewell() bool { return c.sent.seen && c.sent.length <= farewell }
+
+// Command stands for what a write holds.
+var Command = &commands.Command{Name: "encrypted write"}
