@@ -31,6 +31,8 @@ type Session struct {
 	closeSeen bool
 	silenced  *silenced // nil almost always
 	databases databases.Conn
+	// encryption is that of a connection that is over; before it is its Conn's.
+	encryption *reassembly.Encryption
 }
 
 // begin makes s the session of a connection. The memory of its queues is used again.
@@ -38,7 +40,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side,
 	s.Session.Begin(run.shared, s, seg, side, by)
 	s.caller = client.Conn{Session: &s.Session, Reg: run.clients}
 	s.reader = run.judging.Of(&s.caller, s.reader)
-	s.run, s.closeSeen, s.silenced = run, false, nil
+	s.run, s.closeSeen, s.silenced, s.encryption = run, false, nil, nil
 	s.topo, s.facts, s.databases = cluster.NodeConn{}, pools.ConnFacts{}, databases.Conn{}
 	s.facts.Begin(run.links, s.ID)
 	s.sealed.Begin(&s.Session)
@@ -115,6 +117,7 @@ func (s *Session) close(seg *reassembly.Segment) {
 	s.ended()
 	judged := s.reader.Closed()
 	s.Conn = nil
+	s.encryption = c.Encryption
 	c.Tag = nil
 	if judged {
 		s.retire()

@@ -35,6 +35,7 @@ type ConnSummary struct {
 	Behind         int
 	LostBytes      int64
 	Findings       []string
+	Encryption     *reassembly.Encryption // nil: there was none
 
 	pop     *client.Population
 	weighed bool // Policy is its own, not its population's

@@ -30,7 +30,7 @@ func (s *Session) summary() ConnSummary {
 	c := ConnSummary{
 		ID: s.ID, Client: s.Client, Server: s.Server, First: s.First, Last: s.Last, File: s.File, Start: "syn", End: "open",
 		Protocol: s.Kind.String(), RoleBy: s.RoleBy.String(), Commands: s.CommandCount, Replies: s.ReplyCount,
-		Dirty: s.reader.Dirty, Behind: s.reader.Behind, LostBytes: s.Lost[0] + s.Lost[1],
+		Dirty: s.reader.Dirty, Behind: s.reader.Behind, LostBytes: s.Lost[0] + s.Lost[1], Encryption: s.encryption,
 	}
 	if s.Start == reassembly.MidStream {
 		c.Start = "midstream"

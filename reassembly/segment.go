@@ -151,6 +151,7 @@ type Encryption struct {
 	// Records counts those with content of the application, as far as is known, Read those of them whose content was read.
 	Records, Read int64
 	Unverified    int64  // of those read: decrypted without the check of their tags
+	Broken        bool   // bytes came that are no records
 	Unread        string // why what was not read was not; "": all was
 	// State belongs to the stage.
 	State any

@@ -105,7 +105,7 @@ func (s *Stage) payload(c *conn, d *direction, p []byte) {
 			if d.size == 0 && len(p) >= headerSize {
 				_, length, ok := header(p)
 				if !ok {
-					d.lose(int64(len(p)))
+					d.broken(c, p)
 					return
 				}
 				if n := headerSize + length; len(p) >= n { // nearly all: the whole record, where it lies
@@ -122,7 +122,7 @@ func (s *Stage) payload(c *conn, d *direction, p []byte) {
 			}
 			_, length, ok := header(d.buf)
 			if !ok {
-				d.lose(int64(len(p)))
+				d.broken(c, p)
 				return
 			}
 			d.want = headerSize + length
@@ -197,6 +197,12 @@ func (d *direction) lose(n int64) {
 	d.message = nil
 	d.lost = true
 	d.taken += n
+}
+
+// broken takes bytes that are no record.
+func (d *direction) broken(c *conn, p []byte) {
+	c.info.Broken = true
+	d.lose(int64(len(p)))
 }
 
 // resume begins with a record behind what was lost.

@@ -13,6 +13,7 @@ type hello struct {
 	client  bool // the ClientHello was seen
 	server  bool // the ServerHello was seen
 	full    bool // the server sent what only a full handshake has
+	resumed bool // the server took the pre-shared key
 	version uint16
 	suite   uint16
 
@@ -85,7 +86,7 @@ func (c *conn) message(s *Stage, d *direction, typ byte, p []byte) {
 		}
 		c.client, c.certain = sideOf(c, d).Other(), true
 		c.seen.Hello(h.version, h.suite, s.tickets.of(s.packet.Conn.Ends[sideOf(c, d)]))
-		c.info.Version = versionName(h.version)
+		c.info.Version, c.info.Resumed = versionName(h.version), h.resumed
 		c.info.Suite = protect.ByNumber(h.suite).Name
 	case msgNewSessionTicket:
 		if r := (reader{p: p}); len(p) > 4 {
@@ -170,7 +171,7 @@ func (h *hello) takeServer(p []byte) bool {
 		return false
 	}
 	h.server, h.version, h.suite, h.serverRandom, h.serverSession = true, version, suite, keylog.Random(random), string(session)
-	h.full = version == tls13 && !resumed
+	h.full, h.resumed = version == tls13 && !resumed, resumed
 	return true
 }
 

@@ -19,6 +19,7 @@ func (s *Stage) record(c *conn, d *direction, r *record) {
 		// TLS 1.3 sends it for middleboxes, and it means nothing (RFC 8446 section D.4).
 		if !d.on && c.hello.version != tls13 {
 			d.on, d.seq, d.sure = true, 0, true
+			c.info.Resumed = c.info.Resumed || c.hello.server && !c.hello.full && !client // RFC 5246 section 7.3
 		}
 	case typ != typeApplicationData && !d.on:
 		if typ == typeHandshake && r.whole() {

@@ -29,7 +29,11 @@ const maxRead = 1 << 22
 func (c *Cutter) Segments(segments iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*reassembly.Segment, error] {
 	return func(yield func(*reassembly.Segment, error) bool) {
 		for s, err := range segments {
-			if err == nil && s.Length > 0 && s.End == reassembly.NotEnded && c.wants(s.Conn.ID) && !c.raw && c.noted < maxRead {
+			if err == nil && s.Conn.Encryption != nil && c.wants(s.Conn.ID) {
+				if t := c.conns[s.Conn.ID]; t != nil {
+					t.encryption = s.Conn.Encryption
+				}
+			} else if err == nil && s.Length > 0 && s.End == reassembly.NotEnded && c.wants(s.Conn.ID) && !c.raw && c.noted < maxRead {
 				c.noted++
 				side := &s.Conn.Sides[s.From]
 				c.early[s.Conn.ID] = append(c.early[s.Conn.ID], read{s.Frame, s.File, side.FirstSeq + uint32(s.Offset), uint32(s.Length)})
@@ -61,6 +65,9 @@ func (t *target) guard(p capture.Packet, h header, side int) []byte {
 	if !t.sorted {
 		slices.SortFunc(t.read, compareReads)
 		t.sorted = true
+	}
+	if t.encryption != nil && !t.encryption.Broken {
+		return p.Data // records hide what is in them
 	}
 	payload := slices.Clone(p.Data[h.payload:h.end])
 	data := t.blank(p.Data, h, side)

@@ -49,8 +49,9 @@ type target struct {
 	queued         bool      // the transaction holds a command with secrets
 	read           []read    // which bytes of which packet were read, sorted in the second pass
 	sorted         bool
-	passed         [2][]passed // the latest packets of the second pass, by sender
-	held           [2]int      // bytes of their payloads
+	passed         [2][]passed            // the latest packets of the second pass, by sender
+	held           [2]int                 // bytes of their payloads
+	encryption     *reassembly.Encryption // nil: there is none
 }
 
 // span is a run of stream bytes to blank, as raw sequence numbers.

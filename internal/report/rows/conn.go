@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/reassembly"
 )
 
 // Conn is one row of the conns command.
@@ -35,6 +37,58 @@ type Conn struct {
 	Behind        int          `json:"behind"`
 	LostBytes     int64        `json:"lost_bytes"`
 	Findings      []string     `json:"findings"`
+	TLS           *TLS         `json:"tls,omitempty"`
+}
+
+// TLS is what was found out of the encryption of a connection.
+type TLS struct {
+	Version    string `json:"version,omitempty"` // "TLS 1.3"
+	Suite      string `json:"suite,omitempty"`
+	Resumed    bool   `json:"resumed"`
+	KeyUpdates int    `json:"key_updates"`
+	Records    int64  `json:"records"` // with content of the application
+	Read       int64  `json:"read"`
+	Unverified int64  `json:"unverified,omitempty"` // of those read: in part, so that nothing could check them
+	Unread     string `json:"unread,omitempty"`     // why the others were not read
+}
+
+func newTLS(e *reassembly.Encryption) *TLS {
+	if e == nil {
+		return nil
+	}
+	return &TLS{e.Version, e.Suite, e.Resumed, e.KeyUpdates, e.Records, e.Read, e.Unverified, e.Unread}
+}
+
+// cells are those of the columns of TLS, which are empty where there is none.
+func (t *TLS) cells() []string {
+	if t == nil {
+		return make([]string, 8)
+	}
+	return []string{t.Version, t.Suite, strconv.FormatBool(t.Resumed), strconv.Itoa(t.KeyUpdates), itoa(t.Records), itoa(t.Read), itoa(t.Unverified), t.Unread}
+}
+
+// notes says it in words.
+func (t *TLS) notes() []string {
+	if t == nil {
+		return nil
+	}
+	notes := []string{strings.TrimSpace(cmp.Or(t.Version, "TLS") + " " + t.Suite)}
+	if t.Resumed {
+		notes = append(notes, "resumed")
+	}
+	if t.KeyUpdates > 0 {
+		notes = append(notes, fmt.Sprintf("key updates=%d", t.KeyUpdates))
+	}
+	if t.Records > 0 {
+		notes = append(notes, fmt.Sprintf("read=%d/%d records", t.Read, t.Records))
+	}
+	if t.Unverified > 0 {
+		notes = append(notes, fmt.Sprintf("unverified=%d", t.Unverified))
+	}
+	if t.Unread != "" {
+		notes = append(notes, "("+t.Unread+")")
+	}
+	return notes
 }
 
 // NewConn makes a row of a connection's summary. file is shown unless it is empty.
@@ -45,7 +99,7 @@ func NewConn(c *analysis.ConnSummary, file string, mask report.Mask) *Conn {
 		First: report.Stamp(c.First), Last: report.Stamp(c.Last), Start: c.Start, End: c.End, Protocol: c.Protocol, RoleBy: c.RoleBy,
 		Commands: c.Commands, Replies: c.Replies, Policy: c.Policy, Library: report.Printable(c.Library),
 		Version: report.Printable(c.Version), Dirty: c.Dirty, Behind: c.Behind, LostBytes: c.LostBytes,
-		Findings: findings(c.Findings),
+		Findings: findings(c.Findings), TLS: newTLS(c.Encryption),
 	}
 	if c.ReadTimeout > 0 {
 		ms := float64(c.ReadTimeout.Round(10*time.Microsecond)) / 1e6
@@ -56,13 +110,14 @@ func NewConn(c *analysis.ConnSummary, file string, mask report.Mask) *Conn {
 
 func (*Conn) columns() []string {
 	return []string{"conn", "client", "server", "first", "last", "start", "end", "protocol", "role_by", "commands", "replies",
-		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file"}
+		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file",
+		"tls_version", "tls_suite", "tls_resumed", "tls_key_updates", "tls_records", "tls_read", "tls_unverified", "tls_unread"}
 }
 
 func (r *Conn) cells() []string {
-	return []string{itoa(r.Conn), r.Client, r.Server, r.First.String(), r.Last.String(), r.Start, r.End, r.Protocol, r.RoleBy,
+	return append([]string{itoa(r.Conn), r.Client, r.Server, r.First.String(), r.Last.String(), r.Start, r.End, r.Protocol, r.RoleBy,
 		strconv.Itoa(r.Commands), strconv.Itoa(r.Replies), r.Policy, r.Library, r.Version, r.timeout(),
-		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File}
+		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File}, r.TLS.cells()...)
 }
 
 func (r *Conn) timeout() string {
@@ -84,6 +139,7 @@ func (r *Conn) line(c report.Clock, before capture.Time) string {
 	if r.Protocol != "" && r.Protocol != "resp" {
 		notes = append(notes, r.Protocol)
 	}
+	notes = append(notes, r.TLS.notes()...)
 	if r.ReadTimeoutMS != nil {
 		notes = append(notes, "T="+r.timeout()+" ms")
 	}
