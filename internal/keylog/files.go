@@ -52,21 +52,21 @@ func (s Stats) since(before Stats) Stats {
 	}
 }
 
-// describe says what was found: "12 secrets, 3 lines that are damaged".
+// describe says what was found: "secrets: 12, damaged lines: 3".
 func (s Stats) describe() string {
-	text := fmt.Sprintf("%d secrets", s.Used)
+	text := fmt.Sprintf("secrets: %d", s.Used)
 	for _, x := range []struct {
-		n    int64
 		what string
+		n    int64
 	}{
-		{s.Doubled, "lines doubled"},
-		{s.Conflicting, "lines that contradict earlier ones"},
-		{s.Other, "lines of secrets that are not needed"},
-		{s.Unknown, "lines of unknown kinds"},
-		{s.Bad, "lines that are damaged"},
+		{"doubled lines", s.Doubled},
+		{"lines that contradict earlier ones", s.Conflicting},
+		{"lines that are not needed", s.Other},
+		{"lines of unknown kinds", s.Unknown},
+		{"damaged lines", s.Bad},
 	} {
 		if x.n > 0 {
-			text += fmt.Sprintf(", %d %s", x.n, x.what)
+			text += fmt.Sprintf(", %s: %d", x.what, x.n)
 		}
 	}
 	return text
@@ -84,29 +84,29 @@ type followed struct {
 	stream *Stream
 	file   *os.File // nil: it is not there, or is read by the goroutine
 	offset int64
-	pieces chan []byte
-	failed bool // an error was returned
+	buf    []byte
+	pieces chan []byte // nil: it has ended
+	piped  bool        // it is no regular file
+	failed bool        // an error was returned
 }
 
 // pieceBytes is how much is read of a file at once.
 const pieceBytes = 1 << 16
 
-// Follow opens key logs and reads what they have. One that does not exist yet is looked for by Check.
-func (l *Log) Follow(names ...string) (*Follower, error) {
-	f := &Follower{log: l}
-	for _, name := range names {
-		x := &followed{name: name, stream: l.Stream()}
-		f.files = append(f.files, x)
-		if err := x.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			f.Close()
-			return nil, err
-		}
-		if err := x.read(); err != nil {
-			f.Close()
-			return nil, err
-		}
+// Follow returns a reader of key logs that grow.
+func (l *Log) Follow() *Follower { return &Follower{log: l} }
+
+// Add opens a key log and reads what it has. One that is not there yet is looked for by Check.
+func (f *Follower) Add(name string) (there bool, err error) {
+	x := &followed{name: name, stream: f.log.Stream(), buf: make([]byte, pieceBytes)}
+	f.files = append(f.files, x)
+	if err := x.open(); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		x.failed = true
+		return false, err
 	}
-	return f, nil
+	return true, x.read()
 }
 
 // open opens the file anew and closes the one that was open.
@@ -129,7 +129,7 @@ func (x *followed) open() error {
 		file.Close()
 		return &fs.PathError{Op: "read", Path: x.name, Err: errors.New("is a directory")}
 	}
-	x.pieces = make(chan []byte, 16)
+	x.piped, x.pieces = true, make(chan []byte, 16)
 	go pump(file, x.pieces)
 	return nil
 }
@@ -167,12 +167,11 @@ func (x *followed) read() error {
 	if x.file == nil {
 		return nil
 	}
-	for buf := make([]byte, pieceBytes); ; {
-		n, err := x.file.Read(buf)
-		x.stream.Write(buf[:n])
+	for {
+		n, err := x.file.Read(x.buf)
+		x.stream.Write(x.buf[:n])
 		x.offset += int64(n)
 		if errors.Is(err, io.EOF) {
-			clear(buf)
 			return nil
 		}
 		if err != nil {
@@ -181,9 +180,13 @@ func (x *followed) read() error {
 	}
 }
 
-// Poll reads what was added to the files. It costs one read of each where that is nothing; an error is met again by Check.
+// Poll reads what was added to the files. It costs one call of the system for each where that is nothing; an error is met again by
+// Check.
 func (f *Follower) Poll() {
 	for _, x := range f.files {
+		if x.file == nil && !x.piped {
+			_ = x.open()
+		}
 		_ = x.read()
 	}
 }
@@ -205,7 +208,7 @@ func (x *followed) check() error {
 	if err := x.read(); err != nil {
 		return err
 	}
-	if x.pieces != nil {
+	if x.piped {
 		return nil
 	}
 	there, err := os.Stat(x.name)
@@ -231,8 +234,6 @@ func (x *followed) check() error {
 			}
 			return x.read()
 		}
-	} else if !there.Mode().IsRegular() {
-		return nil // a pipe that ended
 	}
 	if err := x.open(); err != nil {
 		return err
