@@ -35,6 +35,7 @@ type direction struct {
 	skipped int64 // places of lost records since a record was opened
 	seq     uint64
 	keys    *protect.Keys
+	idle    bool // nothing of the application can have been among what was lost
 	blind   int    // encrypted records that the capture has in part, since one was opened
 	tries   int    // records that keys were tried on
 	message []byte // of the handshake, in the clear, under way
@@ -207,17 +208,16 @@ func (d *direction) broken(c *conn, p []byte) {
 
 // resume begins with a record behind what was lost.
 func (d *direction) resume() {
+	d.giveUp()
 	d.lost = false
-	d.gap += d.taken - d.done
-	d.skipped += d.taken - d.done
-	d.sure = false
-	d.done = d.taken
 }
 
 // giveUp says of all that was taken that it was lost, where no record begins yet.
 func (d *direction) giveUp() {
 	if n := d.taken - d.done; n > 0 {
-		d.gap += n
+		if !d.idle {
+			d.gap += n
+		}
 		d.skipped += n
 		d.done, d.sure = d.taken, false
 		d.lose(0)

@@ -50,7 +50,11 @@ var retryRandom = keylog.Random{
 }
 
 // handshake takes what a record in the clear holds of the handshake.
-func (c *conn) handshake(s *Stage, d *direction, body []byte) {
+func (c *conn) handshake(s *Stage, d *direction, r *record) {
+	body := r.body
+	if r.from < r.to {
+		body = body[:r.from]
+	}
 	if len(d.message)+len(body) > maxMessage+maxFragment {
 		d.message = nil
 		return
@@ -63,25 +67,29 @@ func (c *conn) handshake(s *Stage, d *direction, body []byte) {
 			return
 		}
 		if len(d.message) < 4+n {
+			if !r.whole() { // what counts stands in front
+				c.message(s, d, d.message[0], d.message[4:], true)
+				d.message = nil
+			}
 			return
 		}
-		c.message(s, d, d.message[0], d.message[4:4+n])
+		c.message(s, d, d.message[0], d.message[4:4+n], false)
 		d.message = d.message[4+n:]
 	}
-	if len(d.message) == 0 {
+	if len(d.message) == 0 || !r.whole() {
 		d.message = nil
 	}
 }
 
-func (c *conn) message(s *Stage, d *direction, typ byte, p []byte) {
+func (c *conn) message(s *Stage, d *direction, typ byte, p []byte, cut bool) {
 	h := &c.hello
 	switch typ {
 	case msgClientHello:
-		if h.takeClient(p) {
+		if h.takeClient(p, cut) {
 			c.client, c.certain = sideOf(c, d), true
 		}
 	case msgServerHello:
-		if !h.takeServer(p) {
+		if !h.takeServer(p, cut) {
 			return
 		}
 		c.client, c.certain = sideOf(c, d).Other(), true
@@ -89,7 +97,7 @@ func (c *conn) message(s *Stage, d *direction, typ byte, p []byte) {
 		c.info.Version, c.info.Resumed = versionName(h.version), h.resumed
 		c.info.Suite = protect.ByNumber(h.suite).Name
 	case msgNewSessionTicket:
-		if r := (reader{p: p}); len(p) > 4 {
+		if r := (reader{p: p}); len(p) > 4 && !cut {
 			r.skip(4)
 			if h.newTicket = string(r.vector(2)); c.master != nil {
 				s.sessions.keep(h.newTicket, c.master)
@@ -123,19 +131,19 @@ func versionName(v uint16) string {
 	return ""
 }
 
-// takeClient reads a ClientHello (RFC 8446 section 4.1.2) and reports whether it is one.
-func (h *hello) takeClient(p []byte) bool {
+// takeClient reads a ClientHello (RFC 8446 section 4.1.2), or one whose end was cut off, and reports whether it is one.
+func (h *hello) takeClient(p []byte, cut bool) bool {
 	r := reader{p: p}
 	version := r.number(2)
 	random := r.take(32)
 	session := r.vector(1)
 	suites := r.vector(2)
 	r.vector(1)
-	if r.bad || version>>8 != 3 || len(session) > 32 || len(suites) == 0 || len(suites)%2 != 0 {
+	if len(random) < 32 || version>>8 != 3 || !cut && (r.bad || len(session) > 32 || len(suites) == 0 || len(suites)%2 != 0) {
 		return false
 	}
 	ticket := ""
-	ok := r.extensions(func(id int, p []byte) {
+	ok := cut || r.extensions(func(id int, p []byte) {
 		if id == extSessionTicket {
 			ticket = string(p)
 		}
@@ -148,7 +156,7 @@ func (h *hello) takeClient(p []byte) bool {
 }
 
 // takeServer reads a ServerHello (section 4.1.3) and reports whether it is the one that counts.
-func (h *hello) takeServer(p []byte) bool {
+func (h *hello) takeServer(p []byte, cut bool) bool {
 	r := reader{p: p}
 	version := uint16(r.number(2))
 	random := r.take(32)
@@ -167,7 +175,7 @@ func (h *hello) takeServer(p []byte) bool {
 			resumed = true
 		}
 	})
-	if !ok {
+	if !ok && !cut {
 		return false
 	}
 	h.server, h.version, h.suite, h.serverRandom, h.serverSession = true, version, suite, keylog.Random(random), string(session)
@@ -189,7 +197,7 @@ func isClientHello(p []byte) bool {
 		return length == n+4
 	}
 	var h hello
-	return h.takeClient(p[headerSize+4 : headerSize+4+n])
+	return h.takeClient(p[headerSize+4:headerSize+4+n], false)
 }
 
 // reader reads the vectors of a message (RFC 8446 section 3.4). After a read beyond the end it is bad, and gives nothing.

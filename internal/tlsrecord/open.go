@@ -22,8 +22,8 @@ func (s *Stage) record(c *conn, d *direction, r *record) {
 			c.info.Resumed = c.info.Resumed || c.hello.server && !c.hello.full && !client // RFC 5246 section 7.3
 		}
 	case typ != typeApplicationData && !d.on:
-		if typ == typeHandshake && r.whole() {
-			c.handshake(s, d, r.body)
+		if typ == typeHandshake {
+			c.handshake(s, d, r)
 		}
 	default:
 		s.encrypted(c, d, r, app)

@@ -102,6 +102,8 @@ func (s *Stage) segment(c *conn, seg *reassembly.Segment) bool {
 		d.done, d.told = d.taken, d.taken
 	}
 	s.begin(seg, d, other)
+	// A server has nothing to say to a client that has not asked yet.
+	d.idle = seg.Conn.Start != reassembly.MidStream && seg.From != c.client && c.seen.first == 0
 	if seg.Missing > 0 {
 		s.hole(c, d, seg.Missing, true)
 	}

@@ -49,7 +49,7 @@ func (c *conn) fail(reason string) {
 
 // unlock looks for the key of a direction, for a record of it. It reports whether there is one to be tried.
 func (s *Stage) unlock(c *conn, d *direction, r *record) bool {
-	if c.search == failed || c.search == found && c.hello.server {
+	if c.search == failed || c.search == found && c.hello.server && c.hello.client {
 		return false
 	}
 	h := &c.hello
