@@ -1,8 +1,13 @@
 package live
 
 import (
+	"iter"
+
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/keylog"
 	"github.com/respsniff/respsniff/internal/notice"
+	"github.com/respsniff/respsniff/internal/tlsrecord"
+	"github.com/respsniff/respsniff/reassembly"
 )
 
 // keys are the secrets of TLS connections that a run has, and where more of them come from.
@@ -35,6 +40,14 @@ func (k *keys) open(source Source, o *Options, log *notice.Log) error {
 		}
 	}
 	return nil
+}
+
+// segments reads the records of TLS. Where the log grows, connections wait for their secrets.
+func (k *keys) segments(in iter.Seq2[*reassembly.Segment, error], bounds *bound.Set) iter.Seq2[*reassembly.Segment, error] {
+	if k.follower != nil {
+		in = tlsrecord.Wait(k.log, bounds, in)
+	}
+	return tlsrecord.New(k.log, bounds).Segments(in)
 }
 
 // arm lets a secret that is missing be looked for once until the next packet: a client writes it down before it sends what is

@@ -58,7 +58,8 @@ func TestKeyLogIsFollowed(t *testing.T) {
 		{"whole before", true, 0, 3},
 		{"during the handshake", true, 6, 3},
 		{"not there at first", false, 2, 3},
-		{"never", true, 1000, 0},
+		{"late", true, 16, 3},
+		{"at the end", true, 1000, 0},
 	} {
 		var errout bytes.Buffer
 		name := filepath.Join(t.TempDir(), "keys")

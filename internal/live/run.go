@@ -20,7 +20,6 @@ import (
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/tally"
-	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -132,7 +131,7 @@ func newRun(source Source, o *Options) *run {
 // analyse runs one analysis over the packets. It is true if another one is to follow.
 func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, error]) (again bool) {
 	l.begin()
-	segments := tlsrecord.New(l.keys.log, l.analysis.Bounds()).Segments(l.assembler.Segments(l.pass(packets)))
+	segments := l.keys.segments(l.assembler.Segments(l.pass(packets)), l.analysis.Bounds())
 	events := l.tally.Events(l.o.Filter.Events(l.watch(l.analysis.Events(segments))))
 	for f, err := range l.analysis.Detect(events, detectors.All()) {
 		switch {

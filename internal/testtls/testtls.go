@@ -89,7 +89,10 @@ func Speak(suite uint16, exchanges ...Exchange) (*Talk, error) {
 	return t, err
 }
 
-func serve(server io.ReadWriter, exchanges []Exchange) error {
+func serve(server *tls.Conn, exchanges []Exchange) error {
+	if err := server.Handshake(); err != nil {
+		return err
+	}
 	for _, x := range exchanges {
 		if _, err := io.ReadFull(server, make([]byte, len(x.Request))); err != nil {
 			return err
