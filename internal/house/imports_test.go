@@ -56,7 +56,7 @@ var layers = map[string][]string{
 	"internal/nearest":         {},
 	"internal/timesort":        {"capture"},
 	"internal/communityid":     {},
-	"internal/tlsrecord":       {"reassembly", "internal/bound", "internal/keylog", "internal/tlsrecord/protect"},
+	"internal/tlsrecord":       {"capture", "reassembly", "internal/bound", "internal/keylog", "internal/tlsrecord/protect"},
 	"internal/state":           {"capture", "reassembly", "analysis", "internal/report", "internal/report/evidence", "internal/wholefile"},
 	"internal/tally":           {"capture", "reassembly", "analysis", "internal/bound", "internal/report", "internal/notice"},
 	"internal/live": {
