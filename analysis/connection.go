@@ -43,7 +43,7 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side,
 	s.run, s.closeSeen, s.silenced, s.encryption = run, false, nil, nil
 	s.topo, s.facts, s.databases = cluster.NodeConn{}, pools.ConnFacts{}, databases.Conn{}
 	s.facts.Begin(run.links, s.ID)
-	s.sealed.Begin(&s.Session)
+	s.sealed.Begin(&s.Session, run.sealed)
 }
 
 // SessionOf returns the session that a pairing belongs to.
@@ -62,7 +62,7 @@ func (s *Session) segment(seg *reassembly.Segment) {
 	}
 	who := s.RoleOf(seg)
 	if seg.Sealed || s.Kind == pairing.TLS {
-		s.takeSealed(who, seg)
+		takeSealed(s, who, seg)
 		return
 	}
 	s.reader.Segment(who, seg)
@@ -173,7 +173,7 @@ func (s *Session) Describe(v pairing.Verb, req *resp.Request, ex *pairing.Exchan
 // Sent takes a command.
 func (s *Session) Sent(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
 	if s.Kind == pairing.TLS {
-		s.sentSealed(ex, req, start)
+		sentSealed(s, ex, req, start)
 		return
 	}
 	r := s.run

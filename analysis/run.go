@@ -10,6 +10,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/desync"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pools"
+	"github.com/respsniff/respsniff/analysis/sealed"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/pool"
@@ -27,6 +28,7 @@ type Run struct {
 	earlier   []*cluster.Stall // of the runs that this one resumes
 	links     *pools.Registry
 	databases *databases.Registry
+	sealed    *sealed.Limits
 	sessions  pool.Pool[Session]
 	summary   Summary
 	rows      rows
@@ -61,6 +63,7 @@ func NewRun(o *Options) *Run {
 	p := parameters(r.o.Params)
 	r.shared = pairing.NewShared(r.o.Ports, r.o.ShowValues, &r.bounds)
 	r.databases = databases.NewRegistry(&r.shared.Known, &r.bounds)
+	r.sealed = sealed.NewLimits(&r.bounds)
 	r.clients = client.NewRegistry(client.Given{ReadTimeouts: r.o.ReadTimeouts, Policies: r.o.Policies}, &r.bounds)
 	r.judging = desync.NewJudging(desync.JudgingOptions{
 		Live: r.o.Live, Without: r.o.Without, Print: pairing.Printer{MaskKeys: r.o.MaskKeys, ShowValues: r.o.ShowValues}, ReadTimeout: r.clients.GivenTimeout,

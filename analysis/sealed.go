@@ -10,7 +10,7 @@ import (
 
 // takeSealed takes a segment of a connection that is encrypted and not read. A connection of which a part was read stays one of
 // RESP: what is sealed of it is like bytes that the snapshot length cut off.
-func (s *Session) takeSealed(who int, seg *reassembly.Segment) {
+func takeSealed(s *Session, who int, seg *reassembly.Segment) {
 	known := s.RedisPort()
 	if known {
 		s.sealed.Before(who, seg)
@@ -42,7 +42,7 @@ func (s *Session) takeSealed(who int, seg *reassembly.Segment) {
 }
 
 // sentSealed takes a write that cannot be read.
-func (s *Session) sentSealed(ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
+func sentSealed(s *Session, ex *pairing.Exchange, req *resp.Request, start *pairing.SegmentMark) {
 	sum := &s.run.summary
 	if sum.SealedWrites++; s.CommandCount == 1 {
 		sum.Sealed++

@@ -56,7 +56,7 @@ func waited(c *Callers, ex *pairing.Exchange, how GaveUp, frame int64, at captur
 	if how == GaveUpReuse {
 		sure = min(sure, c.sure, c.sealed(gap)) // it may be meant so
 	}
-	if c.Lossy() {
+	if c.Lossy() || c.Kind == pairing.TLS {
 		sure = min(sure, reader.Likely) // which command the reply that came later served may be off by what is missing
 	}
 	c.Judging.sink.WaitEnded(c, &EndOfWait{Exchange: ex, Gap: gap, How: how, Frame: frame, Time: at, Sure: pairing.Confidence(sure)})

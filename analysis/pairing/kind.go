@@ -95,12 +95,7 @@ func (r *roles) decideKind(s *Session, who int, seg *reassembly.Segment) {
 }
 
 func printable(p []byte) bool {
-	for _, b := range p {
-		if b < ' ' && b != '\r' && b != '\n' && b != '\t' || b >= 0x7f {
-			return false
-		}
-	}
-	return true
+	return !bytes.ContainsFunc(p, func(r rune) bool { return r < ' ' && r != '\r' && r != '\n' && r != '\t' || r >= 0x7f })
 }
 
 // noRedis reports whether a connection on which only lines were sent turns out to be of another protocol, as its server's first

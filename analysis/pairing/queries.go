@@ -24,6 +24,11 @@ func (s *Session) InsideCommand() bool {
 	return inside
 }
 
+// RedisPort reports whether the server's port is one that Redis has, by the user's word or by habit.
+func (s *Session) RedisPort() bool {
+	return s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port())
+}
+
 // Asks reports whether the connection has commands that are due replies, be it that nobody can read them.
 func (s *Session) Asks() bool { return s.Kind == RESP || s.Kind == TLS && s.CommandCount > 0 }
 

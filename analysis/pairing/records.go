@@ -40,11 +40,6 @@ func NewShared(ports []uint16, showValues bool, bounds *bound.Set) *Shared {
 
 func (h *Shared) serverPort(p uint16) bool { return h.Ports[p] }
 
-// RedisPort reports whether the server's port is one that Redis has, by the user's word or by habit.
-func (s *Session) RedisPort() bool {
-	return s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port())
-}
-
 // Release ends one use of an exchange by a queue; the last one returns it to the pool.
 func (h *Shared) Release(ex *Exchange) {
 	if ex.Refs--; ex.Refs <= 0 {

@@ -213,7 +213,9 @@ func (s *Session) missed(who int, seg *reassembly.Segment) {
 	if seg.HasTS {
 		s.hidden.clocks.Stamp(who, seg, &s.hidden.Found)
 	}
-	if seg.Length > len(seg.Payload) && (!seg.Sealed || s.Kind == RESP) {
+	if seg.Sealed && s.Kind != RESP {
+		s.LastData[who] = dataMark{seg.Time, seg.File, true, seg.Frame}
+	} else if seg.Length > len(seg.Payload) {
 		s.cut[who] = true
 	}
 }

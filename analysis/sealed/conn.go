@@ -10,29 +10,46 @@
 //     does for callers that share a connection.
 //  2. With one write outstanding, all that comes before the next one is its reply.
 //  3. With several outstanding, each record answers the oldest that the server had when it sent it. One record may answer more
-//     of them: Redis handles what it has read at once. So what the server had when it sent its last record, and has not
-//     answered for longer than nine of ten replies took, was answered with that record. By this the pairing is level again
-//     after each pause, and no error lasts.
+//     of them: Redis handles at once what it has. So what the server had when it sent its last record, and has not answered
+//     for longer than replies usually take, with the way there and back, was answered with that record. By this the
+//     pairing is level again after each pause, and no error lasts.
 package sealed
 
 import (
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
 
-// maxContent is how much content a record has at most (RFC 8446 section 5.1).
-const maxContent = 1 << 14
+// fullContent is the content of a record that has no room for more (RFC 8446 section 5.1).
+const fullContent = 1 << 14
 
-// Bounds of the writes of one connection that wait for a reply; of a peer that never answers none of them waits any longer.
+// Bounds of the writes of one connection that wait for a reply.
 const (
 	maxOpen      = 1 << 10
 	maxOpenFlood = 1 << 4 // while many commands of all connections are kept
 )
+
+// Limits are those of the connections of one run.
+type Limits struct{ open, flood *bound.Bound }
+
+// NewLimits makes the limits of a run.
+func NewLimits(set *bound.Set) *Limits {
+	const oldest = "replies to all writes that a connection had outstanding"
+	return &Limits{
+		open:  set.New(bound.Bound{Name: "outstanding encrypted writes", Limit: maxOpen, Hides: oldest, Loses: bound.Evidence}),
+		flood: set.New(bound.Bound{Name: "outstanding encrypted writes while many commands are kept", Limit: maxOpenFlood, Hides: oldest, Loses: bound.Evidence}),
+	}
+}
+
+// shortestTimer is the shortest deadline that a client can set: nobody gives up sooner.
+const shortestTimer = time.Millisecond
 
 // farewell is the most content of a QUIT, "*1\r\n$4\r\nQUIT\r\n".
 const farewell = 14
@@ -40,18 +57,20 @@ const farewell = 14
 // Conn makes the exchanges of one connection. Before comes first with each segment, then FromClient or FromServer once the
 // pairing has seen it, and Finish at the end.
 type Conn struct {
-	s     *pairing.Session
-	write write
-	reply reply
-	waits [16]float32 // latest times to a reply with nothing else outstanding, s
-	taken int         // of these
-	sent  content     // of the write before
+	s      *pairing.Session
+	limits *Limits
+	write  write
+	reply  reply
+	waits  [16]float32 // latest times to a reply with nothing else outstanding, s
+	taken  int         // of these
+	sent   content     // the write before
 }
 
-// content is where a piece of a stream ends, and how much of it is the application's.
+// content is what a write held: where it ends, how much of it is the application's, and when it was.
 type content struct {
 	end    int64
 	length int64
+	at     capture.Time
 	seen   bool
 }
 
@@ -66,19 +85,18 @@ type write struct {
 
 // reply is what came back last.
 type reply struct {
-	info  pairing.ReplyInfo
-	full  bool         // its last record is full: more of it follows
-	after bool         // it has served, and what comes now belongs to it
-	end   int64        // place behind it
-	had   int64        // of the client's stream, that the server had when it sent it
-	at    capture.Time // … and when that was; 0: it has sent nothing yet
+	info pairing.ReplyInfo
+	full bool         // its last record is full: more of it follows
+	end  int64        // place behind it
+	had  int64        // of the client's stream, that the server had when it sent it
+	at   capture.Time // … and when that was; 0: it has sent nothing yet
 }
 
 // unnamed is the name of a command that nobody can read.
 var unnamed = []resp.Arg{{}}
 
 // Begin readies c for a connection.
-func (c *Conn) Begin(s *pairing.Session) { *c = Conn{s: s} }
+func (c *Conn) Begin(s *pairing.Session, limits *Limits) { *c = Conn{s: s, limits: limits} }
 
 // Before takes a segment before anything else looks at it: a write that it does not continue is over.
 func (c *Conn) Before(who int, seg *reassembly.Segment) {
@@ -96,7 +114,7 @@ func (c *Conn) Before(who int, seg *reassembly.Segment) {
 // continues reports whether a segment belongs to the write whose records are coming in.
 func (c *Conn) continues(seg *reassembly.Segment) bool {
 	w := &c.write
-	return seg.Length > 0 && seg.Missing == 0 && (seg.Frame == w.last.Frame && seg.File == w.last.File || w.last.Length >= maxContent)
+	return seg.Length > 0 && seg.Missing == 0 && (seg.Frame == w.last.Frame && seg.File == w.last.File || w.last.Length >= fullContent)
 }
 
 // FromClient takes a segment of the client.
@@ -116,25 +134,29 @@ func (c *Conn) FromClient(seg *reassembly.Segment) {
 	w.bytes += int64(seg.Length)
 	w.last = *seg
 	w.last.Payload, w.last.Conn = nil, nil
-	c.sent.end = seg.Offset + int64(seg.Length)
+	w.req.End = seg.Offset + int64(seg.Length)
 }
 
 // flush hands on the write that is over.
 func (c *Conn) flush() {
 	w := &c.write
 	w.open = false
-	limit := maxOpen
-	if c.s.Shared.InUse > 2*c.s.Shared.MaxLog {
-		limit = maxOpenFlood
+	if c.s.CommandCount > 0 && c.s.ReplyCount == 0 && w.last.Time.Sub(c.sent.at) < shortestTimer {
+		c.sent.at = w.last.Time // the set-up, which is written ahead: its replies are one
+		return
 	}
-	if c.s.Pending.Len() >= limit {
+	limit := c.limits.open
+	if c.s.Shared.InUse > 2*c.s.Shared.MaxLog {
+		limit = c.limits.flood
+	}
+	if !limit.Admits(c.s.Pending.Len()) {
 		for c.s.Pending.Len() > 0 {
 			c.s.DropPending()
 		}
 		c.s.Sink.Overrun()
 	}
-	w.req.End, w.req.Args, w.req.NArgs = c.sent.end, unnamed, 1
-	c.sent.length, c.sent.seen = w.bytes, true
+	w.req.Args, w.req.NArgs = unnamed, 1
+	c.sent = content{w.req.End, w.bytes, w.last.Time, true}
 	c.s.Wrote(&w.req, &w.last, &w.start)
 }
 
@@ -160,7 +182,7 @@ func (c *Conn) FromServer(seg *reassembly.Segment) {
 	i.MaxGap = max(i.MaxGap, seg.Time.Sub(i.Time))
 	i.End, i.Time, i.Frame, i.File = end, seg.Time, seg.Frame, seg.File
 	i.N += int64(seg.Length)
-	r.end, r.full = end, seg.Length >= maxContent
+	r.end, r.full = end, seg.Length >= fullContent
 	if r.full {
 		return
 	}
@@ -193,7 +215,7 @@ func (c *Conn) level(now capture.Time) {
 // leastWaits is how many times to a reply are enough to tell what is usual.
 const leastWaits = 4
 
-// usual is the time that nine of ten replies do not exceed, s.
+// usual is the median time to a reply, s.
 func (c *Conn) usual() float64 {
 	n := min(c.taken, len(c.waits))
 	if n < leastWaits {
@@ -201,7 +223,7 @@ func (c *Conn) usual() float64 {
 	}
 	sorted := c.waits
 	slices.Sort(sorted[:n])
-	return float64(sorted[n*9/10])
+	return float64(sorted[n/2])
 }
 
 // lost takes that bytes of the server are missing: the reply to the oldest write, or a part of it.

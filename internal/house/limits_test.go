@@ -33,6 +33,7 @@ var noBounds = []struct {
 	{"analysis", "display: a story has the first few calls and signs of one connection; its misreads are all counted", []string{"maxStoryVictims"}},
 	{"analysis", "examples and a count: the oldest of the commands behind one that blocks", []string{"maxBehind"}},
 	{"analysis", "waits under CLIENT REPLY OFF that are too few to tell: each further one is weighed, and all are told from then on", []string{"untoldWaits"}},
+	{"analysis/detectors", "display: the first few ports and reasons of encrypted connections; the connections are all counted", []string{"maxInNote"}},
 	{"analysis/databases", "evidence is counted, and a sample of it is enough: commands that wait for their replies on a connection that has moved", []string{"asked"}},
 	{"analysis", "what is dropped beyond them is counted by the bound of maxHeldSegments", []string{"maxHeldBytes", "maxHeldTotal"}},
 	{"analysis/incident", "display: the first few in order; the damage counts all, and findings have the others", []string{"maxNamed", "maxRows", "maxOthers", "maxRemedies"}},

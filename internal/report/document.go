@@ -68,26 +68,27 @@ type Input struct {
 
 // Quality counts what the capture lost or hid. The RS9xx findings report what follows from it.
 type Quality struct {
-	KernelDrops   int64    `json:"kernel_drops"`        // packets that the kernel dropped, as the file or --drops says
-	LostBytes     int64    `json:"lost_bytes"`          // stream bytes that were acknowledged and never captured
-	Holes         int64    `json:"holes"`               // places where they are missing
-	CutPackets    int64    `json:"cut_packets"`         // packets longer than the snapshot length
-	Snaplen       int      `json:"snaplen"`             // longest captured length of those, 0 without
-	Duplicates    int64    `json:"duplicates"`          // packets captured twice (SPAN, -i any)
-	Backwards     int64    `json:"backwards"`           // frames out of time order
-	Undecodable   int64    `json:"undecodable"`         // packets that no decoder understood
-	NotTCP        int64    `json:"not_tcp,omitempty"`   // packets that carry neither TCP nor a known tunnel
-	Unread        []Unread `json:"unread,omitempty"`    // what most of them carry
-	Fragments     int64    `json:"fragments,omitempty"` // fragmented IP packets that could not be put together
-	Conflicts     int64    `json:"conflicts,omitempty"` // retransmissions with other bytes than the first copy has
-	MidStream     int64    `json:"mid_stream"`          // connections that began before the capture
-	OneSided      int64    `json:"one_sided"`           // connections with one direction only
-	Encrypted     int64    `json:"encrypted"`           // TLS connections
-	Unparsed      int64    `json:"unparsed"`            // connections that are not RESP
-	Failed        int64    `json:"failed"`              // connections whose analysis failed inside
-	LimitsReached []string `json:"limits_reached"`      // each names the limit and how often
-	Bounds        []Bound  `json:"bounds,omitempty"`    // the same, apart
-	Weakened      bool     `json:"weakened"`            // some finding has a gap in its window
+	KernelDrops   int64    `json:"kernel_drops"`            // packets that the kernel dropped, as the file or --drops says
+	LostBytes     int64    `json:"lost_bytes"`              // stream bytes that were acknowledged and never captured
+	Holes         int64    `json:"holes"`                   // places where they are missing
+	CutPackets    int64    `json:"cut_packets"`             // packets longer than the snapshot length
+	Snaplen       int      `json:"snaplen"`                 // longest captured length of those, 0 without
+	Duplicates    int64    `json:"duplicates"`              // packets captured twice (SPAN, -i any)
+	Backwards     int64    `json:"backwards"`               // frames out of time order
+	Undecodable   int64    `json:"undecodable"`             // packets that no decoder understood
+	NotTCP        int64    `json:"not_tcp,omitempty"`       // packets that carry neither TCP nor a known tunnel
+	Unread        []Unread `json:"unread,omitempty"`        // what most of them carry
+	Fragments     int64    `json:"fragments,omitempty"`     // fragmented IP packets that could not be put together
+	Conflicts     int64    `json:"conflicts,omitempty"`     // retransmissions with other bytes than the first copy has
+	MidStream     int64    `json:"mid_stream"`              // connections that began before the capture
+	OneSided      int64    `json:"one_sided"`               // connections with one direction only
+	Encrypted     int64    `json:"encrypted"`               // TLS connections
+	SealedWrites  int64    `json:"sealed_writes,omitempty"` // on these, to ports of Redis, that were looked at without being read
+	Unparsed      int64    `json:"unparsed"`                // connections that are not RESP
+	Failed        int64    `json:"failed"`                  // connections whose analysis failed inside
+	LimitsReached []string `json:"limits_reached"`          // each names the limit and how often
+	Bounds        []Bound  `json:"bounds,omitempty"`        // the same, apart
+	Weakened      bool     `json:"weakened"`                // some finding has a gap in its window
 }
 
 // Unread is what packets without TCP carry.

@@ -91,6 +91,9 @@ func (d *Document) judge(g Gate) Verdict {
 	}
 	if in != nil && (g.Fails(in.Severity) || d.Summary.Commands == 0 && in.Severity > incident.Low) {
 		v.Word, v.Sentence = WordOf(in.Class), d.faultText(in, "")
+		if d.Summary.Commands == 0 && d.Quality.Encrypted > 0 {
+			v.raise(2, !g.AllowEmpty) // what it could not read may be worse
+		}
 		return v
 	}
 	if empty, word, sentence := d.empty(); empty {
@@ -200,7 +203,7 @@ func (d *Document) empty() (empty bool, word Word, sentence string) {
 		return true, WordNothingMatched, fmt.Sprintf("none of the commands in the capture is one that %s %s.", Printable(strings.Join(x.By[:min(len(x.By), maxFlags)], ", ")),
 			map[bool]string{true: "chooses", false: "choose"}[len(x.By) == 1])
 	case q.Encrypted > 0:
-		return true, WordEncrypted, fmt.Sprintf("%s encrypted with TLS, and no command could be read.", CountAs(q.Encrypted, "connection is", "connections are"))
+		return true, WordEncrypted, d.encryptedText()
 	}
 	sentence = "no Redis command in " + Count(s.Connections, "connection")
 	switch {
@@ -219,6 +222,23 @@ func (d *Document) empty() (empty bool, word Word, sentence string) {
 		sentence += "; if one is Redis, give its port with --port"
 	}
 	return true, WordNoRedis, sentence + "."
+}
+
+// encryptedText says that no command could be read, and what was looked at all the same: nothing was found in it.
+func (d *Document) encryptedText() string {
+	q := &d.Quality
+	text := fmt.Sprintf("%s encrypted with TLS, and no command could be read", CountAs(q.Encrypted, "connection is", "connections are"))
+	if q.SealedWrites == 0 {
+		return text + "; --keylog reads them."
+	}
+	text += fmt.Sprintf("; the ACK numbers of %s show ", Count(q.SealedWrites, "write"))
+	switch in := d.Worst(); {
+	case in == nil:
+		text += "no caller that gave up, and no connection used again with a reply owed"
+	default:
+		text += Printable(in.Title) + " (" + in.Confidence.String() + ")"
+	}
+	return text + "; --keylog reads the rest."
 }
 
 // unread names what the packets without TCP carry.

@@ -95,9 +95,11 @@ func (t *Tally) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing
 			c, ok := event.(*analysis.ConnSummary)
 			if ok && t.looked != nil {
 				t.looked.Connections++
-				t.looked.Commands += int64(c.Commands)
-				t.looked.Replies += int64(c.Replies)
-				t.looked.Redis += int64(min(c.Commands, 1))
+				if c.Protocol != "tls" { // else they are writes
+					t.looked.Commands += int64(c.Commands)
+					t.looked.Replies += int64(c.Replies)
+					t.looked.Redis += int64(min(c.Commands, 1))
+				}
 			}
 			if ok && c.Commands+c.Replies > 0 {
 				count(t.clients, c.Client.Addr(), t.parties)
@@ -122,7 +124,7 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 	s := t.run.Summary()
 	q := report.Quality{
 		LostBytes: st.LostBytes, Holes: st.Holes, CutPackets: st.Truncated, Snaplen: st.SnapLen, Duplicates: st.Duplicates,
-		Backwards: st.Backwards, MidStream: s.MidStream, OneSided: s.OneSided, Encrypted: s.Encrypted, Unparsed: s.Unparsed,
+		Backwards: st.Backwards, MidStream: s.MidStream, OneSided: s.OneSided, Encrypted: s.Encrypted, SealedWrites: s.SealedWrites, Unparsed: s.Unparsed,
 		KernelDrops: Lost(drops), Failed: s.Failed,
 	}
 	for _, n := range st.Undecodable {
