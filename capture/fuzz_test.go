@@ -18,7 +18,12 @@ import (
 // errors have a position.
 func walk(t *testing.T, data []byte, wrap func(io.Reader) io.Reader) (packets int64, errs []error) {
 	t.Helper()
-	s, err := capture.Open([]string{"-"}, capture.Options{Stdin: wrap(bytes.NewReader(data)), MaxDecompressed: 1 << 22})
+	secrets := 0
+	s, err := capture.Open([]string{"-"}, capture.Options{Stdin: wrap(bytes.NewReader(data)), MaxDecompressed: 1 << 22, Secrets: func(text []byte, end bool) {
+		if secrets += len(text); len(text) > 16<<20 || len(text) == 0 && !end || secrets > 1<<22 {
+			t.Fatalf("a piece of %d bytes, end %v, %d so far", len(text), end, secrets)
+		}
+	}})
 	if err != nil {
 		checkError(t, err)
 		return 0, []error{err}
@@ -93,7 +98,7 @@ func FuzzPcapng(f *testing.F) {
 		n := ng{o.order}
 		f.Add(join(n.section(n.option(1, []byte("x"))), n.iface(1, 0, n.option(9, []byte{0x8a})),
 			n.enhanced(0, 7, 9, "abc", n.option(4, make([]byte, 8))), n.block(3, n.u32(4), []byte("abcd")),
-			n.block(2, n.u16(0, 1), n.u32(0, 6, 2, 2), []byte("pb")), n.block(5, n.u32(0, 0, 0), n.option(7, make([]byte, 8)))))
+			n.secrets(keyLog, 3, "abc", n.option(1, []byte("x"))), n.block(2, n.u16(0, 1), n.u32(0, 6, 2, 2), []byte("pb")), n.block(5, n.u32(0, 0, 0), n.option(7, make([]byte, 8)))))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) >= 4 {

@@ -68,7 +68,7 @@ func newReader(w *window, in *origin, o Options) (reader, error) {
 		return newPcapReader(w, in)
 	case bytes.HasPrefix(head, []byte{0x0a, 0x0d, 0x0d, 0x0a}):
 		in.info.Format = "pcapng"
-		return newNgReader(w, in), nil
+		return newNgReader(w, in, o), nil
 	}
 	// No binary capture: more bytes may be waited for to name what it is.
 	if head, err = w.peek(magicBytes); err != nil && err != io.EOF {

@@ -135,6 +135,9 @@ func (in *input) probe(o Options, alone bool) {
 		in.known = true
 		return
 	}
+	if r, ok := in.s.r.(*ngReader); ok && in.regular && !alone {
+		r.secrets = nil // it is read again from its start
+	}
 	for {
 		err := in.s.advance()
 		if err == nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // Block types of pcapng (draft-ietf-opsawg-pcapng, section 4). Others are stepped over: name resolution, decryption
-// secrets, custom and private blocks carry no packets.
+// secrets that nobody asked for, custom and private blocks carry no packets.
 const (
 	blockSection    = 0x0a0d0d0a
 	blockInterface  = 1
@@ -15,6 +15,7 @@ const (
 	blockSimple     = 3
 	blockStatistics = 5
 	blockEnhanced   = 6
+	blockSecrets    = 10
 
 	byteOrderMagic = 0x1a2b3c4d
 	blockOverhead  = 12 // type and both lengths
@@ -32,6 +33,9 @@ type ngReader struct {
 	last       Time // of the packet before, for packets without a time
 	complained bool // a damaged block was reported
 	ended      bool
+
+	secrets     func(text []byte, end bool) // of Options
+	secretsOnly bool                        // what is no secret is stepped over
 }
 
 // ngInterface is what a packet needs of its interface.
@@ -42,8 +46,8 @@ type ngInterface struct {
 	seen    bool // its link type is in FileInfo
 }
 
-func newNgReader(w *window, in *origin) *ngReader {
-	return &ngReader{w: w, in: in}
+func newNgReader(w *window, in *origin, o Options) *ngReader {
+	return &ngReader{w: w, in: in, secrets: o.Secrets}
 }
 
 func (r *ngReader) next(p *Packet) error {
@@ -83,6 +87,12 @@ func (r *ngReader) block(p *Packet) (bool, error) {
 	size := r.u32(h[4:])
 	if size < blockOverhead || size%4 != 0 {
 		return false, r.stop("block length %d is not a multiple of 4 of at least 12", size)
+	}
+	switch {
+	case kind == blockSecrets && r.secrets != nil:
+		return false, r.decryptionSecrets(size)
+	case r.secretsOnly && kind != blockSection:
+		return false, r.pass(size)
 	}
 	switch kind {
 	case blockSection, blockInterface, blockPacket, blockSimple, blockStatistics, blockEnhanced:

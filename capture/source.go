@@ -28,6 +28,9 @@ type Options struct {
 	Location *time.Location
 	// Date is the day of times in tcpdump text without one; the zero value is 1970-01-01, which FileInfo.Notes then says.
 	Date time.Time
+	// Secrets, if it is set, takes the text of blocks of TLS secrets in pcapng as they are met, which may be in Open; a key log in
+	// pieces. Each is valid until Secrets returns; end says that the block ends behind it.
+	Secrets func(text []byte, end bool)
 }
 
 // Source is one capture made of one or several inputs. It is not safe for concurrent use.
@@ -35,6 +38,7 @@ type Source struct {
 	o       Options
 	inputs  []*input // in order of first packet time; unreadable ones last
 	ignored []Ignored
+	pcapng  []string // regular files of that format, for Secrets
 	used    bool
 }
 
@@ -64,6 +68,9 @@ func Open(names []string, o Options) (*Source, error) {
 			failed = append(failed, in.held...)
 		} else {
 			readable++
+		}
+		if in.regular && in.info.Format == "pcapng" {
+			s.pcapng = append(s.pcapng, in.path)
 		}
 	}
 	s.leaveOut()

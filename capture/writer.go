@@ -86,6 +86,24 @@ func (w *Writer) Write(p Packet, comment string) error {
 	return w.err
 }
 
+// Secrets appends a block of TLS secrets: the text of a key log, for the packets behind it.
+func (w *Writer) Secrets(text []byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	if len(text) > maxPacketBytes {
+		return fmt.Errorf("secrets of %d bytes: %w of %d", len(text), ErrLimit, maxPacketBytes)
+	}
+	w.begin(blockSecrets)
+	w.u32(secretsTLS)
+	w.u32(uint32(len(text)))
+	w.block = append(w.block, text...)
+	w.pad()
+	w.end(false)
+	clear(w.block)
+	return w.err
+}
+
 // number finds or describes the interface of a packet.
 func (w *Writer) number(p Packet) (uint32, error) {
 	key := interfaceKey{p.File, p.Interface, p.Link}

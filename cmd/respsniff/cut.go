@@ -27,6 +27,7 @@ type cutOptions struct {
 	findings []string
 	path     string
 	raw      bool
+	keys     bool
 }
 
 func newCutCommand(a *app) *cobra.Command {
@@ -36,7 +37,8 @@ func newCutCommand(a *app) *cobra.Command {
 		Short: "Write the packets of a finding or a connection, with comments that describe what they show",
 		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on,
 or of connections by number, as pcapng: original times, and on the frames that matter a comment,
-which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given.
+which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given; on
+connections with TLS they stay encrypted, and with --keys who has the file can read them.
 Everything else is as captured: keys and values are in it, and --mask changes the comments only. At
 the end it says what it wrote, and why each connection is in it.`,
 		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng
@@ -69,6 +71,7 @@ the end it says what it wrote, and why each connection is in it.`,
 	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
+	f.BoolVar(&o.keys, "keys", false, "write the TLS secrets of the connections too: who has the file can read them, passwords included")
 	under(cmd, headCommand)
 	takesFiles(cmd)
 	o.analyze.input.add(cmd)
@@ -128,6 +131,7 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	}
 	defer p.close()
 	p.through = cutter.Segments
+	p.records.Keep(p.run.Bounds())
 	for event, err := range p.events(ctx) {
 		if err != nil {
 			return err
@@ -139,8 +143,12 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	}
 	comment(cutter, p, slices.Concat(account.Found, account.Witnesses))
 	complete := p.document().Complete
+	var secrets []byte
+	if o.keys {
+		secrets = p.records.Secrets(conns)
+	}
 	write := func(w io.Writer) (err error) {
-		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter)
+		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter, secrets)
 		return err
 	}
 	messages := a.stdout
@@ -201,7 +209,7 @@ func comment(c *evidence.Cutter, p *pipeline, found []incident.Finding) {
 }
 
 // copy writes the packets to cut, and returns how many they are.
-func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter) (packets int64, err error) {
+func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter, secrets []byte) (packets int64, err error) {
 	co, err := o.analyze.input.captureOptions(a, o.analyze.output.location)
 	if err != nil {
 		return 0, err
@@ -214,6 +222,11 @@ func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writ
 	out, err := capture.NewWriter(w, capture.WriterOptions{Comment: "cut by respsniff from " + report.Printable(strings.Join(names, " "))})
 	if err != nil {
 		return 0, err
+	}
+	if len(secrets) > 0 {
+		if err := out.Secrets(secrets); err != nil {
+			return 0, err
+		}
 	}
 	for p, err := range source.Packets() {
 		if err != nil {

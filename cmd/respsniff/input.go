@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,26 +153,12 @@ func perClient(spec string) (who netip.Addr, word string, err error) {
 	return who.Unmap(), after, nil
 }
 
-// secrets reads the key logs; nil: none was given.
-func (in *inputFlags) secrets(bounds *bound.Set) (*keylog.Log, error) {
-	files := in.keylogs
-	if name := os.Getenv("SSLKEYLOGFILE"); name != "" {
-		files = append(files, name)
-	}
-	if len(files) == 0 {
-		return nil, nil
-	}
+// keys reads the key logs.
+func (in *inputFlags) keys(a *app, bounds *bound.Set) (*keylog.Log, error) {
 	keys := keylog.New(bounds)
-	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		err = keys.Read(f)
-		f.Close()
-		if err != nil {
-			return nil, err
-		}
+	environment, _ := a.env(keylog.Environment)
+	if err := keys.ReadFiles(in.keylogs, environment, a.log().Warn, a.log().Detail); err != nil {
+		return nil, usagef("--keylog: %v", err)
 	}
 	return keys, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/keylog"
 	"github.com/respsniff/respsniff/internal/live"
 	"github.com/respsniff/respsniff/internal/report"
 )
@@ -180,8 +181,9 @@ func (o *liveOptions) options(a *app, known analysis.Options) (*live.Options, er
 		Packets: o.count, Interval: o.interval,
 		Force: o.analyze.output.force, Gate: o.analyze.verdict.gate(), Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
 		Record: live.RecordOptions{Path: o.record, Force: o.analyze.output.force}, Evidence: o.evidence.options(), Metrics: o.metrics,
-		User: o.user, KeepRights: o.keepRights,
+		Keylogs: o.analyze.input.keylogs, User: o.user, KeepRights: o.keepRights,
 	}
+	options.KeylogDefault, _ = a.env(keylog.Environment)
 	for _, out := range o.analyze.output.outputs {
 		options.Outputs = append(options.Outputs, live.Output{Format: out.format, Path: out.path, Options: o.analyze.output.options(a, out)})
 	}

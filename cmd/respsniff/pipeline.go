@@ -52,23 +52,25 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	if err != nil {
 		return nil, err
 	}
-	source, err := capture.Open(names, co)
+	p := &pipeline{app: a, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
+	o.FileName, o.Memory = p.fileName, int64(a.memory)
+	p.run = analysis.NewRun(&o)
+	keys, err := in.keys(a, p.run.Bounds())
+	if err != nil {
+		return nil, err
+	}
+	co.Secrets = keys.Stream().Block
+	p.source, err = capture.Open(names, co)
 	if err != nil && !always {
 		return nil, unreadable(hint(err))
 	}
-	p := &pipeline{app: a, source: source, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
 	if err != nil {
 		a.fail(hint(err))
 		p.source, p.unread = &capture.Source{}, tally.Unread(names, err)
 	}
+	keys.Missing = p.source.Secrets
 	p.progress = progress.Meter{W: a.stderr, Columns: columns(a.stderr), Quiet: a.quiet}
-	o.FileName, o.Memory = p.fileName, int64(a.memory)
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory})
-	p.run = analysis.NewRun(&o)
-	keys, err := in.secrets(p.run.Bounds())
-	if err != nil {
-		return nil, err
-	}
 	p.records = tlsrecord.New(keys, p.run.Bounds())
 	p.run.QualityFrom(p.captureQuality)
 	p.tally.Watch(p.run, p.assembler)

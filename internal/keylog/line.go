@@ -62,6 +62,13 @@ func (s *Stream) Write(p []byte) {
 	s.add(p)
 }
 
+// Block takes a piece of a block of lines; end says that the last one ends with it.
+func (s *Stream) Block(text []byte, end bool) {
+	if s.Write(text); end {
+		s.Flush()
+	}
+}
+
 func (s *Stream) add(p []byte) {
 	room := maxLine - len(s.line)
 	s.long = s.long || len(p) > room

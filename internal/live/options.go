@@ -34,6 +34,9 @@ type Options struct {
 	Evidence EvidenceOptions
 	Metrics  string // HOST:PORT at which metrics are served; "": none
 
+	Keylogs       []string // key logs of TLS, which are followed as they grow
+	KeylogDefault string   // another one, which need not be there; "": none
+
 	User       string // become this user once the sources are open; "": stay
 	KeepRights bool   // keep all capabilities
 }

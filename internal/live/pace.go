@@ -42,6 +42,7 @@ func (l *run) pass(packets iter.Seq2[capture.Packet, error]) iter.Seq2[capture.P
 			if p.Length == 0 || l.input.Packets-l.pace.looked >= lookEvery || p.Time.Sub(l.pace.lookedAt) >= capture.DefaultTick {
 				l.look(p.Time)
 			}
+			l.keys.arm()
 			if !yield(p, nil) || l.stopped || l.renew {
 				return
 			}
@@ -90,6 +91,9 @@ func (l *run) look(at capture.Time) {
 		}
 	default:
 	}
+	if err := l.keys.check(); err != nil {
+		l.log.Warn("--keylog: %v", err)
+	}
 	l.analysis.Tick(at)
 	if l.keeper != nil {
 		l.keeper.tick(l.pace.now)
@@ -119,10 +123,10 @@ func (l *run) readDrops() {
 
 // openIncidents counts the incidents that go on, anew where that number can have changed.
 func (l *run) openIncidents() int {
-	if n := l.analysis.Turned(); n != l.turned {
-		l.turned, l.open = n, l.analysis.OpenIncidents()
+	if n := l.analysis.Turned(); n != l.going.turned {
+		l.going = going{n, l.analysis.OpenIncidents()}
 	}
-	return l.open
+	return l.going.open
 }
 
 // measure updates the metrics.

@@ -15,6 +15,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/keylog"
 	"github.com/respsniff/respsniff/internal/metrics"
 	"github.com/respsniff/respsniff/internal/notice"
 	"github.com/respsniff/respsniff/internal/report"
@@ -69,11 +70,17 @@ type run struct {
 	renew    bool // begin the analysis anew
 	stopped  bool // a limit of the run was reached
 	lost     bool // no interface is left
-	turned   int  // incident.Register.Turned when open was counted
-	open     int  // incidents that go on
+	going    going
+	keys     keys
 	findings []incident.Finding
 	unwanted int64 // findings that the filter left out
 	faults   []error
+}
+
+// going is how many incidents go on.
+type going struct {
+	turned int // incident.Register.Turned when open was counted
+	open   int
 }
 
 // Run captures until ctx is done or a limit is reached, writes the outputs and returns the report. The pipeline is that
@@ -115,14 +122,16 @@ func newRun(source Source, o *Options) *run {
 		o: o, source: source, log: &o.Log, hangups: make(chan os.Signal, 1),
 		input: report.Input{File: source.Name(), Format: "live", Snaplen: o.Snaplen},
 	}
+	l.limits.set = bound.Set{Memory: o.Memory, Live: true}
 	l.limits.init()
+	l.keys.log = keylog.New(&l.limits.set)
 	return l
 }
 
 // analyse runs one analysis over the packets. It is true if another one is to follow.
 func (l *run) analyse(ctx context.Context, packets iter.Seq2[capture.Packet, error]) (again bool) {
 	l.begin()
-	segments := l.assembler.Segments(l.pass(packets))
+	segments := l.keys.segments(l.assembler.Segments(l.pass(packets)), l.analysis.Bounds())
 	events := l.tally.Events(l.o.Filter.Events(l.watch(l.analysis.Events(segments))))
 	for f, err := range l.analysis.Detect(events, detectors.All()) {
 		switch {

@@ -15,8 +15,8 @@ import (
 	"github.com/respsniff/respsniff/internal/notice"
 )
 
-// start opens what stands beside the analysis, in the order of rights: a port first, then rights are dropped, then
-// files. finish closes it.
+// start opens what stands beside the analysis, in the order of rights: a port and key logs first, then rights are
+// dropped, then files. finish closes it.
 func (l *run) start(ctx context.Context) (finish func(), err error) {
 	var closers []func()
 	end := sync.OnceFunc(func() {
@@ -36,6 +36,10 @@ func (l *run) start(ctx context.Context) (finish func(), err error) {
 			return nil, err
 		}
 		closers = append(closers, stop)
+	}
+	closers = append(closers, l.keys.close)
+	if err := l.keys.open(l.source, l.o, l.log); err != nil {
+		return nil, err
 	}
 	if err := l.dropRights(); err != nil {
 		return nil, err

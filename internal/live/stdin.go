@@ -15,6 +15,9 @@ import (
 // Stdin is a Source that reads a capture while it is being written: from a tcpdump on another host, in a container, or in
 // a script. What arrives is analysed at once; while nothing does, the clock of the capture goes on with that of this host.
 type Stdin struct {
+	// secrets takes blocks of TLS secrets, as capture.Options.Secrets, on the goroutine of Packets; nil: they are stepped over.
+	secrets func(text []byte, end bool)
+
 	from io.Reader
 	tick time.Duration
 
@@ -36,6 +39,9 @@ type stdinBatch struct {
 	arena   []byte
 	err     error
 	info    capture.FileInfo // as of these packets
+
+	secrets []byte // a piece of a block, before packets
+	ends    bool   // the block ends with it
 }
 
 // stdinBatches is how many batches wait for the analysis. What more there is waits in the pipe.
@@ -86,7 +92,8 @@ func (s *Stdin) Packets(ctx context.Context) iter.Seq2[capture.Packet, error] {
 				if b.err != nil && !yield(capture.Packet{}, b.err) {
 					return
 				}
-				b.packets, b.arena, b.err = b.packets[:0], b.arena[:0], nil
+				clear(b.secrets)
+				b.packets, b.arena, b.err, b.secrets, b.ends = b.packets[:0], b.arena[:0], nil, b.secrets[:0], false
 				select {
 				case s.free <- b:
 				default:
@@ -117,6 +124,9 @@ func (s *Stdin) take(b *stdinBatch) {
 		}
 		s.names.Store(&names)
 	}
+	if s.secrets != nil && (len(b.secrets) > 0 || b.ends) {
+		s.secrets(b.secrets, b.ends)
+	}
 	s.present, s.at, s.info = b, 0, b.info
 	if n := len(b.packets); n > 0 {
 		s.last, s.arrived = max(s.last, b.packets[n-1].Time), time.Now()
@@ -126,7 +136,16 @@ func (s *Stdin) take(b *stdinBatch) {
 // read copies what comes, in a goroutine of its own: the analysis must hear the clock while nothing does.
 func (s *Stdin) read() {
 	defer close(s.batches)
-	source, err := capture.Open([]string{"-"}, capture.Options{Stdin: s.from})
+	o := capture.Options{Stdin: s.from}
+	var info capture.FileInfo // of the latest batch
+	if s.secrets != nil {
+		o.Secrets = func(text []byte, end bool) {
+			b := s.empty()
+			b.secrets, b.ends, b.info = append(b.secrets, text...), end, info
+			s.send(b)
+		}
+	}
+	source, err := capture.Open([]string{"-"}, o)
 	if err != nil {
 		s.send(&stdinBatch{err: err})
 		return
@@ -138,7 +157,7 @@ func (s *Stdin) read() {
 			b.copy(packets)
 		}
 		if files := source.Files(); len(files) > 0 {
-			b.info = files[0]
+			b.info, info = files[0], files[0]
 		}
 		if !s.send(b) {
 			return

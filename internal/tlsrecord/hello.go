@@ -163,8 +163,11 @@ func (h *hello) takeServer(p []byte, cut bool) bool {
 	session := r.vector(1)
 	suite := uint16(r.number(2))
 	r.number(1)
-	if r.bad || version>>8 != 3 || keylog.Random(random) == retryRandom {
+	if r.bad || version>>8 != 3 {
 		return false
+	}
+	if protect.ByNumber(suite).TLS13 {
+		version = tls13 // also where the extension that says so was cut off
 	}
 	resumed := false
 	ok := r.extensions(func(id int, p []byte) {
@@ -176,6 +179,9 @@ func (h *hello) takeServer(p []byte, cut bool) bool {
 		}
 	})
 	if !ok && !cut {
+		return false
+	}
+	if h.version = version; keylog.Random(random) == retryRandom {
 		return false
 	}
 	h.server, h.version, h.suite, h.serverRandom, h.serverSession = true, version, suite, keylog.Random(random), string(session)

@@ -14,6 +14,7 @@ type Stage struct {
 	sessions sessions
 	tickets  serverTickets
 	trials   *bound.Bound
+	opened   *kept // nil: not asked for
 	tried    int                    // of trials
 	used     map[keylog.Random]bool // secrets of connections found by trial
 	output
