@@ -20,6 +20,9 @@ type waiter struct {
 	weakened bool
 }
 
+// enoughReplies is how many replies show that those of a connection that cannot be read usually come at once.
+const enoughReplies = 16
+
 // waitingSince describes what a connection waits for, if it was sent after the process's last sign of life.
 func waitingSince(s *pairing.Session, last capture.Time) (w waiter, ok bool) {
 	if !s.Asks() || s.Unanchored() || s.Pending.Len() == 0 {
@@ -32,6 +35,9 @@ func waitingSince(s *pairing.Session, last capture.Time) (w waiter, ok bool) {
 		if ex.Flags&(pairing.Blocks|pairing.Uncertain|pairing.AfterHole|pairing.NoReplyDue|pairing.Subscribing) != 0 || ex.Command == nil {
 			return w, false
 		}
+	}
+	if s.Kind == pairing.TLS && (s.ReplyCount < enoughReplies || s.Usual > victimMin.Seconds()) {
+		return w, false // its command may block by intention: nobody can read it
 	}
 	ex := s.Pending.Front()
 	if ex.EndTime.Sub(last) < -overtakenBy || ex.Flags&pairing.NotAwaited != 0 {

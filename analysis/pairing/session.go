@@ -86,7 +86,8 @@ type counts struct {
 	askedBytes   int64 // of all commands
 	replyBytes   int64 // of all replies
 	Pushes       int
-	Streams      bool // of an encrypted connection: most of what the server sends answers nothing
+	Streams      bool    // of an encrypted connection: most of what the server sends answers nothing
+	Usual        float64 // … the median time to a reply, s; 0: there was none
 	batches      int32
 	accepted     int // replies that the server sent before it had any command
 	unsolicit    int

@@ -61,7 +61,7 @@ type Conn struct {
 	limits *Limits
 	write  write
 	reply  reply
-	waits  [16]float32 // latest times to a reply with nothing else outstanding, s
+	waits  [16]float32 // latest times to a reply, from the last write that the server had, s
 	taken  int         // of these
 	sent   content     // the write before
 	// unasked counts what came while nothing was outstanding, and longer after the record before it than replies take: messages, or
@@ -178,7 +178,7 @@ func (c *Conn) FromServer(seg *reassembly.Segment) {
 	}
 	end := seg.Offset + int64(seg.Length)
 	if c.s.Pending.Len() == 0 || seg.Ack != reassembly.NoAck && c.s.Pending.Front().End > seg.Ack {
-		if r.at != 0 && seg.Missing == 0 && seg.Time.Sub(r.last).Seconds() > c.usual() {
+		if r.at != 0 && seg.Missing == 0 && seg.Time.Sub(r.last).Seconds() > c.s.Usual {
 			if c.unasked++; c.unasked > 1+c.s.ReplyCount/rarely {
 				c.s.Streams = true
 			}
@@ -207,38 +207,31 @@ func (c *Conn) FromServer(seg *reassembly.Segment) {
 
 // serve gives what came to the oldest write.
 func (c *Conn) serve() {
-	if c.s.Pending.Len() == 1 {
-		wait := c.reply.info.FirstTime.Sub(c.s.Pending.Front().EndTime)
-		c.waits[c.taken%len(c.waits)] = float32(wait.Seconds())
-		c.taken++
+	i, had := &c.reply.info, c.s.Pending.Front()
+	for _, ex := range c.s.Pending.Rest() {
+		if ex.End <= i.K {
+			had = ex // it may answer this one, too, or be what this one was waited for with
+		}
 	}
-	c.s.Replied(&c.reply.info)
+	c.waits[c.taken%len(c.waits)] = float32(i.FirstTime.Sub(had.EndTime).Seconds())
+	c.taken++
+	c.s.Replied(i)
+	sorted := c.waits
+	n := min(c.taken, len(sorted))
+	slices.Sort(sorted[:n])
+	c.s.Usual = float64(sorted[n/2])
 }
 
 // level takes that nothing came until now: what the server had when it sent its last record was answered with it, if it answers
 // sooner than that.
 func (c *Conn) level(now capture.Time) {
 	r := &c.reply
-	for r.at != 0 && c.s.Pending.Len() > 0 && c.s.Pending.Front().End <= r.had && now.Sub(r.at).Seconds() > c.usual() {
+	for r.at != 0 && c.s.Pending.Len() > 0 && c.s.Pending.Front().End <= r.had && now.Sub(r.at).Seconds() > c.s.Usual {
 		i := r.info
 		i.Start, i.FirstTime = i.End, i.Time
 		i.MaxGap, i.N = 0, 0
 		c.s.Replied(&i)
 	}
-}
-
-// leastWaits is how many times to a reply are enough to tell what is usual.
-const leastWaits = 4
-
-// usual is the median time to a reply, s.
-func (c *Conn) usual() float64 {
-	n := min(c.taken, len(c.waits))
-	if n < leastWaits {
-		return 1e9
-	}
-	sorted := c.waits
-	slices.Sort(sorted[:n])
-	return float64(sorted[n/2])
 }
 
 // lost takes that bytes of the server are missing: the reply to the oldest write, or a part of it.
