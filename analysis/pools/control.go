@@ -96,8 +96,8 @@ func (f *ConnFacts) fromClient(s *pairing.Session, seg *reassembly.Segment) {
 		f.Overtook = true
 	}
 	f.wrote(seg)
-	if len(seg.Payload) < seg.Length {
-		f.carriedData() // what was not captured may have been
+	if len(seg.Payload) < seg.Length || s.Kind == pairing.TLS {
+		f.carriedData() // what was not captured, or cannot be read, may have been
 	}
 	if f.ServerFIN.Seen() && seg.Ack > f.ServerFIN.Seq {
 		if !f.Late.Seen() {

@@ -51,8 +51,8 @@ func NewLimits(set *bound.Set) *Limits {
 // shortestTimer is the shortest deadline that a client can set: nobody gives up sooner.
 const shortestTimer = time.Millisecond
 
-// farewell is the most content of a QUIT, "*1\r\n$4\r\nQUIT\r\n".
-const farewell = 14
+// leastCommand is the content of the shortest command that programs send, "*1\r\n$4\r\nPING\r\n": less is a piece of one. QUIT is as long.
+const leastCommand = 14
 
 // Conn makes the exchanges of one connection. Before comes first with each segment, then FromClient or FromServer once the
 // pairing has seen it, and Finish at the end.
@@ -107,7 +107,7 @@ func (c *Conn) Begin(s *pairing.Session, limits *Limits) { *c = Conn{s: s, limit
 
 // Before takes a segment before anything else looks at it: a write that it does not continue is over.
 func (c *Conn) Before(who int, seg *reassembly.Segment) {
-	if c.write.open && !(who == pairing.RoleClient && c.continues(seg)) {
+	if c.write.open && c.write.bytes >= leastCommand && !(who == pairing.RoleClient && c.continues(seg)) {
 		c.flush()
 	}
 	if who == pairing.RoleClient && (seg.Length > 0 || seg.Flags&(reassembly.FIN|reassembly.RST) != 0) && !c.write.open {
@@ -254,7 +254,7 @@ func (c *Conn) Finish(at capture.Time) {
 }
 
 // LastIsFarewell reports whether the last write may be a QUIT, by its length.
-func (c *Conn) LastIsFarewell() bool { return c.sent.seen && c.sent.length <= farewell }
+func (c *Conn) LastIsFarewell() bool { return c.sent.seen && c.sent.length <= leastCommand }
 
 // Command stands for what a write holds.
 var Command = &commands.Command{Name: "encrypted write"}

@@ -3,6 +3,7 @@ package calibration
 import (
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,10 +11,13 @@ import (
 
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/desync"
+	"github.com/respsniff/respsniff/analysis/detectors"
+	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/exhaustive"
+	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/reassembly"
@@ -100,9 +104,12 @@ func accused(t *testing.T, path string, how stage) map[uint16]pairing.Confidence
 			found[d.Client.Port()] = max(found[d.Client.Port()], level)
 		}}
 	}}
-	for _, err := range run.Detect(run.Events(how(reassembly.Segments(all, nil))), []*analysis.Detector{watch}) {
+	for f, err := range run.Detect(run.Events(how(reassembly.Segments(all, nil))), []*analysis.Detector{watch, detectors.EvictorChurn()}) {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if f.Rule == "RS203" {
+			t.Errorf("%s: %s, though nobody can tell what the connections carried", path, f.Title)
 		}
 	}
 	return found
@@ -215,5 +222,35 @@ func TestTLSWithoutKeys(t *testing.T) {
 	}
 	if len(wanted) > 0 {
 		t.Errorf("missing: %v", wanted)
+	}
+}
+
+// TestSealedScenarios: what is silent in the clear accuses nobody when not a byte of it can be read.
+func TestSealedScenarios(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(testcap.Own(), "..", "scenarios", "*", "silent*.txt"))
+	if err != nil || len(files) < 100 {
+		t.Fatal(len(files), "scenarios", err)
+	}
+	for i, file := range files {
+		if i%exhaustive.Step(3) != 0 && !strings.Contains(file, "rs101") {
+			continue
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := scenario.Parse(filepath.Base(file), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := analysis.NewRun(nil)
+		for f, err := range run.Detect(run.Events(sealed(reassembly.Segments(s.Packets(), nil))), detectors.All()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Rule < "RS2" && f.Severity >= incident.Medium || f.Rule == "RS203" {
+				t.Errorf("%s: %s %v %v: %s", file, f.Rule, f.Severity, f.Confidence, f.Title)
+			}
+		}
 	}
 }
