@@ -17,6 +17,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
 	"github.com/respsniff/respsniff/internal/tally"
+	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
 )
@@ -27,6 +28,8 @@ type cutOptions struct {
 	findings []string
 	path     string
 	raw      bool
+	keys     bool
+	secrets  []byte // of --keys
 }
 
 func newCutCommand(a *app) *cobra.Command {
@@ -51,6 +54,9 @@ the end it says what it wrote, and why each connection is in it.`,
 			case slices.Contains(names, "-"):
 				return usagef("cut: standard input cannot be read twice: save the capture to a file")
 			}
+			if o.keys && !o.raw {
+				return usagef("cut: --keys lets whoever has the file read the passwords in it: say so with --raw")
+			}
 			o.analyze.output.specs, o.analyze.output.clock = []string{"text"}, "abs"
 			if err := o.analyze.check(); err != nil {
 				return err
@@ -69,6 +75,7 @@ the end it says what it wrote, and why each connection is in it.`,
 	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
+	f.BoolVar(&o.keys, "keys", false, "put the TLS secrets of these connections into the file; needs --raw")
 	under(cmd, headCommand)
 	takesFiles(cmd)
 	o.analyze.input.add(cmd)
@@ -128,6 +135,9 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	}
 	defer p.close()
 	p.through = cutter.Segments
+	if o.keys {
+		p.records.Kept = tlsrecord.Keep(conns)
+	}
 	for event, err := range p.events(ctx) {
 		if err != nil {
 			return err
@@ -138,6 +148,11 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
 	}
 	comment(cutter, p, slices.Concat(account.Found, account.Witnesses))
+	if o.keys {
+		if o.secrets = p.records.Kept.Text; len(o.secrets) == 0 {
+			a.warn("cut: no TLS secrets of these connections are known")
+		}
+	}
 	complete := p.document().Complete
 	write := func(w io.Writer) (err error) {
 		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter)
@@ -214,6 +229,11 @@ func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writ
 	out, err := capture.NewWriter(w, capture.WriterOptions{Comment: "cut by respsniff from " + report.Printable(strings.Join(names, " "))})
 	if err != nil {
 		return 0, err
+	}
+	if len(o.secrets) > 0 {
+		if err := out.Secrets(o.secrets); err != nil {
+			return 0, err
+		}
 	}
 	for p, err := range source.Packets() {
 		if err != nil {
