@@ -35,10 +35,11 @@ type direction struct {
 	skipped int64 // places of lost records since a record was opened
 	seq     uint64
 	keys    *protect.Keys
-	idle    bool // nothing of the application can have been among what was lost
-	blind   int    // encrypted records that the capture has in part, since one was opened
-	tries   int    // records that keys were tried on
-	message []byte // of the handshake, in the clear, under way
+	other   *protect.Keys // of a line that contradicts; nil almost always
+	idle    bool          // nothing of the application can have been among what was lost
+	blind   int           // encrypted records that the capture has in part, since one was opened
+	tries   int           // records that keys were tried on
+	message []byte        // of the handshake, in the clear, under way
 }
 
 // record is one record, as far as the capture holds it.

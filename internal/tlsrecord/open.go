@@ -90,6 +90,14 @@ func (s *Stage) opened(d *direction, r *record) (typ byte, content []byte, ok bo
 			content, typ, ok = s.with(keys, r, seq)
 		}
 	}
+	if !ok && d.other != nil && !d.started {
+		first := d.keys
+		d.keys, d.other = d.other, nil
+		if typ, content, ok = s.opened(d, r); !ok {
+			d.keys, d.other = first, d.keys
+		}
+		return typ, content, ok
+	}
 	if !ok {
 		return 0, nil, false
 	}

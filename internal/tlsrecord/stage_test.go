@@ -149,3 +149,15 @@ func mixed(keys string) string {
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
+
+// TestContradictingLines: of two lines under one random that do not agree, the one that opens the records counts, in any order.
+func TestContradictingLines(t *testing.T) {
+	for name, talks := range conversations(t) {
+		k := talks[0]
+		for _, keys := range []string{k.keys + mixed(k.keys), mixed(k.keys) + k.keys} {
+			if h := listen(t, newStage(keys), k.segments(1, 1448, nil, 0)); h.content != k.said {
+				t.Errorf("%s: not all was read", name)
+			}
+		}
+	}
+}

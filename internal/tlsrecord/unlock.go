@@ -70,12 +70,11 @@ func (s *Stage) unlock(c *conn, d *direction, r *record) bool {
 			return false
 		}
 		for side := range c.half {
-			secret := secrets.Server
-			if c.half[side].isOf(c, true) {
-				secret = secrets.Client
-			}
-			if k, err := protect.New13(suite, secret); err == nil {
-				c.half[side].keys = k
+			x := &c.half[side]
+			x.keys = newKeys13(suite, secrets, x.isOf(c, true))
+			x.other = newKeys13(suite, secrets.Other, x.isOf(c, true))
+			if x.keys == nil {
+				x.keys, x.other = x.other, nil
 			}
 		}
 		if c.search = found; d.keys == nil {
@@ -84,6 +83,22 @@ func (s *Stage) unlock(c *conn, d *direction, r *record) bool {
 		return d.keys != nil
 	}
 	return s.try(c, d, r)
+}
+
+// newKeys13 makes the keys of one side; nil: its secret is not known, or not of this suite.
+func newKeys13(suite protect.Suite, s *keylog.Secrets, client bool) *protect.Keys {
+	if s == nil {
+		return nil
+	}
+	secret := s.Server
+	if client {
+		secret = s.Client
+	}
+	k, err := protect.New13(suite, secret)
+	if err != nil {
+		return nil
+	}
+	return k
 }
 
 // isOf reports whether a direction is the client's.
@@ -96,9 +111,11 @@ func (s *Stage) unlock12(c *conn, d *direction) bool {
 		c.fail(old)
 		return false
 	}
-	var master []byte
+	var master, other []byte
 	if secrets, ok := s.keys.Find(h.clientRandom); ok {
-		master = secrets.Master
+		if master = secrets.Master; secrets.Other != nil {
+			other = secrets.Other.Master
+		}
 	}
 	if master == nil && !h.full {
 		if h.serverSession == h.clientSession {
@@ -118,6 +135,12 @@ func (s *Stage) unlock12(c *conn, d *direction) bool {
 		return false
 	}
 	c.half[c.client].keys, c.half[c.client.Other()].keys = client, server
+	if other != nil {
+		client, server, err = protect.New12(protect.ByNumber(h.suite), other, h.clientRandom[:], h.serverRandom[:])
+		if err == nil {
+			c.half[c.client].other, c.half[c.client.Other()].other = client, server
+		}
+	}
 	c.search, c.master = found, master
 	s.sessions.keep(h.serverSession, master)
 	s.sessions.keep(h.newTicket, master)
