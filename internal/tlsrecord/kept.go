@@ -28,19 +28,23 @@ func (k *Kept) take(id int64, c *conn, keys *keylog.Log) {
 	if c.hello.client {
 		random = c.hello.clientRandom
 	}
-	var of keylog.Secrets
+	var first, other keylog.Secrets
 	if s, ok := keys.Find(random); ok {
-		of = *s
+		if first = *s; s.Other != nil {
+			other = *s.Other
+		}
 	}
 	if c.master != nil { // that of the session which it resumes, too
-		of.Master = c.master
+		first.Master = c.master
 	}
-	for _, line := range []struct {
-		label  string
-		secret []byte
-	}{{"CLIENT_RANDOM", of.Master}, {"CLIENT_TRAFFIC_SECRET_0", of.Client}, {"SERVER_TRAFFIC_SECRET_0", of.Server}} {
-		if line.secret != nil {
-			k.Text = fmt.Appendf(k.Text, "%s %x %x\n", line.label, random[:], line.secret)
+	for _, of := range []*keylog.Secrets{&first, &other} {
+		for _, line := range []struct {
+			label  string
+			secret []byte
+		}{{"CLIENT_RANDOM", of.Master}, {"CLIENT_TRAFFIC_SECRET_0", of.Client}, {"SERVER_TRAFFIC_SECRET_0", of.Server}} {
+			if line.secret != nil {
+				k.Text = fmt.Appendf(k.Text, "%s %x %x\n", line.label, random[:], line.secret)
+			}
 		}
 	}
 }
