@@ -77,7 +77,6 @@ func (s *Stage) unlock(c *conn, d *direction, r *record) bool {
 				x.keys, x.other = x.other, nil
 			}
 		}
-		s.opened.add(s.packet.Conn.ID, opener{random: h.clientRandom})
 		if c.search = found; d.keys == nil {
 			c.reason = noKeys
 		}
@@ -143,7 +142,6 @@ func (s *Stage) unlock12(c *conn, d *direction) bool {
 		}
 	}
 	c.search, c.master = found, master
-	s.opened.add(s.packet.Conn.ID, opener{h.clientRandom, master})
 	s.sessions.keep(h.serverSession, master)
 	s.sessions.keep(h.newTicket, master)
 	s.sessions.keep(h.ticket, master)
@@ -187,7 +185,6 @@ func (s *Stage) try(c *conn, d *direction, r *record) bool {
 					s.used = map[keylog.Random]bool{}
 				}
 				s.used[random] = true
-				s.opened.add(s.packet.Conn.ID, opener{random: random})
 				if !c.certain {
 					c.certain = true
 					if c.client = sideOf(c, d); !client {
