@@ -36,7 +36,7 @@ func (s *Stage) encrypted(c *conn, d *direction, r *record, app bool) {
 	i := c.info
 	if d.keys != nil || s.unlock(c, d, r) {
 		if r.whole() {
-			if typ, content, ok := s.opened(d, r); ok {
+			if typ, content, ok := s.openWhole(d, r); ok {
 				s.opens(c, d, r, typ, content)
 				return
 			}
@@ -81,8 +81,8 @@ func (s *Stage) contentLength(c *conn, d *direction, length int) int {
 	return max(length-suite.Overhead(), 0)
 }
 
-// opened opens a whole record, and finds its sequence number again where that is not sure.
-func (s *Stage) opened(d *direction, r *record) (typ byte, content []byte, ok bool) {
+// openWhole opens a whole record, and finds its sequence number again where that is not sure.
+func (s *Stage) openWhole(d *direction, r *record) (typ byte, content []byte, ok bool) {
 	keys, seq := d.keys, d.seq
 	content, typ, ok = s.with(keys, r, seq)
 	if !ok && (!d.sure || !d.started) {
@@ -93,7 +93,7 @@ func (s *Stage) opened(d *direction, r *record) (typ byte, content []byte, ok bo
 	if !ok && d.other != nil && !d.started {
 		first := d.keys
 		d.keys, d.other = d.other, nil
-		if typ, content, ok = s.opened(d, r); !ok {
+		if typ, content, ok = s.openWhole(d, r); !ok {
 			d.keys, d.other = first, d.keys
 		}
 		return typ, content, ok
