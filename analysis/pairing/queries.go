@@ -26,11 +26,13 @@ func (s *Session) InsideCommand() bool {
 
 // RedisPort reports whether the server's port is one that Redis has, by the user's word or by habit.
 func (s *Session) RedisPort() bool {
-	return s.Shared.serverPort(s.Server.Port()) || usualPort(s.Server.Port())
+	return s.Shared.Ports[s.Server.Port()] || usualPort(s.Server.Port())
 }
 
 // Asks reports whether the connection has commands that are due replies, be it that nobody can read them.
-func (s *Session) Asks() bool { return s.Kind == RESP || s.Kind == TLS && s.CommandCount > 0 }
+func (s *Session) Asks() bool {
+	return s.Kind == RESP || s.Kind == TLS && s.CommandCount > 0 && !s.Streams
+}
 
 // Commands returns how many commands the client has sent, Replies how many in-band replies the server has.
 func (s *Session) Commands() int { return s.CommandCount }
@@ -43,10 +45,7 @@ func (s *Session) Database() int { return s.db.Number }
 
 // OneSided reports that the server's packets are not in the capture.
 func (s *Session) OneSided() bool {
-	if s.Conn == nil {
-		return s.deaf
-	}
-	return !s.Conn.Sides[s.ClientSide.Other()].Seen
+	return s.Conn == nil && s.deaf || s.Conn != nil && !s.Conn.Sides[s.ClientSide.Other()].Seen
 }
 
 // PairingSound reports whether the pairing of this connection is sound so far: no bytes are missing, and enough replies

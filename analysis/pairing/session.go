@@ -86,6 +86,7 @@ type counts struct {
 	askedBytes   int64 // of all commands
 	replyBytes   int64 // of all replies
 	Pushes       int
+	Streams      bool // of an encrypted connection: most of what the server sends answers nothing
 	batches      int32
 	accepted     int // replies that the server sent before it had any command
 	unsolicit    int

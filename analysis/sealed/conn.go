@@ -64,6 +64,9 @@ type Conn struct {
 	waits  [16]float32 // latest times to a reply with nothing else outstanding, s
 	taken  int         // of these
 	sent   content     // the write before
+	// unasked counts what came while nothing was outstanding, and longer after the record before it than replies take: messages, or
+	// a stream of replication.
+	unasked int
 }
 
 // content is what a write held: where it ends, how much of it is the application's, and when it was.
@@ -90,7 +93,11 @@ type reply struct {
 	end  int64        // place behind it
 	had  int64        // of the client's stream, that the server had when it sent it
 	at   capture.Time // … and when that was; 0: it has sent nothing yet
+	last capture.Time // when its last record came, whatever that was
 }
+
+// rarely is one in how many records may come unasked on a connection of commands and replies: a KeyUpdate, or a piece of a reply.
+const rarely = 10
 
 // unnamed is the name of a command that nobody can read.
 var unnamed = []resp.Arg{{}}
@@ -165,13 +172,21 @@ func (c *Conn) FromServer(seg *reassembly.Segment) {
 	if seg.Length == 0 {
 		return
 	}
-	c.level(seg.Time)
 	r := &c.reply
+	if n := c.s.Pending.Len(); n > 0 && c.s.Pending.At(n-1).End > r.had {
+		c.level(seg.Time) // else it is what that was owed
+	}
 	end := seg.Offset + int64(seg.Length)
 	if c.s.Pending.Len() == 0 || seg.Ack != reassembly.NoAck && c.s.Pending.Front().End > seg.Ack {
-		r.end, r.full = end, false // it goes on, or nobody asked
+		if r.at != 0 && seg.Missing == 0 && seg.Time.Sub(r.last).Seconds() > c.usual() {
+			if c.unasked++; c.unasked > 1+c.s.ReplyCount/rarely {
+				c.s.Streams = true
+			}
+		}
+		r.end, r.full, r.last = end, false, seg.Time // it goes on, or nobody asked
 		return
 	}
+	r.last = seg.Time
 	i := &r.info
 	if !r.full {
 		*i = pairing.ReplyInfo{Start: seg.Offset, K: seg.Ack, FirstTime: seg.Time, Time: seg.Time}
