@@ -17,6 +17,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/evidence"
 	"github.com/respsniff/respsniff/internal/tally"
+	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
 )
@@ -28,6 +29,7 @@ type cutOptions struct {
 	path     string
 	raw      bool
 	keys     bool
+	secrets  []byte // of --keys
 }
 
 func newCutCommand(a *app) *cobra.Command {
@@ -37,8 +39,7 @@ func newCutCommand(a *app) *cobra.Command {
 		Short: "Write the packets of a finding or a connection, with comments that describe what they show",
 		Long: `Cut writes the packets of the connections that are examples of a finding, and of those it rests on,
 or of connections by number, as pcapng: original times, and on the frames that matter a comment,
-which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given; on
-connections with TLS they stay encrypted, and with --keys who has the file can read them.
+which Wireshark shows. Passwords are overwritten, with their lengths kept, unless --raw is given.
 Everything else is as captured: keys and values are in it, and --mask changes the comments only. At
 the end it says what it wrote, and why each connection is in it.`,
 		Example: `  respsniff cut incident.pcap --finding RS101-7d751a0ac563 -o dirty.pcapng
@@ -52,6 +53,9 @@ the end it says what it wrote, and why each connection is in it.`,
 				return usagef("cut: give --finding or --conn; 'respsniff analyze' prints fingerprints and connection numbers")
 			case slices.Contains(names, "-"):
 				return usagef("cut: standard input cannot be read twice: save the capture to a file")
+			}
+			if o.keys && !o.raw {
+				return usagef("cut: --keys lets whoever has the file read the passwords in it: say so with --raw")
 			}
 			o.analyze.output.specs, o.analyze.output.clock = []string{"text"}, "abs"
 			if err := o.analyze.check(); err != nil {
@@ -71,7 +75,7 @@ the end it says what it wrote, and why each connection is in it.`,
 	f.StringVarP(&o.path, "output", "o", "", "pcapng `FILE` to write, - for standard output")
 	f.BoolVar(&o.analyze.output.force, "force", false, "overwrite the file")
 	f.BoolVar(&o.raw, "raw", false, "leave passwords in")
-	f.BoolVar(&o.keys, "keys", false, "write the TLS secrets of the connections too: who has the file can read them, passwords included")
+	f.BoolVar(&o.keys, "keys", false, "put the TLS secrets of these connections into the file; needs --raw")
 	under(cmd, headCommand)
 	takesFiles(cmd)
 	o.analyze.input.add(cmd)
@@ -131,7 +135,9 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	}
 	defer p.close()
 	p.through = cutter.Segments
-	p.records.Keep(p.run.Bounds())
+	if o.keys {
+		p.records.Kept = tlsrecord.Keep(conns)
+	}
 	for event, err := range p.events(ctx) {
 		if err != nil {
 			return err
@@ -142,13 +148,14 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
 	}
 	comment(cutter, p, slices.Concat(account.Found, account.Witnesses))
-	complete := p.document().Complete
-	var secrets []byte
 	if o.keys {
-		secrets = p.records.Secrets(conns)
+		if o.secrets = p.records.Kept.Text; len(o.secrets) == 0 {
+			a.warn("cut: no TLS secrets of these connections are known")
+		}
 	}
+	complete := p.document().Complete
 	write := func(w io.Writer) (err error) {
-		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter, secrets)
+		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter)
 		return err
 	}
 	messages := a.stdout
@@ -209,7 +216,7 @@ func comment(c *evidence.Cutter, p *pipeline, found []incident.Finding) {
 }
 
 // copy writes the packets to cut, and returns how many they are.
-func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter, secrets []byte) (packets int64, err error) {
+func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter) (packets int64, err error) {
 	co, err := o.analyze.input.captureOptions(a, o.analyze.output.location)
 	if err != nil {
 		return 0, err
@@ -223,8 +230,8 @@ func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writ
 	if err != nil {
 		return 0, err
 	}
-	if len(secrets) > 0 {
-		if err := out.Secrets(secrets); err != nil {
+	if len(o.secrets) > 0 {
+		if err := out.Secrets(o.secrets); err != nil {
 			return 0, err
 		}
 	}

@@ -119,3 +119,34 @@ func readAll(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// TestCutCarriesKeysOnRequest: with --keys a cut is read without a key log, and only with --raw, as the passwords can be read then.
+func TestCutCarriesKeysOnRequest(t *testing.T) {
+	for _, suite := range []uint16{0, 0xc02b} {
+		bare, log, _ := overTLS(t, suite)
+		dir := t.TempDir()
+		for _, c := range []struct {
+			name string
+			args []string
+			read bool
+			says string
+		}{
+			{"keys", []string{"--keys", "--raw", "--keylog", log}, true, ""},
+			{"no keys", []string{"--raw", "--keylog", log}, false, ""},
+			{"keys that nobody has", []string{"--keys", "--raw"}, false, "no TLS secrets"},
+		} {
+			out := filepath.Join(dir, c.name)
+			r := runApp(t, nil, "", append([]string{"cut", "--conn", "1", "-o", out, bare}, c.args...)...)
+			if r.code != exitClean || !strings.Contains(r.errout, c.says) {
+				t.Errorf("%s: code %d, said %q", c.name, r.code, r.errout)
+			}
+			r = runApp(t, nil, "", "pairs", "-o", "ndjson", out)
+			if read := strings.Contains(r.out, `"key":"secret"`); read != c.read {
+				t.Errorf("%#x, %s: read %v, said %q", suite, c.name, read, r.errout)
+			}
+		}
+		if r := runApp(t, nil, "", "cut", "--conn", "1", "--keys", "-o", filepath.Join(dir, "x"), "--keylog", log, bare); r.code != exitUsage || !strings.Contains(r.errout, "--raw") {
+			t.Errorf("--keys without --raw: code %d, said %q", r.code, r.errout)
+		}
+	}
+}

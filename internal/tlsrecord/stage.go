@@ -10,11 +10,12 @@ import (
 
 // Stage reads the records of all connections of one run.
 type Stage struct {
+	Kept *Kept // nil: secrets are not gathered
+
 	keys     *keylog.Log
 	sessions sessions
 	tickets  serverTickets
 	trials   *bound.Bound
-	opened   *kept // nil: not asked for
 	tried    int                    // of trials
 	used     map[keylog.Random]bool // secrets of connections found by trial
 	output
@@ -94,6 +95,7 @@ func (s *Stage) open(c *reassembly.Conn) {
 func (s *Stage) segment(c *conn, seg *reassembly.Segment) bool {
 	d, other := &c.half[seg.From], &c.half[seg.From.Other()]
 	if seg.End != reassembly.NotEnded {
+		s.Kept.take(seg.Conn.ID, c, s.keys)
 		c.end()
 		return s.yield(seg, nil)
 	}

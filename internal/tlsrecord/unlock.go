@@ -1,6 +1,8 @@
 package tlsrecord
 
 import (
+	"iter"
+
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/keylog"
 	"github.com/respsniff/respsniff/internal/tlsrecord/protect"
@@ -24,8 +26,9 @@ const (
 	old         = "it began before the capture: the keys of TLS 1.2 need its handshake"
 )
 
-// maxTrials is how many times a key is tried on a record, over all connections that began before the capture: some seconds.
-const maxTrials = 1 << 22
+// maxTrials is how many times a key is tried on a record, over all connections that began before the capture: at 6 us each, six
+// seconds.
+const maxTrials = 1 << 20
 
 // recordsTried is how many records of a direction keys are tried on: the first ones may be damaged, or of the handshake.
 const recordsTried = 4
@@ -77,7 +80,6 @@ func (s *Stage) unlock(c *conn, d *direction, r *record) bool {
 				x.keys, x.other = x.other, nil
 			}
 		}
-		s.opened.add(s.packet.Conn.ID, opener{random: h.clientRandom})
 		if c.search = found; d.keys == nil {
 			c.reason = noKeys
 		}
@@ -143,7 +145,6 @@ func (s *Stage) unlock12(c *conn, d *direction) bool {
 		}
 	}
 	c.search, c.master = found, master
-	s.opened.add(s.packet.Conn.ID, opener{h.clientRandom, master})
 	s.sessions.keep(h.serverSession, master)
 	s.sessions.keep(h.newTicket, master)
 	s.sessions.keep(h.ticket, master)
@@ -160,15 +161,8 @@ func (s *Stage) try(c *conn, d *direction, r *record) bool {
 		c.fail(old)
 		return false
 	}
-	other := &c.half[0]
-	if other == d {
-		other = &c.half[1]
-	}
 	for _, wide := range []bool{false, true} {
-		for random, secrets := range s.keys.All() {
-			if c.hello.client && random != c.hello.clientRandom || c.search == found && random != c.random || s.used[random] && random != c.random {
-				continue
-			}
+		for random, secrets := range s.candidates(c) {
 			for _, client := range []bool{true, false} {
 				if c.certain && d.isOf(c, true) != client {
 					continue
@@ -187,7 +181,6 @@ func (s *Stage) try(c *conn, d *direction, r *record) bool {
 					s.used = map[keylog.Random]bool{}
 				}
 				s.used[random] = true
-				s.opened.add(s.packet.Conn.ID, opener{random: random})
 				if !c.certain {
 					c.certain = true
 					if c.client = sideOf(c, d); !client {
@@ -202,11 +195,36 @@ func (s *Stage) try(c *conn, d *direction, r *record) bool {
 			}
 		}
 	}
+	if s.keys.Len() == 0 {
+		c.reason = noKeys
+	}
 	return false
 }
 
-// fits tries a secret on a record. Where the suite tells the sequence number of a record, that takes one trial; else few are
-// tried of all secrets before many are of each.
+// candidates are the secrets that may be those of a connection: of the same client random where that is known, else all that did not open
+// another one.
+func (s *Stage) candidates(c *conn) iter.Seq2[keylog.Random, *keylog.Secrets] {
+	random := c.random
+	if c.hello.client {
+		random = c.hello.clientRandom
+	}
+	return func(yield func(keylog.Random, *keylog.Secrets) bool) {
+		if c.hello.client || c.search == found {
+			if secrets, ok := s.keys.Find(random); ok {
+				yield(random, secrets)
+			}
+			return
+		}
+		for random, secrets := range s.keys.All() {
+			if !s.used[random] && !yield(random, secrets) {
+				return
+			}
+		}
+	}
+}
+
+// fits tries a secret on a record. Where the suite tells the sequence number of a record, that takes one trial for each of its keys; else
+// few numbers are tried of all secrets before many are of each.
 func (s *Stage) fits(c *conn, secret []byte, r *record, wide bool) (k *protect.Keys, seq uint64, ok bool) {
 	for _, id := range suites13 {
 		suite := protect.ByNumber(id)
@@ -218,15 +236,14 @@ func (s *Stage) fits(c *conn, secret []byte, r *record, wide bool) (k *protect.K
 			continue // of another length
 		}
 		if k.TellsSequence() {
-			if wide {
-				continue
-			}
-			for range generations {
-				if s.tried++; !s.trials.Admits(s.tried) {
-					return nil, 0, false
-				}
-				if seq, ok := k.Sequence(r.head, r.body); ok {
-					return k, seq, true
+			for g := range generations {
+				if wide == (g > 0) {
+					if s.tried++; !s.trials.Admits(s.tried) {
+						return nil, 0, false
+					}
+					if seq, ok := k.Sequence(r.head, r.body); ok {
+						return k, seq, true
+					}
 				}
 				k = k.Next()
 			}
@@ -236,7 +253,7 @@ func (s *Stage) fits(c *conn, secret []byte, r *record, wide bool) (k *protect.K
 		if wide {
 			from, to = near, farthest
 		}
-		if s.tried += int(to - from); !s.trials.Admits(s.tried) {
+		if s.tried += int(to-from) / searchedAtOnce; !s.trials.Admits(s.tried) {
 			return nil, 0, false
 		}
 		if seq, ok := k.Search(r.head, r.body, from, to); ok {
@@ -251,5 +268,8 @@ const generations = 4
 
 // near is how far records are looked for of all secrets first.
 const near = 64
+
+// searchedAtOnce is how many sequence numbers are tried in the time that another key takes.
+const searchedAtOnce = 8
 
 var suites13 = [...]uint16{0x1301, 0x1302, 0x1303}

@@ -3,7 +3,6 @@ package protect
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"encoding/binary"
 	"fmt"
@@ -20,7 +19,7 @@ type Keys struct {
 	iv     [chacha20poly1305.NonceSize]byte // of AES-GCM in TLS 1.2 only the first four bytes are given
 	aead   cipher.AEAD
 	block  cipher.Block // AES
-	field  *field       // of Sequence; nil until it is needed
+	ghash  *ghash       // of Sequence; nil until it is needed
 
 	nonce [chacha20poly1305.NonceSize]byte
 	data  [13]byte // additional data of a record of TLS 1.2
@@ -38,15 +37,8 @@ func New13(suite Suite, secret []byte) (*Keys, error) {
 	if size := suite.hash()().Size(); len(secret) != size {
 		return nil, fmt.Errorf("a traffic secret of %d bytes: those of %s have %d", len(secret), suite.Name, size)
 	}
-	key, err := expand(suite, secret, "key", suite.key)
-	if err != nil {
-		return nil, err
-	}
-	iv, err := expand(suite, secret, "iv", chacha20poly1305.NonceSize)
-	if err != nil {
-		return nil, err
-	}
-	k, err := newKeys(suite, key, iv)
+	mac := hmac.New(suite.hash(), secret)
+	k, err := newKeys(suite, expand(mac, "key", suite.key), expand(mac, "iv", chacha20poly1305.NonceSize))
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +89,7 @@ func (k *Keys) Next() *Keys {
 	if !k.suite.TLS13 {
 		return nil
 	}
-	secret, err := expand(k.suite, k.secret, "traffic upd", len(k.secret))
-	if err != nil {
-		return nil
-	}
-	next, err := New13(k.suite, secret)
+	next, err := New13(k.suite, expand(hmac.New(k.suite.hash(), k.secret), "traffic upd", len(k.secret)))
 	if err != nil {
 		return nil
 	}
@@ -117,14 +105,18 @@ func (k *Keys) Overhead() int { return k.suite.Overhead() }
 // ContentLength is that of the suite.
 func (k *Keys) ContentLength(record int) int { return k.suite.ContentLength(record) }
 
-// expand is HKDF-Expand-Label with an empty context (RFC 8446 section 7.1).
-func expand(suite Suite, secret []byte, label string, length int) ([]byte, error) {
+// expand is HKDF-Expand-Label with an empty context (RFC 8446 section 7.1), for lengths up to that of the hash. mac is an HMAC
+// with the secret: all that are derived of one share its key.
+func expand(mac hash.Hash, label string, length int) []byte {
 	const prefix = "tls13 "
-	info := binary.BigEndian.AppendUint16(nil, uint16(length))
+	info := make([]byte, 0, 32)
+	info = binary.BigEndian.AppendUint16(info, uint16(length))
 	info = append(info, byte(len(prefix)+len(label)))
 	info = append(info, prefix+label...)
-	info = append(info, 0)
-	return hkdf.Expand(suite.hash(), secret, string(info), length)
+	info = append(info, 0, 1) // no context; the first block of HKDF-Expand (RFC 5869 section 2.3)
+	mac.Reset()
+	mac.Write(info)
+	return mac.Sum(nil)[:length]
 }
 
 // prf is P_hash of RFC 5246 section 5, whose seed begins with the label.

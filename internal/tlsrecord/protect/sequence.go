@@ -2,6 +2,7 @@ package protect
 
 import (
 	"crypto/aes"
+	"crypto/cipher"
 	"encoding/binary"
 )
 
@@ -17,16 +18,14 @@ func (k *Keys) Sequence(header, body []byte) (seq uint64, ok bool) {
 	if k.suite.chacha || len(header) != headerLen || len(body) < prefix+tagLen {
 		return 0, false
 	}
-	if k.field == nil {
-		var h [aes.BlockSize]byte
-		k.block.Encrypt(h[:], h[:])
-		k.field = newField(load(h[:]))
+	if k.ghash == nil {
+		k.ghash = newGHASH(k.block)
 	}
 	sealed, tag := body[prefix:len(body)-tagLen], load(body[len(body)-tagLen:])
 	var block [aes.BlockSize]byte
 	if k.suite.TLS13 {
 		copy(block[:], header)
-		tag.add(k.field.hash(load(block[:]), headerLen, sealed))
+		tag.add(k.ghash.sum(k.aead, block, headerLen, sealed))
 		tag.store(block[:])
 		k.block.Decrypt(block[:], block[:])
 		if [4]byte(block[:4]) != [4]byte(k.iv[:4]) || binary.BigEndian.Uint32(block[12:]) != 1 {
@@ -38,15 +37,17 @@ func (k *Keys) Sequence(header, body []byte) (seq uint64, ok bool) {
 		block[aes.BlockSize-1] = 1
 		k.block.Encrypt(block[:], block[:])
 		tag.add(load(block[:]))
-		tag.add(k.field.hash(element{}, len(k.data), sealed))
-		data := k.field.divide(tag, 2+(len(sealed)+aes.BlockSize-1)/aes.BlockSize)
+		tag.add(k.ghash.sum(k.aead, [aes.BlockSize]byte{}, len(k.data), sealed))
+		data := k.ghash.divide(tag, 2+(len(sealed)+aes.BlockSize-1)/aes.BlockSize)
 		known := uint64(header[0])<<56 | uint64(header[1])<<48 | uint64(header[2])<<40 | uint64(len(sealed)&0xffff)<<24
 		if data.lo != known {
 			return 0, false
 		}
 		seq = data.hi
 	}
-	return seq, k.opens(header, body, seq)
+	ok = k.opens(header, body, seq)
+	k.release()
+	return seq, ok
 }
 
 // Search finds the sequence number of a whole record. What Sequence cannot find is tried, from a number up to, not with, another.
@@ -54,12 +55,23 @@ func (k *Keys) Search(header, body []byte, from, to uint64) (seq uint64, ok bool
 	if !k.suite.chacha {
 		return k.Sequence(header, body)
 	}
+	defer k.release()
 	for seq = from; seq < to; seq++ {
 		if k.opens(header, body, seq) {
 			return seq, true
 		}
 	}
 	return 0, false
+}
+
+// keptBuffer is how many bytes of a buffer are kept for the next trial.
+const keptBuffer = 1 << 10
+
+// release frees what a trial on a large record took.
+func (k *Keys) release() {
+	if cap(k.trial) > keptBuffer {
+		k.trial = nil
+	}
 }
 
 // opens reports whether a record opens with a sequence number.
@@ -103,65 +115,56 @@ func (e element) times(o element) (product element) {
 	return product
 }
 
-// field multiplies by the key of GHASH, four bits at a time.
-type field struct {
-	h, inverse element     // inverse is zero until it is needed
-	products   [16]element // of four coefficients, that of 1 first, with h
-	overflow   [16]uint64  // what the four highest coefficients become, times x^4
+// ghash is GHASH under one key (SP 800-38D section 6.4).
+type ghash struct {
+	h       element // the key: E(0)
+	mask    element // E(nonce || 1) of a nonce of zeros
+	inverse element // of h; zero until it is needed
+	nonce   [12]byte
+	tag     [tagLen]byte
+	buf     []byte
 }
 
-func newField(h element) *field {
-	f := &field{h: h}
-	for i := range f.products {
-		f.products[i] = h.times(element{hi: uint64(i) << 60})
-		f.overflow[i] = element{lo: uint64(i)}.double().double().double().double().hi
-	}
-	return f
+func newGHASH(block cipher.Block) *ghash {
+	g := &ghash{}
+	var b [aes.BlockSize]byte
+	block.Encrypt(g.tag[:], b[:])
+	g.h = load(g.tag[:])
+	b[aes.BlockSize-1] = 1
+	block.Encrypt(g.tag[:], b[:])
+	g.mask = load(g.tag[:])
+	return g
 }
 
-// timesH returns the product with h: Horner's rule from the highest coefficients on.
-func (f *field) timesH(e element) (product element) {
-	for _, word := range [2]uint64{e.lo, e.hi} {
-		for range 16 {
-			over := f.overflow[product.lo&15]
-			product = element{product.hi>>4 ^ over, product.hi<<60 | product.lo>>4}
-			product.add(f.products[word&15])
-			word >>= 4
-		}
+// sum is GHASH of additional data that fill one block at most and of a ciphertext. The AEAD does the work: its tag of both as
+// additional data of nothing is the same sum but for the last block, that of the lengths.
+func (g *ghash) sum(aead cipher.AEAD, data [aes.BlockSize]byte, dataLen int, sealed []byte) element {
+	g.buf = append(append(g.buf[:0], data[:]...), sealed...)
+	for len(g.buf)%aes.BlockSize != 0 {
+		g.buf = append(g.buf, 0)
 	}
-	return product
-}
-
-// hash is GHASH of additional data that fill one block at most and of a ciphertext (SP 800-38D section 6.4).
-func (f *field) hash(data element, dataLen int, sealed []byte) element {
-	sum := f.timesH(data)
-	n := len(sealed)
-	for ; len(sealed) >= aes.BlockSize; sealed = sealed[aes.BlockSize:] {
-		sum.add(load(sealed))
-		sum = f.timesH(sum)
+	sum := load(aead.Seal(g.tag[:0], g.nonce[:], nil, g.buf))
+	sum.add(g.mask)
+	lengths := element{uint64(dataLen^len(g.buf)) * 8, uint64(len(sealed)) * 8}
+	sum.add(lengths.times(g.h))
+	if cap(g.buf) > keptBuffer {
+		g.buf = nil
 	}
-	if len(sealed) > 0 {
-		var last [aes.BlockSize]byte
-		copy(last[:], sealed)
-		sum.add(load(last[:]))
-		sum = f.timesH(sum)
-	}
-	sum.add(element{uint64(dataLen) * 8, uint64(n) * 8})
-	return f.timesH(sum)
+	return sum
 }
 
 // divide returns e / h^n.
-func (f *field) divide(e element, n int) element {
-	if f.inverse == (element{}) {
+func (g *ghash) divide(e element, n int) element {
+	if g.inverse == (element{}) {
 		// h^(2^128 - 2), the product of h^2, h^4, ... h^(2^127)
-		power := f.h.times(f.h)
-		f.inverse = power
+		power := g.h.times(g.h)
+		g.inverse = power
 		for range 126 {
 			power = power.times(power)
-			f.inverse = f.inverse.times(power)
+			g.inverse = g.inverse.times(power)
 		}
 	}
-	for power := f.inverse; n > 0; n >>= 1 {
+	for power := g.inverse; n > 0; n >>= 1 {
 		if n&1 != 0 {
 			e = e.times(power)
 		}
