@@ -20,8 +20,8 @@ type waiter struct {
 	weakened bool
 }
 
-// enoughReplies is how many replies show that those of a connection that cannot be read usually come at once.
-const enoughReplies = 16
+// enoughReplies is how many replies, more than those of a set-up, show that a connection that cannot be read is usually answered at once.
+const enoughReplies = 4
 
 // waitingSince describes what a connection waits for, if it was sent after the process's last sign of life.
 func waitingSince(s *pairing.Session, last capture.Time) (w waiter, ok bool) {

@@ -16,8 +16,21 @@ func TestCapturesHaveProvenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inFolders, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range inFolders {
+		stem, _, _ := strings.Cut(filepath.Base(file), ".")
+		if name := filepath.Base(filepath.Dir(file)) + "/" + stem; !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("%s/README.md has no position %s comes from", dir, name)
+		}
+	}
 	there := map[string]bool{}
 	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			continue
+		}
 		name := strings.TrimSuffix(filepath.Base(file), ".gz")
 		there[name] = true
 		stem, _, _ := strings.Cut(name, ".")
