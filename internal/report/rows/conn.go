@@ -13,7 +13,8 @@ import (
 
 // Conn is one row of the conns command.
 type Conn struct {
-	Type          string       `json:"type"` // "conn"
+	Type string `json:"type"` // "conn"
+	labelled
 	Conn          int64        `json:"conn"`
 	Client        string       `json:"client"`
 	Server        string       `json:"server"`
@@ -56,13 +57,13 @@ func NewConn(c *analysis.ConnSummary, file string, mask report.Mask) *Conn {
 
 func (*Conn) columns() []string {
 	return []string{"conn", "client", "server", "first", "last", "start", "end", "protocol", "role_by", "commands", "replies",
-		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file"}
+		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file", "run", "host"}
 }
 
 func (r *Conn) cells() []string {
 	return []string{itoa(r.Conn), r.Client, r.Server, r.First.String(), r.Last.String(), r.Start, r.End, r.Protocol, r.RoleBy,
 		strconv.Itoa(r.Commands), strconv.Itoa(r.Replies), r.Policy, r.Library, r.Version, r.timeout(),
-		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File}
+		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File, r.Run, r.Host}
 }
 
 func (r *Conn) timeout() string {
