@@ -214,13 +214,20 @@ func (j *joiner) recall(in *Incident) {
 		return
 	}
 	d := &in.Damage
-	d.Calls, d.Misread, d.Connections, d.Open, d.AtLeast = 0, 0, 0, 0, false
+	sum := Damage{}
 	for _, was := range j.recalled {
+		if was.Class != in.Class || in.Class != Desync && was.Rule != in.Rule {
+			continue // what joined in is no part of the damage
+		}
+		d := &sum
 		d.Calls += was.Damage.Calls
 		d.Misread += was.Damage.Misread
 		d.Connections += was.Damage.Connections
 		d.Open += was.Damage.Open
 		d.AtLeast = d.AtLeast || was.Damage.AtLeast
+	}
+	if sum.Connections > 0 {
+		d.Calls, d.Misread, d.Connections, d.Open, d.AtLeast = sum.Calls, sum.Misread, sum.Connections, sum.Open, sum.AtLeast
 	}
 	shown := slices.MinFunc(j.recalled, func(a, b *Incident) int {
 		return cmp.Or(cmp.Compare(b.shows(), a.shows()), cmp.Compare(a.First, b.First))

@@ -21,7 +21,7 @@ is one incident, counts are added. The captures must be of different connections
 'respsniff split' made, the hosts of a fleet, days one after another. Of what happened to a server and
 not on a connection, such as a stall, the largest count stands: every capture that was there shows it.
 
-Examples and stories name the capture file they are from, and with 'analyze --host' the host; frames
+Examples and stories name the capture file they are from, and with 'analyze --host-name' the host; frames
 and connection numbers count in it.`,
 		Example: `  respsniff merge parts/*.json
   respsniff merge app1.json app2.json -o text -o html=fleet.html`,

@@ -27,7 +27,7 @@ type splitOptions struct {
 	force bool
 }
 
-var splitUnits = []string{"client", "conn"}
+var splitUnits = []string{"group", "client", "conn"}
 
 func newSplitCommand(a *app) *cobra.Command {
 	var o splitOptions
@@ -37,11 +37,14 @@ func newSplitCommand(a *app) *cobra.Command {
 		Long: `Split deals the packets of a capture out to N files, for N runs of analyze at once, on as many
 machines. 'respsniff merge' makes one result of theirs.
 
-The connections of a client stay together, since its read timeout, its library and how it uses
-connections are learned from all of them: merged, the runs find what one run over the whole would.
-With fewer clients than N some files have no packets. --by conn spreads the connections of a client
-too, for the capture of a single host or behind a NAT; then each file must show enough of the client
-by itself. Times, lengths and link types are kept; frames are counted anew in each file.`,
+What is judged together stays together: the connections of a client, and all clients that share a
+server. Merged, the runs find what one run over the whole would. With fewer such groups than N some
+files have no packets. --by client spreads the clients of a server: findings about clients stay what
+they are, but each file shows less of the server, so that a stall may be counted less often, and what
+it led to not seen. --by conn spreads the connections of a client too, for the capture of a single
+host: then each file must show enough of the client by itself to learn how long it waits.
+
+Times, lengths and link types are kept. Frames and connections are counted anew in each file.`,
 		Example: `  respsniff split big.pcap -n 16 -o parts
   ls parts/*.pcapng | parallel respsniff analyze --fail-on none --allow-empty -o json={.}.json {}
   respsniff merge parts/*.json`,
@@ -52,7 +55,7 @@ by itself. Times, lengths and link types are kept; frames are counted anew in ea
 			case o.parts < 1 || o.parts > split.MaxParts:
 				return usagef("split: give -n, from 1 to %d files", split.MaxParts)
 			case !slices.Contains(splitUnits, o.by):
-				return usagef("--by %s: want client or conn", o.by)
+				return usagef("--by %s: want group, client or conn", o.by)
 			case slices.Contains(names, "-"):
 				return usagef("split: standard input cannot be read twice: save the capture to a file")
 			}
@@ -66,7 +69,7 @@ by itself. Times, lengths and link types are kept; frames are counted anew in ea
 	f := cmd.Flags()
 	f.IntVarP(&o.parts, "parts", "n", 0, "how many files: a `NUMBER`")
 	f.StringVarP(&o.dir, "output", "o", "", "`DIR` for part-1.pcapng and so on; it is made if it is not there")
-	f.StringVar(&o.by, "by", "client", "what stays together, `UNIT`: client (all its connections), or conn")
+	f.StringVar(&o.by, "by", "group", "what stays together, `UNIT`: group (clients that share a server), client (all its connections), or conn")
 	f.BoolVar(&o.force, "force", false, "overwrite the files")
 	under(cmd, headCommand)
 	takesFiles(cmd)
@@ -95,7 +98,7 @@ func (o *splitOptions) run(ctx context.Context, a *app, names []string) error {
 			return usagef("-o %s: the file exists: choose another directory or give --force", path)
 		}
 	}
-	unit := map[string]split.Unit{"client": split.Client, "conn": split.Conn}[o.by]
+	unit := map[string]split.Unit{"group": split.Group, "client": split.Client, "conn": split.Conn}[o.by]
 	made, err := split.Run(ctx, names, split.Options{
 		Unit: unit, Parts: o.parts, Ports: ports, Dir: o.dir, Force: o.force, Comment: report.Printable(strings.Join(names, " ")), Capture: co,
 		Drops: drops, Progress: progress.Meter{W: a.stderr, Columns: terminal.Columns(a.stderr), Quiet: a.quiet},
@@ -112,9 +115,9 @@ func (o *splitOptions) run(ctx context.Context, a *app, names []string) error {
 	for i, path := range made.Names {
 		fmt.Fprintf(a.stdout, "%s: %s\n", report.Printable(path), report.CountAs(made.Packets[i], "packet", "packets"))
 	}
-	if empty := made.Empty(); empty > 0 && unit == split.Client {
-		a.warn("split: %d of %d files have no packets, for the capture has %s; --by conn spreads the connections of a client too", empty, o.parts,
-			report.CountAs(int64(made.Clients), "client", "clients"))
+	if next := map[split.Unit]string{split.Group: "client", split.Client: "conn"}[unit]; next != "" && made.Empty() > 0 {
+		a.warn("split: %d of %d files have no packets, for the capture has %s; --by %s cuts finer (see 'respsniff split --help')", made.Empty(), o.parts,
+			report.CountAs(int64(made.Units), o.by, o.by+"s"), next)
 	}
 	if len(made.Faults) > 0 {
 		return &exitError{code: exitIncomplete}

@@ -297,10 +297,17 @@ func (d *Document) UnmarshalJSON(text []byte) error {
 }
 
 // FindingJSON writes a finding in its JSON form.
-type FindingJSON struct{ *incident.Finding }
+type FindingJSON struct {
+	*incident.Finding
+	Label Label
+}
 
 // MarshalJSON gives the form of the schema's "finding".
-func (f FindingJSON) MarshalJSON() ([]byte, error) { return json.Marshal(wireFinding(f.Finding)) }
+func (f FindingJSON) MarshalJSON() ([]byte, error) {
+	w := wireFinding(f.Finding)
+	w.Label = f.Label.printable()
+	return json.Marshal(w)
+}
 
 func (l Label) printable() Label { return Label{Printable(l.Run), Printable(l.Host)} }
 

@@ -19,6 +19,7 @@ type Parts struct {
 	Packets []int64 // by file
 
 	outs []*capture.Writer
+	last []capture.Packet // of each file, without data
 }
 
 // Names returns the names of n files in a directory, in an order that sorting them keeps.
@@ -40,6 +41,7 @@ func newParts(names []string, ws []io.Writer, of string) (*Parts, error) {
 			return nil, fmt.Errorf("%s: %w", names[i], err)
 		}
 		p.outs = append(p.outs, out)
+		p.last = append(p.last, capture.Packet{Link: capture.LinkEthernet})
 	}
 	return p, nil
 }
@@ -56,9 +58,24 @@ func (p *Parts) write(plan *Plan, batches iter.Seq2[[]capture.Packet, error]) er
 				return fmt.Errorf("%s: %w", p.Names[part], err)
 			}
 			p.Packets[part]++
+			p.last[part] = batch[i]
+			p.last[part].Data, p.last[part].Length = nil, 0
 		}
 	}
 	return nil
+}
+
+// end brings all files to the end of the capture, with a frame that holds no byte: how long a connection was silent, or open, is
+// known from it.
+func (p *Parts) end(at capture.Time) error {
+	var errs []error
+	for i, out := range p.outs {
+		if last := p.last[i]; p.Packets[i] > 0 && last.Time < at {
+			last.Time = at
+			errs = append(errs, out.Write(last, "the capture that this is a part of ends here"))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // dropped deals out what the capturing side counted as lost: every file has a share of it, so that each says that the capture

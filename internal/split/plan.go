@@ -18,9 +18,11 @@ import (
 type Unit uint8
 
 const (
+	// Group keeps clients that share a server together: all that a run can conclude, it concludes in a group.
+	Group Unit = iota
 	// Client keeps the connections of one client address together, to whatever servers: its read timeout, its library and how
-	// it uses connections are learned from all of them.
-	Client Unit = iota
+	// it uses connections are learned from all of them. What is learned of a server from several clients is not.
+	Client
 	// Conn keeps a connection together, with all that use the same ports.
 	Conn
 )
@@ -40,6 +42,7 @@ type Plan struct {
 	bounds  bound.Set
 
 	clients int // client addresses
+	units   int // groups, or clients
 }
 
 // pair is two addresses, the smaller first.
@@ -145,14 +148,14 @@ func (t *talk) client() (side int, both bool) {
 	return side, by[0] > 0 && by[1] > 0 && t.opened != [2]int64{}
 }
 
-// deal gives each client to a part: the largest first, each to the part that has least so far.
+// deal gives each client, or group, to a part: the largest first, each to the part that has least so far.
 func (p *Plan) deal() {
 	together := union{}
 	clients := map[netip.Addr]bool{}
 	for key, t := range p.pairs {
 		side, both := t.client()
 		clients[key.end(side)] = true
-		if both {
+		if both || p.unit == Group {
 			together.join(key.low, key.high)
 		}
 	}
@@ -168,6 +171,7 @@ func (p *Plan) deal() {
 	order := slices.SortedFunc(maps.Keys(weight), func(a, b netip.Addr) int {
 		return cmp.Or(cmp.Compare(weight[b], weight[a]), a.Compare(b))
 	})
+	p.units = len(order)
 	bytes, of := make([]int64, p.parts), map[netip.Addr]int{}
 	for _, u := range order {
 		least := 0
@@ -235,6 +239,7 @@ func hashed(key pair, low, high uint16, parts int) int {
 	binary.BigEndian.PutUint16(ports[2:], high)
 	h.Write(ports[:])
 	sum := h.Sum64()
-	sum ^= sum >> 32 // the lower bits of FNV alone hardly depend on the upper ones of its input
+	sum = (sum ^ sum>>33) * 0xff51afd7ed558ccd // of FNV alone, the lower bits do not depend on the upper ones of what is hashed
+	sum ^= sum >> 33
 	return int(sum % uint64(parts))
 }

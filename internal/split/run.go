@@ -31,6 +31,7 @@ type Options struct {
 type Result struct {
 	*Parts
 	Clients int // client addresses
+	Units   int // things that are not cut in two: groups or clients
 	Faults  []error
 	Bounds  *bound.Set
 }
@@ -41,7 +42,7 @@ var ErrStopped = errors.New("interrupted")
 // Run reads the captures twice: to learn who the clients are, and to deal their packets out. It makes all files, or none.
 func Run(ctx context.Context, names []string, o Options) (*Result, error) {
 	plan := NewPlan(o.Unit, o.Parts, o.Ports)
-	if _, _, err := pass(ctx, names, &o, plan.Learn); err != nil {
+	if _, err := pass(ctx, names, &o, plan.Learn); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
@@ -54,13 +55,14 @@ func Run(ctx context.Context, names []string, o Options) (*Result, error) {
 		buf := bufio.NewWriterSize(w, 1<<16)
 		ws[i], done[i] = buf, func(failed error) error { return end(errors.Join(failed, buf.Flush())) }
 	}
-	result := &Result{Clients: plan.clients, Bounds: plan.Bounds()}
+	result := &Result{Clients: plan.clients, Units: plan.units, Bounds: plan.Bounds()}
 	var err error
 	if result.Parts, err = newParts(paths, ws, o.Comment); err == nil {
-		var drops capture.Drops
-		drops, result.Faults, err = pass(ctx, names, &o, func(batches iter.Seq2[[]capture.Packet, error]) error { return result.write(plan, batches) })
+		var read readings
+		read, err = pass(ctx, names, &o, func(batches iter.Seq2[[]capture.Packet, error]) error { return result.write(plan, batches) })
 		if err == nil {
-			err = result.dropped(drops)
+			result.Faults = read.faults
+			err = errors.Join(result.end(read.last), result.dropped(read.drops))
 		}
 	}
 	for _, end := range done {
@@ -71,23 +73,30 @@ func Run(ctx context.Context, names []string, o Options) (*Result, error) {
 	return result, err
 }
 
+// readings are what a pass knows when it is over.
+type readings struct {
+	drops  capture.Drops
+	faults []error
+	last   capture.Time // of the latest packet
+}
+
 // pass reads the captures once.
-func pass(ctx context.Context, names []string, o *Options, take func(iter.Seq2[[]capture.Packet, error]) error) (capture.Drops, []error, error) {
+func pass(ctx context.Context, names []string, o *Options, take func(iter.Seq2[[]capture.Packet, error]) error) (read readings, err error) {
 	source, err := capture.Open(names, o.Capture)
 	if err != nil {
-		return capture.Drops{}, nil, err
+		return read, err
 	}
 	defer source.Close()
 	meter := o.Progress
 	if err := take(meter.Batches(ctx, source)); err != nil {
-		return capture.Drops{}, nil, err
+		return read, err
 	}
 	if meter.Stopped {
-		return capture.Drops{}, nil, ErrStopped
+		return read, ErrStopped
 	}
-	drops := o.Drops
+	read = readings{drops: o.Drops, faults: meter.Faults, last: meter.Latest}
 	for _, f := range source.Files() {
-		drops = drops.Plus(f.Drops)
+		read.drops = read.drops.Plus(f.Drops)
 	}
-	return drops, meter.Faults, nil
+	return read, nil
 }
