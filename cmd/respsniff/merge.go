@@ -18,11 +18,12 @@ func newMergeCommand(a *app) *cobra.Command {
 		Long: `Merge reads what 'analyze -o json' or '-o ndjson' wrote of several captures and makes one report:
 findings about the same client and server are one, what is the same fault of the same kind of client
 is one incident, counts are added. The captures must be of different connections: the parts that
-'respsniff split' made, the hosts of a fleet, days one after another. Of what happened to a server and
-not on a connection, such as a stall, the largest count stands: every capture that was there shows it.
+'respsniff split' made, the hosts of a fleet, days one after another. Of what happened to a server,
+such as a stall, the largest count stands: every capture that was there shows it. Doubts and
+warnings are those of the runs.
 
-Examples and stories name the capture file they are from, and with 'analyze --host-name' the host; frames
-and connection numbers count in it.`,
+Examples and stories name the capture file they are from, and with 'analyze --host-name' the host;
+frames and connection numbers count in it.`,
 		Example: `  respsniff merge parts/*.json
   respsniff merge app1.json app2.json -o text -o html=fleet.html`,
 		Args: cobra.MinimumNArgs(1),

@@ -40,9 +40,9 @@ machines. 'respsniff merge' makes one result of theirs.
 What is judged together stays together: the connections of a client, and all clients that share a
 server. Merged, the runs find what one run over the whole would. With fewer such groups than N some
 files have no packets. --by client spreads the clients of a server: findings about clients stay what
-they are, but each file shows less of the server, so that a stall may be counted less often, and what
-it led to not seen. --by conn spreads the connections of a client too, for the capture of a single
-host: then each file must show enough of the client by itself to learn how long it waits.
+they are, but each file shows less of the server, so that a stall may be counted less often, and
+what it led to not seen. --by conn spreads the connections of a client too, for the capture of a
+single host: then each file must show enough of the client by itself to learn how long it waits.
 
 Times, lengths and link types are kept. Frames and connections are counted anew in each file.`,
 		Example: `  respsniff split big.pcap -n 16 -o parts

@@ -14,7 +14,7 @@ import (
 // Conn is one row of the conns command.
 type Conn struct {
 	Type string `json:"type"` // "conn"
-	labelled
+	Labelled
 	Conn          int64        `json:"conn"`
 	Client        string       `json:"client"`
 	Server        string       `json:"server"`

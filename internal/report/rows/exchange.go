@@ -18,7 +18,7 @@ import (
 // its caller got.
 type Exchange struct {
 	Type string `json:"type"` // "exchange"
-	labelled
+	Labelled
 	Conn        int64        `json:"conn"`
 	Client      string       `json:"client"`
 	Server      string       `json:"server"`

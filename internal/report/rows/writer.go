@@ -23,11 +23,11 @@ type Row interface {
 	SetLabel(report.Label)
 }
 
-// labelled is the run and the host of a row.
-type labelled struct{ report.Label }
+// Labelled is the run and the host of a row.
+type Labelled struct{ report.Label }
 
 // SetLabel says of which run and host a row is.
-func (l *labelled) SetLabel(to report.Label) { l.Label = to }
+func (l *Labelled) SetLabel(to report.Label) { l.Label = to }
 
 // Writer writes the rows of pairs or conns as they come, in bounded memory.
 type Writer struct {
