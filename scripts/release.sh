@@ -60,7 +60,7 @@ for target in $TARGETS; do
 	archive "$out/$name.tar.gz" "$work/stage" "$exe" README.md LICENSE respsniff.yaml live.yaml respsniff.service man completions
 	[ "$os" = linux ] || continue
 	for kind in deb rpm; do
-		STAGE=$work/stage ARCH=$arch go run "$NFPM" package --config packaging/nfpm.yaml --packager "$kind" --target "$out/$name.$kind" >/dev/null
+		STAGE=$work/stage ARCH=$arch go run "$NFPM" package --config packaging/nfpm.yaml --packager "$kind" --target "$out/$name.$kind"
 	done
 done
 
