@@ -27,8 +27,7 @@ tag=$(git describe --tags --exact-match 2>/dev/null || true)
 commit=$(git rev-parse --short=12 HEAD)
 version=${tag#v}
 version=${version:-0.0.0~git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d).$commit}
-PACKAGE_VERSION=$version BUILD_DATE=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
-export PACKAGE_VERSION BUILD_DATE
+built=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 label=${version/\~/-}
 
 build() { # GOOS GOARCH CGO TAGS FILE
@@ -59,8 +58,9 @@ for target in $TARGETS; do
 	go run ./scripts/sbom "$work/stage/$exe" >"$out/$name.cdx.json"
 	archive "$out/$name.tar.gz" "$work/stage" "$exe" README.md LICENSE respsniff.yaml live.yaml respsniff.service man completions
 	[ "$os" = linux ] || continue
+	sed -e "s|\${STAGE}|$work/stage|" -e "s/\${ARCH}/$arch/" -e "s/\${PACKAGE_VERSION}/$version/" -e "s/\${BUILD_DATE}/$built/" packaging/nfpm.yaml >"$work/nfpm.yaml"
 	for kind in deb rpm; do
-		STAGE=$work/stage ARCH=$arch go run "$NFPM" package --config packaging/nfpm.yaml --packager "$kind" --target "$out/$name.$kind"
+		go run "$NFPM" package --config "$work/nfpm.yaml" --packager "$kind" --target "$out/$name.$kind"
 	done
 done
 
