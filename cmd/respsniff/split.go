@@ -68,7 +68,7 @@ Times, lengths and link types are kept. Frames and connections are counted anew 
 	}
 	f := cmd.Flags()
 	f.IntVarP(&o.parts, "parts", "n", 0, "how many files: a `NUMBER`")
-	f.StringVarP(&o.dir, "output", "o", "", "`DIR` for part-1.pcapng and so on; it is made if it is not there")
+	f.StringVarP(&o.dir, "output", "o", "", "`DIR` for part-0.pcapng and so on; it is made if it is not there")
 	f.StringVar(&o.by, "by", "group", "what stays together, `UNIT`: group (clients that share a server), client (all its connections), or conn")
 	f.BoolVar(&o.force, "force", false, "overwrite the files")
 	under(cmd, headCommand)

@@ -22,12 +22,11 @@ type Parts struct {
 	last []capture.Packet // of each file, without data
 }
 
-// Names returns the names of n files in a directory, in an order that sorting them keeps.
+// Names returns the names of n files in a directory, by their numbers from 0 on: as schedulers number the tasks of a job.
 func Names(dir string, n int) []string {
 	names := make([]string, n)
-	width := len(fmt.Sprint(n))
 	for i := range names {
-		names[i] = filepath.Join(dir, fmt.Sprintf("part-%0*d.pcapng", width, i+1))
+		names[i] = filepath.Join(dir, fmt.Sprintf("part-%d.pcapng", i))
 	}
 	return names
 }
