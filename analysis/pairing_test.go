@@ -109,7 +109,7 @@ func TestPairsSurviveLoss(t *testing.T) {
 			if len(packets) > longest {
 				step = len(packets)/40 + 1
 			}
-			step *= exhaustive.Step(7)
+			step *= exhaustive.Sparse(7)
 			clean := pair(t, packets)
 			sure, all := 0, 0
 			for n := 0; n < len(packets); n += step {

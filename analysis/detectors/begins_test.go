@@ -19,7 +19,7 @@ func TestCapturesThatBeginAnywhere(t *testing.T) {
 			t.Parallel()
 			whole := testcap.Packets(t, name)
 			said := strongRules(inspect(t, each(whole), analysis.Options{}))
-			for n := 1; n < len(whole); n += exhaustive.Step(37) {
+			for n := 1; n < len(whole); n += exhaustive.Sparse(37) {
 				r := inspect(t, replay(scenario.Apply(whole, scenario.StartAt(n))), analysis.Options{})
 				for _, f := range r.findings {
 					if f.Rule >= "RS105" && f.Rule <= "RS108" && !said[f.Rule] {

@@ -164,10 +164,10 @@ func TestNothingLost(t *testing.T) {
 	}
 }
 
-// share returns the names of the damages that the numbered sample is to get: every fourth, from another one on with each
+// share returns the names of the damages that the numbered sample is to get: some, such as every fourth, from another one on with each
 // sample, or all of them in an exhaustive run.
 func share[D any](damages map[string]D, number int) (names []string) {
-	step := exhaustive.Step(4)
+	step := exhaustive.Sparse(4)
 	for i, name := range slices.Sorted(maps.Keys(damages)) {
 		if (i+number)%step == 0 {
 			names = append(names, name)
@@ -246,7 +246,7 @@ const longestDropped = 500
 // TestEachPacketLost drops every single packet in turn, and starts the capture at every single packet: at every 37th of
 // all captures in a row, unless the run is exhaustive.
 func TestEachPacketLost(t *testing.T) {
-	step := exhaustive.Step(37)
+	step := exhaustive.Sparse(37)
 	first := 0 // packet of the next capture
 	for _, s := range samples(t) {
 		if len(s.packets) > longestDropped {
