@@ -66,4 +66,15 @@ dpkg --remove respsniff >/dev/null
 dpkg --purge respsniff >/dev/null
 [ ! -e /etc/respsniff ] || fail "purged, but the settings are still there"
 say "removed and purged: nothing is left"
-say "not tested here: the .rpm is made, and not installed"
+
+# The .rpm goes into a folder that it takes for the system, without the scripts, for which there is no shell in it.
+if command -v rpm >/dev/null; then
+	rpm --root "$work/root" --install --nodeps --noscripts "$work"/a/*.rpm 2>"$work/err" || { cat "$work/err"; fail "rpm --install"; }
+	"$work/root/usr/bin/respsniff" version | grep "commit $commit" >/dev/null || fail "the program of the .rpm is not that of $commit"
+	[ -e "$work/root/usr/lib/systemd/system/respsniff.service" ] && [ -e "$work/root/etc/respsniff/live.yaml" ] || fail "the .rpm lacks files"
+	say "rpm: $(rpm --root "$work/root" -q respsniff), $(rpm --root "$work/root" -ql respsniff | wc -l) files"
+	rpm --root "$work/root" --erase --noscripts respsniff 2>"$work/err" || { cat "$work/err"; fail "rpm --erase"; }
+	[ ! -e "$work/root/usr/bin/respsniff" ] || fail "erased, but still there"
+else
+	say "no rpm: the .rpm is made, and not installed"
+fi

@@ -95,3 +95,20 @@ func TestLiveStreamEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestLiveStreamOfAFleet: all rows say of which run and host they are.
+func TestLiveStreamOfAFleet(t *testing.T) {
+	_, rows, _ := liveStream(t, bytes.NewReader(raw(t, "01a_small.pcap")), "--run-name", "r1", "--host-name", "app1")
+	findings := 0
+	for _, row := range rows {
+		if row["type"] == "finding" || row["type"] == "incident" || row["type"] == "summary" {
+			findings++
+			if row["run"] != "r1" || row["host"] != "app1" {
+				t.Errorf("%v", row)
+			}
+		}
+	}
+	if findings < 3 {
+		t.Errorf("%d rows", findings)
+	}
+}

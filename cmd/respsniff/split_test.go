@@ -249,3 +249,65 @@ func packetsOf(t *testing.T, path string) (list []capture.Packet) {
 	}
 	return list
 }
+
+func TestSplitRefuses(t *testing.T) {
+	small := testcap.Path(t, "01a_small.pcap")
+	dir := t.TempDir()
+	if r := runApp(t, nil, "", "split", small, "-n", "2", "-o", dir); r.code != exitClean || !strings.Contains(r.errout, "1 of 2 files have no packets") {
+		t.Fatalf("exit code %d: %s", r.code, r.errout)
+	}
+	for _, c := range []struct {
+		says string
+		code int
+		args []string
+	}{
+		{"-o DIR", exitUsage, []string{small, "-n", "2"}},
+		{"-n", exitUsage, []string{small, "-o", dir}},
+		{"512 files", exitUsage, []string{small, "-n", "513", "-o", t.TempDir()}},
+		{"want group, client or conn", exitUsage, []string{small, "-n", "2", "-o", t.TempDir(), "--by", "port"}},
+		{"standard input", exitUsage, []string{"-", "-n", "2", "-o", t.TempDir()}},
+		{"the file exists", exitUsage, []string{small, "-n", "2", "-o", dir}},
+		{"no/such", exitIncomplete, []string{"/no/such/file", "-n", "2", "-o", t.TempDir()}},
+		{"want 1 to 65535", exitUsage, []string{small, "-n", "2", "-o", t.TempDir(), "--port", "70000"}},
+	} {
+		if r := runApp(t, nil, "", append([]string{"split"}, c.args...)...); r.code != c.code || !strings.Contains(r.errout, c.says) {
+			t.Errorf("split %v: exit code %d: %s", c.args, r.code, r.errout)
+		}
+	}
+	// What is cut off is dealt out as far as it goes, and said.
+	whole, err := os.ReadFile(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := temp(t, "cut.pcap", string(whole[:len(whole)-7]))
+	to := t.TempDir()
+	if r := runApp(t, nil, "", "split", cut, "-n", "1", "-o", to); r.code != exitIncomplete || len(packetsOf(t, filepath.Join(to, "part-0.pcapng"))) != 423 {
+		t.Errorf("a file that is cut off: exit code %d: %s", r.code, r.errout)
+	}
+	if r := runApp(t, nil, "", "split", small, "-n", "2", "-o", dir, "--force"); r.code != exitClean {
+		t.Errorf("--force: exit code %d: %s", r.code, r.errout)
+	}
+}
+
+// TestMergeRefuses: what is no saved run, and a run that was not read whole.
+func TestMergeRefuses(t *testing.T) {
+	small := testcap.Path(t, "01a_small.pcap")
+	whole, err := os.ReadFile(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	good, part := filepath.Join(dir, "good.json"), filepath.Join(dir, "part.ndjson")
+	runApp(t, nil, "", "analyze", small, "-o", "json="+good)
+	runApp(t, nil, "", "analyze", temp(t, "cut.pcap", string(whole[:len(whole)-7])), "-o", "ndjson="+part)
+	if r := runApp(t, nil, "", "merge", good, small); r.code != exitIncomplete || !strings.Contains(r.errout, "analyze -o json") {
+		t.Errorf("a capture: exit code %d: %s", r.code, r.errout)
+	}
+	if r := runApp(t, nil, "", "merge"); r.code != exitUsage {
+		t.Errorf("nothing: exit code %d", r.code)
+	}
+	r := runApp(t, nil, "", "merge", good, part, "--fail-on", "none", "-o", "json")
+	if r.code != exitIncomplete || !strings.Contains(r.out, `"complete": false`) || !strings.Contains(r.errout, "counted twice") {
+		t.Errorf("a run that was not read whole, over the same capture: exit code %d: %s", r.code, r.errout)
+	}
+}
