@@ -40,6 +40,7 @@ type Reader struct {
 	ticked    capture.Time
 	finishing bool         // nothing more comes of any connection
 	buf       []float64    // for sorting
+	scratch   view         // of settleQuiet
 	early     *bound.Bound // commands kept of all connections
 	deep      *bound.Bound // … of one connection
 	judged    func(*Verdict)

@@ -33,7 +33,7 @@ func (q *population) settleQuiet(r *Reader, c *Conn) bool {
 	if c.calm() && (c.open() || c.clear == len(c.writes) || c.settleEnd()) {
 		return true
 	}
-	v := newView(c, inf)
+	v := r.scratch.of(c, inf) // a third of the time where many replies are slow, if each is made anew
 	if !q.quiet(v) {
 		return false
 	}

@@ -15,6 +15,7 @@ type view struct {
 	c     *Conn
 	begin []int64   // place of it; 0: not known
 	acked []float64 // not delivered later than that; +Inf: not known
+	order []int32   // replies in the order of their places
 	own   []int32   // by command: place of its own reply; -1: none is due, or none was sent
 	held  int32     // first command of the last write, which is held back; 0: none is
 	left  int32     // then: replies from here on are not of the steps
@@ -25,9 +26,17 @@ var inf = math.Inf(1)
 
 // newView makes the view of a connection; shortest is the shortest certain give-up of its population, or +Inf.
 func newView(c *Conn, shortest float64) *view {
-	v := &view{c: c, View: inference.View{
+	return (&view{}).of(c, shortest)
+}
+
+// of makes v, whose memory is used again, the view of a connection.
+func (v *view) of(c *Conn, shortest float64) *view {
+	old := v.View
+	*v = view{c: c, begin: v.begin[:0], acked: v.acked[:0], own: v.own[:0], order: v.order[:0], View: inference.View{
 		Assumed: c.assumed, Base: c.base, Midstream: c.midstream, Start: c.start,
-		Floor: c.who.floor(), Silence: c.who.remarkable()}}
+		Floor: c.who.floor(), Silence: c.who.remarkable(),
+		At: old.At[:0], End: old.End[:0], Type: old.Type[:0], Quiet: old.Quiet[:0], Crowd: old.Crowd[:0], Command: old.Command[:0],
+		Steps: old.Steps[:0], Vague: old.Vague[:0], Guessed: old.Guessed[:0]}}
 	far := c.who.far
 	v.Far = far > 0
 	if len(c.writes) == 0 {
@@ -50,18 +59,22 @@ const delayedAck = 0.06
 // way into the capture or is still to come.
 func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	c := v.c
-	order := make([]int32, len(c.replies))
-	for i := range order {
-		order[i] = int32(i)
+	v.order = slices.Grow(v.order, len(c.replies))
+	sorted := true
+	for i := range c.replies {
+		v.order = append(v.order, int32(i))
+		sorted = sorted && (i == 0 || c.replies[i-1].end <= c.replies[i].end)
 	}
-	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(c.replies[a].end, c.replies[b].end) })
+	if !sorted {
+		slices.SortStableFunc(v.order, func(a, b int32) int { return cmp.Compare(c.replies[a].end, c.replies[b].end) })
+	}
 	tail := len(c.commands)
 	for tail > 0 && c.commands[tail-1].reply < 0 {
 		tail--
 	}
-	v.own = make([]int32, len(c.commands))
-	for i := range v.own {
-		v.own[i] = -1
+	v.own = slices.Grow(v.own, len(c.commands))
+	for range c.commands {
+		v.own = append(v.own, -1)
 	}
 	v.reserve()
 	next := 0 // command
@@ -77,7 +90,7 @@ func (v *view) replies(far float64, sec func(capture.Time) float64) {
 	if c.seen > 0 {
 		end = max(end, c.seen)
 	}
-	for _, i := range order {
+	for _, i := range v.order {
 		r := &c.replies[i]
 		end = max(end, r.end)
 		if r.index < 0 {
@@ -136,9 +149,10 @@ func (v *view) reserve() {
 			n++
 		}
 	}
-	v.At, v.End, v.Command = make([]float64, 0, n), make([]int64, 0, n), make([]int32, 0, n)
-	v.Type, v.Quiet, v.Crowd = make([]inference.Type, 0, n), make([]float32, 0, n), make([]uint16, 0, n)
-	v.Vague, v.Guessed = make([]bool, 0, n), make([]bool, 0, n)
+	v.At, v.End, v.Command = slices.Grow(v.At, n), slices.Grow(v.End, n), slices.Grow(v.Command, n)
+	v.Type, v.Quiet, v.Crowd = slices.Grow(v.Type, n), slices.Grow(v.Quiet, n), slices.Grow(v.Crowd, n)
+	v.Vague, v.Guessed = slices.Grow(v.Vague, n), slices.Grow(v.Guessed, n)
+	v.begin, v.acked = slices.Grow(v.begin, n), slices.Grow(v.acked, n)
 }
 
 func (v *view) add(at float64, end int64, r *replyRecord, command int32) {
@@ -240,7 +254,7 @@ func (v *view) write(sec func(capture.Time) float64, shortest float64) {
 			continue
 		}
 		v.take(&s, w)
-		if afterLost(c, w.index) {
+		if i > 0 && w.start > c.writes[i-1].end { // bytes of the client were lost before it
 			n := len(v.Steps)
 			v.lostWrites(&s)
 			s.Lost = len(v.Steps) == n
