@@ -224,7 +224,7 @@ func (c *Callers) sealed(gap time.Duration) reader.Word {
 		return reader.Proven
 	case 2*c.ReplyCount < c.CommandCount:
 		return reader.Unknown // most of what it writes is not answered: a replica acknowledges so, and what came may be no reply
-	case c.timeout(gap).T == 0:
+	case c.timeout(gap).T == 0, c.Start == reassembly.MidStream:
 		return reader.Possible
 	}
 	return reader.Proven
