@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
+	"github.com/respsniff/respsniff/analysis/incident"
 )
 
 //go:embed *.md
@@ -94,4 +95,13 @@ func Page(id string) string {
 		}
 	}
 	return ""
+}
+
+// Rules returns what every rule says of itself, for findings that were saved.
+func Rules() []incident.Rule {
+	var rules []incident.Rule
+	for _, d := range All() {
+		rules = append(rules, d.Rule())
+	}
+	return rules
 }

@@ -65,6 +65,7 @@ func (j *joiner) incident(fs []*Finding) Incident {
 		j.follow(&in, byRule[harm], fs, conns)
 	} else {
 		in.exemplify(byRule[harm])
+		j.recall(&in)
 	}
 	in.Fingerprint = in.print(harm, byRule)
 	in.Title = j.title(&in, harm, byRule[harm])

@@ -111,6 +111,9 @@ func (j *joiner) group(f *Finding) *FindingGroup {
 
 // title says in one sentence what hurt.
 func (j *joiner) title(in *Incident, harm string, fs []*Finding) string {
+	if len(j.recalled) == 1 && j.recalled[0].Rule == harm { // nothing of another run is in it that the title counts
+		return j.recalled[0].Title
+	}
 	d := &in.Damage
 	least := ""
 	if d.AtLeast {

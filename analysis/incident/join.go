@@ -46,6 +46,9 @@ type joiner struct {
 	causes   [][]int  // by finding
 	origin   []bool   // by finding
 	root     []int    // of the union, by finding
+
+	saved    map[string][]*Incident // of the runs that findings are merged of, by fingerprint; nil: of one run
+	recalled []*Incident            // of them, those that the incident at hand is made of
 }
 
 func (j *joiner) join() []Incident {
@@ -67,6 +70,7 @@ func (j *joiner) join() []Incident {
 	}
 	made := make([]madeIncident, 0, len(parts))
 	for _, part := range parts {
+		j.recalled = j.incidentsOf(part)
 		part = j.withOrigins(part)
 		in, ok := j.make(part)
 		if !ok && j.reg != nil {
@@ -206,6 +210,18 @@ func (j *joiner) unite(a, b int) {
 	if a, b = j.find(a), j.find(b); a != b {
 		j.root[max(a, b)] = min(a, b)
 	}
+}
+
+// incidentsOf returns the incidents of saved runs that findings were parts of, in the order of the runs.
+func (j *joiner) incidentsOf(part []int) (all []*Incident) {
+	for _, i := range part {
+		for _, in := range j.saved[j.findings[i].Fingerprint] {
+			if !slices.Contains(all, in) {
+				all = append(all, in)
+			}
+		}
+	}
+	return all
 }
 
 // withOrigins adds what led to the findings of a part, from the farthest on, and what the same rule found about the servers

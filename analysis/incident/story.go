@@ -219,3 +219,78 @@ func spanText(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.3f s", d.Seconds())
 }
+
+// recall takes from incidents of saved runs what their findings alone do not tell: what their connections suffered, and one of
+// them followed.
+func (j *joiner) recall(in *Incident) {
+	if len(j.recalled) == 0 {
+		return
+	}
+	d := &in.Damage
+	sum := Damage{}
+	for _, was := range j.recalled {
+		if was.Class != in.Class || in.Class != Desync && was.Rule != in.Rule {
+			continue // what joined in is no part of the damage
+		}
+		d := &sum
+		d.Calls += was.Damage.Calls
+		d.Misread += was.Damage.Misread
+		d.Connections += was.Damage.Connections
+		d.Open += was.Damage.Open
+		d.AtLeast = d.AtLeast || was.Damage.AtLeast
+	}
+	if sum.Connections > 0 {
+		d.Calls, d.Misread, d.Connections, d.Open, d.AtLeast = sum.Calls, sum.Misread, sum.Connections, sum.Open, sum.AtLeast
+	}
+	shown := slices.MinFunc(j.recalled, func(a, b *Incident) int {
+		return cmp.Or(cmp.Compare(b.shows(), a.shows()), cmp.Compare(a.First, b.First))
+	})
+	in.Story, in.Others = shown.Story, nil
+	for _, was := range j.recalled {
+		if s := &was.Story; was != shown && s.Conn > 0 {
+			in.Others = append(in.Others, s.outline())
+		}
+		in.Others = append(in.Others, was.Others...)
+	}
+	slices.SortStableFunc(in.Others, func(a, b Outline) int { return cmp.Compare(a.Time, b.Time) })
+	in.Others = in.Others[:min(len(in.Others), maxOthers)]
+	for i := range in.Steps {
+		var texts []counted
+		for _, was := range j.recalled {
+			for _, s := range was.Steps {
+				if s.Rule == in.Steps[i].Rule {
+					texts = append(texts, counted{s.What, s.Count, 0})
+				}
+			}
+		}
+		if len(texts) > 0 {
+			in.Steps[i].What = reworded(texts, in.Steps[i].Count, 0)
+		}
+	}
+}
+
+// shows is how much a story shows: who got what before anything else.
+func (in *Incident) shows() (n int) {
+	if slices.ContainsFunc(in.Story.Rows, func(r StoryRow) bool { return r.Misread() }) {
+		n = 2
+	}
+	return n + min(len(in.Story.Rows), 1)
+}
+
+// outline is a story in one line.
+func (s *Story) outline() Outline {
+	o := Outline{Conn: s.Conn, Client: s.Client, Server: s.Server}
+	misread := s.More
+	for i := range s.Rows {
+		if s.Rows[i].Misread() {
+			misread++
+		}
+		if o.Time == 0 {
+			o.Time, o.Frame = s.Rows[i].Time, s.Rows[i].Frame
+		}
+	}
+	if misread > 0 {
+		o.What = Counted(misread, "call misread", "calls misread")
+	}
+	return o
+}

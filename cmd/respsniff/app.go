@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/respsniff/respsniff/internal/buildinfo"
 	"github.com/respsniff/respsniff/internal/bytesize"
 	"github.com/respsniff/respsniff/internal/notice"
+	"github.com/respsniff/respsniff/internal/terminal"
 )
 
 // app is what every command shares: the streams, the environment, and the flags of the root command.
@@ -42,7 +44,7 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Find Redis clients that read another command's reply, in packet captures",
 		Long: `respsniff reads captures of Redis traffic and says which replies were read by the wrong caller,
 which client and which connection did it, and why. Begin with: respsniff analyze FILE`,
-		Version:       versionLine(),
+		Version:       buildinfo.Line(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -78,11 +80,13 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 		newConnsCommand(a),
 		newStatsCommand(a),
 		newCutCommand(a),
+		newSplitCommand(a),
 		newDumpCommand(a),
 	)...)
 	root.AddCommand(grouped(groupSaved,
 		newVerifyCommand(a),
 		newDiffCommand(a),
+		newMergeCommand(a),
 		newRenderCommand(a),
 		newGenerateCommand(a),
 	)...)
@@ -96,7 +100,7 @@ which client and which connection did it, and why. Begin with: respsniff analyze
 	root.SetCompletionCommandGroupID(groupLearn)
 	root.AddCommand(newManCommand(), newParametersTopic())
 	root.SetGlobalNormalizationFunc(byRuleName)
-	root.SetUsageFunc(func(c *cobra.Command) error { return usageOf(c, columns(a.stdout)) })
+	root.SetUsageFunc(func(c *cobra.Command) error { return usageOf(c, terminal.Columns(a.stdout)) })
 	for _, c := range root.Commands() {
 		classify(c)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/respsniff/respsniff/analysis"
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/internal/report"
+	"github.com/respsniff/respsniff/internal/terminal"
 )
 
 func newExplainCommand(a *app) *cobra.Command {
@@ -25,14 +26,14 @@ the beginning of IDs, it lists the rules.`,
 		ValidArgsFunction: completeRules,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listRules(a.stdout, detectors.All(), columns(a.stdout))
+				return listRules(a.stdout, detectors.All(), terminal.Columns(a.stdout))
 			}
 			chosen, err := detectors.Select(args[0])
 			if err != nil {
 				return usagef("explain: %w", err)
 			}
 			if len(chosen) > 1 {
-				return listRules(a.stdout, chosen, columns(a.stdout))
+				return listRules(a.stdout, chosen, terminal.Columns(a.stdout))
 			}
 			d := chosen[0]
 			page := detectors.Page(d.ID)

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
 	"github.com/respsniff/respsniff/internal/wholefile"
 )
@@ -39,11 +37,13 @@ data.`,
 			if err != nil {
 				return err
 			}
-			write := func(w io.Writer) error { return writeScenario(w, s, ng) }
+			write := func(w io.Writer) error { return s.WriteCapture(w, ng) }
 			if path == "-" {
-				return write(a.stdout)
+				err = write(a.stdout)
+			} else {
+				err = wholefile.Write(path, force, write)
 			}
-			if err := wholefile.Write(path, force, write); err != nil {
+			if err != nil {
 				return unreadable(err)
 			}
 			return nil
@@ -74,47 +74,4 @@ func readScenario(a *app, name string) (*scenario.Scenario, error) {
 		return nil, unreadable(err)
 	}
 	return s, nil
-}
-
-// writePacket writes one packet into a capture file.
-type writePacket func(p capture.Packet) error
-
-func writeScenario(w io.Writer, s *scenario.Scenario, ng bool) error {
-	var out writePacket
-	var buf bytes.Buffer
-	for p, err := range s.Packets() {
-		if err != nil {
-			return unreadable(err)
-		}
-		if out == nil {
-			if out, err = newPacketWriter(&buf, p.Link, ng); err != nil {
-				return err
-			}
-		}
-		if err := out(p); err != nil {
-			return err
-		}
-	}
-	if out == nil {
-		if _, err := newPacketWriter(&buf, capture.LinkEthernet, ng); err != nil {
-			return err
-		}
-	}
-	_, err := w.Write(buf.Bytes())
-	return err
-}
-
-func newPacketWriter(w io.Writer, link capture.LinkType, ng bool) (writePacket, error) {
-	if ng {
-		out, err := capture.NewWriter(w, capture.WriterOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return func(p capture.Packet) error { return out.Write(p, "") }, nil
-	}
-	out, err := capture.NewPcapWriter(w, capture.PcapOptions{Link: link})
-	if err != nil {
-		return nil, err
-	}
-	return out.Write, nil
 }

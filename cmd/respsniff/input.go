@@ -1,19 +1,15 @@
 package main
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis"
-	"github.com/respsniff/respsniff/analysis/client"
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/internal/bytesize"
+	"github.com/respsniff/respsniff/internal/given"
 	"github.com/respsniff/respsniff/internal/keylog"
 	"github.com/respsniff/respsniff/internal/names"
 	"github.com/respsniff/respsniff/internal/report"
@@ -34,11 +30,13 @@ type inputFlags struct {
 	names           string
 	state           string // of analyze
 	keylogs         []string
+	label           report.Label
 
 	dropped capture.Drops // what drops says
 }
 
-func (in *inputFlags) add(cmd *cobra.Command) {
+// addReading adds the flags of how captures are read.
+func (in *inputFlags) addReading(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&in.date, "date", "", "`YYYY-MM-DD` of times in text captures that lack it")
 	f.StringVar(&in.drops, "drops", "", "packets that the kernel dropped: a `NUMBER`, or tcpdump's closing lines")
@@ -46,9 +44,16 @@ func (in *inputFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&in.keylogs, "keylog", nil, "`FILE` of TLS secrets in the format of SSLKEYLOGFILE, which is read too; repeatable")
 	under(cmd, headInput)
 	f.UintSliceVar(&in.ports, "port", nil, "server `PORT`: says which end is the server where the capture does not show it, and leaves out other ports; repeatable")
+}
+
+func (in *inputFlags) add(cmd *cobra.Command) {
+	in.addReading(cmd)
+	f := cmd.Flags()
 	f.StringArrayVar(&in.readTimeouts, "read-timeout", nil, "read timeout of clients, `[IP=]DURATION`, such as 198.18.0.2=300ms; repeatable")
 	f.StringArrayVar(&in.policies, "policy", nil, "how clients use a connection, `[IP=]WORD`: lockstep (each call takes the next reply), pipelines, multiplex (each waits for its own) or async; repeatable")
 	f.StringVar(&in.names, "names", "", "`FILE` of names: lines of an address or network, a port if it matters, and a label; findings keep their fingerprints on other addresses")
+	f.StringVar(&in.label.Run, "run-name", "", "`NAME` of this run, in JSON and on each of its rows: numbers of connections count in a run")
+	f.StringVar(&in.label.Host, "host-name", "", "`NAME` of the host that the captures are of, in JSON and on each row")
 	under(cmd, headAnalysis)
 	f.BoolVar(&in.showValues, "show-values", false, "show values in evidence; secrets are never shown")
 	f.StringSliceVar(&in.mask, "mask", nil, "replace `keys,addresses` by stable tokens")
@@ -83,74 +88,35 @@ func (in *inputFlags) masks(what string) bool {
 // analysisOptions says what is known beforehand.
 func (in *inputFlags) analysisOptions(a *app) (analysis.Options, error) {
 	var o analysis.Options
-	for _, p := range in.ports {
-		if p == 0 || p > 65535 {
-			return o, usagef("--port %d: want 1 to 65535", p)
-		}
-		o.Ports = append(o.Ports, uint16(p))
+	var err error
+	if o.Ports, err = given.Ports(in.ports); err != nil {
+		return o, usage(err)
 	}
-	o.ReadTimeouts = map[netip.Addr]time.Duration{}
-	for _, spec := range in.readTimeouts {
-		who, word, err := perClient(spec)
-		if err != nil {
-			return o, usagef("--read-timeout %s: %v", spec, err)
-		}
-		d, err := time.ParseDuration(word)
-		if err != nil || d <= 0 {
-			return o, usagef("--read-timeout %s: want a duration such as 300ms", spec)
-		}
-		o.ReadTimeouts[who] = d
+	if o.ReadTimeouts, err = given.ReadTimeouts(in.readTimeouts); err != nil {
+		return o, usage(err)
 	}
-	o.Policies = map[netip.Addr]client.Policy{}
-	for _, spec := range in.policies {
-		who, word, err := perClient(spec)
-		if err != nil {
-			return o, usagef("--policy %s: %v", spec, err)
-		}
-		p, ok := client.ParsePolicy(word)
-		if !ok {
-			return o, usagef("--policy %s: want lockstep, pipelines, multiplex or async", spec)
-		}
-		o.Policies[who] = p
+	if o.Policies, err = given.Policies(in.policies); err != nil {
+		return o, usage(err)
+	}
+	if in.dropped, err = given.Drops(in.drops); err != nil {
+		return o, usage(err)
 	}
 	for _, m := range in.mask {
 		if m != "keys" && m != "addresses" {
 			return o, usagef("--mask %s: want keys, addresses or both", m)
 		}
 	}
-	if in.drops != "" {
-		if n, err := strconv.ParseInt(strings.TrimSpace(in.drops), 10, 64); err == nil && n >= 0 {
-			in.dropped = capture.Drops{Known: true, Kernel: n}
-		} else if d, ok := capture.ParseDrops(in.drops); ok {
-			in.dropped = d
-		} else {
-			return o, usagef("--drops %s: want a number, or tcpdump's line \"N packets dropped by kernel\"", in.drops)
-		}
-	}
 	if in.names != "" {
-		given, err := names.Open(in.names)
+		called, err := names.Open(in.names)
 		if err != nil {
 			return o, usagef("--names: %v", err)
 		}
-		o.Names = incident.Names{Client: given.Client, Server: given.Server}
+		o.Names = incident.Names{Client: called.Client, Server: called.Server}
 	}
 	o.ShowValues = in.showValues
 	o.MaskKeys = in.masks("keys")
 	in.params.warnRetired(a)
 	return o, in.params.apply(&o)
-}
-
-// perClient splits [IP=]WORD; the zero address stands for every client.
-func perClient(spec string) (who netip.Addr, word string, err error) {
-	before, after, found := strings.Cut(spec, "=")
-	if !found {
-		return netip.Addr{}, spec, nil
-	}
-	who, err = netip.ParseAddr(strings.Trim(before, "[]"))
-	if err != nil {
-		return who, "", fmt.Errorf("%q is not an IP address", before)
-	}
-	return who.Unmap(), after, nil
 }
 
 // keys reads the key logs.

@@ -179,7 +179,7 @@ func (o *liveOptions) options(a *app, known analysis.Options) (*live.Options, er
 	options := &live.Options{
 		Analysis: known, Filter: &o.analyze.filter.Filter, Mask: o.analyze.input.masked(), Memory: int64(a.memory),
 		Packets: o.count, Interval: o.interval,
-		Force: o.analyze.output.force, Gate: o.analyze.verdict.gate(), Stdout: a.stdout, Log: *a.log(), Tool: tool(), Snaplen: o.snaplen,
+		Force: o.analyze.output.force, Gate: o.analyze.verdict.gate(), Stdout: a.stdout, Log: *a.log(), Tool: tool(), Label: o.analyze.input.label, Snaplen: o.snaplen,
 		Record: live.RecordOptions{Path: o.record, Force: o.analyze.output.force}, Evidence: o.evidence.options(), Metrics: o.metrics,
 		Keylogs: o.analyze.input.keylogs, User: o.user, KeepRights: o.keepRights,
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/internal/report"
 	"github.com/respsniff/respsniff/internal/report/formats"
+	"github.com/respsniff/respsniff/internal/terminal"
 	"github.com/respsniff/respsniff/internal/wholefile"
 	"github.com/spf13/cobra"
 )
@@ -141,7 +142,7 @@ func (o *outputFlags) options(a *app, out output) report.Options {
 	}
 	options.Verbose, options.Incident, options.All = a.verbose, o.shown.incident, o.shown.all
 	if out.path == "" {
-		options.Width = report.TextWidth(columns(a.stdout))
+		options.Width = report.TextWidth(terminal.Columns(a.stdout))
 	}
 	if a.verbose || o.shown.incident > 0 {
 		options.MaxExamples = allExamples
@@ -248,6 +249,9 @@ func (s *sink) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
+// Unwrap returns what is written to.
+func (s *sink) Unwrap() io.Writer { return s.Writer }
+
 // colored decides about colour on standard output (https://no-color.org, https://bixense.com/clicolors).
 func (a *app) colored(choice string) bool {
 	switch choice {
@@ -265,7 +269,7 @@ func (a *app) colored(choice string) bool {
 	if v, _ := a.env("TERM"); v == "dumb" {
 		return false
 	}
-	return columns(a.stdout) > 0
+	return terminal.Columns(a.stdout) > 0
 }
 
 // rowOutputs opens the destinations of pairs and conns, which write rows as they come. done ends the files: with all

@@ -17,6 +17,7 @@ import (
 	"github.com/respsniff/respsniff/internal/report/page"
 	"github.com/respsniff/respsniff/internal/state"
 	"github.com/respsniff/respsniff/internal/tally"
+	"github.com/respsniff/respsniff/internal/terminal"
 	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/reassembly"
 )
@@ -33,6 +34,7 @@ type pipeline struct {
 	detectors  []*analysis.Detector
 	tally      tally.Tally
 	mask       report.Mask
+	label      report.Label
 	showValues bool
 	drops      capture.Drops  // from --drops
 	unread     []report.Input // where no capture could be read
@@ -52,7 +54,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline{app: a, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), showValues: in.showValues}
+	p := &pipeline{app: a, detectors: detectors.All(), drops: in.dropped, mask: in.masked(), label: in.label, showValues: in.showValues}
 	o.FileName, o.Memory = p.fileName, int64(a.memory)
 	p.run = analysis.NewRun(&o)
 	keys, err := in.keys(a, p.run.Bounds())
@@ -69,7 +71,7 @@ func openPipeline(a *app, names []string, in *inputFlags, zone *time.Location, a
 		p.source, p.unread = &capture.Source{}, tally.Unread(names, err)
 	}
 	keys.Missing = p.source.Secrets
-	p.progress = progress.Meter{W: a.stderr, Columns: columns(a.stderr), Quiet: a.quiet}
+	p.progress = progress.Meter{W: a.stderr, Columns: terminal.Columns(a.stderr), Quiet: a.quiet}
 	p.assembler = reassembly.New(reassembly.Options{Ports: o.Ports, Memory: o.Memory})
 	p.records = tlsrecord.New(keys, p.run.Bounds())
 	p.run.QualityFrom(p.captureQuality)
@@ -120,9 +122,9 @@ func (p *pipeline) fileName(file int32) string {
 	return files[file].Name
 }
 
-// shownFile names a file in rows, where several were read.
+// shownFile names a file in rows, where several were read, or the rows are of a fleet.
 func (p *pipeline) shownFile(file int32) string {
-	if len(p.source.Files()) < 2 {
+	if len(p.source.Files()) < 2 && p.label == (report.Label{}) {
 		return ""
 	}
 	return p.fileName(file)
@@ -131,23 +133,10 @@ func (p *pipeline) shownFile(file int32) string {
 // document gives everything but the findings, when the stages have run.
 func (p *pipeline) document() *report.Document {
 	log := p.app.log()
-	d := &report.Document{Tool: tool(), Complete: len(p.unread) == 0, Input: p.unread}
+	d := &report.Document{Tool: tool(), Label: p.label, Complete: len(p.unread) == 0, Input: p.unread}
 	for _, f := range p.source.Files() {
-		in := report.Input{
-			File: f.Name, Format: f.Format, Packets: f.Packets, Bytes: f.Bytes, Snaplen: f.Snaplen, First: f.First, Last: f.Last,
-			KernelDrops: tally.Lost(f.Drops), Notes: f.Notes,
-		}
-		if f.Compression != "" {
-			in.Format = f.Compression + "+" + in.Format
-		}
-		for _, l := range f.LinkTypes {
-			in.LinkTypes = append(in.LinkTypes, fmt.Sprint(l))
-		}
-		if f.Err != nil {
-			in.Error = f.Err.Error()
-			in.Cut = errors.Is(f.Err, capture.ErrCut)
-			d.Complete = false
-		}
+		in := tally.Input(&f)
+		d.Complete = d.Complete && in.Error == ""
 		d.Input = append(d.Input, in)
 		log.Detail("%s: %s, %d packets, link types %s", in.File, in.Format, in.Packets, strings.Join(in.LinkTypes, " "))
 	}

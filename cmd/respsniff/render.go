@@ -88,9 +88,5 @@ func rejoin(doc *report.Document) {
 	if x := doc.Summary.Filtered; len(doc.Incidents) > 0 && (x == nil || x.Findings == 0) {
 		return
 	}
-	var rules []incident.Rule
-	for _, d := range detectors.All() {
-		rules = append(rules, d.Rule())
-	}
-	doc.Incidents = incident.Join(doc.Findings, rules)
+	doc.Incidents = incident.Join(doc.Findings, detectors.Rules())
 }

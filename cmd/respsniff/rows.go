@@ -53,7 +53,7 @@ func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list stri
 	ws, done := o.output.rowOutputs(a)
 	complete := false
 	err = done(func() (err error) {
-		var out rowSink
+		out := rowSink{label: report.Label{Run: report.Printable(p.label.Run), Host: report.Printable(p.label.Host)}}
 		if o.by == "time" {
 			out.sorter = rows.NewSorter(list, int(a.memory/16))
 			defer func() { err = errors.Join(err, out.sorter.Close()) }()
@@ -88,6 +88,7 @@ func (o *rowOptions) rows(ctx context.Context, a *app, names []string, list stri
 type rowSink struct {
 	writers []*rows.Writer
 	sorter  *rows.Sorter // nil: as they come
+	label   report.Label
 }
 
 func (s *rowSink) start(first capture.Time) {
@@ -97,6 +98,7 @@ func (s *rowSink) start(first capture.Time) {
 }
 
 func (s *rowSink) row(row rows.Row) error {
+	row.SetLabel(s.label)
 	if s.sorter == nil {
 		return s.write(row)
 	}

@@ -174,3 +174,37 @@ func TestFlowIsTheCommunityID(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsOfAFleet: rows say of which run and host they are, and with either of which file; findings do too.
+func TestRowsOfAFleet(t *testing.T) {
+	small := testcap.Path(t, "01a_small.pcap")
+	label := []string{"--run-name", "2026-11-21", "--host-name", "app1"}
+	for _, c := range rowsOf[rows.Conn](t, append([]string{"conns", small}, label...)...) {
+		if c.Run != "2026-11-21" || c.Host != "app1" || !strings.HasSuffix(c.File, "01a_small.pcap") || c.Flow == "" {
+			t.Fatalf("%+v", c)
+		}
+	}
+	for _, x := range rowsOf[rows.Exchange](t, append([]string{"pairs", small, "--by", "time"}, label...)...) {
+		if x.Run != "2026-11-21" || x.Host != "app1" || !strings.HasSuffix(x.File, "01a_small.pcap") || x.Flow == "" {
+			t.Fatalf("%+v", x)
+		}
+	}
+	type line struct{ Type, Run, Host string }
+	r := runApp(t, nil, "", append([]string{"analyze", small, "--fail-on", "none", "-o", "ndjson"}, label...)...)
+	types := map[string]bool{}
+	for text := range strings.Lines(r.out) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		if types[l.Type] = true; l.Run != "2026-11-21" || l.Host != "app1" {
+			t.Errorf("%+v", l)
+		}
+	}
+	if len(types) != 3 {
+		t.Errorf("types of lines: %v", types)
+	}
+	if r := runApp(t, nil, "", "pairs", small, "-o", "ndjson"); strings.Contains(r.out, `"run"`) || strings.Contains(r.out, `"file"`) {
+		t.Error("a run without a name has one")
+	}
+}

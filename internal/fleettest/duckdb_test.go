@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,14 +50,23 @@ func newDuckDB(t *testing.T) *duckdb {
 	if err := os.WriteFile(filepath.Join(d.dir, "duckdb.mjs"), script, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), installTimeout)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", d.dir, duckdbPackage)
-	npm.WaitDelay = time.Second
-	if out, err := npm.CombinedOutput(); err != nil {
-		lacks("npm install %s: %v\n%s", duckdbPackage, err, out)
+	if err := install(t, d.dir, duckdbPackage); err != nil {
+		lacks("%v", err)
 	}
 	return d
+}
+
+// install installs an npm package into a folder.
+func install(t *testing.T, dir, name string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), installTimeout)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, name)
+	npm.WaitDelay = time.Second
+	if out, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm install %s: %w\n%s", name, err, out)
+	}
+	return nil
 }
 
 // run executes texts of SQL one after another in one database, with dir as the working folder.
@@ -66,7 +76,7 @@ func (d *duckdb) run(t *testing.T, dir string, texts []string) []result {
 }
 
 // node gives the texts to a script for Node.js and reads its results.
-func node(t *testing.T, script, dir string, texts []string) []result {
+func node(t *testing.T, script, dir string, texts []string, env ...string) []result {
 	t.Helper()
 	in, err := json.Marshal(texts)
 	if err != nil {
@@ -76,6 +86,7 @@ func node(t *testing.T, script, dir string, texts []string) []result {
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, "node", script)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, bytes.NewReader(in), &out, &errs
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", filepath.Base(script), err, errs.Bytes())

@@ -57,23 +57,37 @@ func TestFleetQueries(t *testing.T) {
 	}
 }
 
-// collect runs the page's commands for each host.
-func collect(t *testing.T, p page, dir string) {
+// program builds respsniff into a folder of the test.
+func program(t *testing.T) (bin string) {
 	t.Helper()
-	bin := t.TempDir()
+	bin = t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "respsniff"), "github.com/respsniff/respsniff/cmd/respsniff")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return bin
+}
+
+// shell runs commands in a folder, with the program that was built. It returns what they printed.
+func shell(t *testing.T, dir, bin, commands string, env ...string) string {
+	t.Helper()
+	sh := exec.CommandContext(t.Context(), "sh", "-c", commands)
+	sh.Dir = dir
+	sh.Env = append(append(os.Environ(), env...), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CONFIG_HOME="+filepath.Join(dir, "none"))
+	out, err := sh.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", env, err, out)
+	}
+	return string(out)
+}
+
+// collect runs the page's commands for each host.
+func collect(t *testing.T, p page, dir string) {
+	t.Helper()
+	bin := program(t)
 	commands := "set -e\n" + p.block(t, "collect")
 	for _, host := range hosts {
-		sh := exec.CommandContext(t.Context(), "sh", "-c", commands)
-		sh.Dir = dir
-		sh.Env = append(os.Environ(), "HOST="+host.name, "CAPTURE="+testcap.Path(t, host.capture),
-			"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CONFIG_HOME="+filepath.Join(dir, "none"))
-		if out, err := sh.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", host.name, err, out)
-		}
+		shell(t, dir, bin, commands, "HOST="+host.name, "CAPTURE="+testcap.Path(t, host.capture))
 	}
 	if err := os.WriteFile(filepath.Join(dir, "services.csv"), []byte(p.block(t, "services")), 0o600); err != nil {
 		t.Fatal(err)

@@ -99,7 +99,8 @@ func TestReadmeCommandsWork(t *testing.T) {
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	var commands []string
-	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
+	mark := "<!-- " + "run: checkout" + " -->\n"
+	for _, m := range regexp.MustCompile("(?s)"+mark+"```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
 		commands = append(commands, strings.Split(strings.TrimSpace(m[1]), "\n")...)
 	}
 	want := []string{"go mod download", "go build ./cmd/respsniff", "./respsniff analyze testdata/captures/01a_small.pcap.gz", "go test ./..."}

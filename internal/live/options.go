@@ -28,6 +28,7 @@ type Options struct {
 	Stdout  io.Writer
 	Log     notice.Log
 	Tool    report.Tool
+	Label   report.Label
 	Snaplen int // of the capture, for the report
 
 	Record   RecordOptions

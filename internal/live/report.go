@@ -30,7 +30,7 @@ func (l *run) early(f *incident.Finding) {
 	if n := len(told.Examples) - 1; now.Latest != nil {
 		now.Latest, told.Examples = &told.Examples[n], told.Examples[:n:n]
 	}
-	l.outputs.send(report.NDJSON, func(*output) []byte { return ndjsonFinding(told) })
+	l.outputs.send(report.NDJSON, func(*output) []byte { return ndjsonFinding(told, l.o.Label) })
 	l.outputs.send(report.Text, func(out *output) []byte {
 		clock := out.clock(l.pace.began)
 		return textFinding(clock, clock.Finding(*told))
@@ -123,8 +123,8 @@ func inBrackets(s string) string {
 }
 
 // ndjsonFinding gives the line of a finding.
-func ndjsonFinding(f *incident.Finding) []byte {
-	line, err := json.Marshal(report.FindingJSON{Finding: f})
+func ndjsonFinding(f *incident.Finding, of report.Label) []byte {
+	line, err := json.Marshal(report.FindingJSON{Finding: f, Label: of})
 	if err != nil {
 		return nil // a finding has nothing that cannot be written
 	}

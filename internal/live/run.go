@@ -224,7 +224,7 @@ func (l *run) restart() {
 // document makes the report of the whole run so far, without findings.
 func (l *run) document() *report.Document {
 	l.readDrops()
-	d := &report.Document{Tool: l.o.Tool, Complete: len(l.faults) == 0, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
+	d := &report.Document{Tool: l.o.Tool, Label: l.o.Label, Complete: len(l.faults) == 0, Input: []report.Input{l.input}, Summary: l.tally.Summary()}
 	d.Summary.Packets, d.Summary.First, d.Summary.Last = l.input.Packets, l.input.First, l.input.Last
 	d.Summary.Filtered = l.o.Filter.LeftOut(l.unwanted)
 	l.tally.Complete(d, l.drops, l.log, func(int32) string { return l.input.File })

@@ -15,7 +15,8 @@ const SchemaVersion = 1
 
 // Document is a whole run: what was read, how much of the truth it holds, and what was found.
 type Document struct {
-	Tool     Tool
+	Tool Tool
+	Label
 	Complete bool // all input was read whole and no limit was reached: a clean result can be trusted
 	Input    []Input
 	Quality  Quality
@@ -43,6 +44,12 @@ type Document struct {
 // Trace is a record of connections and their commands that package page makes and reads.
 type Trace interface {
 	Exchanges() int64 // commands in it
+}
+
+// Label is what the user calls a run, and the host of its captures; "" where nothing was said.
+type Label struct {
+	Run  string `json:"run,omitempty"`
+	Host string `json:"host,omitempty"`
 }
 
 // Tool names the program that made a Document.
@@ -182,7 +189,17 @@ type Summary struct {
 	Unmatched   bool      // filters of commands, keys or times choose no command
 	Suppressed  int64     // claims suppressed, since their confidence is below one half: counted, not printed
 	Filtered    *Filtered // what filters left out; nil without filters
+	Parties     Parties
 }
+
+// Parties are the clients and the servers, in order; empty where there are more than MaxParties.
+type Parties struct {
+	Clients []netip.Addr
+	Servers []netip.AddrPort
+}
+
+// MaxParties is how many clients, and how many servers, a summary lists.
+const MaxParties = 256
 
 // Duration returns the time that the capture spans.
 func (s *Summary) Duration() time.Duration { return s.Last.Sub(s.First) }

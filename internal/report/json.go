@@ -28,12 +28,16 @@ func WriteNDJSON(w io.Writer, d *Document) error {
 	buf := bufio.NewWriter(w)
 	enc := json.NewEncoder(buf)
 	for i := range d.Incidents {
-		if err := enc.Encode(wireIncident(&d.Incidents[i])); err != nil {
+		w := wireIncident(&d.Incidents[i])
+		w.Label = d.Label.printable()
+		if err := enc.Encode(w); err != nil {
 			return err
 		}
 	}
 	for i := range d.Findings {
-		if err := enc.Encode(wireFinding(&d.Findings[i])); err != nil {
+		w := wireFinding(&d.Findings[i])
+		w.Label = d.Label.printable()
+		if err := enc.Encode(w); err != nil {
 			return err
 		}
 	}

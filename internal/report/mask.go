@@ -80,6 +80,7 @@ func (m Mask) Document(d *Document) {
 	if !m.Addresses {
 		return
 	}
+	m.parties(&d.Summary.Parties)
 	for i := range d.Input {
 		in := &d.Input[i]
 		in.Error = m.Text(in.Error)
@@ -114,6 +115,15 @@ func (m Mask) Document(d *Document) {
 		for i := range s.Latency {
 			s.Latency[i].Client = m.Text(s.Latency[i].Client)
 		}
+	}
+}
+
+func (m Mask) parties(p *Parties) {
+	for i, c := range p.Clients {
+		p.Clients[i] = m.Addr(c)
+	}
+	for i, s := range p.Servers {
+		p.Servers[i] = m.AddrPort(s)
 	}
 }
 

@@ -15,7 +15,7 @@ func (w *documentWire) document() (*Document, error) {
 	if w.SchemaVersion != SchemaVersion {
 		return nil, fmt.Errorf("schema_version %d: this program reads version %d", w.SchemaVersion, SchemaVersion)
 	}
-	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series}
+	d := &Document{Complete: w.Complete, Quality: w.Quality, Suppressed: w.Suppressed, Warnings: w.Warnings, Series: w.Series, Label: w.Label}
 	if w.Tool != nil {
 		d.Tool = *w.Tool
 	}
@@ -30,6 +30,13 @@ func (w *documentWire) document() (*Document, error) {
 		Packets: s.Packets, Connections: s.Connections, Redis: s.Redis, Commands: s.Commands, Replies: s.Replies,
 		Clients: s.Clients, Servers: s.Servers, First: moment(s.First), Last: moment(s.Last), Suppressed: s.Suppressed, Unmatched: s.Unmatched,
 		Filtered: s.Filtered,
+	}
+	var p parser
+	for _, c := range s.ClientList {
+		d.Summary.Parties.Clients = append(d.Summary.Parties.Clients, p.addr(c))
+	}
+	if d.Summary.Parties.Servers = p.servers(s.ServerList); p.err != nil {
+		return nil, fmt.Errorf("summary: %w", p.err)
 	}
 	d.Doubts, d.Checked = w.Doubts, w.Checked.checked()
 	if w.Incidents != nil {

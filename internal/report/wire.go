@@ -12,21 +12,22 @@ import (
 // The wire types are the JSON forms, field by field as schema.json states them. All their strings are printable.
 
 type documentWire struct {
-	Type          string          `json:"type,omitempty"` // "summary" in NDJSON, where findings stand on lines of their own
-	SchemaVersion int             `json:"schema_version"`
-	Tool          *Tool           `json:"tool,omitempty"`
-	Complete      bool            `json:"complete"`
-	Input         []inputWire     `json:"input"`
-	Quality       Quality         `json:"quality"`
-	Summary       summaryWire     `json:"summary"`
-	Verdict       *verdictWire    `json:"verdict,omitempty"`
-	Checked       *checkedWire    `json:"expectation,omitempty"`
-	Doubts        []Doubt         `json:"doubts,omitempty"`
-	Incidents     *[]incidentWire `json:"incidents,omitempty"`
-	Findings      *[]findingWire  `json:"findings,omitempty"`
-	Suppressed    []Suppressed    `json:"suppressed,omitempty"`
-	Warnings      []string        `json:"warnings,omitempty"`
-	Series        *Series         `json:"series,omitempty"`
+	Type          string `json:"type,omitempty"` // "summary" in NDJSON, where findings stand on lines of their own
+	SchemaVersion int    `json:"schema_version"`
+	Tool          *Tool  `json:"tool,omitempty"`
+	Label
+	Complete   bool            `json:"complete"`
+	Input      []inputWire     `json:"input"`
+	Quality    Quality         `json:"quality"`
+	Summary    summaryWire     `json:"summary"`
+	Verdict    *verdictWire    `json:"verdict,omitempty"`
+	Checked    *checkedWire    `json:"expectation,omitempty"`
+	Doubts     []Doubt         `json:"doubts,omitempty"`
+	Incidents  *[]incidentWire `json:"incidents,omitempty"`
+	Findings   *[]findingWire  `json:"findings,omitempty"`
+	Suppressed []Suppressed    `json:"suppressed,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
+	Series     *Series         `json:"series,omitempty"`
 }
 
 type inputWire struct {
@@ -59,10 +60,13 @@ type summaryWire struct {
 	Unmatched   bool           `json:"unmatched,omitempty"`
 	Filtered    *Filtered      `json:"filtered,omitempty"`
 	Findings    map[string]int `json:"findings"` // by severity
+	ClientList  []string       `json:"client_list,omitempty"`
+	ServerList  []string       `json:"server_list,omitempty"`
 }
 
 type findingWire struct {
-	Type        string  `json:"type"`
+	Type string `json:"type"`
+	Label
 	Rule        string  `json:"rule"`
 	Name        string  `json:"name"`
 	Severity    string  `json:"severity"`
@@ -158,7 +162,7 @@ type stepWire struct {
 func (d *Document) wire() documentWire {
 	w := documentWire{
 		SchemaVersion: SchemaVersion, Complete: d.Complete, Quality: d.Quality,
-		Warnings: Printables(d.Warnings), Input: []inputWire{},
+		Warnings: Printables(d.Warnings), Input: []inputWire{}, Label: d.Label.printable(),
 	}
 	if d.Tool.Name != "" {
 		w.Tool = &Tool{Name: Printable(d.Tool.Name), Version: Printable(d.Tool.Version)}
@@ -194,6 +198,10 @@ func (d *Document) wire() documentWire {
 		Clients: s.Clients, Servers: s.Servers, First: stamp(s.First), Last: stamp(s.Last),
 		Seconds: s.Duration().Seconds(), Suppressed: s.Suppressed, Unmatched: s.Unmatched, Filtered: s.Filtered.printable(), Findings: map[string]int{},
 	}
+	for _, c := range s.Parties.Clients {
+		w.Summary.ClientList = append(w.Summary.ClientList, AddrText(c))
+	}
+	w.Summary.ServerList = serverTexts(s.Parties.Servers)
 	for sev := incident.Info; sev <= incident.Critical; sev++ {
 		w.Summary.Findings[sev.String()] = 0
 	}
@@ -289,10 +297,19 @@ func (d *Document) UnmarshalJSON(text []byte) error {
 }
 
 // FindingJSON writes a finding in its JSON form.
-type FindingJSON struct{ *incident.Finding }
+type FindingJSON struct {
+	*incident.Finding
+	Label Label
+}
 
 // MarshalJSON gives the form of the schema's "finding".
-func (f FindingJSON) MarshalJSON() ([]byte, error) { return json.Marshal(wireFinding(f.Finding)) }
+func (f FindingJSON) MarshalJSON() ([]byte, error) {
+	w := wireFinding(f.Finding)
+	w.Label = f.Label.printable()
+	return json.Marshal(w)
+}
+
+func (l Label) printable() Label { return Label{Printable(l.Run), Printable(l.Host)} }
 
 func stamp(t capture.Time) *Stamp {
 	if t == 0 {

@@ -10,7 +10,8 @@ import (
 
 // incidentWire is an incident in JSON.
 type incidentWire struct {
-	Type        string    `json:"type"`
+	Type string `json:"type"`
+	Label
 	ID          int       `json:"id"`
 	Fingerprint string    `json:"fingerprint"`
 	Verdict     string    `json:"verdict"`

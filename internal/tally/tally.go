@@ -4,7 +4,9 @@ package tally
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/respsniff/respsniff/analysis"
@@ -164,6 +166,15 @@ func Reached(set *bound.Set) []report.Bound {
 // Lost returns how many packets a capturing side lost.
 func Lost(d capture.Drops) int64 { return d.Kernel + d.Interface }
 
+// listed lists who took part, where they are few.
+func (t *Tally) listed() (p report.Parties) {
+	if len(t.clients) <= report.MaxParties && len(t.servers) <= report.MaxParties {
+		p.Clients = slices.SortedFunc(maps.Keys(t.clients), netip.Addr.Compare)
+		p.Servers = slices.SortedFunc(maps.Keys(t.servers), netip.AddrPort.Compare)
+	}
+	return p
+}
+
 // Summary returns what was seen, but for its times.
 func (t *Tally) Summary() report.Summary {
 	s := t.run.Summary()
@@ -171,7 +182,7 @@ func (t *Tally) Summary() report.Summary {
 		s.Connections, s.RESP, s.Commands, s.Replies = x.Connections, x.Redis, x.Commands, x.Replies
 	}
 	return report.Summary{
-		Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
+		Parties: t.listed(), Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
 		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Suppressed: s.Suppressed,
 	}
 }

@@ -15,7 +15,8 @@ import (
 
 // Conn is one row of the conns command.
 type Conn struct {
-	Type          string       `json:"type"` // "conn"
+	Type string `json:"type"` // "conn"
+	Labelled
 	Conn          int64        `json:"conn"`
 	Client        string       `json:"client"`
 	Server        string       `json:"server"`
@@ -110,14 +111,14 @@ func NewConn(c *analysis.ConnSummary, file string, mask report.Mask) *Conn {
 
 func (*Conn) columns() []string {
 	return []string{"conn", "client", "server", "first", "last", "start", "end", "protocol", "role_by", "commands", "replies",
-		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file",
+		"policy", "library", "version", "read_timeout_ms", "dirty", "behind", "lost_bytes", "findings", "flow", "file", "run", "host",
 		"tls_version", "tls_suite", "tls_resumed", "tls_key_updates", "tls_records", "tls_read", "tls_unverified", "tls_unread"}
 }
 
 func (r *Conn) cells() []string {
 	return append([]string{itoa(r.Conn), r.Client, r.Server, r.First.String(), r.Last.String(), r.Start, r.End, r.Protocol, r.RoleBy,
 		strconv.Itoa(r.Commands), strconv.Itoa(r.Replies), r.Policy, r.Library, r.Version, r.timeout(),
-		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File}, r.TLS.cells()...)
+		strconv.FormatBool(r.Dirty), strconv.Itoa(r.Behind), itoa(r.LostBytes), strings.Join(r.Findings, " "), r.Flow, r.File, r.Run, r.Host}, r.TLS.cells()...)
 }
 
 func (r *Conn) timeout() string {

@@ -17,7 +17,8 @@ import (
 // Exchange is one row of the pairs command: a command, the reply that the server meant for it, and the reply that
 // its caller got.
 type Exchange struct {
-	Type        string       `json:"type"` // "exchange"
+	Type string `json:"type"` // "exchange"
+	Labelled
 	Conn        int64        `json:"conn"`
 	Client      string       `json:"client"`
 	Server      string       `json:"server"`
@@ -166,7 +167,7 @@ func (row *Exchange) SetError(text string, mask report.Mask) {
 
 func (*Exchange) columns() []string {
 	return []string{"conn", "client", "server", "index", "command", "key", "file", "frame", "time", "outstanding", "flags",
-		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence", "exec_element", "exec_kind", "flow"}
+		"serves_index", "serves_frame", "serves_time", "serves_kind", "serves_bytes", "error", "believes_index", "believes_confidence", "exec_element", "exec_kind", "flow", "run", "host"}
 }
 
 func (r *Exchange) cells() []string {
@@ -183,9 +184,11 @@ func (r *Exchange) cells() []string {
 		cells = append(cells, "", "")
 	}
 	if x := r.Exec; x != nil {
-		return append(cells, strconv.Itoa(x.Element), x.Kind, r.Flow)
+		cells = append(cells, strconv.Itoa(x.Element), x.Kind)
+	} else {
+		cells = append(cells, "", "")
 	}
-	return append(cells, "", "", r.Flow)
+	return append(cells, r.Flow, r.Run, r.Host)
 }
 
 func (r *Exchange) key() string {

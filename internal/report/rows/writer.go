@@ -20,7 +20,14 @@ type Row interface {
 	heading(report.Clock) string
 	line(c report.Clock, before capture.Time) string
 	moment() capture.Time
+	SetLabel(report.Label)
 }
+
+// Labelled is the run and the host of a row.
+type Labelled struct{ report.Label }
+
+// SetLabel says of which run and host a row is.
+func (l *Labelled) SetLabel(to report.Label) { l.Label = to }
 
 // Writer writes the rows of pairs or conns as they come, in bounded memory.
 type Writer struct {
