@@ -13,6 +13,9 @@
 //     of them: Redis handles at once what it has. So what the server had when it sent its last record, and has not answered
 //     for longer than replies usually take, with the way there and back, was answered with that record. By this the
 //     pairing is level again after each pause, and no error lasts.
+//  4. What a client writes before the first reply, without a pause, is the set-up, written ahead: one write. What is too short for a
+//     command is a piece of one.
+//  5. A server that often sends while nothing is outstanding is one of messages or replication: nobody reads in turn there.
 package sealed
 
 import (
