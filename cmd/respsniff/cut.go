@@ -147,17 +147,14 @@ func (o *cutOptions) run(ctx context.Context, a *app, names []string) error {
 	if cutter.Found() == 0 {
 		return usagef("cut: the captures have no connection %s", strings.Trim(fmt.Sprint(conns), "[]"))
 	}
-	comment(cutter, p, slices.Concat(account.Found, account.Witnesses))
+	cutter.Comments(p.source.Files(), slices.Concat(account.Found, account.Witnesses))
 	if o.keys {
 		if o.secrets = p.records.Kept.Text; len(o.secrets) == 0 {
 			a.warn("cut: no TLS secrets of these connections are known")
 		}
 	}
 	complete := p.document().Complete
-	write := func(w io.Writer) (err error) {
-		account.Packets, err = o.copy(ctx, a, names, countingWriter{w, &account.Bytes}, cutter)
-		return err
-	}
+	write := func(w io.Writer) error { return o.copy(ctx, a, names, w, cutter, &account) }
 	messages := a.stdout
 	if o.path == "-" {
 		messages, err = a.stderr, write(a.stdout)
@@ -196,70 +193,16 @@ func (o *cutOptions) choose(doc *report.Document) ([]incident.Finding, error) {
 	return found, nil
 }
 
-// comment attaches the facts of findings to the frames that show them.
-func comment(c *evidence.Cutter, p *pipeline, found []incident.Finding) {
-	files := map[string]int32{}
-	for i, f := range p.source.Files() {
-		files[f.Name] = int32(i)
-	}
-	for i := range found {
-		f := &found[i]
-		for j := range f.Examples {
-			e := &f.Examples[j]
-			file, ok := files[e.File]
-			if !ok {
-				continue
-			}
-			c.Example(file, f, j)
-		}
-	}
-}
-
-// copy writes the packets to cut, and returns how many they are.
-func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter) (packets int64, err error) {
+// copy writes the packets to cut.
+func (o *cutOptions) copy(ctx context.Context, a *app, names []string, w io.Writer, cutter *evidence.Cutter, account *evidence.Account) error {
 	co, err := o.analyze.input.captureOptions(a, o.analyze.output.location)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	source, err := capture.Open(names, co)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer source.Close()
-	out, err := capture.NewWriter(w, capture.WriterOptions{Comment: "cut by respsniff from " + report.Printable(strings.Join(names, " "))})
-	if err != nil {
-		return 0, err
-	}
-	if len(o.secrets) > 0 {
-		if err := out.Secrets(o.secrets); err != nil {
-			return 0, err
-		}
-	}
-	for p, err := range source.Packets() {
-		if err != nil {
-			continue // reported by the first pass
-		}
-		if ctx.Err() != nil {
-			return packets, ctx.Err()
-		}
-		if cut, text, keep := cutter.Cut(p); keep {
-			if err := out.Write(cut, text); err != nil {
-				return packets, err
-			}
-			packets++
-		}
-	}
-	return packets, nil
-}
-
-// countingWriter counts what goes through.
-type countingWriter struct {
-	w io.Writer
-	n *int64
-}
-
-func (c countingWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	*c.n += int64(n)
-	return n, err
+	return cutter.Copy(ctx, w, source.Packets(), names, o.secrets, account)
 }
