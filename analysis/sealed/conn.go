@@ -105,8 +105,8 @@ const rarely = 10
 // unnamed is the name of a command that nobody can read.
 var unnamed = []resp.Arg{{}}
 
-// Begin readies c for a connection.
-func (c *Conn) Begin(s *pairing.Session, limits *Limits) { *c = Conn{s: s, limits: limits} }
+// New begins with the first record of a connection that has content and cannot be read.
+func New(s *pairing.Session, limits *Limits) *Conn { return &Conn{s: s, limits: limits} }
 
 // Before takes a segment before anything else looks at it: a write that it does not continue is over.
 func (c *Conn) Before(who int, seg *reassembly.Segment) {

@@ -17,7 +17,7 @@ import (
 // talk is a conversation of which nobody can read a byte, and the exchanges that are made of it.
 type talk struct {
 	s     pairing.Session
-	c     Conn
+	c     *Conn
 	conn  *reassembly.Conn
 	ends  [2]int64
 	frame int64
@@ -29,7 +29,7 @@ func newTalk() *talk {
 	k := &talk{conn: &reassembly.Conn{ID: 1, Start: reassembly.Handshake}, now: 1e9}
 	var set bound.Set
 	k.s.Begin(pairing.NewShared(nil, false, &set), k, &reassembly.Segment{Conn: k.conn}, reassembly.A, pairing.BySYN)
-	k.c.Begin(&k.s, NewLimits(&set))
+	k.c = New(&k.s, NewLimits(&set))
 	return k
 }
 
