@@ -25,7 +25,7 @@ type Session struct {
 	reader desync.Callers
 	run    *Run
 	topo   cluster.NodeConn
-	sealed sealed.Conn
+	sealed *sealed.Conn // nil almost always
 	facts  pools.ConnFacts
 	// closeSeen says that the client has closed.
 	closeSeen bool
@@ -43,7 +43,6 @@ func (s *Session) begin(run *Run, seg *reassembly.Segment, side reassembly.Side,
 	s.run, s.closeSeen, s.silenced, s.encryption = run, false, nil, nil
 	s.topo, s.facts, s.databases = cluster.NodeConn{}, pools.ConnFacts{}, databases.Conn{}
 	s.facts.Begin(run.links, s.ID)
-	s.sealed.Begin(&s.Session, run.sealed)
 }
 
 // SessionOf returns the session that a pairing belongs to.
@@ -102,7 +101,7 @@ func (s *Session) owes() pools.Owed {
 func (s *Session) close(seg *reassembly.Segment) {
 	s.Over, s.End = true, seg.End
 	switch {
-	case s.Kind == pairing.TLS:
+	case s.sealed != nil:
 		s.sealed.Finish(seg.Time)
 	case s.Kind == pairing.Undecided && s.Conn.Encryption != nil:
 		s.Kind = pairing.TLS // nothing but its handshake was seen
@@ -254,7 +253,7 @@ func (s *Session) ClientClosed() {
 	if s.caller.Pop == nil || s.closeSeen {
 		return
 	}
-	if s.closeSeen = true; s.Kind == pairing.TLS && s.sealed.LastIsFarewell() {
+	if s.closeSeen = true; s.sealed != nil && s.sealed.LastIsFarewell() {
 		s.reader.Parted()
 	}
 	if s.silenced != nil {

@@ -53,7 +53,7 @@ func (h *undecideds) weigh(r *Run, u *openRoles, seg *reassembly.Segment) *Sessi
 	var side reassembly.Side
 	var decided bool
 	if seg.End == reassembly.NotEnded {
-		if side, decided = u.vote(seg); !decided && u.payloads < pairing.UndecidedLimit && !pairing.Encrypted(seg.Payload) {
+		if side, decided = u.vote(seg); !decided && u.payloads < pairing.UndecidedLimit && !seg.Sealed && !pairing.Encrypted(seg.Payload) {
 			h.hold(u, seg)
 			r.summary.at(seg.Time)
 			return nil

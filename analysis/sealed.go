@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 
 	"github.com/respsniff/respsniff/analysis/pairing"
+	"github.com/respsniff/respsniff/analysis/sealed"
 	"github.com/respsniff/respsniff/reassembly"
 	"github.com/respsniff/respsniff/resp"
 )
@@ -11,8 +12,10 @@ import (
 // takeSealed takes a segment of a connection that is encrypted and not read. A connection of which a part was read stays one of
 // RESP: what is sealed of it is like bytes that the snapshot length cut off.
 func takeSealed(s *Session, who int, seg *reassembly.Segment) {
-	known := s.RedisPort()
-	if known {
+	if s.sealed == nil && seg.Sealed && (s.Kind == pairing.Undecided || s.Kind == pairing.TLS) && s.RedisPort() {
+		s.sealed = sealed.New(&s.Session, s.run.sealed)
+	}
+	if s.sealed != nil {
 		s.sealed.Before(who, seg)
 	}
 	s.reader.Segment(who, seg)
@@ -21,14 +24,14 @@ func takeSealed(s *Session, who int, seg *reassembly.Segment) {
 		if seg.Plain {
 			s.topo.FromClient(seg)
 		}
-		if looked = s.FromClient(seg); known && seg.Sealed && s.Kind == pairing.TLS {
+		if looked = s.FromClient(seg); s.sealed != nil {
 			s.sealed.FromClient(seg)
 		}
 	} else {
 		if seg.Plain {
 			s.topo.FromServer(seg)
 		}
-		if looked = s.FromServer(seg); known && seg.Sealed && s.Kind == pairing.TLS {
+		if looked = s.FromServer(seg); s.sealed != nil {
 			s.sealed.FromServer(seg)
 		}
 	}

@@ -219,12 +219,13 @@ func (c *Callers) level(a *Abandonment) pairing.Confidence {
 // sealed bounds what is said of a wait that ended with another write, on a connection that cannot be read: where several callers
 // share it, they write at any time, and hardly as long after one another as the client's read timeout is.
 func (c *Callers) sealed(gap time.Duration) reader.Word {
+	policy, basis := c.Known()
 	switch {
 	case c.Kind != pairing.TLS:
 		return reader.Proven
 	case 2*c.ReplyCount < c.CommandCount:
 		return reader.Unknown // most of what it writes is not answered: a replica acknowledges so, and what came may be no reply
-	case c.timeout(gap).T == 0:
+	case c.Start == reassembly.MidStream, c.timeout(gap).T == 0 && !(basis == client.Stated && policy.TakesTurns()):
 		return reader.Possible
 	}
 	return reader.Proven

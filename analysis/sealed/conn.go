@@ -13,6 +13,9 @@
 //     of them: Redis handles at once what it has. So what the server had when it sent its last record, and has not answered
 //     for longer than replies usually take, with the way there and back, was answered with that record. By this the
 //     pairing is level again after each pause, and no error lasts.
+//  4. What a client writes before the first reply, without a pause, is the set-up, written ahead: one write. What is too short for a
+//     command is a piece of one.
+//  5. A server that often sends while nothing is outstanding is one of messages or replication: nobody reads in turn there.
 package sealed
 
 import (
@@ -102,8 +105,8 @@ const rarely = 10
 // unnamed is the name of a command that nobody can read.
 var unnamed = []resp.Arg{{}}
 
-// Begin readies c for a connection.
-func (c *Conn) Begin(s *pairing.Session, limits *Limits) { *c = Conn{s: s, limits: limits} }
+// New begins with the first record of a connection that has content and cannot be read.
+func New(s *pairing.Session, limits *Limits) *Conn { return &Conn{s: s, limits: limits} }
 
 // Before takes a segment before anything else looks at it: a write that it does not continue is over.
 func (c *Conn) Before(who int, seg *reassembly.Segment) {
