@@ -259,5 +259,5 @@ func (c *Callers) weights() *client.KindWeights {
 // flat reports whether b directly follows a in the client's stream and carries the same ACK number: not one byte of the
 // server became readable between the two writes.
 func flat(a, b *pairing.Exchange) bool {
-	return a.End == b.Start && a.Ack == b.Ack && !a.Late && !b.Late && b.Ack != reassembly.NoAck
+	return a.End == b.Before && a.Ack == b.Ack && !a.Late && !b.Late && b.Ack != reassembly.NoAck
 }

@@ -138,19 +138,19 @@ type Request struct {
 
 // Place is where and when a command was captured.
 type Place struct {
-	Start   int64 // place in the client's stream: [Start, End)
-	End     int64
-	Ack     int64 // A(c): what the client had received when the first byte was transmitted
-	Late    bool  // the captured copy may be a retransmission: Ack may be too new
-	Frame   int64
-	File    int32
-	Time    capture.Time // first byte
-	EndTime capture.Time // last byte
-	TsEcr   uint32
-	HasTS   bool
-	Full    bool // its first segment was as large as they get
-	Shared  bool // its first segment holds another command too
-	Unsure  bool // its framing, or whether a reply is due at all, was guessed after bytes that the capture lacks
+	Start, End int64 // place in the client's stream: [Start, End)
+	Before     int64 // where what encloses it begins: Start, but on an encrypted connection
+	Ack        int64 // A(c): what the client had received when the first byte was transmitted
+	Late       bool  // the captured copy may be a retransmission: Ack may be too new
+	Frame      int64
+	File       int32
+	Time       capture.Time // first byte
+	EndTime    capture.Time // last byte
+	TsEcr      uint32
+	HasTS      bool
+	Full       bool // its first segment was as large as they get
+	Shared     bool // its first segment holds another command too
+	Unsure     bool // its framing, or whether a reply is due at all, was guessed after bytes that the capture lacks
 }
 
 // Due is what replies a command is due.

@@ -109,7 +109,7 @@ func (s *Session) Wrote(req *resp.Request, seg *reassembly.Segment, start *Segme
 			ex.Call.Locate(key.Bytes)
 		}
 	}
-	ex.Start, ex.End = req.Start, req.End
+	ex.Start, ex.Before, ex.End = req.Start, max(req.Start-(s.Prev.next-s.Prev.end), s.Prev.end), req.End
 	ex.Ack, ex.Late = start.ack, start.late
 	ex.Frame, ex.File, ex.Time, ex.EndTime = start.frame, start.file, start.time, seg.Time
 	ex.TsEcr, ex.HasTS, ex.Full, ex.Shared, ex.Unsure = start.ts, start.hasTS, start.full, false, false
