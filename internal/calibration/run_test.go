@@ -2,8 +2,11 @@ package calibration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -16,6 +19,9 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/reader"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/keylog"
+	"github.com/respsniff/respsniff/internal/tlsrecord"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -32,6 +38,27 @@ type claim struct {
 type said struct {
 	claims  []claim
 	accuses []string // rules of the desync family that fire at medium severity or above
+	// Connections with TLS, those of them of which records were read, and the commands on these.
+	encrypted, opened, commands int
+}
+
+// keysOf reads the key log that stands beside a capture, if there is one.
+func keysOf(path string, bounds *bound.Set) (*keylog.Log, error) {
+	keys := keylog.New(bounds)
+	name, _, _ := strings.Cut(path, ".pcap")
+	for _, name := range []string{name, withoutTap(name)} {
+		f, err := os.Open(name + ".keylog")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = keys.Read(f)
+		f.Close()
+		return keys, err
+	}
+	return keys, nil
 }
 
 // engine says of a capture whose reply each caller got.
@@ -40,20 +67,31 @@ type engine func(path string) (*said, error)
 // inProcess returns the engine of this checkout, but for some of its evidence.
 func inProcess(without inference.Terms) engine {
 	return func(path string) (*said, error) {
-		src, err := capture.Open([]string{path}, capture.Options{})
+		run := analysis.NewRun(&analysis.Options{Without: without})
+		keys, err := keysOf(path, run.Bounds())
+		if err != nil {
+			return nil, err
+		}
+		src, err := capture.Open([]string{path}, capture.Options{Secrets: keys.Stream().Block})
 		if err != nil {
 			return nil, err
 		}
 		defer src.Close()
+		keys.Missing = src.Secrets
 		s := &said{}
-		run := analysis.NewRun(&analysis.Options{Without: without})
-		events := run.Events(reassembly.New(reassembly.Options{}).Segments(src.Packets()))
+		events := run.Events(tlsrecord.New(keys, run.Bounds()).Segments(reassembly.New(reassembly.Options{}).Segments(src.Packets())))
 		tapped := func(yield func(pairing.Event, error) bool) {
 			events(func(e pairing.Event, err error) bool {
 				if ex, ok := e.(*pairing.Exchange); ok && claims(ex) {
 					s.claims = append(s.claims, claim{
 						place{ex.Session.Client.Port(), ex.Index}, ex.Session.ID, float64(ex.Time) / 1e9, ex.Belief.Index, reader.Word(ex.Belief.Confidence),
 					})
+				}
+				if c, ok := e.(*analysis.ConnSummary); ok && c.Encryption != nil {
+					if s.encrypted++; c.Encryption.Read > 0 {
+						s.opened++
+						s.commands += c.Commands
+					}
 				}
 				return yield(e, err)
 			})

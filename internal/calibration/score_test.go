@@ -44,6 +44,8 @@ type score struct {
 	found    int // of these, at likely or above, with the right reply
 	claims   [numKinds][numWords]tally
 	accuses  []string
+	// of TLS, as in said
+	encrypted, opened, commands int
 }
 
 // least sums the claims of a kind that are made with a word or a stronger one.
@@ -71,6 +73,7 @@ func measure(r recording, e engine) (*score, error) {
 		return nil, err
 	}
 	s.accuses, s.misreads = said.accuses, log.misread()
+	s.encrypted, s.opened, s.commands = said.encrypted, said.opened, said.commands
 	for _, c := range said.claims {
 		got := log.at(c.place, c.time)
 		switch c.reply {
