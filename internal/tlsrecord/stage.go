@@ -77,6 +77,7 @@ type conn struct {
 	master  []byte        // of TLS 1.2
 	random  keylog.Random // whose secrets opened it, where it was found by trial
 	reason  string        // why nothing is read; "": unless it is known, something may be
+	passed  int           // records of the application, as far as is seen, that passed for the handshake's
 	failed  int64         // records of the application that did not open
 }
 
