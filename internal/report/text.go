@@ -10,7 +10,7 @@ import (
 )
 
 // BlindSpots is printed under every report: a clean result does not exclude these.
-const BlindSpots = "replies swapped inside one process, what is in TLS, offsets older than the capture, a cancelled call " +
+const BlindSpots = "replies swapped inside one process, what is in TLS without its keys, offsets older than the capture, a cancelled call " +
 	"whose reply came before the next command."
 
 // Widths of text, in characters. A ticket or a mail shows textWidth without wrapping.

@@ -48,7 +48,7 @@ func (s *Stage) encrypted(c *conn, d *direction, r *record, app bool) {
 			d.blind++
 		}
 	}
-	if d.keys != nil && !d.started && !c.other(d).started {
+	if d.keys != nil && !d.started && !c.other(d).started || app && s.seeks(c, d) {
 		app = false // of the handshake, whose keys are others
 	}
 	if !app {

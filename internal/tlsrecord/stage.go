@@ -18,12 +18,13 @@ type Stage struct {
 	trials   *bound.Bound
 	tried    int                    // of trials
 	used     map[keylog.Random]bool // secrets of connections found by trial
+	proxied  proxied
 	output
 }
 
 // New returns a stage that reads what keys opens; nil: nothing.
 func New(keys *keylog.Log, bounds *bound.Set) *Stage {
-	return &Stage{keys: keys, sessions: newSessions(bounds), tickets: newServerTickets(bounds), trials: newTrials(bounds)}
+	return &Stage{keys: keys, sessions: newSessions(bounds), tickets: newServerTickets(bounds), trials: newTrials(bounds), proxied: proxied{}}
 }
 
 // Segments hands on the segments of connections without TLS as they are, and those of the others with what their records hold.
@@ -35,9 +36,11 @@ func (s *Stage) Segments(in iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*re
 				return yield(nil, err)
 			}
 			if seg.Conn.Encryption == nil {
-				if p := seg.Payload; len(p) < headerSize || p[0]-typeChangeCipherSpec > typeApplicationData-typeChangeCipherSpec || p[1] != 3 || !begins(seg) {
+				if p := seg.Payload; len(p) < headerSize || p[0]-typeChangeCipherSpec > typeApplicationData-typeChangeCipherSpec || p[1] != 3 || !s.begins(seg) {
+					s.proxied.see(seg)
 					return yield(seg, nil)
 				}
+				delete(s.proxied, seg.Conn)
 				s.open(seg.Conn)
 			}
 			c, _ := seg.Conn.Encryption.State.(*conn)
@@ -49,15 +52,16 @@ func (s *Stage) Segments(in iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*re
 	}
 }
 
-// begins reports whether TLS begins with a segment, whose payload begins like a record. Behind bytes in the clear only a whole
-// ClientHello does; where a capture begins in the middle of a connection, the first border of a record may be one record later.
-func begins(seg *reassembly.Segment) bool {
+// begins reports whether TLS begins with a segment, whose payload begins like a record. Behind bytes in the clear it does behind the
+// header of a proxy only: a value may hold a ClientHello, and the border of a segment may lie before it. Where a capture begins in the
+// middle of a connection, the first border of a record may be one record later.
+func (s *Stage) begins(seg *reassembly.Segment) bool {
 	p := seg.Payload
 	switch before := seg.Conn.Sides[seg.From].Bytes - int64(seg.Length); {
-	case isClientHello(p):
-		return true
+	case before == 0 && seg.Missing+seg.Offset == 0 || s.proxied[seg.Conn]:
+		return isClientHello(p) || before == 0 && bordersAt(p, seg.Length)
 	case seg.Conn.Start != reassembly.MidStream:
-		return before == 0 && seg.Missing+seg.Offset == 0 && bordersAt(p, seg.Length)
+		return false
 	case before == 0:
 		return bordersAt(p, seg.Length)
 	default:
@@ -77,6 +81,7 @@ type conn struct {
 	master  []byte        // of TLS 1.2
 	random  keylog.Random // whose secrets opened it, where it was found by trial
 	reason  string        // why nothing is read; "": unless it is known, something may be
+	passed  int           // records of the application, as far as is seen, that passed for the handshake's
 	failed  int64         // records of the application that did not open
 }
 

@@ -33,6 +33,7 @@ type talk struct {
 	writes []write
 	said   [2]string // the content, by side
 	keys   string    // its key log
+	shakes int       // writes of the handshake
 	lock   sync.Mutex
 }
 
@@ -108,6 +109,12 @@ func speak(t testing.TB, connections int, client, server *tls.Config, lines []st
 			}
 			done <- right.Close()
 		}()
+		if err := left.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		k.lock.Lock()
+		k.shakes = len(k.writes)
+		k.lock.Unlock()
 		for i, line := range lines {
 			k.said[reassembly.A] += line
 			k.said[reassembly.B] += answer(i)

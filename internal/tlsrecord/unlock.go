@@ -22,16 +22,21 @@ const (
 const (
 	noKeys      = "no key of it is known"
 	wrongKeys   = "the key that is known of it does not fit"
-	noHandshake = "it began before the capture, and no key that is known opens it"
+	noHandshake = "its handshake is not whole in the capture, and no key that is known opens it"
 	old         = "it began before the capture: the keys of TLS 1.2 need its handshake"
 )
 
-// maxTrials is how many times a key is tried on a record, over all connections that began before the capture: at 6 us each, six
-// seconds.
+// maxTrials is how many times a key is tried on a record, over all connections that began before the capture: at 6 to 12 us
+// each, six to thirteen seconds.
 const maxTrials = 1 << 20
 
-// recordsTried is how many records of a direction keys are tried on: the first ones may be damaged, or of the handshake.
-const recordsTried = 4
+// recordsTried is how many records of a direction keys are tried on: the first ones may be damaged, or of the handshake, in which a
+// server sends four records or five, each of which is encrypted.
+const recordsTried = 8
+
+// recordsPassed is how many records of a connection pass for its handshake's while its keys are looked for: those of both
+// directions on which keys are tried.
+const recordsPassed = 2 * recordsTried
 
 // farthest is how far into a connection a record's sequence number is looked for by trial.
 const farthest = 20_000
@@ -181,6 +186,7 @@ func (s *Stage) try(c *conn, d *direction, r *record) bool {
 					s.used = map[keylog.Random]bool{}
 				}
 				s.used[random] = true
+				c.other(d).tries = 0
 				if !c.certain {
 					c.certain = true
 					if c.client = sideOf(c, d); !client {
@@ -199,6 +205,27 @@ func (s *Stage) try(c *conn, d *direction, r *record) bool {
 		c.reason = noKeys
 	}
 	return false
+}
+
+// seeks reports whether a record that no key opened may be of a handshake that the capture has in part: later ones may open, and all
+// that it shows until then is a write that nobody can read. Both directions stop at one time, so that no reply is hidden whose command was
+// seen.
+func (s *Stage) seeks(c *conn, d *direction) bool {
+	switch {
+	case c.search == found && d.keys == nil && d.tries < recordsTried: // the server sent tickets before the client had finished
+	case c.search != notSearched || c.passed == recordsPassed || s.keys == nil || s.trials.Hits > 0:
+		return false
+	case c.seen.version != 0 && c.seen.version != tls13:
+		return false
+	case c.hello.client:
+		if _, ok := s.keys.Find(c.hello.clientRandom); !ok {
+			return false
+		}
+	case s.keys.Len() <= len(s.used):
+		return false
+	}
+	c.passed++
+	return true
 }
 
 // candidates are the secrets that may be those of a connection: of the same client random where that is known, else all that did not open
@@ -236,14 +263,19 @@ func (s *Stage) fits(c *conn, secret []byte, r *record, wide bool) (k *protect.K
 			continue // of another length
 		}
 		if k.TellsSequence() {
-			for g := range generations {
-				if wide == (g > 0) {
-					if s.tried++; !s.trials.Admits(s.tried) {
-						return nil, 0, false
-					}
-					if seq, ok := k.Sequence(r.head, r.body); ok {
-						return k, seq, true
-					}
+			more := 1
+			if wide {
+				k, more = k.Next(), generations-1
+			}
+			for {
+				if s.tried++; !s.trials.Admits(s.tried) {
+					return nil, 0, false
+				}
+				if seq, ok := k.Sequence(r.head, r.body); ok {
+					return k, seq, true
+				}
+				if more--; more == 0 {
+					break
 				}
 				k = k.Next()
 			}
