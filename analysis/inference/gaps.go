@@ -54,7 +54,7 @@ const gone = 0.05
 // on.
 func (v *View) free(i, n int) (time, rate float64) {
 	st := &v.Steps[i]
-	var until [2 * maxCallers]float64
+	var until [2 * mostCallers]float64
 	waiting := 0
 	for j := i; j >= 0 && waiting < len(until); j-- {
 		s := &v.Steps[j]
@@ -78,11 +78,15 @@ func (v *View) free(i, n int) (time, rate float64) {
 		time += share() * (until[waiting-1] - t)
 		t = until[waiting-1]
 	}
-	return time + share()*(max(st.Next, t)-t), share()
+	time, rate = time+share()*(max(st.Next, t)-t), share()
+	if gap := st.Next - st.Last; waiting == 0 && gap-time < client.Resolution*gap {
+		return gap, 1 // densities do not tell them apart
+	}
+	return time, rate
 }
 
-// maxCallers is the largest number of callers that is told apart.
-const maxCallers = 6
+// mostCallers is the largest number of callers that is told apart.
+const mostCallers = 6
 
 // learnCallers counts how many callers a connection has, if it is shared.
 func (p *Pass) learnCallers(c *client.Counts, final []State) {
