@@ -307,3 +307,19 @@ func TestOwed(t *testing.T) {
 		t.Errorf("owed %d", n)
 	}
 }
+
+// Two callers whose replies came together write together once; a batch after replies in turn is of one caller again.
+func TestEvidenceTogether(t *testing.T) {
+	v := &View{At: []float64{0.1, 0.1, 0.21, 0.21, 0.31, 0.41, 0.41}, Steps: []Step{
+		{First: 0, Last: 0, Own: 0, N: 1}, {First: 0.05, Last: 0.05, Own: 1, N: 1}, // both wait
+		{First: 0.2, Last: 0.2, Own: 2, N: 2}, // both
+		{First: 0.3, Last: 0.3, Own: 4, N: 1}, // one
+		{First: 0.4, Last: 0.4, Own: 5, N: 2}, // one, a batch
+	}}
+	v.Together()
+	for i, want := range []int32{1, 1, 2, 1, 1} {
+		if by := v.Steps[i].by(); by != want {
+			t.Errorf("step %d is of %d callers, want %d", i, by, want)
+		}
+	}
+}

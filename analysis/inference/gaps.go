@@ -65,7 +65,7 @@ func (v *View) free(i, n int) (time, rate float64) {
 		if at <= st.Last {
 			break
 		}
-		for range max(1, min(s.callers, s.N)) {
+		for range s.by() {
 			if waiting < len(until) {
 				until[waiting] = at
 				waiting++
@@ -106,8 +106,16 @@ func (p *Pass) learnCallers(c *client.Counts, final []State) {
 // sideBySide is how much more likely a write of several commands is where as many callers had their replies at once, than
 // one of that size is at all.
 func sideBySide(p *Pass, st *Step) float64 {
-	if st.callers > 1 && st.callers == st.N {
+	if st.by() > 1 {
 		return 0.5 / p.Sizes.chance(st.N)
+	}
+	return 1
+}
+
+// by is how many callers wrote a step: one, unless as many as it has commands had their replies at once before it.
+func (s *Step) by() int32 {
+	if s.callers > 1 && s.callers == s.N {
+		return s.N
 	}
 	return 1
 }
@@ -127,7 +135,7 @@ func (v *View) Together() {
 				break
 			}
 			if at > before.Last && at <= st.First {
-				st.callers += max(1, s.callers)
+				st.callers += s.by()
 			}
 		}
 	}
