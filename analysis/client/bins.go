@@ -14,6 +14,9 @@ const (
 	NumFine     = 24 << 6
 )
 
+// Resolution is by how much two durations must differ to be told apart by a density, at least: half a bin of the narrowest.
+const Resolution = 1.0 / 16
+
 // Coarse returns the coarse bin of x; the first and the last hold all that lies beyond.
 func Coarse(x float64) int {
 	if x < 0x1p-20 {

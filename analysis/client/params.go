@@ -11,7 +11,16 @@ type Params struct {
 	Abort float64
 	// Closing is the chance that the connection is closed after a caller read a reply, by Ends… constant.
 	Closing [3]float64
+	// Callers is the chance that so many callers share a connection, as the list of that name says.
+	Callers [len(Callers)]float64
 }
+
+// Callers are the numbers of callers of a shared connection that are told apart; 0 is any other: then who waits for a reply
+// does not show in how soon the next command is written.
+var Callers = [...]int{0, 2, 3, 4, 5, 6}
+
+// callersPrior weighs them before any is seen: few callers, of whatever number, are as usual as many.
+var callersPrior = [len(Callers)]float64{1, 0.2, 0.2, 0.2, 0.2, 0.2}
 
 // turnWeight is how many observations the shape of the think time is worth for the turnaround: what follows a give-up is
 // the same program, and is seen only as the rest of a sum.
@@ -40,6 +49,14 @@ func NewParams(c *Counts, fit *Fit) *Params {
 	}
 	d := &c.Act[ActDropped] // somebody takes the late reply: there is no reason to close
 	p.Writes[ActDropped] = (d[0] + 19) / (d[0] + d[1] + 20)
+	sum := 0.0
+	for i, n := range c.Callers {
+		p.Callers[i] = n + callersPrior[i]
+		sum += p.Callers[i]
+	}
+	for i := range p.Callers {
+		p.Callers[i] /= sum
+	}
 	p.Abort = (c.Abort[0] + 0.1) / (c.Abort[0] + c.Abort[1] + 1)
 	p.Closing[EndsOwn] = (c.Ends[EndsOwn][0] + 1) / (c.Ends[EndsOwn][0] + c.Ends[EndsOwn][1] + 20)
 	p.Closing[EndsOdd] = (c.Ends[EndsOdd][0] + 20*p.Closing[EndsOwn]) / (c.Ends[EndsOdd][0] + c.Ends[EndsOdd][1] + 20)

@@ -40,6 +40,8 @@ type Counts struct {
 	Act   [3][2]float64
 	Abort [2]float64    // batches of which the reading stopped at a reply that cannot be its own: stopped, read on
 	Ends  [3][2]float64 // after a caller read a reply, by Ends… constant: closed, written
+	// Callers are connections by how many callers share them, as the list of that name says.
+	Callers [len(Callers)]float64
 }
 
 // What callers did when they had given up, in Counts.Act: by Closes, by the other kinds that leave replies unread, and by
@@ -102,6 +104,9 @@ func (c *Counts) Add(o *Counts, w float64) {
 		c.Turn[i].AddHist(&o.Turn[i], w)
 	}
 	c.Gaps.AddHist(&o.Gaps, w)
+	for i, v := range o.Callers {
+		c.Callers[i] += w * v
+	}
 	for i := range c.Act {
 		c.Act[i][0] += w * o.Act[i][0]
 		c.Act[i][1] += w * o.Act[i][1]

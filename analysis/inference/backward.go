@@ -32,6 +32,9 @@ func (p *Pass) Backward(read [][]Candidate, learn *Learner) {
 	for _, s := range final {
 		z += s.w
 	}
+	if learn != nil {
+		p.learnCallers(learn.Counts[client.Shared], final)
+	}
 	beta := make([]float64, len(final))
 	for i := range beta {
 		beta[i] = 1 / z
@@ -63,7 +66,7 @@ func (p *Pass) Backward(read [][]Candidate, learn *Learner) {
 		for j := cur.branches; j < end; j++ {
 			br := &p.branches[j]
 			s := &from[br.from]
-			w := br.w * cur.scale[br.from] / cur.z * cur.lift[s.kind] * p.ahead(into, beta, s.kind, br.to, br.held, st)
+			w := br.w * cur.scale[br.from] / cur.z * cur.lift[s.kind] * p.ahead(into, beta, s, br, st)
 			b[br.from] += w
 			pr := s.w * w
 			prs = append(prs, pr)
@@ -104,10 +107,11 @@ func (p *Pass) Backward(read [][]Candidate, learn *Learner) {
 }
 
 // ahead is what the steps ahead say of a hypothesis.
-func (p *Pass) ahead(into []State, beta []float64, k client.Kind, to, held int32, st *Step) float64 {
+func (p *Pass) ahead(into []State, beta []float64, s *State, br *branch, st *Step) float64 {
+	k, to := s.kind, br.to
 	at := func(r int32) float64 {
 		for i := range into {
-			if into[i].kind == k && into[i].held == held && into[i].Read == r {
+			if into[i].kind == k && into[i].held == br.held && into[i].callers == s.callers && into[i].Read == r {
 				return beta[i]
 			}
 		}
@@ -181,7 +185,7 @@ func (p *Pass) learn(l *Learner, i int, st *Step, s *State, br *branch, pr float
 	switch br.op {
 	case opShared:
 		if st.What == NextWrite {
-			c.Gaps.Add(max(gap, p.v.Floor), pr)
+			c.Gaps.Add(float64(br.turn), pr)
 		}
 	case opCompleted:
 		if !st.Blocking && br.lo > 0x1p-16 {

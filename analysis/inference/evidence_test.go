@@ -180,9 +180,31 @@ func TestEvidenceContent(t *testing.T) {
 func TestEvidenceGaps(t *testing.T) {
 	v, st := stepOf(0.3, 0.005)
 	p := passOf(v)
-	shares(p, 0, 0, st, 0.005)
+	shares(p, 0, &State{kind: client.Shares}, 0, st, 0.005)
 	if len(p.branches) == 0 || p.branches[0].w <= 0 || p.branches[0].reads != 1 || p.branches[0].to != 1 {
 		t.Errorf("%+v", p.branches)
+	}
+}
+
+// Of two callers on a connection one writes while the other waits, at half the pace, and none while both wait.
+func TestEvidenceCallers(t *testing.T) {
+	v := &View{
+		At: []float64{0.4, 0.4}, End: []int64{10, 20}, Type: []Type{Bulk, Bulk}, Quiet: []float32{0, 0}, Crowd: []uint16{0, 0}, Command: []int32{1, 2},
+		Steps: []Step{{First: 0, Last: 0, Next: 0.1, Own: 0, N: 1, What: NextWrite}, {First: 0.1, Last: 0.1, Next: 0.6, Own: 1, N: 1, What: NextWrite, Have: true}},
+	}
+	near := func(x, want float64) bool { return math.Abs(x-want) < 0.1*want }
+	if time, rate := v.free(0, 2); !near(time, 0.05) || !near(rate, 0.5) {
+		t.Errorf("one of two waits: %v s, %v", time, rate)
+	}
+	if time, rate := v.free(1, 2); !near(time, 0.2+0.3*gone) || !near(rate, 1) {
+		t.Errorf("both wait for 0.3 s of 0.5: %v s, %v", time, rate)
+	}
+	v.Steps[1].Next = 0.3
+	if _, rate := v.free(1, 2); rate > 2*gone {
+		t.Errorf("both wait: %v", rate)
+	}
+	if _, rate := v.free(1, 4); !near(rate, 0.5) {
+		t.Errorf("two of four wait: %v", rate)
 	}
 }
 
@@ -204,7 +226,7 @@ func TestEvidenceHeldBack(t *testing.T) {
 }
 
 func TestEvidenceLoss(t *testing.T) {
-	in := []State{{client.Keeps, 4, 0, 0.5}, {client.Discards, 5, 0, 0.5}}
+	in := []State{{kind: client.Keeps, Read: 4, w: 0.5}, {kind: client.Discards, Read: 5, w: 0.5}}
 	out := spread(in, 5)
 	sum := 0.0
 	for _, s := range out {
@@ -283,5 +305,21 @@ func TestOwed(t *testing.T) {
 	owe(p, 1, 0.25)
 	if n := owes(p, &Step{Own: 3}); n != 2 || len(p.starts) != 0 {
 		t.Errorf("owed %d", n)
+	}
+}
+
+// Two callers whose replies came together write together once; a batch after replies in turn is of one caller again.
+func TestEvidenceTogether(t *testing.T) {
+	v := &View{At: []float64{0.1, 0.1, 0.21, 0.21, 0.31, 0.41, 0.41}, Steps: []Step{
+		{First: 0, Last: 0, Own: 0, N: 1}, {First: 0.05, Last: 0.05, Own: 1, N: 1}, // both wait
+		{First: 0.2, Last: 0.2, Own: 2, N: 2}, // both
+		{First: 0.3, Last: 0.3, Own: 4, N: 1}, // one
+		{First: 0.4, Last: 0.4, Own: 5, N: 2}, // one, a batch
+	}}
+	v.Together()
+	for i, want := range []int32{1, 1, 2, 1, 1} {
+		if by := v.Steps[i].by(); by != want {
+			t.Errorf("step %d is of %d callers, want %d", i, by, want)
+		}
 	}
 }

@@ -15,7 +15,7 @@ func (p *Pass) explain(from int32, h *State, i int, st *Step) {
 	}
 	gap := max(0, st.Next-st.Last)
 	if h.kind == client.Shares {
-		shares(p, from, i, st, gap)
+		shares(p, from, h, i, st, gap)
 		return
 	}
 	first := len(p.branches)

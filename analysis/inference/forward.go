@@ -12,7 +12,9 @@ type State struct {
 	kind client.Kind
 	Read int32 // replies read or dropped
 	held int32 // replies in the memory of a reader that holds commands back
-	w    float64
+	// callers is which of client.Callers share the connection, of a client that has many on one.
+	callers uint8
+	w       float64
 }
 
 // branch is one way in which a hypothesis explains a step.
@@ -115,6 +117,12 @@ func (p *Pass) begin() {
 		if w <= 0 {
 			continue
 		}
+		if k == client.Shares {
+			for n, share := range p.Params[client.Shared].Callers {
+				p.states = append(p.states, State{kind: k, callers: uint8(n), w: w * share})
+			}
+			continue
+		}
 		if p.v.Midstream && !k.Healthy() && !p.Without.Has(TermMidstream) {
 			for j, share := range midstreamPrior {
 				p.states = append(p.states, State{kind: k, Read: int32(-j), w: w * share})
@@ -197,14 +205,14 @@ func (p *Pass) advance(i int, from []State) {
 		}
 		found := false
 		for k := len(next) - 1; k >= 0; k-- {
-			if next[k].kind == s.kind && next[k].Read == br.to && next[k].held == br.held {
+			if next[k].kind == s.kind && next[k].Read == br.to && next[k].held == br.held && next[k].callers == s.callers {
 				next[k].w += w
 				found = true
 				break
 			}
 		}
 		if !found {
-			next = append(next, State{s.kind, br.to, br.held, w})
+			next = append(next, State{s.kind, br.to, br.held, s.callers, w})
 		}
 	}
 	if l := p.v.Steps[i]; l.NextLoss && !p.Without.Has(TermLoss) {

@@ -24,7 +24,7 @@ func spread(next []State, own int32) []State {
 			to := min(s.Read+d, own)
 			at := slices.IndexFunc(next, func(x State) bool { return x.kind == s.kind && x.Read == to && x.held == s.held })
 			if at < 0 {
-				next = append(next, State{s.kind, to, s.held, 0})
+				next = append(next, State{s.kind, to, s.held, s.callers, 0})
 				at = len(next) - 1
 			}
 			next[at].w += s.w * lossSpread / 2

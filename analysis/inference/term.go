@@ -28,12 +28,13 @@ const (
 	TermIgnorance             // what is not known of patience weighs against "read its own"
 	TermTurns                 // callers that never met, though independent ones would have
 	TermBeats                 // writes by a clock, whether a reply came or not
+	TermCallers               // callers of a shared connection that wait for a reply write nothing
 	NumTerms      = iota
 )
 
 var termNames = [NumTerms]string{
 	"patience", "think time", "too soon", "pause", "gaps", "acts", "checks", "ends", "content", "held back", "library", "own patience",
-	"pure populations", "bounds", "loss", "midstream", "ignorance", "turns", "beats",
+	"pure populations", "bounds", "loss", "midstream", "ignorance", "turns", "beats", "callers",
 }
 
 // String names the term in tables.

@@ -15,21 +15,24 @@ import (
 
 // sim is a written world: clients of one kind, a server that stands still now and then, and what each caller really read.
 type sim struct {
-	kind    client.Kind
-	conns   int
-	calls   int     // on each connection
-	rtt     float64 // s
-	timeout float64 // s; 0: none
-	stalls  float64 // s between them on average; 0: never
-	healthy float64 // s before the first
-	seed    int64
-	rng     *rand.Rand
-	stall   [][2]float64
-	events  []simEvent
-	truth   map[int64][]int // by connection: of each command, the index whose reply its caller read; 0: none
-	next    int64
-	watch   func(*Reader)
-	hurry   int // events after which all are judged early, each time; 0: never
+	kind     client.Kind
+	callers  int                      // that share a connection; 0: six
+	thinks   func(*rand.Rand) float64 // s; nil: 5 to 55 ms
+	conns    int
+	calls    int     // on each connection
+	rtt      float64 // s
+	timeout  float64 // s; 0: none
+	stalls   float64 // s between them on average; 0: never
+	healthy  float64 // s before the first
+	shortest float64 // of the stalls, s; 0: 100 ms
+	seed     int64
+	rng      *rand.Rand
+	stall    [][2]float64
+	events   []simEvent
+	truth    map[int64][]int // by connection: of each command, the index whose reply its caller read; 0: none
+	next     int64
+	watch    func(*Reader)
+	hurry    int // events after which all are judged early, each time; 0: never
 }
 
 type simEvent struct {
@@ -52,7 +55,12 @@ func (s *sim) served(t float64) float64 {
 	return in + 0.0001 + 0.00005*s.rng.Float64() + s.rtt/2
 }
 
-func (s *sim) think() float64 { return 0.005 + 0.05*s.rng.Float64() }
+func (s *sim) think() float64 {
+	if s.thinks != nil {
+		return s.thinks(s.rng)
+	}
+	return 0.005 + 0.05*s.rng.Float64()
+}
 
 // run plays the world and returns the reader's rows.
 func (s *sim) run(t *testing.T) map[int64][]Row {
@@ -61,7 +69,7 @@ func (s *sim) run(t *testing.T) map[int64][]Row {
 	s.truth = map[int64][]int{}
 	for x := s.healthy; s.stalls > 0 && x < 1000; {
 		x += s.stalls * (0.5 + s.rng.Float64())
-		s.stall = append(s.stall, [2]float64{x, x + 0.1 + 0.4*s.rng.Float64()})
+		s.stall = append(s.stall, [2]float64{x, x + s.least() + (0.5-s.least())*s.rng.Float64()})
 	}
 	rows := map[int64][]Row{}
 	told := map[*Conn]int32{}
@@ -201,11 +209,23 @@ func (s *sim) caller(r *Reader, t float64, calls int) {
 	s.on(end, func() { l.c.End(at(end)) })
 }
 
-// shared plays six callers on one connection.
+// least is the length of the shortest stall of the server, s.
+func (s *sim) least() float64 {
+	if s.shortest > 0 {
+		return s.shortest
+	}
+	return 0.1
+}
+
+// shared plays several callers on one connection.
 func (s *sim) shared(r *Reader) {
 	l := s.open(r, 0)
 	type caller struct{ t float64 }
-	cs := make([]caller, 6)
+	n := s.callers
+	if n == 0 {
+		n = 6
+	}
+	cs := make([]caller, n)
 	for i := range cs {
 		cs[i].t = 0.001 + s.think()
 	}
