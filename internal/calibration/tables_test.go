@@ -101,11 +101,13 @@ func recordingTable(scores []*score) string {
 // brokenTable lists the recordings on which strong claims are too often wrong.
 func brokenTable(scores []*score) string {
 	var b strings.Builder
-	b.WriteString("| recording | the caller got | strong claims | right | share | common to them |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| recording | the caller got | word, or surer | claims | right | share | common to them |\n|---|---|---|---|---|---|---|\n")
 	for _, s := range scores {
 		for k := range numKinds {
-			if c := s.least(k, reader.Strong); c.said >= enough && c.share() < wantedOfEach {
-				fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", s.name, kindTexts[k], c.said, c.right, c.permille(), broken[s.name])
+			for _, w := range []reader.Word{reader.Strong, reader.Likely} {
+				if c, ok := s.short(k, w); !ok {
+					fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", s.name, kindTexts[k], w, c.said, c.right, c.permille(), broken[s.name])
+				}
 			}
 		}
 	}
