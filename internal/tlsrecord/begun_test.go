@@ -58,3 +58,21 @@ func TestOneDirection(t *testing.T) {
 		}
 	}
 }
+
+// TestCutServerHello: where the snapshot length cuts the suite off the ServerHello, what is whole is read, what is cut in front of the first
+// record that opens is missing, and nothing of the handshake is taken for content. Cut pieces of a client's certificate may be a command.
+func TestCutServerHello(t *testing.T) {
+	for name, talks := range conversations(t) {
+		if strings.HasPrefix(name, "TLS 1.2") {
+			continue
+		}
+		for _, k := range talks {
+			list := k.segments(1, 0, nil, 62)
+			h := listen(t, newStage(k.keys), list)
+			if e := list[0].Conn.Encryption; h.sealed > 0 || h.missing != [2]int64{} && name != "TLS 1.3 certificates" || e.Read != e.Records || !strings.HasPrefix(strings.TrimLeft(h.content[0], "\x00"), "PING\r\nGET big\r\nGET kkk") ||
+				!strings.HasPrefix(h.content[1], "+PONG\r\n$50000\r\nvvv") || !strings.HasSuffix(h.content[1], "+PONG\r\n:1\r\n") {
+				t.Errorf("%s: %d sealed, %d missing, %+v, %.40q, %.40q", name, h.sealed, h.missing, e, h.content[0], h.content[1])
+			}
+		}
+	}
+}

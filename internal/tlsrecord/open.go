@@ -11,6 +11,9 @@ func (s *Stage) record(c *conn, d *direction, r *record) {
 	typ := r.head[0]
 	client := d.isOf(c, true)
 	app := false
+	if client && c.hello.client && !c.hello.server && c.seen.version == 0 {
+		s.guess(c, d, r)
+	}
 	if typ == typeChangeCipherSpec || typ == typeApplicationData || d.on {
 		app = c.seen.Application(&SealedRecord{Type: typ, Length: r.length, FromClient: client, End: r.end, Ack: s.packet.Ack})
 	}
@@ -31,6 +34,20 @@ func (s *Stage) record(c *conn, d *direction, r *record) {
 	d.done = r.end
 }
 
+// guess tells the version by a record of the client, where the ServerHello is not in the capture: behind the ClientHello the first
+// encrypted one is its Finished, or its certificate, of which only TLS 1.3 makes records of the application's type.
+func (s *Stage) guess(c *conn, d *direction, r *record) {
+	switch {
+	case r.head[0] == typeApplicationData:
+		c.seen.Hello(tls13, 0, s.tickets.of(s.packet.Conn.Ends[c.client.Other()]))
+	case r.head[0] != typeHandshake || !d.on:
+	case len(r.body) > 2 && r.body[0] == msgClientHello && r.body[1] == 0: // a second one, which a HelloRetryRequest asked for
+		d.on = false
+	default:
+		c.seen.version = tls13 - 1
+	}
+}
+
 // encrypted takes a record that is encrypted. app says that, going by what can be seen of it, it has content of the application.
 func (s *Stage) encrypted(c *conn, d *direction, r *record, app bool) {
 	i := c.info
@@ -48,8 +65,13 @@ func (s *Stage) encrypted(c *conn, d *direction, r *record, app bool) {
 			d.blind++
 		}
 	}
-	if d.keys != nil && !d.started && !c.other(d).started || app && s.seeks(c, d) {
+	switch {
+	case d.keys != nil && !d.started && !c.other(d).started:
 		app = false // of the handshake, whose keys are others
+	case app && s.seeks(c, d):
+		if app = false; !r.whole() && !d.idle {
+			d.gap += int64(s.contentLength(c, d, r.length)) // it may be anything
+		}
 	}
 	if !app {
 		return

@@ -124,7 +124,8 @@ func (s *Sealed) Application(r *SealedRecord) bool {
 func (s *Sealed) ofClient13(r *SealedRecord) bool {
 	switch {
 	case s.version == tls13 && !s.finished:
-		s.finished, s.flight = r.Length == s.finishedLength(), r.End
+		s.finished = r.Length == s.finishedLength() || s.suite == 0 && r.Length == finished13Large
+		s.flight = r.End
 		return true
 	case r.Length == keyUpdate13:
 		s.updates = true

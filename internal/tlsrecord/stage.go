@@ -36,7 +36,7 @@ func (s *Stage) Segments(in iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*re
 				return yield(nil, err)
 			}
 			if seg.Conn.Encryption == nil {
-				if p := seg.Payload; len(p) < headerSize || p[0]-typeChangeCipherSpec > typeApplicationData-typeChangeCipherSpec || p[1] != 3 || !s.begins(seg) {
+				if p := seg.Payload; len(p) == 0 || p[0]-typeChangeCipherSpec > typeApplicationData-typeChangeCipherSpec || len(p) > 1 && p[1] != 3 || !s.begins(seg) {
 					s.proxied.see(seg)
 					return yield(seg, nil)
 				}
@@ -58,6 +58,8 @@ func (s *Stage) Segments(in iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*re
 func (s *Stage) begins(seg *reassembly.Segment) bool {
 	p := seg.Payload
 	switch before := seg.Conn.Sides[seg.From].Bytes - int64(seg.Length); {
+	case len(p) < headerSize: // no command begins so
+		return before == 0 && seg.Missing+seg.Offset == 0 && seg.Conn.Start != reassembly.MidStream && p[0] == typeHandshake && seg.Length == len(p)
 	case before == 0 && seg.Missing+seg.Offset == 0 || s.proxied[seg.Conn]:
 		return isClientHello(p) || before == 0 && bordersAt(p, seg.Length)
 	case seg.Conn.Start != reassembly.MidStream:

@@ -36,7 +36,7 @@ func conversations(t testing.TB) map[string][]*talk {
 // places once.
 func TestContentIsWhatWasSaid(t *testing.T) {
 	for name, talks := range conversations(t) {
-		for _, size := range []int{0, 7, 536, 1448, 9000} {
+		for _, size := range []int{0, 1, 4, 7, 536, 1448, 9000} {
 			t.Run(fmt.Sprint(name, "/", size), func(t *testing.T) {
 				keys := ""
 				for _, k := range talks {

@@ -291,9 +291,21 @@ func (s *Stage) fits(c *conn, secret []byte, r *record, wide bool) (k *protect.K
 		if seq, ok := k.Search(r.head, r.body, from, to); ok {
 			return k, seq, true
 		}
+		for g := 1; g < generations && wide; g++ {
+			if s.tried += updated / searchedAtOnce; !s.trials.Admits(s.tried) {
+				return nil, 0, false
+			}
+			k = k.Next()
+			if seq, ok := k.Search(r.head, r.body, 0, updated); ok {
+				return k, seq, true
+			}
+		}
 	}
 	return nil, 0, false
 }
+
+// updated is how far behind a KeyUpdate a record's sequence number is looked for by trial.
+const updated = 1000
 
 // generations is how many keys are tried of each secret: each KeyUpdate makes a new one, and they are rare.
 const generations = 4
