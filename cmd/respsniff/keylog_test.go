@@ -10,6 +10,7 @@ import (
 
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/scenario"
+	"github.com/respsniff/respsniff/internal/testcap"
 	"github.com/respsniff/respsniff/internal/testtls"
 )
 
@@ -147,6 +148,20 @@ func TestCutCarriesKeysOnRequest(t *testing.T) {
 		}
 		if r := runApp(t, nil, "", "cut", "--conn", "1", "--keys", "-o", filepath.Join(dir, "x"), "--keylog", log, bare); r.code != exitUsage || !strings.Contains(r.errout, "--raw") {
 			t.Errorf("--keys without --raw: code %d, said %q", r.code, r.errout)
+		}
+	}
+}
+
+// TestRowsSayWhatIsEncrypted: rows of commands of which some cannot be read say so, and do not where the secrets are given.
+func TestRowsSayWhatIsEncrypted(t *testing.T) {
+	capture := filepath.Join(testcap.Own(), "tls", "60b_tls13_aes128_py_closed.client.pcap.gz")
+	keys := filepath.Join(testcap.Own(), "tls", "60b_tls13_aes128_py_closed.keylog")
+	for _, command := range []string{"stats", "pairs"} {
+		if r := runApp(t, nil, "", command, capture); !strings.Contains(r.errout, "45 connections are encrypted, and not read") {
+			t.Errorf("%s: %q", command, r.errout)
+		}
+		if r := runApp(t, nil, "", command, capture, "--keylog", keys); strings.Contains(r.errout, "encrypted") {
+			t.Errorf("%s with keys: %q", command, r.errout)
 		}
 	}
 }

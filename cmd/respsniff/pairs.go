@@ -75,5 +75,6 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, ou
 			return err
 		}
 	}
+	p.warnSealed()
 	return nil
 }

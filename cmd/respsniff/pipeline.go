@@ -122,6 +122,13 @@ func (p *pipeline) fileName(file int32) string {
 	return files[file].Name
 }
 
+// warnSealed says of rows of commands that some are missing in them, as nobody can read them.
+func (p *pipeline) warnSealed() {
+	if n := p.run.Summary().Sealed; n > 0 {
+		p.app.warn("%s encrypted, and not read: nothing of what was said there is in this output; --keylog gives the TLS secrets", report.CountAs(n, "connection is", "connections are"))
+	}
+}
+
 // shownFile names a file in rows, where several were read, or the rows are of a fleet.
 func (p *pipeline) shownFile(file int32) string {
 	if len(p.source.Files()) < 2 && p.label == (report.Label{}) {

@@ -57,6 +57,7 @@ counted.`,
 				}
 			}
 			complete := p.document().Complete
+			p.warnSealed()
 			if err := writeStats(a, &o.output, recorder.Report(), complete); err != nil {
 				return err
 			}
