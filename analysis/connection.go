@@ -126,6 +126,9 @@ func (s *Session) close(seg *reassembly.Segment) {
 // ended counts a connection that is over.
 func (s *Session) ended() {
 	sum := &s.run.summary
+	if e := s.Conn.Encryption; e != nil && e.Read > 0 {
+		sum.Decrypted++
+	}
 	switch s.Kind {
 	case pairing.TLS:
 		sum.Encrypted++

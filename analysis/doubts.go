@@ -34,7 +34,11 @@ func doubtsOf(r *Run) (all []Doubt) {
 		all = append(all, Doubt{Why: incident.Counted(others, "claim was", "claims were") + " too weak to be made"})
 	}
 	if sum.Encrypted > 0 && sum.RESP > 0 {
-		all = append(all, Doubt{Why: incident.Counted(int(sum.Encrypted), "connection is", "connections are") + " encrypted"})
+		why := incident.Counted(int(sum.Encrypted), "connection is", "connections are") + " encrypted"
+		if sum.Decrypted > 0 {
+			why = fmt.Sprintf("%d of %s with TLS could not be read", sum.Encrypted, incident.Counted(int(sum.Encrypted+sum.Decrypted), "connection", "connections"))
+		}
+		all = append(all, Doubt{Why: why})
 	}
 	slices.SortStableFunc(all, func(a, b Doubt) int { return cmp.Compare(min(len(b.Decide), 1), min(len(a.Decide), 1)) }) // what can be decided first
 	return all

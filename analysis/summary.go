@@ -10,6 +10,7 @@ type Summary struct {
 	Sealed      int64 // of these, to a port of Redis, and not read
 	// SealedWrites counts what the clients of these wrote: each one command or more.
 	SealedWrites int64
+	Decrypted    int64 // connections with TLS of which something was read
 	Unparsed     int64
 	Replication  int64
 	MidStream    int64 // RESP connections without a SYN

@@ -23,6 +23,9 @@ func Encrypted() *analysis.Detector {
 					if u.judged > 0 {
 						what = fmt.Sprintf("judged by the times and ACK numbers of %s and %s", counted(u.writes, "write", "writes"), counted(u.replies, "reply", "replies"))
 					}
+					if n := r.Run().Summary().Decrypted; n > 0 {
+						return fmt.Sprintf("%s of %s with TLS could not be read: %s", grouped(int64(f.Count)), counted(int64(f.Count)+n, "connection", "connections"), what)
+					}
 					return counted(int64(f.Count), "connection is encrypted", "connections are encrypted") + " (TLS, not RESP): " + what
 				},
 				Notes: func(f *incident.Finding, u *unreadTLS) []string { return u.notes() },

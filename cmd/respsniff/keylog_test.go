@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -163,5 +164,32 @@ func TestRowsSayWhatIsEncrypted(t *testing.T) {
 		if r := runApp(t, nil, "", command, capture, "--keylog", keys); strings.Contains(r.errout, "encrypted") {
 			t.Errorf("%s with keys: %q", command, r.errout)
 		}
+	}
+}
+
+// TestSomeKeysMissing: where the secrets of some connections are known, it is said how many of all could not be read.
+func TestSomeKeysMissing(t *testing.T) {
+	name := filepath.Join(testcap.Own(), "tls", "60b_tls13_aes128_py_closed")
+	raw, err := os.ReadFile(name + ".keylog")
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(t.TempDir(), "half.keylog")
+	if err := os.WriteFile(half, raw[:len(raw)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Quality struct{ Encrypted, Decrypted int64 }
+	}
+	r := runApp(t, nil, "", "analyze", "-o", "json", "--keylog", half, name+".client.pcap.gz")
+	if err := json.Unmarshal([]byte(r.out), &d); err != nil {
+		t.Fatal(err)
+	}
+	q := d.Quality
+	if q.Encrypted == 0 || q.Decrypted == 0 || q.Encrypted+q.Decrypted != 45 {
+		t.Fatalf("%+v", q)
+	}
+	if want := fmt.Sprintf("%d of 45 connections with TLS could not be read", q.Encrypted); !strings.Contains(r.out, want) {
+		t.Errorf("no %q in\n%.2000s", want, r.out)
 	}
 }

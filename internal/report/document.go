@@ -89,7 +89,8 @@ type Quality struct {
 	Conflicts     int64    `json:"conflicts,omitempty"`     // retransmissions with other bytes than the first copy has
 	MidStream     int64    `json:"mid_stream"`              // connections that began before the capture
 	OneSided      int64    `json:"one_sided"`               // connections with one direction only
-	Encrypted     int64    `json:"encrypted"`               // TLS connections
+	Encrypted     int64    `json:"encrypted"`               // TLS connections of which nothing was read
+	Decrypted     int64    `json:"decrypted,omitempty"`     // those of which something was
 	SealedWrites  int64    `json:"sealed_writes,omitempty"` // on these, to ports of Redis, that were looked at without being read
 	Unparsed      int64    `json:"unparsed"`                // connections that are not RESP
 	Failed        int64    `json:"failed"`                  // connections whose analysis failed inside

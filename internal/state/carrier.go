@@ -105,6 +105,7 @@ func (c *Carrier) Complete(d *report.Document) {
 		q.MidStream -= min(was.MidStream, q.MidStream)
 		q.OneSided -= min(was.OneSided, q.OneSided)
 		q.Encrypted -= min(was.Encrypted, q.Encrypted)
+		q.Decrypted -= min(was.Decrypted, q.Decrypted)
 		q.SealedWrites -= min(was.SealedWrites, q.SealedWrites)
 		q.Unparsed -= min(was.Unparsed, q.Unparsed)
 	}

@@ -126,7 +126,7 @@ func (t *Tally) Quality(drops capture.Drops) report.Quality {
 	s := t.run.Summary()
 	q := report.Quality{
 		LostBytes: st.LostBytes, Holes: st.Holes, CutPackets: st.Truncated, Snaplen: st.SnapLen, Duplicates: st.Duplicates,
-		Backwards: st.Backwards, MidStream: s.MidStream, OneSided: s.OneSided, Encrypted: s.Encrypted, SealedWrites: s.SealedWrites, Unparsed: s.Unparsed,
+		Backwards: st.Backwards, MidStream: s.MidStream, OneSided: s.OneSided, Encrypted: s.Encrypted, SealedWrites: s.SealedWrites, Decrypted: s.Decrypted, Unparsed: s.Unparsed,
 		KernelDrops: Lost(drops), Failed: s.Failed,
 	}
 	for _, n := range st.Undecodable {
