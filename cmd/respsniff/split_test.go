@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/exhaustive"
 	"github.com/respsniff/respsniff/internal/testcap"
 )
 
@@ -148,6 +149,7 @@ func splitAndMerge(t *testing.T, paths []string, n string, flags ...string) (mer
 
 // TestSplitAndMergeEqualTheWhole: runs over the parts of a capture, merged, find what one run over the whole finds.
 func TestSplitAndMergeEqualTheWhole(t *testing.T) {
+	sequential(t)
 	for _, c := range []struct {
 		parts    string
 		filled   int
@@ -213,6 +215,7 @@ func aboutClients(t *testing.T, path string) map[string][2]int {
 // TestSplitFiner: of clients that share servers, and of the connections of one client where a part shows enough of it, the
 // parts find what the whole shows of clients.
 func TestSplitFiner(t *testing.T) {
+	sequential(t)
 	if testing.Short() {
 		t.Skip("analyses a large capture several times")
 	}
@@ -309,5 +312,13 @@ func TestMergeRefuses(t *testing.T) {
 	r := runApp(t, nil, "", "merge", good, part, "--fail-on", "none", "-o", "json")
 	if r.code != exitIncomplete || !strings.Contains(r.out, `"complete": false`) || !strings.Contains(r.errout, "counted twice") {
 		t.Errorf("a run that was not read whole, over the same capture: exit code %d: %s", r.code, r.errout)
+	}
+}
+
+// sequential skips a long test of what happens in one goroutine where the race detector looks on, which makes ten times the work of it:
+// .ci/run has a stage of its own for these.
+func sequential(t *testing.T) {
+	if exhaustive.Sparse(1) > 1 {
+		t.Skip("runs without the race detector")
 	}
 }
