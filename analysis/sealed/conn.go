@@ -22,6 +22,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/respsniff/respsniff/analysis/inference"
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
@@ -52,7 +53,7 @@ func NewLimits(set *bound.Set) *Limits {
 }
 
 // shortestTimer is the shortest deadline that a client can set: nobody gives up sooner.
-const shortestTimer = time.Millisecond
+const shortestTimer = time.Duration(inference.ShortestTimer * float64(time.Second))
 
 // leastCommand is the content of the shortest command that programs send, "*1\r\n$4\r\nPING\r\n": less is a piece of one. QUIT is as long.
 const leastCommand = 14

@@ -5,13 +5,10 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/detectors"
 	"github.com/respsniff/respsniff/internal/merge"
-	"github.com/respsniff/respsniff/internal/report"
 )
 
 func newMergeCommand(a *app) *cobra.Command {
-	var out outputFlags
-	var filter filterFlags
-	var verdict verdictFlags
+	var o renderOptions
 	cmd := &cobra.Command{
 		Use:   "merge SAVED.json...",
 		Short: "Make one report of the saved runs of several files or hosts",
@@ -28,13 +25,7 @@ frames and connection numbers count in it.`,
   respsniff merge app1.json app2.json -o text -o html=fleet.html`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
-			if err := out.check(report.Formats); err != nil {
-				return err
-			}
-			if err := filter.check(out.location); err != nil {
-				return err
-			}
-			if err := verdict.check(); err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
 			runs := make([]merge.Run, len(names))
@@ -49,19 +40,9 @@ frames and connection numbers count in it.`,
 			for _, w := range doc.Warnings {
 				a.warn("%s", w)
 			}
-			if err := keep(doc, &filter); err != nil {
-				return err
-			}
-			rejoin(doc)
-			if err := out.write(a, doc, verdict.gate()); err != nil {
-				return err
-			}
-			return verdict.exit(doc)
+			return o.render(a, doc)
 		},
 	}
-	out.add(cmd, report.Formats)
-	out.shown.add(cmd)
-	filter.addFindings(cmd)
-	verdict.add(cmd)
+	o.add(cmd)
 	return cmd
 }

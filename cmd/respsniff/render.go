@@ -10,10 +10,44 @@ import (
 	"github.com/respsniff/respsniff/internal/report"
 )
 
+// renderOptions are the flags of commands that make reports from saved runs.
+type renderOptions struct {
+	out     outputFlags
+	filter  filterFlags
+	verdict verdictFlags
+}
+
+func (o *renderOptions) add(cmd *cobra.Command) {
+	o.out.add(cmd, report.Formats)
+	o.out.shown.add(cmd)
+	o.filter.addFindings(cmd)
+	o.verdict.add(cmd)
+}
+
+func (o *renderOptions) check() error {
+	if err := o.out.check(report.Formats); err != nil {
+		return err
+	}
+	if err := o.filter.check(o.out.location); err != nil {
+		return err
+	}
+	return o.verdict.check()
+}
+
+// render writes the reports of a run, and returns its exit code as an error.
+func (o *renderOptions) render(a *app, doc *report.Document) error {
+	if err := keep(doc, &o.filter); err != nil {
+		return err
+	}
+	rejoin(doc)
+	if err := o.out.write(a, doc, o.verdict.gate()); err != nil {
+		return err
+	}
+	return o.verdict.exit(doc)
+}
+
 func newRenderCommand(a *app) *cobra.Command {
-	var out outputFlags
-	var filter filterFlags
-	var verdict verdictFlags
+	var o renderOptions
 	cmd := &cobra.Command{
 		Use:   "render SAVED.json | -",
 		Short: "Make any report from a saved run",
@@ -22,33 +56,17 @@ The exit code is that of the saved run.`,
 		Example: `  respsniff render run.json -o html=run.html -o text`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := out.check(report.Formats); err != nil {
-				return err
-			}
-			if err := filter.check(out.location); err != nil {
-				return err
-			}
-			if err := verdict.check(); err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
 			doc, err := readDocument(a, args[0])
 			if err != nil {
 				return err
 			}
-			if err := keep(doc, &filter); err != nil {
-				return err
-			}
-			rejoin(doc)
-			if err := out.write(a, doc, verdict.gate()); err != nil {
-				return err
-			}
-			return verdict.exit(doc)
+			return o.render(a, doc)
 		},
 	}
-	out.add(cmd, report.Formats)
-	out.shown.add(cmd)
-	filter.addFindings(cmd)
-	verdict.add(cmd)
+	o.add(cmd)
 	return cmd
 }
 
@@ -66,7 +84,7 @@ func readDocument(a *app, name string) (*report.Document, error) {
 	return doc, nil
 }
 
-// keep leaves the findings that the filter wants, and notes what it left out.
+// keep leaves the findings that the filter wants, and notes what it left o.out.
 func keep(doc *report.Document, f *filterFlags) error {
 	if err := f.begin(doc.Summary.First); err != nil {
 		return err

@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"analysis/pools":     {"capture", "reassembly", "resp", "internal/bound", "internal/idle", "analysis/pairing"},
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},
 	"analysis/databases": {"resp", "internal/bound", "analysis/pairing", "analysis/pairing/known"},
-	"analysis/sealed":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
+	"analysis/sealed":    {"capture", "reassembly", "resp", "internal/bound", "analysis/inference", "analysis/pairing"},
 	"analysis/incident":  {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis": {
 		"capture", "reassembly", "resp", "internal/bound", "internal/pool",
