@@ -26,9 +26,9 @@ type ReplyInfo struct {
 	Time       capture.Time  // last byte
 	MaxGap     time.Duration // longest silence inside it
 	Kind       resp.Kind
+	Resynced   bool  // framing was guessed after lost bytes
 	N          int64 // integer value, or length in bytes, or number of elements
 	Text       Snippet
-	Resynced   bool // framing was guessed after lost bytes
 }
 
 // IsError reports whether it is an error reply.
@@ -82,29 +82,27 @@ const (
 type Exchange struct {
 	Session *Session
 	Index   int // from 1 on its connection
-	Request
-	Place
+	Flags   ExchangeFlags
+	Batch   int32 // commands written together share it
 	Due
+	Served bool
+	Refs   int8 // queues that contain it
+	Belief Belief
+	Place
 	Acked
 	// Outstanding counts the commands before this one that were still unanswered when it was sent.
 	Outstanding int
-	Batch       int32 // commands written together share it
-	Flags       ExchangeFlags
-
-	Served bool
-	Serves ReplyInfo
-	Belief Belief
-	// Exec is what a command of a transaction got from EXEC. Serves is then the +QUEUED.
-	Exec ExecView
+	idle        time.Duration // silence of the client before it
+	facts       known.Facts
 	// Owed counts the replies owed before this command was written, as far as known.
-	Owed int
-
-	Refs          int8 // queues that contain it
+	Owed   int
+	Serves ReplyInfo
+	Request
+	// Exec is what a command of a transaction got from EXEC. Serves is then the +QUEUED.
+	Exec          ExecView
 	Contradiction string
-	Foreign       bool          // the contradiction is by slot or echo
-	idle          time.Duration // silence of the client before it
+	Foreign       bool // the contradiction is by slot or echo
 	Caller        callerMarks
-	facts         known.Facts
 }
 
 // reset readies the record of an earlier command for another one, in all that Session.Wrote does not set. The bytes of texts
@@ -124,16 +122,16 @@ func (ex *Exchange) reset() {
 type Request struct {
 	Call         commands.Call     // without the slot, which Slot gives
 	Command      *commands.Command // nil: not in the table
-	Name         Snippet           // as sent
-	Key          Snippet           // first key; Len 0 and !HasKey: none
 	HasKey       bool
 	Verb         Verb
 	hello        protocol // that a HELLO asks for
 	secretReply  bool
-	argc         int
-	BlockFor     time.Duration
 	replyMode    replyEffect // of a CLIENT REPLY
 	armsDebugger bool        // SCRIPT DEBUG YES or SYNC
+	argc         int
+	BlockFor     time.Duration
+	Key          Snippet // first key; Len 0 and !HasKey: none
+	Name         Snippet // as sent
 }
 
 // Place is where and when a command was captured.
