@@ -22,6 +22,7 @@ type Shared struct {
 	reply      resp.Reply
 	sealed     resp.Reply // one of which nothing is known
 	info       ReplyInfo
+	push       Oddity
 	replies    []bufferedReply // empty: memory for a buffer to come
 	Known      known.Memory
 	early      align.Early
