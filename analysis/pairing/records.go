@@ -15,6 +15,7 @@ type Shared struct {
 	Ports      map[uint16]bool // server ports, where no SYN shows the roles
 	ShowValues bool
 	exchanges  pool.Pool[Exchange]
+	unresolved pool.Pool[unresolved]
 	InUse      int // exchanges in use
 	MaxLog     int // commands that may be kept in all until they are judged, see usualLog
 	limits     limits

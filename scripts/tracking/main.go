@@ -8,13 +8,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"log"
 	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 const (
@@ -23,22 +21,31 @@ const (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		log.Fatal("usage: tracking ADDRESS CALLS")
+	if err := load(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "tracking:", err)
+		os.Exit(1)
 	}
-	calls, err := strconv.Atoi(os.Args[2])
+}
+
+// load runs all clients, and returns the first error of any.
+func load(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("usage: tracking ADDRESS CALLS")
+	}
+	calls, err := strconv.Atoi(args[1])
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	var wg sync.WaitGroup
+	ends := make(chan error, clients)
 	for i := range clients {
-		wg.Go(func() {
-			if err := run(os.Args[1], rand.New(rand.NewPCG(uint64(i), 1)), calls/clients); err != nil {
-				log.Fatal(err)
-			}
-		})
+		go func() { ends <- run(args[0], rand.New(rand.NewPCG(uint64(i), 1)), calls/clients) }()
 	}
-	wg.Wait()
+	for range clients {
+		if err := <-ends; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run is one client: it reads nine times for each write.
