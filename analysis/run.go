@@ -264,11 +264,14 @@ func (r *Run) Resume(before *Run) {
 }
 
 // Since makes r report only what before has not: before, which is over, has seen the beginning of the traffic of r. from says
-// when what is new began; 0: it has not yet. It is to be called before the events begin.
-func (r *Run) Since(before *Run, from func() capture.Time) {
+// when what is new began; 0: it has not yet. told is what the runs before had Told. It is to be called before the events begin.
+func (r *Run) Since(before *Run, told map[string]int, from func() capture.Time) {
 	r.from = from
-	r.register.Since(before.register, from)
+	r.register.Since(before.register, told, from)
 }
+
+// Told returns how many occurrences of each finding were reported, in this run and those before it, by fingerprint.
+func (r *Run) Told() map[string]int { return r.register.Told() }
 
 // From returns when what is to be reported began; 0: with the first event, or not yet.
 func (r *Run) From() capture.Time {

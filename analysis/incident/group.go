@@ -26,6 +26,7 @@ type FindingGroup struct {
 	more     *moreRows // of the row for groups beyond the bound
 	live     liveGroup
 	earlier  bool // none of it is new: see Register.Since
+	fresh    int  // occurrences since what is new began
 	settled  bool // its fingerprint is the one that it keeps
 }
 
@@ -53,6 +54,9 @@ func (g *FindingGroup) count(reg *Register, o *Occurrence, now *contribution) {
 		f.Count = max(f.Count, n)
 	} else {
 		f.Count += n
+	}
+	if reg.since.isNew(max(o.Time, o.Last)) {
+		g.fresh += n
 	}
 	f.Severity = max(f.Severity, o.Severity)
 	f.Confidence = max(f.Confidence, o.Confidence)

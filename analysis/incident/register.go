@@ -26,6 +26,7 @@ type Register struct {
 	teller
 	history causeHistory
 	since   since
+	told    map[string]int // see Told
 }
 
 // RegisterOptions say how occurrences become findings.
@@ -124,10 +125,14 @@ func (g *Register) Resume(before *Register) {
 
 // Since makes g report only what before, which is over, has not: before has seen the beginning of the traffic of g, with the
 // same numbers of connections. Counts are those beyond it. What has not grown is left out, but where it is the cause of what
-// has. from says when what is new began; 0: it has not yet. It is to be called before anything is reported.
-func (g *Register) Since(before *Register, from func() capture.Time) {
-	g.since = since{register: before, from: from}
+// has. told is what runs before had Told. from says when what is new began; 0: it has not yet. It is to be called before
+// anything is reported.
+func (g *Register) Since(before *Register, told map[string]int, from func() capture.Time) {
+	g.since = since{register: before, told: told, from: from}
 }
+
+// Told returns how many occurrences were reported by Findings, in this run and those before it, by fingerprint.
+func (g *Register) Told() map[string]int { return g.told }
 
 // Begin returns what a rule writes to, one a rule.
 func (g *Register) Begin(rule Rule) *Collector {
@@ -205,7 +210,9 @@ func (g *Register) Findings() []Finding {
 	}
 	SortFindings(all)
 	g.guarded(func() { g.relate(all) })
-	return g.since.news(g, all)
+	all = g.since.news(g, all)
+	g.told = g.since.toldBy(all)
+	return all
 }
 
 // group returns the group that a finding was made of; nil where it is of another run.

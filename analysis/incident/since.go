@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/respsniff/respsniff/capture"
@@ -12,6 +13,7 @@ const earlierNote = "All of it was seen in earlier files: it is here since other
 // since is what a run reports on top of: an earlier run over the beginning of the same traffic.
 type since struct {
 	register *Register
+	told     map[string]int      // how many occurrences the runs before it have reported, by fingerprint
 	from     func() capture.Time // when what is new began
 	done     bool
 }
@@ -41,12 +43,15 @@ func (s *since) takeAway(g *Register) {
 	for _, c := range g.collectors {
 		was := s.register.byRule[c.rule.ID]
 		if was == nil {
-			continue
+			was = &Collector{}
 		}
 		for _, x := range c.order {
-			if old := was.groups[groupID{x.f.Client, x.f.Server, x.f.Subject}]; old != nil {
-				x.takeAway(old, at)
+			old := was.groups[groupID{x.f.Client, x.f.Server, x.f.Subject}]
+			if old == nil {
+				old = &FindingGroup{}
 			}
+			x.tellOnce(s.told[x.f.Fingerprint], old.f.Count)
+			x.takeAway(old, at)
 		}
 		if c.rest != nil && was.rest != nil {
 			c.rest.takeAway(was.rest, at)
@@ -54,9 +59,19 @@ func (s *since) takeAway(g *Register) {
 	}
 }
 
+// tellOnce takes off what earlier runs have told beyond what the packets that are left of their files show by themselves: a rule
+// may find in the second file that what it had called cancelled in the first one was a timeout, and in the third that it was
+// cancelled after all.
+func (g *FindingGroup) tellOnce(told, was int) {
+	g.f.Count -= max(min(told-was, g.f.Count-was-g.fresh), 0)
+}
+
 func (g *FindingGroup) takeAway(was *FindingGroup, at capture.Time) {
 	if g.f.Count <= was.f.Count {
 		g.earlier = true
+		return
+	}
+	if was.f.Count == 0 {
 		return
 	}
 	if kept, ok := g.facts.(Lessened); ok && was.facts != nil {
@@ -80,6 +95,20 @@ func (g *FindingGroup) takeAway(was *FindingGroup, at capture.Time) {
 	if slices.ContainsFunc(g.examples, func(e ranked) bool { return e.news }) {
 		g.examples = slices.DeleteFunc(g.examples, func(e ranked) bool { return !e.news })
 	}
+}
+
+// toldBy returns what was told when these findings are, too.
+func (s *since) toldBy(all []Finding) map[string]int {
+	told := maps.Clone(s.told)
+	if told == nil {
+		told = map[string]int{}
+	}
+	for i := range all {
+		if f := &all[i]; !slices.Contains(f.Notes, earlierNote) {
+			told[f.Fingerprint] += f.Count
+		}
+	}
+	return told
 }
 
 // news leaves out the findings that were there before, but for the causes of others.

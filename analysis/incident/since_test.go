@@ -17,7 +17,7 @@ func (k *kept) TakeOff(before any) { k.calls -= before.(*kept).calls }
 func reportedUntil(end capture.Time, before *Register, from capture.Time) *Register {
 	g := NewRegister(RegisterOptions{MaxExamples: 5})
 	if before != nil {
-		g.Since(before, func() capture.Time { return from })
+		g.Since(before, nil, func() capture.Time { return from })
 	}
 	old := g.Begin(Rule{ID: "RS401"})
 	old.Title = func(f *Finding) string { return "stalls" }
@@ -77,5 +77,61 @@ func TestSinceNothingIsNew(t *testing.T) {
 	g := reportedUntil(12, reportedUntil(12, nil, 0), 13)
 	if all := g.Findings(); len(all) != 0 {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestSinceTellsOnce: what earlier runs have told is not told again where the rule changed its mind about it in between, and what is
+// new is told all the same.
+func TestSinceTellsOnce(t *testing.T) {
+	begin := func(before *Register, told map[string]int, from capture.Time) (g *Register, add func(at ...capture.Time)) {
+		g = NewRegister(RegisterOptions{})
+		if before != nil {
+			g.Since(before, told, func() capture.Time { return from })
+		}
+		c := g.Begin(Rule{ID: "RS211"})
+		c.Title = func(*Finding) string { return "cancelled" }
+		return g, func(at ...capture.Time) {
+			for _, x := range at {
+				o := occurrenceOf("10.0.0.1")
+				o.Time = x
+				c.Add(o)
+			}
+		}
+	}
+	count := func(g *Register) (n int) {
+		for _, f := range g.Findings() {
+			n += f.Count
+		}
+		return n
+	}
+	first, add := begin(nil, nil, 0)
+	add(1, 2, 3)
+	if n := count(first); n != 3 {
+		t.Fatalf("%d in the first file, want 3", n)
+	}
+	empty, _ := begin(nil, nil, 0)
+	for _, c := range []struct {
+		what   string
+		before *Register
+		at     []capture.Time
+		want   int
+	}{
+		{"nothing is left of what was told, and it is found again with what was not", empty, []capture.Time{1, 2, 3, 4, 5, 11, 12}, 4},
+		{"the same, and nothing new", empty, []capture.Time{1, 2, 3}, 0},
+		{"packets of what was told are gone", empty, []capture.Time{11, 12}, 2},
+		{"packets of some of it are gone", func() *Register { g, add := begin(nil, nil, 0); add(3); return g }(), []capture.Time{3, 11, 12}, 2},
+		{"all is there", first, []capture.Time{1, 2, 3, 11}, 1},
+	} {
+		g, add := begin(c.before, first.Told(), 10)
+		add(c.at...)
+		if n := count(g); n != c.want {
+			t.Errorf("%s: %d told, want %d", c.what, n, c.want)
+		}
+		total := 3 + c.want
+		for _, n := range g.Told() {
+			if n != total {
+				t.Errorf("%s: %d told in all, want %d", c.what, n, total)
+			}
+		}
 	}
 }

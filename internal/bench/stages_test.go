@@ -181,13 +181,19 @@ func benchmarkStages(b *testing.B, file string) {
 }
 
 // BenchmarkSmall runs each stage, with those before it, on requests and replies of one small command.
-func BenchmarkSmall(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(50, 1), generatedPackets)) }
+func BenchmarkSmall(b *testing.B) {
+	benchmarkStages(b, generate(b, newTraffic(50, 1), generatedPackets))
+}
 
 // BenchmarkPipeline does so on pipelines of 32.
-func BenchmarkPipeline(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(50, 32), generatedPackets)) }
+func BenchmarkPipeline(b *testing.B) {
+	benchmarkStages(b, generate(b, newTraffic(50, 32), generatedPackets))
+}
 
 // BenchmarkManyConnections does so on 20,000 connections that take turns.
-func BenchmarkManyConnections(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(20_000, 1), generatedPackets)) }
+func BenchmarkManyConnections(b *testing.B) {
+	benchmarkStages(b, generate(b, newTraffic(20_000, 1), generatedPackets))
+}
 
 // BenchmarkFile does so on the classic pcap file named in the environment.
 func BenchmarkFile(b *testing.B) {

@@ -24,6 +24,7 @@ var noBounds = []struct {
 	{"analysis/client", "more of a name than tells roles apart", []string{"maxName"}},
 	{"internal/tlsrecord", "what is longer is no record and no message of the handshake that is read", []string{"maxRecord", "maxFragment", "headerSize", "maxMessage", "MaxContent"}},
 	{"internal/state", "a file beyond them is refused, and so is one that overlaps the one before by more", []string{"maxState", "maxFiles", "maxName", "maxMarks"}},
+	{"internal/state", "of more findings an occurrence may be told in two files", []string{"maxTold"}},
 	{"internal/buildinfo", "as many digits as name a commit", []string{"commitShown"}},
 	{"internal/split", "more files are refused", []string{"MaxParts"}},
 	{"internal/merge", "warnings: the runs that they name are enough to look at", []string{"maxTwice"}},

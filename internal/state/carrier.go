@@ -20,6 +20,7 @@ type Carrier struct {
 	keeper *Keeper
 	how    Follows
 	known  *analysis.Run // over before alone
+	run    *analysis.Run // over all
 	stats  reassembly.Stats
 }
 
@@ -51,8 +52,8 @@ func (c *Carrier) Around(run *analysis.Run, stages func(iter.Seq2[[]capture.Pack
 	if c == nil {
 		return stages(batches)
 	}
-	if c.known != nil {
-		run.Since(c.known, func() capture.Time { return c.keeper.first })
+	if c.run = run; c.known != nil {
+		run.Since(c.known, c.before.Told, func() capture.Time { return c.keeper.first })
 	}
 	return c.keeper.Segments(stages(c.keeper.Packets(c.before.Before(batches, &c.how))))
 }
@@ -129,5 +130,22 @@ func (c *Carrier) Save(name func(file int32) string) error {
 	if c == nil || c.keeper.first == 0 {
 		return nil
 	}
-	return wholefile.Write(c.path, true, c.keeper.State(c.o, name).Write)
+	return wholefile.Write(c.path, true, c.state(name).Write)
+}
+
+// state is what the next file needs to know.
+func (c *Carrier) state(name func(file int32) string) *State {
+	s := c.keeper.State(c.o, name)
+	if c.run != nil {
+		s.Told = c.run.Told()
+	}
+	if c.known == nil && c.before != nil { // no packet of the files before is left: nothing of them was told again
+		if s.Told == nil {
+			s.Told = map[string]int{}
+		}
+		for print, n := range c.before.Told {
+			s.Told[print] += n
+		}
+	}
+	return s
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -15,10 +17,10 @@ import (
 // A file is a line with the format's version, and behind it, compressed by gzip, whose checksum guards it, numbers as varints
 // and texts with their lengths before them:
 //
-//	ports, begun, last, left, the names of files, packets, marks
+//	ports, begun, last, left, what was told, the names of files, packets, marks
 const (
 	magic   = "respsniff state "
-	version = "1"
+	version = "2"
 )
 
 // Bounds of a file. What is beyond them was not written by this program.
@@ -26,6 +28,7 @@ const (
 	maxState = 256 << 20 // bytes, unpacked
 	maxFiles = 1 << 16
 	maxName  = 1 << 12
+	maxTold  = 1 << 12 // findings
 )
 
 var errCorrupt = errors.New("the file is damaged")
@@ -65,6 +68,13 @@ func (s *State) Write(w io.Writer) error {
 	e.number(int64(s.Last))
 	e.number(s.Left.Conns)
 	e.number(s.Left.Packets)
+	prints := slices.Sorted(maps.Keys(s.Told))
+	prints = prints[:min(len(prints), maxTold)]
+	e.number(int64(len(prints)))
+	for _, print := range prints {
+		e.text([]byte(print))
+		e.number(int64(s.Told[print]))
+	}
 	e.number(int64(len(s.Files)))
 	for _, name := range s.Files {
 		e.text([]byte(name))
@@ -152,6 +162,13 @@ func (d *decoder) state() *State {
 	}
 	s.Begun, s.Last = capture.Time(d.number()), capture.Time(d.number())
 	s.Left.Conns, s.Left.Packets = d.within(0, 1<<62), d.within(0, 1<<62)
+	for range d.count(maxTold, 2) {
+		if s.Told == nil {
+			s.Told = map[string]int{}
+		}
+		print := string(d.text(maxName))
+		s.Told[print] = int(d.within(0, 1<<53))
+	}
 	for range d.count(maxFiles, 1) {
 		s.Files = append(s.Files, string(d.text(maxName)))
 	}

@@ -75,7 +75,7 @@ func analysed(t *testing.T, packets []capture.Packet, before *State, keep bool, 
 	if !keep {
 		return r
 	}
-	s := c.keeper.State(o, func(file int32) string {
+	s := c.state(func(file int32) string {
 		if name := before.FileName(file); name != "" {
 			return name
 		}
@@ -133,6 +133,9 @@ func text(counts map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
+// waiting are the rules by which a connection or a client may be judged worse at the end of a file than by what follows.
+var waiting = []string{"RS102", "RS201", "RS202", "RS210"}
+
 // pieced are captures, and into how many files they are cut.
 var pieced = []struct {
 	name string
@@ -176,7 +179,7 @@ func TestPiecesFindWhatTheWholeFinds(t *testing.T) {
 				t.Errorf("%s in %d pieces: %d misread calls, %d in the whole; left %+v", name, n, withMisreads, misreads, left)
 			}
 			for rule := range whole {
-				if with[rule] < whole[rule] {
+				if with[rule] < whole[rule] || with[rule] > whole[rule] && !slices.Contains(waiting, rule) {
 					t.Errorf("%s in %d: %s %d in the pieces, %d in the whole", name, n, rule, with[rule], whole[rule])
 				}
 			}

@@ -27,7 +27,8 @@ type State struct {
 	Files       []string     // that Packets are from
 	Packets     []capture.Packet
 	Left        Left
-	Marks       []Mark // of the latest packets, in the order in which they came
+	Told        map[string]int // how many occurrences of each finding were reported, by fingerprint
+	Marks       []Mark         // of the latest packets, in the order in which they came
 }
 
 // Left counts what did not fit of open connections, in this file and those before it.
