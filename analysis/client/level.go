@@ -65,6 +65,10 @@ func (l *Level) Think() *Density {
 
 // AddWait is Counts.AddWait.
 func (l *Level) AddWait(d, weight float64) {
+	if c := l.full; c != nil && c.Waits != nil {
+		c.Waits[Fine(d)] += weight
+		return
+	}
 	if weight == 1 && l.keep(lessonWait, d) {
 		return
 	}
@@ -73,6 +77,10 @@ func (l *Level) AddWait(d, weight float64) {
 
 // AddThink is Counts.AddThink.
 func (l *Level) AddThink(d float64, setUp bool) {
+	if l.full != nil {
+		l.full.AddThink(d, setUp)
+		return
+	}
 	of := lessonThink
 	if setUp {
 		of = lessonSetUp
@@ -84,6 +92,10 @@ func (l *Level) AddThink(d float64, setUp bool) {
 
 // AddGap is Counts.AddGap.
 func (l *Level) AddGap(d float64) {
+	if l.full != nil {
+		l.full.AddGap(d)
+		return
+	}
 	if !l.keep(lessonGap, d) {
 		l.Counts().AddGap(d)
 	}
@@ -91,6 +103,10 @@ func (l *Level) AddGap(d float64) {
 
 // CountEnd is Counts.CountEnd.
 func (l *Level) CountEnd(closed bool) {
+	if l.full != nil {
+		l.full.CountEnd(closed)
+		return
+	}
 	of := lessonWritten
 	if closed {
 		of = lessonClosed

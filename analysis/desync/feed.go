@@ -54,10 +54,14 @@ func (c *Callers) handshake(who int, seg *reassembly.Segment) {
 // open begins with the first segment whose roles are known.
 func (c *Callers) open() *reader.Conn {
 	if c.conn == nil && c.RoleKnown {
-		c.conn = c.Judging.reader.Open(c.ID, c.Client.Addr(), c.Start == reassembly.MidStream)
-		c.conn.Tag = c
+		c.begin()
 	}
 	return c.conn
+}
+
+func (c *Callers) begin() {
+	c.conn = c.Judging.reader.Open(c.ID, c.Client.Addr(), c.Start == reassembly.MidStream)
+	c.conn.Tag = c
 }
 
 // Segment takes each segment before its bytes are read.

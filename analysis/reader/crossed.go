@@ -28,11 +28,10 @@ func crossed(first, then capture.Time) float32 {
 func crossWrites(c *Conn) {
 	n := len(c.writes)
 	w := &c.writes[n-1]
-	if n > 1 {
-		before := &c.writes[n-2]
+	if before := &c.writes[max(n-2, 0)]; n > 1 && before.last.Sub(w.first) > jitterTime {
 		d := crossed(before.last, w.first)
 		before.crossed = max(before.crossed, d)
-		if d > 0 && before.flags&Resent != 0 { // the first copy was lost on the way: it left before this one
+		if before.flags&Resent != 0 { // the first copy was lost on the way: it left before this one
 			before.first, before.last = min(before.first, w.first), w.first
 		} else {
 			w.crossed = max(w.crossed, d)

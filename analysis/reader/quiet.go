@@ -72,13 +72,14 @@ func (c *Conn) settleLast(next nextSign) bool {
 		q.levelWaits.add(wait)
 		q.allWaits.add(wait)
 		q.sizes.Add(int32(n))
-		q.pace.refresh(&q.levelWaits, &c.r.buf)
+		if q.levelWaits.n >= q.pace.next {
+			q.pace.refresh(&q.levelWaits, &c.r.buf)
+		}
 		if wait > 0x1p-16 {
 			q.level.AddWait(wait, 1)
 		}
 	}
-	switch next.what {
-	case inference.NextWrite:
+	if next.what == inference.NextWrite {
 		q.level.AddThink(max(c.who.floor(), t-at), w.flags&SetUp != 0)
 		q.level.AddGap(t)
 		if !blocking && w.flags&SetUp == 0 {
@@ -112,6 +113,12 @@ func (c *Conn) inTurn() (n int, ok bool) {
 	from := int(c.writes[len(c.writes)-1].index - 1 - c.base)
 	if from < 0 || from > len(c.commands) {
 		return 0, false
+	}
+	if from == len(c.commands)-1 && c.done > 0 && len(c.replies) == c.done+1 { // one command and one reply: nearly all
+		cmd, before, r := &c.commands[from], &c.replies[c.done-1], &c.replies[c.done]
+		if cmd.flags&(Awaited|LeftOut) == Awaited && int(cmd.reply) == c.done && (r.start <= before.end || before.end <= 0) && r.end >= before.end {
+			return 1, true
+		}
 	}
 	for i := from; i < len(c.commands); i++ {
 		cmd := &c.commands[i]

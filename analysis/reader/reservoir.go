@@ -40,17 +40,17 @@ type pace struct {
 	usual          float64 // 0: not known
 	slow           float64 // from here on a caller may have given up unseen
 	strong, likely float64 // up to here "its caller read its own reply" is so sure
-	n              int     // waits that it was taken from
+	next           int     // waits to take it from anew
 }
 
 // refresh takes the median of the waits anew when there are a quarter more of them than last time.
 func (p *pace) refresh(r *reservoir, buf *[]float64) {
-	if len(r.x) < leastWaits || r.n < p.n+p.n/4+1 {
+	if len(r.x) < leastWaits || r.n < p.next {
 		return
 	}
 	*buf = append((*buf)[:0], r.x...)
 	slices.Sort(*buf)
-	p.n = r.n
+	p.next = r.n + r.n/4 + 1
 	p.set((*buf)[len(*buf)/2])
 }
 

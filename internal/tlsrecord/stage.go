@@ -37,7 +37,9 @@ func (s *Stage) Segments(in iter.Seq2[*reassembly.Segment, error]) iter.Seq2[*re
 			}
 			if seg.Conn.Encryption == nil {
 				if p := seg.Payload; len(p) == 0 || p[0]-typeChangeCipherSpec > typeApplicationData-typeChangeCipherSpec || len(p) > 1 && p[1] != 3 || !s.begins(seg) {
-					s.proxied.see(seg)
+					if seg.Offset == 0 || len(s.proxied) > 0 { // else there is nothing to see
+						s.proxied.see(seg)
+					}
 					return yield(seg, nil)
 				}
 				delete(s.proxied, seg.Conn)
