@@ -21,10 +21,10 @@ import (
 	"time"
 )
 
-// maxValue is the longest value: with its TCP headers, twenty-three segments of Ethernet.
-const maxValue = 32 << 10
+// longest is the length of the longest value: with its TCP headers, twenty-three segments of Ethernet.
+const longest = 32 << 10
 
-var value = strings.Repeat("0123456789abcdef", maxValue/16)
+var value = strings.Repeat("0123456789abcdef", longest/16)
 
 type load struct {
 	server   string
@@ -94,13 +94,13 @@ func (l *load) connection(rnd *rand.Rand, from netip.Addr, next *time.Time) erro
 	}
 	l.conns.Add(1)
 	defer c.Close()
-	r := bufio.NewReaderSize(c, maxValue+64)
+	r := bufio.NewReaderSize(c, longest+64)
 	for range 1 + rnd.IntN(l.commands) {
 		if *next = next.Add(l.turn); next.After(l.until) {
 			return nil
 		}
 		time.Sleep(time.Until(*next))
-		n := 1 + rnd.IntN(maxValue-1)
+		n := 1 + rnd.IntN(longest-1)
 		key := fmt.Sprintf("v:%05d", n) // its value's length
 		if rnd.IntN(4) == 0 {
 			fmt.Fprintf(c, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(key), key, n, value[:n])
