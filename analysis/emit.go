@@ -11,6 +11,8 @@ type output struct {
 	yielding bool // the consumer has the event
 	stopped  bool
 	forRules bool
+	opened   Opened
+	ended    Ended
 	sent     Sent
 	answered Answered
 	control  Control

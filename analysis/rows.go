@@ -14,7 +14,8 @@ import (
 type rows struct {
 	limit *bound.Bound // nil: rows are not kept
 	all   []*ConnSummary
-	last  ConnSummary // emitted last, where rows are not kept
+	slab  []ConnSummary // room for further ones
+	last  ConnSummary   // emitted last, where rows are not kept
 
 	of      *client.Population // asked for last
 	timeout time.Duration      // … and its read timeout
@@ -37,7 +38,11 @@ func (t *rows) add(row ConnSummary) *ConnSummary {
 		t.last = row
 		return &t.last
 	}
-	kept := new(ConnSummary)
+	if len(t.slab) == 0 {
+		t.slab = make([]ConnSummary, 64)
+	}
+	kept := &t.slab[0]
+	t.slab = t.slab[1:]
 	*kept = row
 	t.all = append(t.all, kept)
 	return kept

@@ -76,7 +76,8 @@ func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
 		closed = false
 	}
 	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{
+	s.open = s.Shared.unresolved.Get()
+	*s.open = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{
 		Lo: max(lo, -maxAnchor), Hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), Closed: closed,
 	}}}
 	for _, ex := range s.Pending.Rest() {
@@ -362,7 +363,8 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 
 // place pairs the buffered replies at a shift, and returns the empty buffer that is open then: the pairing is still in doubt.
 func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) {
-	open = &unresolved{anchoring: true}
+	open = s.Shared.unresolved.Get()
+	*open = unresolved{anchoring: true}
 	s.open = open
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
@@ -426,4 +428,5 @@ func (h *unresolved) anchorAtEnd(s *Session, now capture.Time) {
 		return
 	}
 	h.guess(s)
+	s.Shared.unresolved.Put(h)
 }

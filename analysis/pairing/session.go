@@ -175,6 +175,9 @@ func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment, clie
 	pending, log, calls := s.Pending, s.Log, s.Block.calls
 	pending.Clear()
 	log.Clear()
+	if s.open != nil {
+		shared.unresolved.Put(s.open)
+	}
 	*s = Session{Shared: shared, Sink: sink}
 	s.Conn, s.ID, s.Start, s.First = c, c.ID, c.Start, c.First
 	s.File = c.File
