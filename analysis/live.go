@@ -28,6 +28,9 @@ func (r *Run) Tick(now capture.Time) {
 	}
 	r.ticked = now
 	r.judging.Tick(now)
+	r.clients.Tick(now)
+	r.links.Tick(now)
+	r.databases.Tick(now)
 	if now.Sub(r.told) >= tickEvery {
 		r.told = now
 		r.emit(&Ticked{})
@@ -42,6 +45,9 @@ type Ticked struct{}
 
 // Event implements pairing.Event.
 func (*Ticked) Event() {}
+
+// Live reports whether what is found is told while the run goes on.
+func (r *Run) Live() bool { return r.o.Live }
 
 // Behind returns on how many open connections the next caller gets another caller's reply, as far as is known, likely at
 // least: of a live run.

@@ -70,7 +70,10 @@ func (a *Assembler) close(f *flow, otherwise End) {
 	if a.ended.full() {
 		a.forgetOldest()
 	}
-	a.ended.push(f)
+	for a.ended.due(a.clock.latest) {
+		a.forgetOldest()
+	}
+	a.ended.push(f, a.clock.latest)
 }
 
 // forgetOldest frees the connection that ended first and reports whether there was one.

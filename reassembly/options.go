@@ -60,6 +60,9 @@ const (
 	linger = time.Second
 	// maxEnded bounds the ended connections that are kept so that their late packets do not open another one.
 	maxEnded = 4096
+	// lateFor is how late a packet may come: twice the maximum segment lifetime of RFC 9293. So few connections that come and go
+	// take little memory, and it does not grow for hours until there are maxEnded.
+	lateFor = 4 * time.Minute
 	// clockStep is the change of file time that is a clock set anew and no passing of time.
 	clockStep = time.Hour
 	// duplicateWindow is how long after a packet an equal one is a copy made by SPAN or by `-i any`.

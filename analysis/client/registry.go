@@ -103,6 +103,11 @@ func (r *Registry) makeRoom() {
 	delete(r.populations, populationKey{p.Client, p.SetUp})
 }
 
+// Tick says that no packet before now is still to come, of a live run: populations that rest are forgotten.
+func (r *Registry) Tick(now capture.Time) {
+	r.idle.Tick(now, func(p *Population) { delete(r.populations, populationKey{p.Client, p.SetUp}) })
+}
+
 // Known says what is known, beside its traffic, of how the connection is used.
 func (c *Conn) Known() (Policy, Basis) {
 	policy, basis := c.Reg.Known(c.Client.Addr(), c.Pop)

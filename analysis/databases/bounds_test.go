@@ -13,7 +13,7 @@ func TestDatabasesAreBounded(t *testing.T) {
 	for n := range 10 * maxDatabases {
 		p.of(n, max).first++
 	}
-	if len(p) != maxDatabases || max.Hits == 0 || p.of(3, max).first != 1 || p.of(5*maxDatabases, max).first != 0 {
-		t.Errorf("%d databases, %d connections in the fourth, %d beyond the bound", len(p), p.of(3, max).first, p.of(5*maxDatabases, max).first)
+	if len(p.tallies) != maxDatabases || max.Hits == 0 || p.of(3, max).first != 1 || p.of(5*maxDatabases, max).first != 0 {
+		t.Errorf("%d databases, %d connections in the fourth, %d beyond the bound", len(p.tallies), p.of(3, max).first, p.of(5*maxDatabases, max).first)
 	}
 }

@@ -6,13 +6,16 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/analysis/pairing/known"
+	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/idle"
 	"github.com/respsniff/respsniff/resp"
 )
 
 // Registry is what the connections of each client to each server have in common.
 type Registry struct {
 	pools map[poolKey]*pool
+	idle  idle.List[pool] // those without a connection
 	known *known.Memory
 	max   *bound.Bound
 	each  *bound.Bound // databases of one client
@@ -24,7 +27,12 @@ type poolKey struct {
 }
 
 // pool counts the connections of a client to a server.
-type pool []tally // one a database
+type pool struct {
+	key     poolKey
+	tallies []tally // one a database
+	open    int     // connections
+	place   idle.Place[pool]
+}
 
 type tally struct {
 	database int
@@ -34,16 +42,16 @@ type tally struct {
 
 // of returns the tally of a database, which stays valid until another one is asked for. Beyond the bound nothing is kept.
 func (p *pool) of(database int, max *bound.Bound) *tally {
-	for i := range *p {
-		if (*p)[i].database == database {
-			return &(*p)[i]
+	for i := range p.tallies {
+		if p.tallies[i].database == database {
+			return &p.tallies[i]
 		}
 	}
-	if !max.Admits(len(*p)) {
+	if !max.Admits(len(p.tallies)) {
 		return &tally{database: database}
 	}
-	*p = append(*p, tally{database: database})
-	return &(*p)[len(*p)-1]
+	p.tallies = append(p.tallies, tally{database: database})
+	return &p.tallies[len(p.tallies)-1]
 }
 
 // Bounds of what is kept.
@@ -62,6 +70,11 @@ func NewRegistry(memory *known.Memory, set *bound.Set) *Registry {
 	}), each: set.New(bound.Bound{
 		Name: "databases of one client that are told apart", Limit: maxDatabases, Loses: bound.Detail, Hides: "that a connection was left in one of the others",
 	})}
+}
+
+// Tick says that no packet before now is still to come, of a live run: what is known of clients that rest is forgotten.
+func (r *Registry) Tick(now capture.Time) {
+	r.idle.Tick(now, func(p *pool) { delete(r.pools, p.key) })
 }
 
 // Conn is the databases of one connection.
@@ -122,10 +135,12 @@ func (c *Conn) begin(r *Registry, s *pairing.Session) {
 	c.begun, c.first = true, s.Database()
 	key := poolKey{s.Client.Addr(), s.Server}
 	if c.pool = r.pools[key]; c.pool == nil && r.max.Admits(len(r.pools)) {
-		c.pool = &pool{}
+		c.pool = &pool{key: key}
 		r.pools[key] = c.pool
 	}
 	if c.pool != nil {
+		c.pool.open++
+		r.idle.Remove(&c.pool.place)
 		c.pool.of(c.first, r.each).first++
 	}
 }
@@ -200,6 +215,11 @@ const coincidence = 1e-3
 // there would have to be gone from their own database too, as often as keys of this traffic change; most connections of the
 // client stay where they began.
 func (c *Conn) Ended(r *Registry) *Left {
+	if c.pool != nil {
+		if c.pool.open--; c.pool.open == 0 {
+			r.idle.Add(c.pool, &c.pool.place)
+		}
+	}
 	l := c.left
 	if l == nil {
 		return nil

@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/respsniff/respsniff/analysis/pairing"
 	"github.com/respsniff/respsniff/capture"
 	"github.com/respsniff/respsniff/internal/bound"
+	"github.com/respsniff/respsniff/internal/idle"
 	"github.com/respsniff/respsniff/reassembly"
 )
 
@@ -52,8 +54,9 @@ type churns struct {
 	r     *analysis.Reporter
 	gone  map[int64]struct{} // connections that were closed because a reply did not come
 	links map[pair]*shortLived
-	order []pair
-	kept  int // connections remembered
+	order []*shortLived         // as they began; some of a live run are forgotten
+	kept  int                   // connections remembered
+	quiet idle.List[shortLived] // all links, the one whose latest connection ended first before the others
 
 	errors map[int64]errorReply // of open connections
 	closed incident.Facts[lastReply]
@@ -84,8 +87,25 @@ type pair struct {
 
 // shortLived is what is remembered of one link.
 type shortLived struct {
+	at     pair
 	who    incident.Occurrence
 	opened []visit
+	before *earlier // of a live run; nil: there is nothing
+	place  idle.Place[shortLived]
+}
+
+// earlier is what is remembered of the connections of a link that were opened long ago: all but the connections.
+type earlier struct {
+	busy    busy
+	n       int // connections
+	last    capture.Time
+	replies map[string]int // connections by the error that was their last reply; nil: there is none
+}
+
+// busy is what a link shows of churn.
+type busy struct {
+	peak, short int   // the most connections of one window, 0: none has enough; those with few commands
+	first       visit // of the first such window
 }
 
 // lastReply is the error that most connections of a client ended with, if they did.
@@ -133,17 +153,28 @@ func (w *churns) endedWith(s *analysis.Session) string {
 	return e.text
 }
 
-// mostly returns the error that more than half of the connections ended with.
-func mostly(all []visit) (most lastReply) {
-	times := map[string]int{}
+// take counts connections, of which nothing else will be remembered.
+func (e *earlier) take(all []visit) {
 	for _, v := range all {
-		if _, known := times[v.last]; v.last != "" && (known || len(times) < maxLastReplies) {
-			times[v.last]++
+		e.n++
+		e.last = max(e.last, v.at)
+		if v.last == "" {
+			continue
+		}
+		if e.replies == nil {
+			e.replies = map[string]int{}
+		}
+		if _, known := e.replies[v.last]; known || len(e.replies) < maxLastReplies {
+			e.replies[v.last]++
 		}
 	}
-	for text, n := range times {
-		if 2*n > len(all) {
-			most = lastReply{text, n, len(all)}
+}
+
+// mostly returns the error that more than half of the connections ended with.
+func (e *earlier) mostly() (most lastReply) {
+	for text, n := range e.replies {
+		if 2*n > e.n {
+			most = lastReply{text, n, e.n}
 		}
 	}
 	return most
@@ -168,12 +199,20 @@ func (w *churns) ended(e *analysis.Ended) {
 	if link == nil || !closed || !f.SYN.Seen() || !f.Data || f.GaveUp || s.Kind != pairing.RESP || s.End == reassembly.EndCapture || s.End == reassembly.EndEvicted {
 		return
 	}
-	at := pair{s.Client.Addr(), s.Server}
+	at, now := pair{s.Client.Addr(), s.Server}, w.r.Run().Now()
+	if w.r.Run().Live() {
+		w.quiet.Tick(now, w.rests)
+	}
 	l := w.links[at]
 	if l == nil {
-		l = &shortLived{who: incident.Occurrence{Client: s.Client, Server: s.Server, Severity: incident.Medium, Confidence: pairing.Strong}}
+		l = &shortLived{at: at, who: incident.Occurrence{Client: s.Client, Server: s.Server, Severity: incident.Medium, Confidence: pairing.Strong}}
 		w.links[at] = l
-		w.order = append(w.order, at)
+		w.order = append(w.order, l)
+	}
+	w.quiet.Remove(&l.place)
+	w.quiet.Add(l, &l.place)
+	if n := len(l.opened); n > 0 && n == cap(l.opened) && w.r.Run().Live() {
+		w.fold(l, now)
 	}
 	if w.maxOfLink.Admits(len(l.opened)) {
 		if w.kept++; !w.maxOfAll.Admits(w.kept - 1) {
@@ -185,45 +224,97 @@ func (w *churns) ended(e *analysis.Ended) {
 
 // forget gives up what is remembered of the link that came first, but for l.
 func (w *churns) forget(l *shortLived) {
-	for i, link := range w.order {
-		if first := w.links[link]; first != l {
-			w.kept -= len(first.opened)
-			for _, v := range first.opened {
-				delete(w.gone, v.conn)
-			}
-			delete(w.links, link)
+	for i, first := range w.order {
+		if first != l {
+			w.drop(first)
 			w.order = slices.Delete(w.order, i, i+1)
 			return
 		}
 	}
 }
 
+// drop gives up a link, but for its place in the order.
+func (w *churns) drop(l *shortLived) {
+	w.kept -= len(l.opened)
+	for _, v := range l.opened {
+		delete(w.gone, v.conn)
+	}
+	w.quiet.Remove(&l.place)
+	delete(w.links, l.at)
+}
+
+// rests takes a link that had no short connection for idle.Rest. One that never had many at a time is forgotten.
+func (w *churns) rests(l *shortLived) {
+	w.fold(l, w.r.Run().Now())
+	if l.opened = slices.Clip(l.opened); l.before != nil && l.before.busy.peak > 0 {
+		w.quiet.Add(l, &l.place)
+		return
+	}
+	w.drop(l)
+	if len(w.order) > len(w.links)+len(w.links)/8+16 {
+		w.order = slices.DeleteFunc(w.order, func(l *shortLived) bool { return w.links[l.at] != l })
+	}
+}
+
+// fold turns the connections of a link that were opened idle.Rest before now into counts.
+func (w *churns) fold(l *shortLived, now capture.Time) {
+	all := w.settled(l)
+	n := 0
+	for n < len(all) && now.Sub(all[n].at) >= idle.Rest {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	if l.before == nil {
+		l.before = &earlier{}
+	}
+	l.before.busy.add(w.busiest(all, n))
+	l.before.take(all[:n])
+	w.kept -= n
+	l.opened = append(l.opened[:0:0], all[n:]...)
+}
+
+// settled returns the connections that are remembered of a link, in the order in which they were opened, without those that
+// were closed because a reply did not come.
+func (w *churns) settled(l *shortLived) []visit {
+	n := len(l.opened)
+	l.opened = slices.DeleteFunc(l.opened, func(v visit) bool {
+		_, gaveUp := w.gone[v.conn]
+		delete(w.gone, v.conn)
+		return gaveUp
+	})
+	w.kept -= n - len(l.opened)
+	slices.SortFunc(l.opened, func(a, b visit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.conn, b.conn)) })
+	return l.opened
+}
+
 func (w *churns) finish(run *analysis.Run) {
-	rate, few := w.r.Number("churn_rate"), int32(w.r.Number("max_commands"))
-	for _, link := range w.order {
-		l := w.links[link]
-		l.opened = slices.DeleteFunc(l.opened, func(v visit) bool { _, gaveUp := w.gone[v.conn]; return gaveUp })
-		slices.SortFunc(l.opened, func(a, b visit) int { return int(a.conn - b.conn) })
-		slices.SortStableFunc(l.opened, func(a, b visit) int { return compareTimes(a.at, b.at) })
-		peak, short, from := busiest(l.opened, rate, few)
-		if peak == 0 {
+	few := w.r.Number("max_commands")
+	for _, l := range w.order {
+		if w.links[l.at] != l {
 			continue
 		}
-		o := l.who
-		o.Count, o.Time, o.Last = short, from.at, l.opened[len(l.opened)-1].at
-		first, all, last := from, l.opened, mostly(l.opened)
+		all := w.settled(l)
+		b, old := w.busiest(all, len(all)), &earlier{}
+		if l.before != nil {
+			old = l.before
+			old.busy.add(b)
+			b = old.busy
+		}
+		if b.peak == 0 {
+			continue
+		}
+		old.take(all)
+		o, last := l.who, old.mostly()
+		o.Count, o.Time, o.Last = b.short, b.first.at, old.last
 		o.Evidence = func() incident.Example {
-			counts := make([]int32, 0, len(all))
-			for _, v := range all {
-				counts = append(counts, v.commands)
-			}
-			slices.Sort(counts)
 			x := incident.Example{
-				Client: o.Client, Server: o.Server, Conn: first.conn, Time: first.at, File: run.File(first.file), Frames: frames(first.frame),
+				Client: o.Client, Server: o.Server, Conn: b.first.conn, Time: b.first.at, File: run.File(b.first.file), Frames: frames(b.first.frame),
 				Facts: []string{
-					fmt.Sprintf("%d connections were opened within %s from frame %d on, %.1f a second at the busiest", peak, seconds(churnWindow), first.frame,
-						float64(peak)/churnWindow.Seconds()),
-					fmt.Sprintf("%d of %d connections carried at most %d commands; the median is %d", short, len(all), few, counts[len(counts)/2]),
+					fmt.Sprintf("%d connections were opened within %s from frame %d on, %.1f a second at the busiest", b.peak, seconds(churnWindow), b.first.frame,
+						float64(b.peak)/churnWindow.Seconds()),
+					fmt.Sprintf("%d of %d connections carried at most %d commands", b.short, old.n, few) + median(all, old.n),
 					"health checks, refused connections and those closed after a timeout are not counted",
 				},
 			}
@@ -236,38 +327,55 @@ func (w *churns) finish(run *analysis.Run) {
 	}
 }
 
-// busiest slides the window over the connections: the most of any window that is busy enough and at least half of
-// short-lived connections, the number of short-lived ones in all, and the first of the first such window.
-func busiest(all []visit, rate int, few int32) (peak, short int, first visit) {
-	least := rate * int(churnWindow/time.Second)
-	n, brief := 0, 0
-	for i := range all {
-		for n < len(all) && all[n].at.Sub(all[i].at) < churnWindow {
-			if all[n].commands <= few {
+// median gives the median number of commands, of n connections or of those of them that are remembered.
+func median(all []visit, n int) string {
+	if len(all) == 0 {
+		return ""
+	}
+	counts := make([]int32, 0, len(all))
+	for _, v := range all {
+		counts = append(counts, v.commands)
+	}
+	slices.Sort(counts)
+	of := ""
+	if len(all) < n {
+		of = fmt.Sprintf(" of the latest %d", len(all))
+	}
+	return fmt.Sprintf("; the median%s is %d", of, counts[len(counts)/2])
+}
+
+// busiest slides the window over connections, from each of the first n on: the most of any window that is busy enough and at
+// least half of short-lived connections, the number of short-lived ones of the first n, and the first of the first such window.
+func (w *churns) busiest(all []visit, n int) (b busy) {
+	few := int32(w.r.Number("max_commands"))
+	least := w.r.Number("churn_rate") * int(churnWindow/time.Second)
+	end, brief := 0, 0
+	for i := range n {
+		for end < len(all) && all[end].at.Sub(all[i].at) < churnWindow {
+			if all[end].commands <= few {
 				brief++
 			}
-			n++
+			end++
 		}
-		if in := n - i; in >= least && brief*2 >= in && in > peak {
-			if peak == 0 {
-				first = all[i]
+		if in := end - i; in >= least && brief*2 >= in && in > b.peak {
+			if b.peak == 0 {
+				b.first = all[i]
 			}
-			peak = in
+			b.peak = in
 		}
 		if all[i].commands <= few {
 			brief--
-			short++
+			b.short++
 		}
 	}
-	return peak, short, first
+	return b
 }
 
-func compareTimes(a, b capture.Time) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// add adds what is shown by connections that were opened later.
+func (b *busy) add(later busy) {
+	b.short += later.short
+	if b.peak == 0 {
+		b.first = later.first
 	}
-	return 0
+	b.peak = max(b.peak, later.peak)
 }

@@ -2,6 +2,7 @@ package pools
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
@@ -94,6 +95,12 @@ func (l *Link) failed(f *ConnFacts, at capture.Time) {
 		r.kept.failed++
 		l.Failed = append(l.Failed, o)
 	}
+}
+
+// telling reports whether something is known of the link beside that connections came and went: work of a pool's timer,
+// connects or callers that waited in vain.
+func (l *Link) telling() bool {
+	return len(l.Failed) > 0 || len(l.Exhausted) > 0 || len(l.Ticks) > 0 || slices.ContainsFunc(l.Chains, func(c Chain) bool { return c.Churns > 0 })
 }
 
 // outOfSight notes that a connection of the link is over.

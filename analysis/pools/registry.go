@@ -151,6 +151,18 @@ func (r *Registry) giveUp(l *Link) {
 	r.kept.exhausted -= len(l.Exhausted)
 }
 
+// Tick says that no packet before now is still to come, of a live run: links that rest are forgotten, but for those that rules
+// may tell of.
+func (r *Registry) Tick(now capture.Time) {
+	r.idle.Tick(now, func(l *Link) {
+		if l.telling() {
+			r.idle.Add(l, &l.idle)
+			return
+		}
+		r.giveUp(l)
+	})
+}
+
 // Links returns the links seen so far, in order of client and server.
 func (r *Registry) Links() []*Link {
 	all := make([]*Link, 0, len(r.links))

@@ -74,12 +74,13 @@ const maxDoubt = 15 * time.Second
 const tickEvery = time.Second
 
 // Tick judges, of a live capture at now, the populations in which a doubt is older than 15 s, by what is known so far; open
-// connections go on from there. It may be called with every packet.
+// connections go on from there. What is known of clients that rest is forgotten. It may be called with every packet.
 func (r *Reader) Tick(now capture.Time) {
 	if now.Sub(r.ticked) < tickEvery {
 		return
 	}
 	r.ticked, r.now = now, now
+	r.reg.idle.Tick(now, r.reg.drop)
 	for q := range r.reg.all() {
 		if overdue(q, now) {
 			q.judgeAll(r, false)

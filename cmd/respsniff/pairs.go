@@ -39,7 +39,7 @@ that of QUEUED.`,
 
 // pairRows writes the exchanges as they settle.
 func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, out *rowSink) error {
-	lines := rows.NewErrorLines(p.run.Bounds())
+	lines, maker := rows.NewErrorLines(p.run.Bounds()), rows.NewMaker(p.mask)
 	for event, err := range f.Events(p.events(ctx)) {
 		if err != nil {
 			return err
@@ -61,7 +61,7 @@ func pairRows(ctx context.Context, p *pipeline, f *filterFlags, misread bool, ou
 		if misread && (e.Belief.Index == e.Index || e.Belief.Index == 0 && e.Belief.Outcome <= pairing.Unknown) {
 			continue
 		}
-		row := rows.NewExchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File), p.mask)
+		row := maker.Exchange(e, e.Session.ID, e.Session.Client, e.Session.Server, p.shownFile(e.File))
 		if long {
 			row.SetError(line, p.mask)
 		}

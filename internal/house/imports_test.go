@@ -11,7 +11,7 @@ import (
 var layers = map[string][]string{
 	"resp":               {},
 	"internal/bound":     {},
-	"internal/idle":      {},
+	"internal/idle":      {"capture"},
 	"internal/keylog":    {"internal/bound"},
 	"internal/pool":      {},
 	"capture":            {"capture/tcpdump"},
@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"analysis/desync":    {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client", "analysis/inference", "analysis/reader"},
 	"analysis/pools":     {"capture", "reassembly", "resp", "internal/bound", "internal/idle", "analysis/pairing"},
 	"analysis/cluster":   {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing", "analysis/client"},
-	"analysis/databases": {"resp", "internal/bound", "analysis/pairing", "analysis/pairing/known"},
+	"analysis/databases": {"capture", "resp", "internal/bound", "internal/idle", "analysis/pairing", "analysis/pairing/known"},
 	"analysis/sealed":    {"capture", "reassembly", "resp", "internal/bound", "analysis/inference", "analysis/pairing"},
 	"analysis/incident":  {"capture", "reassembly", "resp", "internal/bound", "analysis/pairing"},
 	"analysis": {
@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"analysis/pairing/align":   {},
 	"analysis/pairing/known":   {"resp"},
 	"analysis/pairing/stamps":  {"capture", "reassembly"},
-	"analysis/detectors":       {"capture", "reassembly", "resp", "analysis", "internal/bound", "internal/nearest"},
+	"analysis/detectors":       {"capture", "reassembly", "resp", "analysis", "internal/bound", "internal/idle", "internal/nearest"},
 	"internal/report":          {"capture", "reassembly", "resp", "analysis", "analysis/detectors", "internal/communityid", "internal/timesort"},
 	"internal/report/rows":     {"capture", "reassembly", "resp", "analysis", "internal/bound", "internal/communityid", "internal/timesort", "internal/report"},
 	"internal/report/page":     {"capture", "resp", "analysis", "internal/bound", "internal/report"},

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/respsniff/respsniff/capture"
 )
 
 type thing struct{ place Place[thing] }
@@ -39,5 +41,35 @@ func TestList(t *testing.T) {
 		if first := l.First(); len(want) == 0 && first != nil || len(want) > 0 && first != want[0] {
 			t.Fatal("the first is not the one that is idle for longest")
 		}
+	}
+}
+
+// TestRest: what has been idle for Rest is handed over once, in order; what was used meanwhile or is listed anew is not.
+func TestRest(t *testing.T) {
+	all := make([]thing, 4)
+	for i := range all {
+		all[i].place = Place[thing]{}
+	}
+	var l List[thing]
+	var gone []*thing
+	forget := func(x *thing) { gone = append(gone, x) }
+	l.Add(&all[0], &all[0].place) // before the first tick: idle from then on
+	start := capture.Time(1e18)
+	l.Tick(start, forget)
+	l.Tick(start.Add(Rest/2), forget)
+	l.Add(&all[1], &all[1].place)
+	l.Add(&all[2], &all[2].place)
+	if l.Tick(start.Add(Rest-1), forget); len(gone) != 0 {
+		t.Fatal("a thing is gone before it has rested")
+	}
+	if l.Tick(start.Add(Rest), forget); !slices.Equal(gone, []*thing{&all[0]}) {
+		t.Fatalf("%d gone, want the first", len(gone))
+	}
+	l.Remove(&all[1].place)
+	l.Add(&all[1], &all[1].place) // used again meanwhile
+	again := 0
+	l.Tick(start.Add(2*Rest-1), func(x *thing) { again++; l.Add(x, &x.place) })
+	if l.Tick(start.Add(2*Rest-1), forget); again != 1 || l.First() != &all[1] || len(gone) != 1 {
+		t.Errorf("%d listed anew, %d gone", again, len(gone))
 	}
 }

@@ -3,8 +3,8 @@ package tally
 
 import (
 	"fmt"
+	"hash/maphash"
 	"iter"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,6 +18,28 @@ import (
 	"github.com/respsniff/respsniff/reassembly"
 )
 
+// parties are who took part: how many, and who they are as far as reports name them. Of each there is a hash, a fifth of its
+// address; that two of 65,536 have the same one has a chance of 1e-10.
+type parties[K comparable] struct {
+	seed   maphash.Seed
+	hashes map[uint64]struct{}
+	first  []K
+}
+
+func (p *parties[K]) see(key K, limit *bound.Bound) {
+	if p.hashes == nil {
+		p.seed, p.hashes = maphash.MakeSeed(), map[uint64]struct{}{}
+	}
+	hash := maphash.Comparable(p.seed, key)
+	if _, known := p.hashes[hash]; known || !limit.Admits(len(p.hashes)) {
+		return
+	}
+	p.hashes[hash] = struct{}{}
+	if len(p.first) < report.MaxParties {
+		p.first = append(p.first, key)
+	}
+}
+
 // maxParties bounds the distinct clients, and the distinct servers, that are counted.
 const maxParties = 1 << 16
 
@@ -30,8 +52,8 @@ type Tally struct {
 	unread    reassembly.Unread // of them
 	limits    bound.Set         // what they and the earlier analyses reached, and its own
 	parties   *bound.Bound
-	clients   map[netip.Addr]bool
-	servers   map[netip.AddrPort]bool
+	clients   parties[netip.Addr]
+	servers   parties[netip.AddrPort]
 	looked    *report.Summary // of the connections that a filter chose; nil: all are looked at
 }
 
@@ -44,8 +66,7 @@ func (t *Tally) Watch(run *analysis.Run, assembler *reassembly.Assembler) {
 		t.limits.Add(t.assembler.Bounds())
 	}
 	t.run, t.assembler = run, assembler
-	if t.clients == nil {
-		t.clients, t.servers = map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
+	if t.parties == nil {
 		t.parties = t.limits.New(bound.Bound{
 			Name: "clients and servers that are counted", Limit: maxParties, Hides: "how many further ones there are: the numbers given are the least", Loses: bound.Detail,
 		})
@@ -104,19 +125,13 @@ func (t *Tally) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing
 				}
 			}
 			if ok && c.Commands+c.Replies > 0 {
-				count(t.clients, c.Client.Addr(), t.parties)
-				count(t.servers, c.Server, t.parties)
+				t.clients.see(c.Client.Addr(), t.parties)
+				t.servers.see(c.Server, t.parties)
 			}
 			if !yield(event, err) {
 				return
 			}
 		}
-	}
-}
-
-func count[K comparable](seen map[K]bool, key K, limit *bound.Bound) {
-	if !seen[key] && limit.Admits(len(seen)) {
-		seen[key] = true
 	}
 }
 
@@ -168,9 +183,9 @@ func Lost(d capture.Drops) int64 { return d.Kernel + d.Interface }
 
 // listed lists who took part, where they are few.
 func (t *Tally) listed() (p report.Parties) {
-	if len(t.clients) <= report.MaxParties && len(t.servers) <= report.MaxParties {
-		p.Clients = slices.SortedFunc(maps.Keys(t.clients), netip.Addr.Compare)
-		p.Servers = slices.SortedFunc(maps.Keys(t.servers), netip.AddrPort.Compare)
+	if len(t.clients.hashes) <= report.MaxParties && len(t.servers.hashes) <= report.MaxParties {
+		p.Clients = slices.SortedFunc(slices.Values(t.clients.first), netip.Addr.Compare)
+		p.Servers = slices.SortedFunc(slices.Values(t.servers.first), netip.AddrPort.Compare)
 	}
 	return p
 }
@@ -183,7 +198,7 @@ func (t *Tally) Summary() report.Summary {
 	}
 	return report.Summary{
 		Parties: t.listed(), Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
-		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Suppressed: s.Suppressed,
+		Clients: int64(len(t.clients.hashes)), Servers: int64(len(t.servers.hashes)), Suppressed: s.Suppressed,
 	}
 }
 

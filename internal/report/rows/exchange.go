@@ -114,32 +114,77 @@ var flagWords = [...]struct {
 
 // NewExchange copies what the row needs from e, which may be reused afterwards.
 func NewExchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort, file string, mask report.Mask) *Exchange {
-	row := &Exchange{
-		Type: "exchange", Conn: conn, Client: mask.End(client), Server: mask.End(server), Index: e.Index,
-		Command: report.CommandName(e), Flow: flow(client, server, mask), File: report.Printable(file), Frame: e.Frame, Time: report.Stamp(e.Time), Outstanding: e.Outstanding,
+	return (&Maker{mask: mask}).Exchange(e, conn, client, server, file)
+}
+
+// Maker makes rows of exchanges in the memory of the one before.
+type Maker struct {
+	mask report.Mask
+	row  struct {
+		Exchange
+		key      string
+		serves   Serves
+		believes Believes
+	}
+	ends []ends // of the connections seen last; nil: they are not kept
+}
+
+// NewMaker returns a Maker.
+func NewMaker(mask report.Mask) *Maker { return &Maker{mask: mask, ends: make([]ends, 256)} }
+
+// ends are what the rows of a connection have in common.
+type ends struct {
+	of                   [2]netip.AddrPort
+	client, server, flow string
+}
+
+// common returns what the rows of a connection have in common: hashing it for each takes longer than all else.
+func (m *Maker) common(conn int64, client, server netip.AddrPort) *ends {
+	x := &ends{}
+	if m.ends != nil {
+		x = &m.ends[uint64(conn)%uint64(len(m.ends))]
+	}
+	if of := [2]netip.AddrPort{client, server}; x.of != of || x.flow == "" {
+		*x = ends{of, m.mask.End(client), m.mask.End(server), flow(client, server, m.mask)}
+	}
+	return x
+}
+
+// Exchange copies what the row needs from e. The row is valid until the next call.
+func (m *Maker) Exchange(e *pairing.Exchange, conn int64, client, server netip.AddrPort, file string) *Exchange {
+	mask, x, row := m.mask, m.common(conn, client, server), &m.row.Exchange
+	flags := row.Flags[:0]
+	*row = Exchange{
+		Type: "exchange", Conn: conn, Client: x.client, Server: x.server, Index: e.Index,
+		Command: report.CommandName(e), Flow: x.flow, File: report.Printable(file), Frame: e.Frame, Time: report.Stamp(e.Time), Outstanding: e.Outstanding,
 	}
 	if e.HasKey {
 		key := mask.Key(e.Key.Raw())
 		if !mask.Keys && !e.Key.Whole() {
 			key = report.Shorten(strings.TrimSuffix(key, "...")+"...", report.KeyWidth)
 		}
-		row.Key = &key
+		m.row.key = key
+		row.Key = &m.row.key
 	}
 	for _, f := range flagWords {
 		if e.Flags&f.flag != 0 {
-			row.Flags = append(row.Flags, f.word)
+			flags = append(flags, f.word)
 		}
 	}
+	row.Flags = flags
 	row.Exec = newExec(e.Exec)
 	if e.Served {
-		row.Serves = newServes(e.Index, &e.Serves)
+		row.Serves = &m.row.serves
+		*row.Serves = newServes(e.Index, &e.Serves)
 		row.Serves.Error = mask.Text(row.Serves.Error)
 	}
 	switch b := &e.Belief; {
 	case b.Outcome == pairing.Unknown, b.Index != 0 && b.Confidence == pairing.Suppressed:
-		row.Believes = &Believes{Confidence: unknown}
+		row.Believes = &m.row.believes
+		*row.Believes = Believes{Confidence: unknown}
 	case b.Index != 0, b.Outcome != pairing.Plain:
-		row.Believes = &Believes{Index: b.Index, Confidence: max(b.Confidence, pairing.Possible).String(), Older: b.Outcome == pairing.Before}
+		row.Believes = &m.row.believes
+		*row.Believes = Believes{Index: b.Index, Confidence: max(b.Confidence, pairing.Possible).String(), Older: b.Outcome == pairing.Before}
 	}
 	return row
 }
@@ -149,8 +194,8 @@ func flow(client, server netip.AddrPort, mask report.Mask) string {
 	return communityid.Of(mask.AddrPort(client), mask.AddrPort(server))
 }
 
-func newServes(index int, r *pairing.ReplyInfo) *Serves {
-	s := &Serves{Index: index, Frame: r.Frame, Time: report.Stamp(r.Time), Kind: r.Kind.String(), Bytes: r.Bytes()}
+func newServes(index int, r *pairing.ReplyInfo) Serves {
+	s := Serves{Index: index, Frame: r.Frame, Time: report.Stamp(r.Time), Kind: r.Kind.String(), Bytes: r.Bytes()}
 	if s.Kind == "error" {
 		s.Error = report.ErrorLine(string(r.Text.Raw()))
 		if !r.Text.Whole() {

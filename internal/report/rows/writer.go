@@ -4,7 +4,6 @@ package rows
 import (
 	"bufio"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +33,7 @@ type Writer struct {
 	buf    *bufio.Writer
 	format report.Format
 	clock  report.Clock
-	enc    *json.Encoder
+	json   encoder
 	csv    *csv.Writer
 	list   string // the JSON document's name for its rows
 	rows   int64
@@ -45,9 +44,7 @@ type Writer struct {
 func NewWriter(w io.Writer, format report.Format, list string, clock report.Clock) (*Writer, error) {
 	r := &Writer{buf: bufio.NewWriterSize(w, 1<<16), format: format, clock: clock, list: list}
 	switch format {
-	case report.Text:
-	case report.JSON, report.NDJSON:
-		r.enc = json.NewEncoder(r.buf)
+	case report.Text, report.JSON, report.NDJSON:
 	case report.CSV:
 		r.csv = csv.NewWriter(r.buf)
 	default:
@@ -64,7 +61,11 @@ func (w *Writer) Row(row Row) error {
 	w.rows++
 	switch w.format {
 	case report.NDJSON:
-		return w.enc.Encode(row)
+		if err := w.json.row(row); err != nil {
+			return err
+		}
+		_, err := w.buf.Write(append(w.json.buf, '\n'))
+		return err
 	case report.JSON:
 		open := ",\n"
 		if w.rows == 1 {
@@ -73,11 +74,10 @@ func (w *Writer) Row(row Row) error {
 		if _, err := w.buf.WriteString(open); err != nil {
 			return err
 		}
-		b, err := json.Marshal(row)
-		if err != nil {
+		if err := w.json.row(row); err != nil {
 			return err
 		}
-		_, err = w.buf.Write(b)
+		_, err := w.buf.Write(w.json.buf)
 		return err
 	case report.CSV:
 		if w.rows == 1 {
