@@ -130,6 +130,7 @@ func (w *leaks) finish(run *analysis.Run) {
 		if l.weakened {
 			o.Confidence = o.Confidence.Down()
 		}
+		o = unaccused(o)
 		o.Last = end
 		reply := l.lastReply
 		if l.poisoned {
