@@ -145,7 +145,8 @@ func (s *Session) ended() {
 	if l := s.databases.Ended(s.run.databases); l != nil {
 		s.run.emit(l)
 	}
-	s.run.emit(&Ended{s})
+	s.run.output.ended = Ended{s}
+	s.run.emit(&s.run.output.ended)
 }
 
 // disown takes back the commands of a connection that turned out to be none of Redis.

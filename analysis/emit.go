@@ -14,6 +14,8 @@ type output struct {
 	sent     Sent
 	answered Answered
 	control  Control
+	opened   Opened
+	ended    Ended
 	behind   []*BlockedBehind // until they are told, see behindUntil
 }
 

@@ -14,7 +14,8 @@ import (
 type rows struct {
 	limit *bound.Bound // nil: rows are not kept
 	all   []*ConnSummary
-	last  ConnSummary // emitted last, where rows are not kept
+	slab  []ConnSummary // for the next ones
+	last  ConnSummary   // emitted last, where rows are not kept
 
 	of      *client.Population // asked for last
 	timeout time.Duration      // … and its read timeout
@@ -23,6 +24,9 @@ type rows struct {
 // maxRows is how many connections have a row that is kept, at 0.4 KiB each, and as much again for the rules of a connection
 // and for its population; it is scaled to the memory limit.
 const maxRows = 1 << 17
+
+// rowSlab is the most rows that are allocated at once.
+const rowSlab = 64
 
 // keepRows asks for the rows; loses says what a run without some of them lacks.
 func (t *rows) keepRows(set *bound.Set, loses bound.Loss) {
@@ -37,7 +41,11 @@ func (t *rows) add(row ConnSummary) *ConnSummary {
 		t.last = row
 		return &t.last
 	}
-	kept := new(ConnSummary)
+	if len(t.slab) == 0 {
+		t.slab = make([]ConnSummary, min(max(len(t.all), 1), rowSlab))
+	}
+	kept := &t.slab[0]
+	t.slab = t.slab[1:]
 	*kept = row
 	t.all = append(t.all, kept)
 	return kept

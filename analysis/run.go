@@ -179,7 +179,8 @@ func (r *Run) begin(seg *reassembly.Segment, side reassembly.Side, by pairing.Ba
 		r.clients.Opened(&s.Session, seg.Time)
 		s.topo.Connecting(seg.Time)
 	}
-	r.emit(&Opened{s, seg})
+	r.opened = Opened{s, seg}
+	r.emit(&r.opened)
 	return s
 }
 

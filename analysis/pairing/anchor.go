@@ -76,7 +76,11 @@ func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
 		closed = false
 	}
 	s.blockUnknown = true
-	s.open = &unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{
+	if s.open = d.spare; s.open == nil {
+		s.open = new(unresolved)
+	}
+	d.spare = nil
+	*s.open = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{
 		Lo: max(lo, -maxAnchor), Hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), Closed: closed,
 	}}}
 	for _, ex := range s.Pending.Rest() {
@@ -339,6 +343,7 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 		hi = shift
 	}
 	best, _ := a.Likeliest()
+	closed = found && a.Closed
 	if !found {
 		best = -len(h.replies)
 		for s.Pending.Len() > 0 {
@@ -350,27 +355,29 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	if len(h.replies) == 0 {
 		place, best = 0, 0 // nothing was paired, and nothing is given up
 	}
-	open := h.place(s, place, false)
+	h.place(s, place, false)
 	if s.Kind == Replication {
 		s.open = nil
 		return 0, 0, true
 	}
-	s.open = open
-	*open = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{Lo: -maxAnchor, Hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}}
-	return lo - best, hi - best, found && a.Closed
+	s.open = h
+	*h = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{Lo: -maxAnchor, Hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}}
+	return lo - best, hi - best, closed
 }
 
-// place pairs the buffered replies at a shift, and returns the empty buffer that is open then: the pairing is still in doubt.
-func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) {
-	open = &unresolved{anchoring: true}
-	s.open = open
+// place pairs the buffered replies at a shift, and leaves h as the empty buffer that is open then: the pairing is still in
+// doubt.
+func (h *unresolved) place(s *Session, shift int, sure bool) {
+	replies := h.replies
+	*h = unresolved{anchoring: true}
+	s.open = h
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
 			s.DropPending()
 		}
 	}
-	for i := range h.replies {
-		k := &h.replies[i]
+	for i := range replies {
+		k := &replies[i]
 		if i+min(shift, 0) < 0 || s.Pending.Len() == 0 {
 			s.unanchoredReplies++
 			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
@@ -388,9 +395,8 @@ func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) 
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
-	clear(h.replies)
-	s.Shared.replies, h.replies = h.replies[:0], nil
-	return open
+	clear(replies)
+	s.Shared.replies = replies[:0]
 }
 
 // nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.

@@ -30,7 +30,7 @@ type Tally struct {
 	unread    reassembly.Unread // of them
 	limits    bound.Set         // what they and the earlier analyses reached, and its own
 	parties   *bound.Bound
-	clients   map[netip.Addr]bool
+	clients   addrs
 	servers   map[netip.AddrPort]bool
 	looked    *report.Summary // of the connections that a filter chose; nil: all are looked at
 }
@@ -44,8 +44,8 @@ func (t *Tally) Watch(run *analysis.Run, assembler *reassembly.Assembler) {
 		t.limits.Add(t.assembler.Bounds())
 	}
 	t.run, t.assembler = run, assembler
-	if t.clients == nil {
-		t.clients, t.servers = map[netip.Addr]bool{}, map[netip.AddrPort]bool{}
+	if t.servers == nil {
+		t.clients, t.servers = newAddrs(), map[netip.AddrPort]bool{}
 		t.parties = t.limits.New(bound.Bound{
 			Name: "clients and servers that are counted", Limit: maxParties, Hides: "how many further ones there are: the numbers given are the least", Loses: bound.Detail,
 		})
@@ -104,7 +104,7 @@ func (t *Tally) Events(events iter.Seq2[pairing.Event, error]) iter.Seq2[pairing
 				}
 			}
 			if ok && c.Commands+c.Replies > 0 {
-				count(t.clients, c.Client.Addr(), t.parties)
+				t.clients.count(c.Client.Addr(), t.parties)
 				count(t.servers, c.Server, t.parties)
 			}
 			if !yield(event, err) {
@@ -168,8 +168,8 @@ func Lost(d capture.Drops) int64 { return d.Kernel + d.Interface }
 
 // listed lists who took part, where they are few.
 func (t *Tally) listed() (p report.Parties) {
-	if len(t.clients) <= report.MaxParties && len(t.servers) <= report.MaxParties {
-		p.Clients = slices.SortedFunc(maps.Keys(t.clients), netip.Addr.Compare)
+	if t.clients.len() <= report.MaxParties && len(t.servers) <= report.MaxParties {
+		p.Clients = t.clients.sorted()
 		p.Servers = slices.SortedFunc(maps.Keys(t.servers), netip.AddrPort.Compare)
 	}
 	return p
@@ -183,7 +183,7 @@ func (t *Tally) Summary() report.Summary {
 	}
 	return report.Summary{
 		Parties: t.listed(), Packets: t.Stats().Packets, Connections: s.Connections, Redis: s.RESP, Commands: s.Commands, Replies: s.Replies,
-		Clients: int64(len(t.clients)), Servers: int64(len(t.servers)), Suppressed: s.Suppressed,
+		Clients: int64(t.clients.len()), Servers: int64(len(t.servers)), Suppressed: s.Suppressed,
 	}
 }
 
