@@ -235,6 +235,7 @@ func (s *Session) Oddity(o *pairing.Oddity) {
 	switch o.What {
 	case pairing.PushMessage:
 		s.run.summary.Pushes++
+		s.reader.Pushed(o.Info)
 	case pairing.Unsolicited:
 		s.reader.Extra(o.Info)
 	case pairing.UnanchoredSeen:

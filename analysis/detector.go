@@ -17,7 +17,6 @@ type Detector struct {
 	Summary  string // one line
 	Severity incident.Severity
 	Since    string // version that first had it
-	Page     string // Markdown
 	Params   []incident.Param
 	CausedBy []incident.Cause  // what its findings can be caused by
 	Step     incident.StepText // its findings as a step of an incident

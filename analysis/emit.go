@@ -11,11 +11,11 @@ type output struct {
 	yielding bool // the consumer has the event
 	stopped  bool
 	forRules bool
+	opened   Opened
+	ended    Ended
 	sent     Sent
 	answered Answered
 	control  Control
-	opened   Opened
-	ended    Ended
 	behind   []*BlockedBehind // until they are told, see behindUntil
 }
 

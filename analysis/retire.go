@@ -47,8 +47,8 @@ func (s *Session) summary() ConnSummary {
 		c.End = "cut"
 	}
 	c.Policy = client.PolicyUnknown.String()
-	if c.pop = s.caller.Pop; c.pop != nil {
-		c.Policy, c.weighed = s.Use().Policy.String(), s.reader.Weighed()
+	if c.pop = s.caller.Pop; c.pop != nil && s.reader.Weighed() {
+		c.Policy, c.weighed = s.Use().Policy.String(), true
 	}
 	return c
 }

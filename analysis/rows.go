@@ -14,7 +14,7 @@ import (
 type rows struct {
 	limit *bound.Bound // nil: rows are not kept
 	all   []*ConnSummary
-	slab  []ConnSummary // for the next ones
+	slab  []ConnSummary // room for further ones
 	last  ConnSummary   // emitted last, where rows are not kept
 
 	of      *client.Population // asked for last
@@ -24,9 +24,6 @@ type rows struct {
 // maxRows is how many connections have a row that is kept, at 0.4 KiB each, and as much again for the rules of a connection
 // and for its population; it is scaled to the memory limit.
 const maxRows = 1 << 17
-
-// rowSlab is the most rows that are allocated at once.
-const rowSlab = 64
 
 // keepRows asks for the rows; loses says what a run without some of them lacks.
 func (t *rows) keepRows(set *bound.Set, loses bound.Loss) {
@@ -42,7 +39,7 @@ func (t *rows) add(row ConnSummary) *ConnSummary {
 		return &t.last
 	}
 	if len(t.slab) == 0 {
-		t.slab = make([]ConnSummary, min(max(len(t.all), 1), rowSlab))
+		t.slab = make([]ConnSummary, 64)
 	}
 	kept := &t.slab[0]
 	t.slab = t.slab[1:]

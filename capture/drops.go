@@ -3,6 +3,7 @@ package capture
 import (
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // Drops is what a capturing side reports of its own losses, in packets.
@@ -30,12 +31,14 @@ func (d Drops) Plus(e Drops) Drops {
 }
 
 // dropLine matches a line with which tcpdump ends; a count stands before each figure.
-var dropLine = regexp.MustCompile(
-	`(?m)(?:^|[\s,/])(\d{1,18}) packets? (captured|received by filter|dropped by kernel|dropped by interface)\b`)
+var dropLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)(?:^|[\s,/])(\d{1,18}) packets? (captured|received by filter|dropped by kernel|dropped by interface)\b`)
+})
 
 // dumpcapLine matches dumpcap's line for an interface. Of its figures the second is all that libpcap and dumpcap lost.
-var dumpcapLine = regexp.MustCompile(
-	`Packets received/dropped on interface '[^']{0,256}': (\d{1,18})/(\d{1,18})(?: \([^)]{0,200}ps_ifdrop:(\d{1,18})\))?`)
+var dumpcapLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`Packets received/dropped on interface '[^']{0,256}': (\d{1,18})/(\d{1,18})(?: \([^)]{0,200}ps_ifdrop:(\d{1,18})\))?`)
+})
 
 // ParseDrops finds the closing statistics of tcpdump or dumpcap anywhere in text, in lines of their own or run together:
 //
@@ -46,7 +49,7 @@ var dumpcapLine = regexp.MustCompile(
 // Figures found twice are added: they are of two runs. It is false if there is none.
 func ParseDrops(text string) (Drops, bool) {
 	var d Drops
-	for _, m := range dropLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range dropLine().FindAllStringSubmatch(text, -1) {
 		n := count(m[1])
 		one := Drops{Known: true}
 		switch m[2] {
@@ -61,7 +64,7 @@ func ParseDrops(text string) (Drops, bool) {
 		}
 		d.add(one)
 	}
-	for _, m := range dumpcapLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range dumpcapLine().FindAllStringSubmatch(text, -1) {
 		d.add(Drops{Known: true, Received: count(m[1]), Kernel: count(m[2]), Interface: count(m[3])})
 	}
 	return d, d.Known

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/respsniff/respsniff/internal/bound"
 	"github.com/respsniff/respsniff/resp"
@@ -105,24 +106,32 @@ const maxName = 64
 
 // A pod of a Kubernetes Deployment ends in a hash of its template and a random suffix, both of the letters of
 // k8s.io/apimachinery/pkg/util/rand, which has neither vowels nor 0, 1 and 3.
-var podSuffix = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+var podSuffix = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+})
 
 var (
-	hexWord = regexp.MustCompile(`^[0-9a-fA-F]{4,}$`)
-	digits  = regexp.MustCompile(`[0-9]+`)
-	word    = regexp.MustCompile(`[0-9A-Za-z]+`)
+	hexWord = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[0-9a-fA-F]{4,}$`)
+	})
+	digits = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[0-9]+`)
+	})
+	word = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[0-9A-Za-z]+`)
+	})
 )
 
 // roleIn makes a name the same for every process of its kind, on every host and in every run: numbers, hexadecimal words with
 // a digit, and the suffixes of pods become #. "worker-12" and "worker-7" are one role.
 func roleIn(name []byte) string {
 	s := string(name[:min(len(name), maxName)])
-	s = podSuffix.ReplaceAllString(s, "-#")
-	s = word.ReplaceAllStringFunc(s, func(w string) string {
-		if hexWord.MatchString(w) && strings.ContainsAny(w, "0123456789") {
+	s = podSuffix().ReplaceAllString(s, "-#")
+	s = word().ReplaceAllStringFunc(s, func(w string) string {
+		if hexWord().MatchString(w) && strings.ContainsAny(w, "0123456789") {
 			return "#"
 		}
-		return digits.ReplaceAllString(w, "#")
+		return digits().ReplaceAllString(w, "#")
 	})
 	if strings.Trim(s, "#.:-_/@ ") == "" {
 		return "" // a number, an address

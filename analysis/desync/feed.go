@@ -155,6 +155,13 @@ func (c *Callers) unsure(ex *pairing.Exchange) bool {
 	return ex.Flags&pairing.Uncertain != 0 && c.Lossy()
 }
 
+// Pushed takes a push: what it takes of the stream is not missing between the replies.
+func (c *Callers) Pushed(r *pairing.ReplyInfo) {
+	if !r.Resynced {
+		c.edges[pairing.RoleServer].framing += r.End - r.Start
+	}
+}
+
 // Extra takes a reply that no command asked for.
 func (c *Callers) Extra(r *pairing.ReplyInfo) {
 	if c.conn != nil {

@@ -14,7 +14,7 @@ var pages embed.FS
 
 // All returns every rule, in the order of their numbers.
 func All() []*analysis.Detector {
-	all := []*analysis.Detector{
+	return []*analysis.Detector{
 		DirtyReuse(),
 		LateReplyReuse(),
 		OffByK(),
@@ -71,13 +71,9 @@ func All() []*analysis.Detector {
 		Unparsed(),
 		PolicyUnknown(),
 	}
-	for _, d := range all {
-		d.Page = page(d)
-	}
-	return all
 }
 
-// page returns the rule's documentation, from the file that has its name.
+// page returns the rule's documentation in Markdown, from the file that has its name.
 func page(d *analysis.Detector) string {
 	name := strings.ToLower(d.ID) + "_" + strings.ReplaceAll(d.Name, "-", "_") + ".md"
 	b, err := pages.ReadFile(name)
@@ -91,7 +87,7 @@ func page(d *analysis.Detector) string {
 func Page(id string) string {
 	for _, d := range All() {
 		if d.ID == id {
-			return d.Page
+			return page(d)
 		}
 	}
 	return ""

@@ -43,7 +43,7 @@ func TestPages(t *testing.T) {
 }
 
 func checkPage(t *testing.T, d *analysis.Detector, file string) {
-	page := d.Page
+	page := detectors.Page(d.ID)
 	if !strings.HasPrefix(page, "# "+d.ID+" "+d.Name+"\n") {
 		t.Fatalf("%s does not begin with its id and name", file)
 	}

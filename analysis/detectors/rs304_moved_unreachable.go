@@ -107,10 +107,9 @@ func (w *targets) see(e *cluster.Redirected) {
 // opened takes a connection to a target.
 func (w *targets) opened(o *analysis.Opened) {
 	if o.Segment.Flags&reassembly.SYN == 0 {
-		for _, end := range []netip.AddrPort{o.Session.Server, o.Session.Client} { // which is which may not be known yet
-			if w.used[end] || w.ends.Admits(len(w.used)) {
-				w.used[end] = true
-			}
+		w.use(o.Session.Server)
+		if !o.Session.RoleKnown { // it may be the server
+			w.use(o.Session.Client)
 		}
 	}
 	t := w.known[targetKey{o.Session.Client.Addr(), o.Session.Server}]
@@ -124,6 +123,13 @@ func (w *targets) opened(o *analysis.Opened) {
 	if w.tries.Admits(len(w.attempts)) {
 		w.attempts[o.Session.ID] = t
 		t.tries++
+	}
+}
+
+// use remembers an end.
+func (w *targets) use(end netip.AddrPort) {
+	if !w.used[end] && w.ends.Admits(len(w.used)) {
+		w.used[end] = true
 	}
 }
 

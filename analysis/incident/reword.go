@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // counted is a text with the numbers that it was made with.
@@ -15,7 +16,9 @@ type counted struct {
 }
 
 // numeral is a number of a text, with the word behind it and the verb behind that, which agree with it.
-var numeral = regexp.MustCompile(`(^|[ (])(\d+)( [a-z]+)?( (?:was|is|has)\b)?`)
+var numeral = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(^|[ (])(\d+)( [a-z]+)?( (?:was|is|has)\b)?`)
+})
 
 // reworded gives the text that a rule would have made with the sum of the counts: it puts the new numbers in place of the old
 // ones. A number that is none of the counts is a measure, of which the greatest is given.
@@ -26,7 +29,7 @@ func reworded(texts []counted, count, connections int) string {
 	}
 	var b strings.Builder
 	at := 0
-	for _, m := range numeral.FindAllStringSubmatchIndex(model.text, -1) {
+	for _, m := range numeral().FindAllStringSubmatchIndex(model.text, -1) {
 		n, err := strconv.Atoi(model.text[m[4]:m[5]])
 		noun, verb := "", ""
 		if m[6] >= 0 {

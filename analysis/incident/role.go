@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // Names give clients and servers the names of their roles; "" for none. Nil gives none to anybody.
@@ -86,10 +87,12 @@ func numbered(fingerprint string, n int) string { return fingerprint + "-" + str
 // Unnumbered returns a fingerprint without the number that tells several clients or servers of one role apart: what it says of all
 // of them.
 func Unnumbered(fingerprint string) string {
-	return behindRole.ReplaceAllString(fingerprint, "$1")
+	return behindRole().ReplaceAllString(fingerprint, "$1")
 }
 
-var behindRole = regexp.MustCompile(`^(RS[0-9]{3}-[0-9a-f]{12})-[0-9]+$`)
+var behindRole = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(RS[0-9]{3}-[0-9a-f]{12})-[0-9]+$`)
+})
 
 // AddressFingerprint returns the fingerprint that a finding has without names.
 func AddressFingerprint(f *Finding) string {

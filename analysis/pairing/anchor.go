@@ -76,10 +76,7 @@ func (d *doubts) anchorWithin(s *Session, lo, hi int, closed bool) {
 		closed = false
 	}
 	s.blockUnknown = true
-	if s.open = d.spare; s.open == nil {
-		s.open = new(unresolved)
-	}
-	d.spare = nil
+	s.open = s.Shared.unresolved.Get()
 	*s.open = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{
 		Lo: max(lo, -maxAnchor), Hi: max(-maxAnchor, min(hi, maxAnchor+maxBuffered)), Closed: closed,
 	}}}
@@ -343,7 +340,6 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 		hi = shift
 	}
 	best, _ := a.Likeliest()
-	closed = found && a.Closed
 	if !found {
 		best = -len(h.replies)
 		for s.Pending.Len() > 0 {
@@ -355,29 +351,28 @@ func (h *unresolved) guess(s *Session) (lo, hi int, closed bool) {
 	if len(h.replies) == 0 {
 		place, best = 0, 0 // nothing was paired, and nothing is given up
 	}
-	h.place(s, place, false)
+	open := h.place(s, place, false)
 	if s.Kind == Replication {
 		s.open = nil
 		return 0, 0, true
 	}
-	s.open = h
-	*h = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{Lo: -maxAnchor, Hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}}
-	return lo - best, hi - best, closed
+	s.open = open
+	*open = unresolved{anchoring: true, anchor: anchor{Shifts: align.Shifts{Lo: -maxAnchor, Hi: min(s.Pending.Len()+maxAnchor, maxAnchor+maxBuffered)}}}
+	return lo - best, hi - best, found && a.Closed
 }
 
-// place pairs the buffered replies at a shift, and leaves h as the empty buffer that is open then: the pairing is still in
-// doubt.
-func (h *unresolved) place(s *Session, shift int, sure bool) {
-	replies := h.replies
-	*h = unresolved{anchoring: true}
-	s.open = h
+// place pairs the buffered replies at a shift, and returns the empty buffer that is open then: the pairing is still in doubt.
+func (h *unresolved) place(s *Session, shift int, sure bool) (open *unresolved) {
+	open = s.Shared.unresolved.Get()
+	*open = unresolved{anchoring: true}
+	s.open = open
 	for range max(shift, 0) {
 		if s.Pending.Len() > 0 {
 			s.DropPending()
 		}
 	}
-	for i := range replies {
-		k := &replies[i]
+	for i := range h.replies {
+		k := &h.replies[i]
 		if i+min(shift, 0) < 0 || s.Pending.Len() == 0 {
 			s.unanchoredReplies++
 			o := &Oddity{Session: s, What: UnanchoredSeen, Reply: &k.reply, Info: &k.info}
@@ -395,8 +390,9 @@ func (h *unresolved) place(s *Session, shift int, sure bool) {
 		s.serve(ex, &k.reply)
 		s.Shared.Release(ex)
 	}
-	clear(replies)
-	s.Shared.replies = replies[:0]
+	clear(h.replies)
+	s.Shared.replies, h.replies = h.replies[:0], nil
+	return open
 }
 
 // nextIndex is the number of the oldest command that waits for a reply, or of the next one to come.
@@ -432,4 +428,5 @@ func (h *unresolved) anchorAtEnd(s *Session, now capture.Time) {
 		return
 	}
 	h.guess(s)
+	s.Shared.unresolved.Put(h)
 }

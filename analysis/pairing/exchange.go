@@ -5,6 +5,7 @@ import (
 
 	"github.com/respsniff/respsniff/analysis/pairing/known"
 	"github.com/respsniff/respsniff/capture"
+	"github.com/respsniff/respsniff/internal/snippet"
 	"github.com/respsniff/respsniff/resp"
 	"github.com/respsniff/respsniff/resp/commands"
 )
@@ -26,9 +27,9 @@ type ReplyInfo struct {
 	Time       capture.Time  // last byte
 	MaxGap     time.Duration // longest silence inside it
 	Kind       resp.Kind
+	Resynced   bool  // framing was guessed after lost bytes
 	N          int64 // integer value, or length in bytes, or number of elements
-	Text       Snippet
-	Resynced   bool // framing was guessed after lost bytes
+	Text       snippet.Snippet
 }
 
 // IsError reports whether it is an error reply.
@@ -36,28 +37,6 @@ func (r *ReplyInfo) IsError() bool { return r.Kind == resp.Error }
 
 // Bytes returns the length on the wire.
 func (r *ReplyInfo) Bytes() int64 { return r.End - r.Start }
-
-// Snippet is the beginning of a text from the wire, stored in place.
-type Snippet struct {
-	buf  [64]byte
-	n    uint8
-	full int32
-}
-
-// Set stores the beginning of b; length is that of the whole text.
-func (s *Snippet) Set(b []byte, length int) {
-	s.n = uint8(copy(s.buf[:], b))
-	s.full = int32(min(length, 1<<31-1))
-}
-
-// Len returns the length of the whole text.
-func (s *Snippet) Len() int { return int(s.full) }
-
-// Whole reports whether nothing was cut off.
-func (s *Snippet) Whole() bool { return int(s.n) == int(s.full) }
-
-// Raw returns the stored bytes, borrowed from s.
-func (s *Snippet) Raw() []byte { return s.buf[:s.n] }
 
 // Belief is whose reply a caller got, as the reader infers it.
 type Belief struct {
@@ -82,40 +61,40 @@ const (
 type Exchange struct {
 	Session *Session
 	Index   int // from 1 on its connection
-	Request
-	Place
+	Flags   ExchangeFlags
+	Batch   int32 // commands written together share it
 	Due
+	Served bool
+	Refs   int8 // queues that contain it
+	Belief Belief
+	Place
 	Acked
 	// Outstanding counts the commands before this one that were still unanswered when it was sent.
 	Outstanding int
-	Batch       int32 // commands written together share it
-	Flags       ExchangeFlags
-
-	Served bool
-	Serves ReplyInfo
-	Belief Belief
-	// Exec is what a command of a transaction got from EXEC. Serves is then the +QUEUED.
-	Exec ExecView
+	idle        time.Duration // silence of the client before it
+	facts       known.Facts
 	// Owed counts the replies owed before this command was written, as far as known.
-	Owed int
-
-	Refs          int8 // queues that contain it
+	Owed   int
+	Serves ReplyInfo
+	Request
+	// Exec is what a command of a transaction got from EXEC. Serves is then the +QUEUED.
+	Exec          ExecView
 	Contradiction string
-	Foreign       bool          // the contradiction is by slot or echo
-	idle          time.Duration // silence of the client before it
+	Foreign       bool // the contradiction is by slot or echo
 	Caller        callerMarks
-	facts         known.Facts
 }
 
 // reset readies the record of an earlier command for another one, in all that Session.Wrote does not set. The bytes of texts
 // stay, which nothing counts: zeroing all took 30 instructions more.
 func (ex *Exchange) reset() {
 	r, v := &ex.Request, &ex.Serves
-	r.Name.n, r.Name.full, r.Key.n, r.Key.full, r.HasKey = 0, 0, 0, 0, false
-	r.Verb, r.hello, r.secretReply, r.BlockFor, r.replyMode, r.armsDebugger = OtherVerb, 0, false, 0, 0, false
+	r.Name.Clear()
+	r.Key.Clear()
+	r.HasKey, r.Verb, r.hello, r.secretReply, r.BlockFor, r.replyMode, r.armsDebugger = false, OtherVerb, 0, false, 0, 0, false
 	ex.Due, ex.Acked, ex.Flags, ex.Served = Due{}, Acked{}, 0, false
 	v.Start, v.End, v.K, v.Frame, v.File, v.FirstTime, v.Time, v.MaxGap = 0, 0, 0, 0, 0, 0, 0, 0
-	v.Kind, v.N, v.Text.n, v.Text.full, v.Resynced = 0, 0, 0, 0, false
+	v.Kind, v.N, v.Resynced = 0, 0, false
+	v.Text.Clear()
 	ex.Belief, ex.Exec, ex.Owed, ex.Refs = Belief{}, ExecView{}, 0, 0
 	ex.Contradiction, ex.Foreign, ex.idle, ex.Caller = "", false, 0, callerMarks{}
 }
@@ -124,16 +103,16 @@ func (ex *Exchange) reset() {
 type Request struct {
 	Call         commands.Call     // without the slot, which Slot gives
 	Command      *commands.Command // nil: not in the table
-	Name         Snippet           // as sent
-	Key          Snippet           // first key; Len 0 and !HasKey: none
 	HasKey       bool
 	Verb         Verb
 	hello        protocol // that a HELLO asks for
 	secretReply  bool
-	argc         int
-	BlockFor     time.Duration
 	replyMode    replyEffect // of a CLIENT REPLY
 	armsDebugger bool        // SCRIPT DEBUG YES or SYNC
+	argc         int
+	BlockFor     time.Duration
+	Key          snippet.Snippet // first key; Len 0 and !HasKey: none
+	Name         snippet.Snippet // as sent
 }
 
 // Place is where and when a command was captured.

@@ -56,7 +56,12 @@ const (
 func (*Oddity) Event() {}
 
 func reportOdd(s *Session, kind OddityKind, reply *resp.Reply, info *ReplyInfo) {
-	s.Sink.Oddity(&Oddity{Session: s, What: kind, Reply: reply, Info: info, Frame: info.Frame, File: info.File, Time: info.Time, Offset: info.Start})
+	o := &s.Shared.push // a cache that is told of every change gets as many of these as replies
+	if kind != PushMessage {
+		o = new(Oddity)
+	}
+	*o = Oddity{Session: s, What: kind, Reply: reply, Info: info, Frame: info.Frame, File: info.File, Time: info.Time, Offset: info.Start}
+	s.Sink.Oddity(o)
 }
 
 // reportOddity reports something odd about a reply, with its place.

@@ -15,6 +15,7 @@ type Shared struct {
 	Ports      map[uint16]bool // server ports, where no SYN shows the roles
 	ShowValues bool
 	exchanges  pool.Pool[Exchange]
+	unresolved pool.Pool[unresolved]
 	InUse      int // exchanges in use
 	MaxLog     int // commands that may be kept in all until they are judged, see usualLog
 	limits     limits
@@ -22,6 +23,7 @@ type Shared struct {
 	reply      resp.Reply
 	sealed     resp.Reply // one of which nothing is known
 	info       ReplyInfo
+	push       Oddity
 	replies    []bufferedReply // empty: memory for a buffer to come
 	Known      known.Memory
 	early      align.Early

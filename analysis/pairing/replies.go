@@ -123,6 +123,11 @@ func (s *Session) reply(r *resp.Reply, seg *reassembly.Segment) {
 		}
 	}
 	s.describe(&s.Shared.info, r, seg)
+	if s.steady && r.Kind == resp.Push && !r.PushInside && r.LostBefore == 0 && !r.Resynced && !isConfirmation(r) {
+		s.Pushes++
+		reportOdd(s, PushMessage, r, &s.Shared.info)
+		return
+	}
 	s.match(r, &s.Shared.info, seg)
 }
 

@@ -117,7 +117,6 @@ type doubts struct {
 	voted        int         // one more than the replies before the pairing was anchored by quiet points; 0: it was not
 	blockUnknown bool        // bytes were lost that may have begun or ended a transaction
 	open         *unresolved // replies whose command is not decided; nil almost always
-	spare        *unresolved // that of an earlier connection, to be used again; nil almost always
 }
 
 // Unanchored reports whether it is open which command the next reply serves, since bytes were lost.
@@ -173,19 +172,17 @@ func (b Basis) String() string { return basisNames[b] }
 // to have as the client. The memory of its queues is used again.
 func (s *Session) Begin(shared *Shared, sink Sink, seg *reassembly.Segment, client reassembly.Side, by Basis) {
 	c := seg.Conn
-	pending, log, calls, spare := s.Pending, s.Log, s.Block.calls, s.spare
-	if s.open != nil {
-		spare = s.open
-		spare.replies, spare.missing = nil, nil
-	}
+	pending, log, calls := s.Pending, s.Log, s.Block.calls
 	pending.Clear()
 	log.Clear()
+	if s.open != nil {
+		shared.unresolved.Put(s.open)
+	}
 	*s = Session{Shared: shared, Sink: sink}
 	s.Conn, s.ID, s.Start, s.First = c, c.ID, c.Start, c.First
 	s.File = c.File
 	s.Pending, s.Log = pending, log
 	s.Block.calls = calls[:0]
-	s.spare = spare
 	s.AckSeen = [2]int64{reassembly.NoAck, reassembly.NoAck}
 	s.hidden.Frame, s.hidden.File = seg.Frame, seg.File
 	s.ClientSide, s.RoleKnown, s.RoleBy = client, by != NoBasis, by

@@ -42,7 +42,10 @@ func TestResetForgetsTheCommandBefore(t *testing.T) {
 	ex.reset()
 	own := Exchange{Session: ex.Session, Index: ex.Index, Place: ex.Place, Outstanding: ex.Outstanding, Batch: ex.Batch}
 	own.Call, own.Command, own.argc, own.facts = ex.Call, ex.Command, ex.argc, ex.facts
-	own.Name.buf, own.Key.buf, own.Serves.Text.buf = ex.Name.buf, ex.Key.buf, ex.Serves.Text.buf
+	own.Name, own.Key, own.Serves.Text = ex.Name, ex.Key, ex.Serves.Text
+	own.Name.Clear()
+	own.Key.Clear()
+	own.Serves.Text.Clear()
 	if !reflect.DeepEqual(ex, own) {
 		t.Errorf("left:\n%+v\nwanted:\n%+v", ex, own)
 	}

@@ -242,7 +242,7 @@ func (c *Conn) answered(r *Reply) {
 			start = c.replies[k].start
 		}
 	}
-	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, unsure: r.Unsure, typ: r.Type, quiet: float32(max(0, c.who.silence(r.Time))), crowd: uint16(min(c.who.crowd, 1<<16-1))}
+	rec := replyRecord{time: r.Time, start: r.Start, end: r.End, index: r.Index, unsure: r.Unsure, typ: r.Type, quiet: float32(max(0, r.Time.Sub(c.who.heard))) * 1e-9, crowd: uint16(min(c.who.crowd, 1<<16-1))}
 	if r.Index >= c.newest {
 		c.wait(false)
 	}

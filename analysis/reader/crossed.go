@@ -2,6 +2,7 @@ package reader
 
 import (
 	"slices"
+	"time"
 
 	"github.com/respsniff/respsniff/capture"
 )
@@ -13,10 +14,12 @@ import (
 // jitter is how far the clocks of a tap may disagree, s: each queue of a network card and each processor has its own.
 const jitter = 100e-6
 
+const jitterTime = time.Duration(jitter * 1e9)
+
 // crossed is how much later a time is than that of something which came after it, s; 0: it is not.
 func crossed(first, then capture.Time) float32 {
-	if d := first.Sub(then).Seconds(); d > jitter {
-		return float32(d)
+	if d := first.Sub(then); d > jitterTime {
+		return float32(d.Seconds()) // which takes two divisions
 	}
 	return 0
 }

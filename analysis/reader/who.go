@@ -85,8 +85,6 @@ func (w *who) waiting(d int) {
 	w.crowd = max(w.crowd, w.waits)
 }
 
-func (w *who) silence(t capture.Time) float64 { return t.Sub(w.heard).Seconds() }
-
 func (w *who) closes(t capture.Time) *burst {
 	b := w.latest
 	if b == nil || t.Sub(b.last) > burstGap {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,9 @@ func pageOfParameters(root *cobra.Command) {
 }
 
 // tables are the indented lines of a topic. In a man page, which is made of Markdown, they must not be filled.
-var tables = regexp.MustCompile(`(\n  [^\n]*)+`)
+var tables = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(\n  [^\n]*)+`)
+})
 
 // topicPages writes the topics of help, of which there is one: GenManTree leaves them out.
 func topicPages(root *cobra.Command, header doc.GenManHeader, dir string) error {
@@ -53,7 +56,7 @@ func topicPages(root *cobra.Command, header doc.GenManHeader, dir string) error 
 			continue
 		}
 		header.Title = strings.ToUpper(root.Name() + "-" + c.Name())
-		c.Long = tables.ReplaceAllStringFunc(parametersPage(), func(table string) string {
+		c.Long = tables().ReplaceAllStringFunc(parametersPage(), func(table string) string {
 			return "\n" + strings.ReplaceAll(table, "\n  ", "\n      ")
 		})
 		var page bytes.Buffer

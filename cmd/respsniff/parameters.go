@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -75,19 +74,23 @@ func (r ruleParams) apply(o *analysis.Options) error {
 	return nil
 }
 
-var usualParameter = regexp.MustCompile(`^rs\d+\.[a-z_]+$`)
-
 // byRuleName lets a parameter's rule go by its name, and be written in any case: --moved-storm.share is
 // --rs301.share.
 func byRuleName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	rule, param, ok := strings.Cut(name, ".")
-	if !ok || usualParameter.MatchString(name) { // as all are at the start of the program
+	if !ok || canonical(rule, param) { // as all are at the start of the program
 		return pflag.NormalizedName(name)
 	}
 	if d, err := detectors.Named(rule); err == nil {
 		name = parameterName(d.ID, strings.ToLower(param))
 	}
 	return pflag.NormalizedName(name)
+}
+
+// canonical reports whether the two halves of a parameter's name are as it is written in the list: rs301 and share.
+func canonical(rule, param string) bool {
+	digits := strings.TrimPrefix(rule, "rs")
+	return digits != rule && digits != "" && strings.Trim(digits, "0123456789") == "" && param == strings.ToLower(param)
 }
 
 // newParametersTopic makes the page of 'respsniff help parameters'.

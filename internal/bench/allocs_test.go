@@ -20,17 +20,19 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		conns, depth int
-		slow         bool
+		slow, pushes bool
 		packets      int // measured, after as many to warm up
 	}{
-		{"request and reply", 50, 1, false, 100_000},
-		{"pipelines of 32", 50, 32, false, 20_000},
-		{"2,000 connections", 2_000, 1, false, 100_000},
-		{"after slow replies", 50, 1, true, 100_000},
+		{"request and reply", 50, 1, false, false, 100_000},
+		{"pipelines of 32", 50, 32, false, false, 20_000},
+		{"2,000 connections", 2_000, 1, false, false, 100_000},
+		{"after slow replies", 50, 1, true, false, 100_000},
+		{"an invalidation behind each reply", 50, 1, false, true, 100_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			source := newTraffic(c.conns, c.depth)
+			source.pushes = c.pushes
 			var packets iter.Seq2[capture.Packet, error] = func(yield func(capture.Packet, error) bool) {
 				for i, n := range []int{c.packets, c.packets} {
 					source.slow = c.slow && i == 0

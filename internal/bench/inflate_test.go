@@ -12,7 +12,7 @@ import (
 
 // BenchmarkInflate compares the reader of compressed captures with that of the standard library.
 func BenchmarkInflate(b *testing.B) {
-	raw, err := os.ReadFile(generate(b, newTraffic(50, 1)))
+	raw, err := os.ReadFile(generate(b, newTraffic(50, 1), generatedPackets))
 	if err != nil {
 		b.Fatal(err)
 	}

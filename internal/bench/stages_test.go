@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,13 +21,13 @@ import (
 // captureVariable names a classic pcap file for BenchmarkFile.
 const captureVariable = "RESPSNIFF_BENCH"
 
-// generatedPackets is the length of a generated capture.
+// generatedPackets is the length of a capture that stages are compared on.
 const generatedPackets = 200_000
 
-// generate writes a capture that all stages run on, so that their figures can be compared.
-func generate(tb testing.TB, t *traffic) (file string) {
+// generate writes a capture of handshakes and so many packets more.
+func generate(tb testing.TB, t *traffic, packets int) (file string) {
 	tb.Helper()
-	file = filepath.Join(tb.TempDir(), "bench.pcap")
+	file = filepath.Join(tb.TempDir(), strconv.Itoa(packets)+".pcap")
 	f, err := os.Create(file)
 	if err != nil {
 		tb.Fatal(err)
@@ -36,7 +37,7 @@ func generate(tb testing.TB, t *traffic) (file string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for p := range t.packets(generatedPackets) {
+	for p := range t.packets(packets) {
 		if err := w.Write(p); err != nil {
 			tb.Fatal(err)
 		}
@@ -180,13 +181,13 @@ func benchmarkStages(b *testing.B, file string) {
 }
 
 // BenchmarkSmall runs each stage, with those before it, on requests and replies of one small command.
-func BenchmarkSmall(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(50, 1))) }
+func BenchmarkSmall(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(50, 1), generatedPackets)) }
 
 // BenchmarkPipeline does so on pipelines of 32.
-func BenchmarkPipeline(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(50, 32))) }
+func BenchmarkPipeline(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(50, 32), generatedPackets)) }
 
 // BenchmarkManyConnections does so on 20,000 connections that take turns.
-func BenchmarkManyConnections(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(20_000, 1))) }
+func BenchmarkManyConnections(b *testing.B) { benchmarkStages(b, generate(b, newTraffic(20_000, 1), generatedPackets)) }
 
 // BenchmarkFile does so on the classic pcap file named in the environment.
 func BenchmarkFile(b *testing.B) {

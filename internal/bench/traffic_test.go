@@ -30,6 +30,7 @@ type traffic struct {
 	frames       int64
 	state        []endState
 	slow         bool // each connection's eighth reply comes 30 ms late, and the client waits for it
+	pushes       bool // each reply is followed by an invalidation, in a segment of its own
 }
 
 // endState is the next sequence number of each side.
@@ -44,6 +45,7 @@ const (
 	setReply   = "+OK\r\n"
 	getRequest = "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000012345\r\n"
 	getReply   = "$16\r\nxxxxxxxxxxxxxxxx\r\n"
+	push       = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$16\r\nkey:000000012345\r\n"
 )
 
 // packets yields handshakes of all connections, then n packets of requests and replies. It may be called again: the
@@ -80,6 +82,9 @@ func (t *traffic) packets(n int) iter.Seq2[capture.Packet, error] {
 				t.time += 30_000_000
 			}
 			if !yield(t.packet(c, false, 0x18, reply, t.depth), nil) {
+				return
+			}
+			if t.pushes && !yield(t.packet(c, false, 0x18, push, 1), nil) {
 				return
 			}
 		}

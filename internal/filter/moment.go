@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/respsniff/respsniff/capture"
@@ -24,13 +25,15 @@ var clockLayouts = []string{"15:04:05.999999999", "15:04"}
 const syslogLayout = "Jan _2 15:04:05.999999999"
 
 // zoneName is a name before an offset, as this program's text shows times.
-var zoneName = regexp.MustCompile(` [A-Z]{2,5}( [+-]\d\d:\d\d)$`)
+var zoneName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(` [A-Z]{2,5}( [+-]\d\d:\d\d)$`)
+})
 
 // parseMoment reads a time as RFC 3339, as application logs print it (2019-05-26 09:16:26:801, a comma before the
 // fraction), as seconds, milliseconds or microseconds since 1970, as syslog does without a year, which is that of first,
 // or as a time of day, which is on the day of first.
 func parseMoment(s string, zone *time.Location, first capture.Time) (capture.Time, error) {
-	s = zoneName.ReplaceAllString(strings.Trim(s, "[] \t"), "$1")
+	s = zoneName().ReplaceAllString(strings.Trim(s, "[] \t"), "$1")
 	for _, utc := range []string{" UTC", " GMT"} {
 		if bare, ok := strings.CutSuffix(s, utc); ok {
 			s, zone = bare, time.UTC

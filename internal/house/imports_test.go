@@ -18,7 +18,7 @@ var layers = map[string][]string{
 	"capture/tcpdump":    {},
 	"reassembly":         {"capture", "internal/bound", "reassembly/encap"},
 	"reassembly/encap":   {"capture"},
-	"analysis/pairing":   {"capture", "reassembly", "resp", "internal/bound", "internal/pool", "analysis/pairing/align", "analysis/pairing/known", "analysis/pairing/stamps"},
+	"analysis/pairing":   {"capture", "reassembly", "resp", "internal/bound", "internal/pool", "internal/snippet", "analysis/pairing/align", "analysis/pairing/known", "analysis/pairing/stamps"},
 	"analysis/client":    {"capture", "reassembly", "resp", "internal/bound", "internal/idle", "analysis/pairing"},
 	"analysis/inference": {"analysis/client"},
 	"analysis/reader":    {"capture", "reassembly", "resp", "internal/bound", "internal/idle", "internal/pool", "analysis/pairing", "analysis/client", "analysis/inference"},

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/respsniff/respsniff/analysis/incident"
 	"github.com/respsniff/respsniff/resp"
@@ -45,14 +46,16 @@ func (m Mask) AddrPort(a netip.AddrPort) netip.AddrPort {
 func (m Mask) End(a netip.AddrPort) string { return AddrPortText(m.AddrPort(a)) }
 
 // addressLike matches what may be an IPv4 or IPv6 address in a text; netip decides.
-var addressLike = regexp.MustCompile(`(?i)[0-9a-f:.]*[:.][0-9a-f:.]*`)
+var addressLike = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)[0-9a-f:.]*[:.][0-9a-f:.]*`)
+})
 
 // Text masks the addresses in a text.
 func (m Mask) Text(s string) string {
 	if !m.Addresses {
 		return s
 	}
-	return addressLike.ReplaceAllStringFunc(s, func(word string) string {
+	return addressLike().ReplaceAllStringFunc(s, func(word string) string {
 		bare := strings.TrimRight(word, ".:")
 		if a, err := netip.ParseAddr(bare); err == nil {
 			return m.Addr(a).String() + word[len(bare):]

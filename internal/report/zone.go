@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/respsniff/respsniff/analysis/incident"
@@ -11,7 +12,9 @@ import (
 )
 
 // timeOfDay is how the sentences of the analysis give a moment: in UTC, without its day.
-var timeOfDay = regexp.MustCompile(`\b\d\d:\d\d:\d\d\.\d{6}\b`)
+var timeOfDay = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\b\d\d:\d\d:\d\d\.\d{6}\b`)
+})
 
 // Sentence shows the times of day in a sentence as the clock shows moments. near is a moment less than 12 hours from
 // each of them, of whose zone and start they are.
@@ -19,7 +22,7 @@ func (c Clock) Sentence(s string, near capture.Time) string {
 	if near == 0 || c.Style == ClockAbs && c.zone() == time.UTC {
 		return s
 	}
-	return timeOfDay.ReplaceAllStringFunc(s, func(word string) string {
+	return timeOfDay().ReplaceAllStringFunc(s, func(word string) string {
 		t, err := time.Parse("15:04:05.000000", word)
 		if err != nil {
 			return word

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -66,8 +67,8 @@ func (o *outline) add(line int, text string) error {
 			return errors.New("} without a block")
 		}
 		o.open = o.open[:len(o.open)-1]
-	case blockStart.MatchString(text):
-		m := blockStart.FindStringSubmatch(text)
+	case blockStart().MatchString(text):
+		m := blockStart().FindStringSubmatch(text)
 		b, err := newBlock(m[1], m[2])
 		if err != nil {
 			return err
@@ -95,7 +96,9 @@ func (o *outline) add(line int, text string) error {
 	return nil
 }
 
-var blockStart = regexp.MustCompile(`^(\S+\s+)?((?:repeat\s+\d+|meanwhile)(?:\s[^{}"]*)?)\s*\{(\s.*)?$`)
+var blockStart = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\S+\s+)?((?:repeat\s+\d+|meanwhile)(?:\s[^{}"]*)?)\s*\{(\s.*)?$`)
+})
 
 // newBlock reads a block's opening words: "repeat 5 every 30s as j" or "meanwhile".
 func newBlock(at, words string) (*block, error) {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -59,7 +60,9 @@ func (p *parser) run(body []statement, scope []variable) {
 	}
 }
 
-var placeholder = regexp.MustCompile(`\{[A-Za-z0-9_+*/%-]+\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\{[A-Za-z0-9_+*/%-]+\}`)
+})
 
 // substitute writes the values of loop counters for {i}, {i+1}, {40000+j*2}. Braces that hold no counter are hash tags
 // and stay.
@@ -67,7 +70,7 @@ func substitute(text string, scope []variable) string {
 	if len(scope) == 0 || !strings.Contains(text, "{") {
 		return text
 	}
-	return placeholder.ReplaceAllStringFunc(text, func(m string) string {
+	return placeholder().ReplaceAllStringFunc(text, func(m string) string {
 		if v, ok := evaluate(m[1:len(m)-1], scope); ok {
 			return strconv.Itoa(v)
 		}

@@ -242,7 +242,7 @@ func (p *parser) header(key string, args []string) {
 		}
 	case "allow":
 		for _, r := range args {
-			if !ruleID.MatchString(r) {
+			if !ruleID().MatchString(r) {
 				p.fail("%q is not a rule", r)
 			}
 		}

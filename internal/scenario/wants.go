@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 var (
-	ruleID      = regexp.MustCompile(`^RS[1-9]\d\d$`)
+	ruleID = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^RS[1-9]\d\d$`)
+	})
 	confidences = []string{"possible", "likely", "strong", "proven"}
 )
 
@@ -30,7 +33,7 @@ func readWants(text string, on Want) ([]Want, error) {
 		switch {
 		case w.Rule == "none" || w.Rule == "nothing":
 			w.Rule, w.Min = "none", 0
-		case !ruleID.MatchString(w.Rule):
+		case !ruleID().MatchString(w.Rule):
 			return nil, fmt.Errorf("want: %q is not a rule", w.Rule)
 		}
 		for _, word := range f[1:] {

@@ -3,13 +3,16 @@ package commands
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Servers repeat in some errors what they were sent, mostly in quotes: the arguments of a command that they do not know, such as
 // an old server that is greeted with HELLO and a password, or a password that stands where a name is due; settings and modifiers
 // that they refuse; bytes that are no request. MONITOR repeats everything.
 var (
-	repeated = regexp.MustCompile(`(?i)(unknown|unsupported|invalid) (sub)?command:? |unsupported config parameter:? |(args|arguments) beginning with:`)
+	repeated = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(unknown|unsupported|invalid) (sub)?command:? |unsupported config parameter:? |(args|arguments) beginning with:`)
+	})
 	// quotable is what else is quoted in errors that any client may cause: names of settings and types, and what a request
 	// begins with.
 	quotable = map[string]bool{
@@ -34,7 +37,7 @@ func RepeatsSecret(text string) bool { return HiddenFrom(text) < len(text) }
 // HiddenFrom returns where that begins; the length of the text if there is none.
 func HiddenFrom(text string) int {
 	first := len(text)
-	for _, m := range repeated.FindAllStringIndex(text, -1) {
+	for _, m := range repeated().FindAllStringIndex(text, -1) {
 		word, _, _ := strings.Cut(strings.TrimLeft(text[m[1]:], quotes), " ")
 		if word = strings.Trim(word, quotes+",.:"); !IsName([]byte(word)) && !isSubcommand(word) {
 			first = m[1]

@@ -39,6 +39,7 @@ type writer struct {
 	step  int64 // µs from packet to packet
 	hosts uint32
 	conns uint32
+	fixed uint32 // hosts that all connections come from; 0: new ones appear for ever
 
 	commands, again, vanish int
 	frame                   [16 + headers + 256]byte
@@ -50,9 +51,10 @@ func main() {
 	conns := flag.Int("conns", 200, "connections open at a time")
 	commands := flag.Int("commands", 1000, "most commands of a connection")
 	again := flag.Int("again", 20, "most connections of an address, one after another")
+	hosts := flag.Int("hosts", 0, "hosts that all connections come from, with room for 40,000 each; 0: new ones appear for ever")
 	vanish := flag.Int("vanish", 100, "one connection in so many ends without a sign; 0: none")
 	flag.Parse()
-	w := &writer{commands: *commands, again: *again, vanish: *vanish, out: bufio.NewWriterSize(os.Stdout, 1<<20), rnd: rand.New(rand.NewPCG(1, 2)), time: 1_700_000_000_000_000, step: int64(1e6 / *rate)}
+	w := &writer{commands: *commands, again: *again, fixed: uint32(*hosts), vanish: *vanish, out: bufio.NewWriterSize(os.Stdout, 1<<20), rnd: rand.New(rand.NewPCG(1, 2)), time: 1_700_000_000_000_000, step: int64(1e6 / *rate)}
 	if err := w.write(*conns, w.time+int64(*seconds)*1e6); err != nil {
 		fmt.Fprintln(os.Stderr, "churn:", err)
 		os.Exit(1)
@@ -88,11 +90,14 @@ func (w *writer) write(conns int, until int64) error {
 func (w *writer) open(before *conn) *conn {
 	w.conns++
 	c := &conn{commands: 1 + w.rnd.IntN(w.commands), vanishes: w.vanish > 0 && w.rnd.IntN(w.vanish) == 0, port: uint16(20000 + w.conns%40000), start: w.rnd.Uint32()}
-	if before != nil && before.ofItsAddress > 0 {
+	switch {
+	case w.fixed > 0:
+		c.client = address(w.conns / 40000 % w.fixed)
+	case before != nil && before.ofItsAddress > 0:
 		c.client, c.ofItsAddress = before.client, before.ofItsAddress-1
-	} else {
+	default:
 		w.hosts++
-		c.client, c.ofItsAddress = [4]byte{10, byte(w.hosts >> 16), byte(w.hosts >> 8), byte(w.hosts)}, w.rnd.IntN(w.again)
+		c.client, c.ofItsAddress = address(w.hosts), w.rnd.IntN(w.again)
 	}
 	w.packet(c, true, syn, "")
 	c.sent = 1
@@ -101,6 +106,8 @@ func (w *writer) open(before *conn) *conn {
 	w.packet(c, true, ack, "")
 	return c
 }
+
+func address(host uint32) [4]byte { return [4]byte{10, byte(host >> 16), byte(host >> 8), byte(host)} }
 
 func (w *writer) close(c *conn) {
 	if c.vanishes {
