@@ -62,7 +62,7 @@ type Options struct {
 	Without      inference.Terms              // evidence of the reader to leave out, for tables by term
 }
 
-// Opened tells that a connection came into view.
+// Opened tells that a connection came into view. It is borrowed until the next one.
 type Opened struct {
 	Session *Session
 	Segment *reassembly.Segment
@@ -75,7 +75,7 @@ type Control struct {
 	FromClient bool
 }
 
-// Ended tells that a connection is over. Its exchanges may still wait for judgement.
+// Ended tells that a connection is over. Its exchanges may still wait for judgement. It is borrowed until the next one.
 type Ended struct{ Session *Session }
 
 // WaitEnded tells that a caller stopped waiting for a reply.

@@ -24,6 +24,7 @@ func MidStream() *analysis.Detector {
 					return "Start the capture before the clients, or restart one client while it runs."
 				},
 			})
+			w.evidence = func() incident.Example { return midStreamExample(w.r.Run(), w.s) }
 			return analysis.Hooks{Ended: w.ended}
 		},
 	}
@@ -31,8 +32,10 @@ func MidStream() *analysis.Detector {
 
 // midWatch looks for connections without a SYN.
 type midWatch struct {
-	r    *analysis.Reporter
-	sums incident.Facts[midStreams]
+	r        *analysis.Reporter
+	sums     incident.Facts[midStreams]
+	s        *analysis.Session // the connection at hand
+	evidence func() incident.Example
 }
 
 // midStreams counts them.
@@ -45,7 +48,7 @@ func (w *midWatch) ended(e *analysis.Ended) {
 	}
 	h := s.Hidden()
 	o := hiding(s, incident.Info)
-	o.Evidence = func() incident.Example { return midStreamExample(w.r.Run(), s) }
+	w.s, o.Evidence = s, w.evidence // one function for all: there may be a million of them
 	m := w.sums.Add(o)
 	if m.conns++; h.Anchored {
 		m.anchored++

@@ -173,7 +173,13 @@ func (g *Register) KeepMarks() {
 }
 
 // Marks returns the rules that reported something of a connection, in order.
-func (g *Register) Marks(conn int64) []string { return slices.Sorted(slices.Values(g.marks[conn])) }
+func (g *Register) Marks(conn int64) []string {
+	marks := g.marks[conn]
+	if len(marks) > 1 {
+		marks = slices.Sorted(slices.Values(marks))
+	}
+	return marks
+}
 
 func (g *Register) mark(conn int64, rule string) {
 	if g.marks == nil || conn == 0 {
