@@ -40,6 +40,7 @@ type Hooks struct {
 	Opened   func(*Opened)
 	Control  func(*Control)
 	Ended    func(*Ended)
+	Retired  func(*ConnSummary) // a connection is over, and all of it is judged
 	Error    func(*Answered) // error replies
 	Redirect func(*cluster.Redirected)
 	Odd      func(*Answered)         // replies that cannot answer their command
@@ -102,6 +103,7 @@ type watch struct {
 	opened   []func(*Opened)
 	control  []func(*Control)
 	ended    []func(*Ended)
+	retired  []func(*ConnSummary)
 	errors   []func(*Answered)
 	redirect []func(*cluster.Redirected)
 	odd      []func(*Answered)
@@ -122,6 +124,7 @@ func (w *watch) add(h Hooks) {
 	push(&w.opened, h.Opened)
 	push(&w.control, h.Control)
 	push(&w.ended, h.Ended)
+	push(&w.retired, h.Retired)
 	push(&w.errors, h.Error)
 	push(&w.redirect, h.Redirect)
 	push(&w.odd, h.Odd)
@@ -173,6 +176,8 @@ func (w *watch) see(e pairing.Event) {
 		each(w, 0, w.control, e)
 	case *Ended:
 		each(w, 0, w.ended, e)
+	case *ConnSummary:
+		each(w, 0, w.retired, e)
 	case *WaitEnded:
 		each(w, 0, w.waited, e)
 	case *pairing.Oddity:

@@ -161,6 +161,8 @@ func failureAt(e pairing.Event) (f Failure) {
 		f.Frame, f.File = e.Segment.Frame, e.Segment.File
 	case *Ended:
 		of(e.Session)
+	case *ConnSummary:
+		f.Conn, f.Client, f.Server = e.ID, e.Client, e.Server
 	case *BlockedBehind:
 		of(e.Session)
 	case *WaitEnded:

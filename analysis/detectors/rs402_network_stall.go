@@ -49,7 +49,7 @@ func NetworkStall() *analysis.Detector {
 					"(interface errors, conntrack, security groups, congestion) and at the host (reboot, migration of the virtual machine, " +
 					"full CPU), not at Redis."
 			}
-			return analysis.Hooks{Control: w.control, Troubled: w.judge, Ended: w.ended, Finish: w.finish}
+			return analysis.Hooks{Control: w.control, Troubled: w.judge, Ended: w.ended, Retired: w.retired, Finish: w.finish}
 		},
 	}
 }
@@ -150,6 +150,9 @@ func (w *resending) ended(e *analysis.Ended) {
 		x.silent = e.Session.Hidden().Unechoed > 0
 	}
 }
+
+// retired forgets a connection of which nothing is judged any more. What was found on it has what it needs.
+func (w *resending) retired(c *analysis.ConnSummary) { delete(w.conns, c.ID) }
 
 // evidence describes a command that was sent again.
 func (w *resending) evidence(ex *pairing.Exchange, chain []resend) incident.Example {
