@@ -41,7 +41,7 @@ type Hooks struct {
 	Control  func(*Control)
 	Ended    func(*Ended)
 	Retired  func(*ConnSummary) // a connection is over, and all of it is judged
-	Error    func(*Answered) // error replies
+	Error    func(*Answered)    // error replies
 	Redirect func(*cluster.Redirected)
 	Odd      func(*Answered)         // replies that cannot answer their command
 	Troubled func(*pairing.Exchange) // commands that a caller gave up, and all of connections on which the client repeated bytes

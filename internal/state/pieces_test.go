@@ -117,7 +117,7 @@ func inPieces(t *testing.T, pieces [][]capture.Packet, with bool, limit int, o a
 		misreads += r.misreads
 		left = r.left
 		for _, f := range r.findings {
-			if f.Severity >= incident.Medium {
+			if f.Severity >= incident.Low {
 				counts[f.Rule] += f.Count
 			}
 		}
