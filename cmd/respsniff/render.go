@@ -84,7 +84,7 @@ func readDocument(a *app, name string) (*report.Document, error) {
 	return doc, nil
 }
 
-// keep leaves the findings that the filter wants, and notes what it left o.out.
+// keep leaves the findings that the filter wants, and notes what it left out.
 func keep(doc *report.Document, f *filterFlags) error {
 	if err := f.begin(doc.Summary.First); err != nil {
 		return err

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Churnload is a real load with churn, at a rate: clients of many addresses that connect to a Redis server, read and write
-// values of several segments, check what they read, and go. scripts/soak_churn_interface.sh runs it.
+// values of several segments, check what they read, and go.
 package main
 
 import (
